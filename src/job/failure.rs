@@ -1,0 +1,313 @@
+//! What went wrong, said once: classes of errors, what each means, and the one safe next step.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::text;
+
+/// What kind of trouble an answer of the service is. The code decides, the HTTP status only where no code is known (reference §7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// The request itself is wrong: parameters, form, size.
+    BadRequest,
+    /// The draft does not exist, is no draft, is not ours, or its record is gone.
+    BadSource,
+    /// Refused by content moderation.
+    Content,
+    /// No upstream capacity; HTTP 400 or 5xx, and temporary either way.
+    NoCapacity,
+    /// The API key is missing, wrong, switched off or expired.
+    Login,
+    /// The account's balance does not cover the request.
+    Balance,
+    /// The key's total limit does not cover the request.
+    KeyTotal,
+    /// The key's daily limit is used up.
+    KeyDaily,
+    /// This key may not use the model.
+    ModelDenied,
+    /// The account, the address or the key is not allowed in.
+    Access,
+    /// No such task.
+    NotFound,
+    /// The same key was used for another request: a fault of ours.
+    KeyConflict,
+    /// The gateway does not know yet how the first attempt with this key ended.
+    PaidOutcomeUnknown,
+    /// Too many requests.
+    RateLimited,
+    /// The service or something before it is in trouble.
+    Server,
+    /// The task failed for a reason of the service's that may pass.
+    Passing,
+    /// The task failed, and the same wish would fail again.
+    Final,
+    /// The line dropped, the name did not resolve, the time limit passed.
+    Network,
+    /// An answer that could not be read.
+    Nonsense,
+    /// The result link is dead or was refused.
+    Link,
+    /// Something here: disk, folder, a fault of ours.
+    Local,
+    /// A code nobody has described.
+    Unknown,
+}
+
+impl ErrorClass {
+    /// Sorts an answer by its code, and by its status only where the code says nothing.
+    ///
+    /// `code` is expected trimmed and in lower case.
+    #[must_use]
+    pub fn of_answer(status: u16, code: &str) -> Self {
+        match code {
+            "no_available_channel" | "model_unavailable" | "channel_selection_failed" => return Self::NoCapacity,
+            c if c.starts_with("channel:") || c.starts_with("channel_") => return Self::NoCapacity,
+            "content_policy_violation"
+            | "content_filter"
+            | "sensitive_content"
+            | "moderation_blocked"
+            | "input_moderation_failed" => {
+                return Self::Content;
+            }
+            "unauthorized" | "invalid_token" | "invalid_api_key" | "key_disabled" | "key_expired" => return Self::Login,
+            "insufficient_quota" | "insufficient_user_quota" | "quota_not_enough" | "account_balance_insufficient" => {
+                return Self::Balance;
+            }
+            "quota_exceeded" if status == 402 => return Self::Balance,
+            "insufficient_token_quota" | "key_quota_exhausted" => return Self::KeyTotal,
+            "token_daily_quota_exceeded" | "key_daily_quota_exhausted" => return Self::KeyDaily,
+            "model_access_denied" | "key_model_not_allowed" => return Self::ModelDenied,
+            "ip_restricted" | "user_disabled" => return Self::Access,
+            c if ["mcp_", "connection_", "session_", "agent_session_"].iter().any(|p| c.starts_with(p)) => return Self::Access,
+            "task_not_found" | "resource_not_found" => return Self::NotFound,
+            "idempotency_conflict" => return Self::KeyConflict,
+            "paid_outcome_unknown" => return Self::PaidOutcomeUnknown,
+            "rate_limit_exceeded" => return Self::RateLimited,
+            "service_unavailable" | "upstream_error" | "internal_error" => return Self::Server,
+            _ => {}
+        }
+        match status {
+            401 => Self::Login,
+            402 => Self::Balance,
+            403 => Self::Access,
+            404 => Self::NotFound,
+            408 => Self::Network,
+            409 => Self::PaidOutcomeUnknown,
+            429 => Self::RateLimited,
+            400..=499 => Self::BadRequest,
+            500..=599 => Self::Server,
+            _ => Self::Nonsense,
+        }
+    }
+
+    /// Sorts the code of a failed task (reference §7.4). There, `quota_exceeded` is an upstream limit and not the balance.
+    #[must_use]
+    pub fn of_task(code: &str) -> Self {
+        match code {
+            "content_policy_violation" | "content_filter" | "sensitive_content" | "moderation_blocked" => Self::Content,
+            "invalid_parameters" | "resource_not_found" => Self::BadSource,
+            "image_processing_error" | "image_dimension_mismatch" => Self::Final,
+            "request_cancelled"
+            | "generation_failed_no_content"
+            | "service_error"
+            | "generation_timeout"
+            | "resource_exhausted"
+            | "quota_exceeded"
+            | "service_unavailable" => Self::Passing,
+            c if c.starts_with("channel_") || c.starts_with("channel:") => Self::Passing,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A trouble that belongs to one job, kept with it and shown in its row and details. All its text is clean.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Failure {
+    /// The service's code, or ours, in lower case: `content_policy_violation`, `link_expired`.
+    pub code: String,
+    /// What the service said, at most 2,000 characters; empty where it said nothing.
+    pub message: String,
+    /// The kind.
+    pub class: ErrorClass,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// The request id to name to the service's support.
+    pub request_id: Option<String>,
+}
+
+impl Failure {
+    /// Longest message that is kept, in characters (reference §7.1).
+    pub const LONGEST_MESSAGE: usize = 2_000;
+
+    /// A failure with its text cleaned and shortened.
+    #[must_use]
+    pub fn new(class: ErrorClass, code: &str, message: &str) -> Self {
+        Self {
+            code: text::shorten(&text::clean(code), 80).into_owned(),
+            message: text::shorten(&text::clean(message), Self::LONGEST_MESSAGE).into_owned(),
+            class,
+            status: None,
+            request_id: None,
+        }
+    }
+
+    /// The failure of a task that ended `failed` with this code.
+    #[must_use]
+    pub fn of_task(code: &str, message: &str) -> Self {
+        let code = code.trim().to_ascii_lowercase();
+        Self::new(ErrorClass::of_task(&code), &code, message)
+    }
+
+    /// A dead link: 403, 404 or 410 at the result's host, also after the task was read once more (reference §12).
+    #[must_use]
+    pub fn link_expired(message: &str) -> Self {
+        Self::new(ErrorClass::Link, "link_expired", message)
+    }
+
+    /// A result that must not be taken: a private address, a page instead of a picture, too large.
+    #[must_use]
+    pub fn result_refused(message: &str) -> Self {
+        Self::new(ErrorClass::Link, "result_refused", message)
+    }
+
+    /// What the code means, in words for the job's owner.
+    #[must_use]
+    pub fn meaning(&self) -> Cow<'static, str> {
+        let said = match self.code.as_str() {
+            "content_policy_violation"
+            | "content_filter"
+            | "sensitive_content"
+            | "moderation_blocked"
+            | "input_moderation_failed" => "the service's moderation refused this picture",
+            "invalid_parameters" | "invalid_parameter" => {
+                "the service does not take this source; it is probably no finished draft"
+            }
+            "invalid_task_id" => "the service does not know ids of this form",
+            "resource_not_found" | "task_not_found" => "the draft's record is gone or was never there",
+            "image_processing_error" => "the service could not process this picture",
+            "image_dimension_mismatch" => "the picture has a size the service does not take",
+            "request_cancelled" => "the service or its provider ended the task",
+            "generation_failed_no_content" => "the run ended without a picture",
+            "service_error" | "service_unavailable" | "internal_error" | "upstream_error" => "the service had trouble of its own",
+            "generation_timeout" => "the service gave up after its own time limit",
+            "resource_exhausted" => "the service had no free machine",
+            "quota_exceeded" if self.status == Some(402) => "the account's balance does not cover the job",
+            "quota_exceeded" => "an upstream limit was reached; this is not your balance",
+            "link_expired" => "the result's link is dead",
+            "result_refused" => "what the link led to was not taken",
+            "idempotency_conflict" => "the key of this wish was used for another request; this is a fault of this program",
+            "no_links" => "the task completed without a picture",
+            "source_not_draft" | "source_not_finished" => "the source is no finished draft",
+            _ => match self.class {
+                ErrorClass::BadRequest => "the service refused the request",
+                ErrorClass::BadSource => "the service does not take this source",
+                ErrorClass::Content => "the service's moderation refused this picture",
+                ErrorClass::NoCapacity => "the service has no capacity just now",
+                ErrorClass::Login => "the API key was not accepted",
+                ErrorClass::Balance => "the account's balance does not cover the job",
+                ErrorClass::KeyTotal => "the key's total limit does not cover the job",
+                ErrorClass::KeyDaily => "the key's daily limit is used up",
+                ErrorClass::ModelDenied => "this key may not use mj-v7-enhance",
+                ErrorClass::Access => "the service did not let this request in",
+                ErrorClass::NotFound => "the service has no such record",
+                ErrorClass::KeyConflict => "the key of this wish was used for another request",
+                ErrorClass::PaidOutcomeUnknown => "the service does not know yet how the first attempt ended",
+                ErrorClass::RateLimited => "too many requests",
+                ErrorClass::Server => "the service had trouble of its own",
+                ErrorClass::Passing => "the service failed in a way that may pass",
+                ErrorClass::Final => "the same wish would fail again",
+                ErrorClass::Network => "the line to the service failed",
+                ErrorClass::Nonsense => "the answer could not be read",
+                ErrorClass::Link => "the result's link did not lead to a picture",
+                ErrorClass::Local => "something on this machine failed",
+                ErrorClass::Unknown => "the service gave a code that is not described",
+            },
+        };
+        Cow::Borrowed(said)
+    }
+
+    /// Whether running the same wish again has a chance. It is a new paid wish either way.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self.class,
+            ErrorClass::NoCapacity | ErrorClass::Passing | ErrorClass::Server | ErrorClass::RateLimited | ErrorClass::Network
+        )
+    }
+
+    /// The one safe next step, as a sentence that names the key to press.
+    #[must_use]
+    pub fn next_step(&self) -> &'static str {
+        match self.class {
+            ErrorClass::Content => "choose another picture; the same one will be refused again",
+            ErrorClass::BadSource | ErrorClass::NotFound => {
+                "check the draft's id; a draft whose record is gone cannot be enhanced"
+            }
+            ErrorClass::BadRequest | ErrorClass::Final | ErrorClass::KeyConflict => {
+                "the same wish would fail again; give the request id to support"
+            }
+            ErrorClass::Login => "check the key with `mj-enhance doctor`",
+            ErrorClass::Balance => "top up at evolink.ai/dashboard/credits, then release it with p",
+            ErrorClass::KeyTotal => "raise the key's limit at evolink.ai/dashboard/keys, then release it with p",
+            ErrorClass::KeyDaily => "wait for the key's reset or raise its daily limit, then release it with p",
+            ErrorClass::ModelDenied | ErrorClass::Access => "check what the key may do at evolink.ai/dashboard/keys",
+            ErrorClass::Link => "ask for a fresh link with d; nothing is paid for that",
+            ErrorClass::Local => "mend the folder or disk, then fetch again with d",
+            ErrorClass::PaidOutcomeUnknown | ErrorClass::Network | ErrorClass::Nonsense => {
+                "ask the service with r; nothing is paid for that"
+            }
+            ErrorClass::NoCapacity | ErrorClass::Passing | ErrorClass::Server | ErrorClass::RateLimited => {
+                "run it again later with R; that is a new paid job"
+            }
+            ErrorClass::Unknown => "look at the details, then run it again with R if you want to pay for another try",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_decides_before_the_status() {
+        for (status, code, class) in [
+            (400, "no_available_channel", ErrorClass::NoCapacity),
+            (503, "channel:unavailable", ErrorClass::NoCapacity),
+            (402, "quota_exceeded", ErrorClass::Balance),
+            (402, "key_daily_quota_exhausted", ErrorClass::KeyDaily),
+            (403, "insufficient_token_quota", ErrorClass::KeyTotal),
+            (401, "", ErrorClass::Login),
+            (401, "key_expired", ErrorClass::Login),
+            (403, "key_model_not_allowed", ErrorClass::ModelDenied),
+            (403, "1010", ErrorClass::Access),
+            (404, "", ErrorClass::NotFound),
+            (409, "idempotency_conflict", ErrorClass::KeyConflict),
+            (409, "paid_outcome_unknown", ErrorClass::PaidOutcomeUnknown),
+            (413, "", ErrorClass::BadRequest),
+            (429, "", ErrorClass::RateLimited),
+            (400, "rate_limit_exceeded", ErrorClass::RateLimited),
+            (500, "", ErrorClass::Server),
+            (504, "", ErrorClass::Server),
+            (302, "", ErrorClass::Nonsense),
+        ] {
+            assert_eq!(ErrorClass::of_answer(status, code), class, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn quota_exceeded_in_a_task_is_not_the_balance() {
+        let failure = Failure::of_task("QUOTA_EXCEEDED", "slow down");
+        assert_eq!(failure.class, ErrorClass::Passing);
+        assert!(failure.meaning().contains("not your balance"));
+    }
+
+    #[test]
+    fn server_text_is_clean_and_short() {
+        let failure = Failure::of_task("x\u{1b}[2J", &format!("\u{202e}{}", "a".repeat(5_000)));
+        assert_eq!(failure.code, "x");
+        assert_eq!(failure.message.chars().count(), Failure::LONGEST_MESSAGE);
+    }
+}

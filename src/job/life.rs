@@ -1,0 +1,832 @@
+//! A job and the one function that moves it.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::failure::{ErrorClass, Failure};
+use super::id::{IdempotencyKey, ImageNumber, JobId, Tag, TaskId};
+use super::money::Credits;
+use super::phase::{CancelledBy, Doubt, FetchTrouble, HoldReason, Phase, Progress, State};
+use super::report::{TaskReport, TaskStatus};
+use super::{retry, text};
+
+/// A yes that named count, price and balance: the only thing that lets a job be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Approval {
+    /// Which yes of this store it was; a yes given before the present start of the engine does not send (product §2, rule 4).
+    pub seq: u64,
+    /// The price of one job that was agreed to.
+    pub price: Credits,
+    /// When the yes was given.
+    pub at: Timestamp,
+    /// End of the grace period, in which the yes can be taken back.
+    pub not_before: Timestamp,
+}
+
+/// The paid request of a job, on disk before its first byte leaves.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PaidSend {
+    /// One key for one paid wish.
+    pub key: IdempotencyKey,
+    /// The request body, byte for byte.
+    pub body: String,
+    /// The price agreed to when it was sent.
+    pub agreed: Credits,
+    /// When the first attempt began.
+    pub first_at: Timestamp,
+    /// When the latest attempt began.
+    pub last_at: Timestamp,
+    /// How many attempts were begun with this key.
+    pub attempts: u32,
+    /// How many of them ended without a usable answer.
+    pub lost: u32,
+    /// Whether the account's task list was looked through after the latest loss and held nothing that fits.
+    pub cleared: bool,
+}
+
+impl PaidSend {
+    /// Whether a refusal now proves that nothing was made: no earlier attempt is open.
+    #[must_use]
+    pub fn refusal_is_proof(&self) -> bool {
+        self.lost == 0 || self.cleared
+    }
+}
+
+/// What is known about a job's money, from the service's evidence only (product §2, rule 7).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Charge {
+    /// Held by the service until the task ends, or assumed so while a send is open.
+    Reserved,
+    /// Taken.
+    Charged,
+    /// Proven to be back on the account.
+    GivenBack,
+    /// The service gave no evidence.
+    NotKnown,
+}
+
+impl Charge {
+    /// The words of product §2.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::Charged => "charged",
+            Self::GivenBack => "given back",
+            Self::NotKnown => "not known",
+        }
+    }
+
+    /// The charge with these words.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Reserved, Self::Charged, Self::GivenBack, Self::NotKnown].into_iter().find(|c| c.word() == word)
+    }
+}
+
+/// A result on disk: whole, checked, under its final name.
+#[derive(Clone, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+pub struct SavedFile {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// SHA-256 of the content, 64 hex digits.
+    pub sha256: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// Our wish to enhance one picture of one draft, and all that became of it.
+///
+/// What exists only in a phase lives in [`Phase`]; the fields here are facts that stay true.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Job {
+    /// Our short id.
+    pub id: JobId,
+    /// The draft's task.
+    pub source: TaskId,
+    /// Which of its pictures.
+    pub image: ImageNumber,
+    /// The user's word for it.
+    pub tag: Option<Tag>,
+    /// Place in line: smaller goes earlier.
+    pub place: i64,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When the wish was recorded.
+    pub created_at: Timestamp,
+    /// The yes, if one was given.
+    pub approval: Option<Approval>,
+    /// The paid request, from just before its first attempt on.
+    pub send: Option<PaidSend>,
+    /// The user wants it cancelled while its answer is awaited: it becomes *unwatched* when the answer comes.
+    pub stop_wish: bool,
+    /// The user looked at the draft's trouble and wants it sent all the same.
+    pub source_confirmed: bool,
+    /// The service's task, once accepted.
+    pub task: Option<TaskId>,
+    /// Request id of the latest answer worth naming to support.
+    pub request_id: Option<String>,
+    /// When the paid request was accepted.
+    pub sent_at: Option<Timestamp>,
+    /// When we first heard that the task ended.
+    pub finished_at: Option<Timestamp>,
+    /// When its files were on disk.
+    pub saved_at: Option<Timestamp>,
+    /// 24 h after we first saw it completed (reference §12).
+    pub link_expires_at: Option<Timestamp>,
+    /// The service's first estimate of the run, in seconds.
+    pub estimate: Option<u32>,
+    /// Result links, in order.
+    pub links: Vec<String>,
+    /// Results on disk, in the order of the links.
+    pub files: Vec<SavedFile>,
+    /// Reserved by the service's answer.
+    pub reserved: Option<Credits>,
+    /// Taken by the service's evidence.
+    pub charged: Option<Credits>,
+    /// What is known about the money; `None` before a send.
+    pub charge: Option<Charge>,
+    /// The job this one runs again.
+    pub again_of: Option<JobId>,
+    /// Removed from the list; files and history stay.
+    pub removed: bool,
+    /// The store's revision at the latest change of this job.
+    pub revision: u64,
+}
+
+/// Hours a result link lives after completion (reference §4.4).
+pub const LINK_LIFE_HOURS: i64 = 24;
+
+/// Something that happened or is wished, for [`Job::apply`].
+#[derive(Clone, PartialEq, Debug)]
+pub enum Update {
+    /// A yes: the job may be sent from `not_before` on. From held or waiting.
+    Approve(Approval),
+    /// Hold it back. From waiting.
+    Hold(HoldReason),
+    /// Not sent yet: drop it, free. On the wire: remember the wish.
+    Cancel,
+    /// Give an unsure job up, knowing that it may have been paid.
+    GiveUp,
+    /// Stop watching a sent job; it goes on and is paid for if it completes.
+    Unwatch,
+    /// Watch an unwatched job again.
+    Watch,
+    /// An attempt to send begins. The key counts only for the first; later attempts keep theirs.
+    SendStarted {
+        /// The key for a wish that has none yet.
+        key: IdempotencyKey,
+        /// Its request body.
+        body: String,
+    },
+    /// Another attempt with the same key and body begins, while sending.
+    SendRepeated,
+    /// An attempt ended without a usable answer.
+    AnswerLost(String),
+    /// Refused for now, surely nothing was made: back in line with the same key (429, no capacity, key trouble).
+    PutBack(String),
+    /// Refused until the user does something about balance or limits.
+    Refused(Failure),
+    /// Refused for good.
+    Rejected(Failure),
+    /// The repeats are used up.
+    GaveUpAsking(String),
+    /// The account's task list was looked through; these tasks fit.
+    Looked(Vec<TaskId>),
+    /// Nothing fits and the key is young: the same request goes out again.
+    SendAgainSameKey,
+    /// The paid request was accepted.
+    Accepted {
+        /// The task that was made, or that the repeat was answered with.
+        report: Box<TaskReport>,
+        /// `Idempotency-Replayed: true`: the task is an older one.
+        replayed: bool,
+    },
+    /// This task of the account is the one of this unsure wish.
+    Adopted(TaskId),
+    /// The service answered about the task.
+    Reported(Box<TaskReport>),
+    /// The service no longer knows the task.
+    Vanished,
+    /// A download begins.
+    FetchStarted,
+    /// A download failed in a way that may pass.
+    FetchTroubled(String),
+    /// A download failed for good; the charge stays.
+    FetchFailed(Failure),
+    /// All files are on disk.
+    Saved(Vec<SavedFile>),
+    /// Try a dead or refused link once more.
+    FetchAgain,
+    /// The engine starts: what was on the wire or coming down is not any more.
+    EngineStarted,
+    /// Give it another tag, or none.
+    Retag(Option<Tag>),
+    /// Give it another place in line.
+    Move(i64),
+    /// Take it off the list, or bring it back.
+    Remove(bool),
+}
+
+/// What [`Job::apply`] made of an update.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Applied {
+    /// The job changed; the note is for its time line (empty where there is nothing to say).
+    Changed(String),
+    /// Nothing changed, and why. Late and repeated answers are normal.
+    Ignored(&'static str),
+}
+
+impl Applied {
+    /// Whether the job changed.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        matches!(self, Self::Changed(_))
+    }
+}
+
+fn changed(note: impl Into<String>) -> Applied {
+    Applied::Changed(note.into())
+}
+
+impl Job {
+    /// A new wish, held until somebody says yes.
+    #[must_use]
+    pub fn new(id: JobId, source: TaskId, image: ImageNumber, place: i64, now: Timestamp) -> Self {
+        Self {
+            id,
+            source,
+            image,
+            tag: None,
+            place,
+            phase: Phase::Held(HoldReason::You),
+            created_at: now,
+            approval: None,
+            send: None,
+            stop_wish: false,
+            source_confirmed: false,
+            task: None,
+            request_id: None,
+            sent_at: None,
+            finished_at: None,
+            saved_at: None,
+            link_expires_at: None,
+            estimate: None,
+            links: Vec::new(),
+            files: Vec::new(),
+            reserved: None,
+            charged: None,
+            charge: None,
+            again_of: None,
+            removed: false,
+            revision: 0,
+        }
+    }
+
+    /// The word for where it stands.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.phase.state()
+    }
+
+    /// Whether a second wish for the same picture would be a double: it is not finally failed or cancelled.
+    #[must_use]
+    pub fn blocks_twin(&self) -> bool {
+        !matches!(self.state(), State::Failed | State::Cancelled)
+    }
+
+    /// What to count against caps and show as the cost so far.
+    ///
+    /// A send that is open counts with what was agreed; a failed job counts until the service proves that the money is back.
+    #[must_use]
+    pub fn spent(&self) -> Credits {
+        match self.charge {
+            None | Some(Charge::GivenBack) => Credits::ZERO,
+            Some(Charge::Charged) => self.charged.or(self.reserved).unwrap_or_else(|| self.agreed_price()),
+            Some(Charge::Reserved | Charge::NotKnown) => self.reserved.unwrap_or_else(|| self.agreed_price()),
+        }
+    }
+
+    fn agreed_price(&self) -> Credits {
+        self.send.as_ref().map(|send| send.agreed).or(self.approval.map(|yes| yes.price)).unwrap_or_default()
+    }
+
+    /// Why it stands where it stands, as a sentence; `None` where the state says it all.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match &self.phase {
+            Phase::Held(why) => Some(why.to_string()),
+            Phase::Unsure(doubt) => Some(doubt.why.clone()),
+            Phase::Failed(failure) => Some(format!("{} ({})", failure.meaning(), failure.code)),
+            Phase::Cancelled(by) => Some(by.to_string()),
+            Phase::ToFetch(trouble) | Phase::Fetching(trouble) => trouble.last.clone(),
+            Phase::Sending if self.stop_wish => Some("stops being watched when the answer is here".to_owned()),
+            Phase::Waiting | Phase::Sending | Phase::Running(_) | Phase::Saved | Phase::Unwatched => None,
+        }
+    }
+
+    /// The failure, where there is one.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.phase {
+            Phase::Failed(failure) | Phase::Held(HoldReason::Refused(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// The last progress heard, while running.
+    #[must_use]
+    pub fn progress(&self) -> Option<&Progress> {
+        match &self.phase {
+            Phase::Running(progress) => Some(progress),
+            _ => None,
+        }
+    }
+
+    /// Whether the key of its paid request may still be relied on.
+    #[must_use]
+    pub fn key_is_young(&self, now: Timestamp) -> bool {
+        self.send.as_ref().is_some_and(|send| {
+            let age = now.duration_since(send.first_at);
+            !age.is_negative() && age.unsigned_abs() < retry::KEY_LIFE
+        })
+    }
+
+    /// Moves the job: the one place where a phase changes.
+    ///
+    /// What does not fit the present phase changes nothing and is returned as [`Applied::Ignored`]; no input panics.
+    pub fn apply(&mut self, update: Update, now: Timestamp) -> Applied {
+        match update {
+            Update::Approve(yes) => self.approve(yes),
+            Update::Hold(why) => self.hold(why),
+            Update::Cancel => self.cancel(now),
+            Update::GiveUp => self.give_up(now),
+            Update::Unwatch => self.unwatch(),
+            Update::Watch => self.watch(),
+            Update::SendStarted { key, body } => self.start_send(key, body, now),
+            Update::SendRepeated => self.repeat_send(now),
+            Update::AnswerLost(why) => self.lose_answer(&why),
+            Update::PutBack(why) => self.put_back(&why),
+            Update::Refused(failure) => self.refuse(failure),
+            Update::Rejected(failure) => self.reject(failure, now),
+            Update::GaveUpAsking(why) => self.become_unsure(why),
+            Update::Looked(candidates) => self.look(candidates),
+            Update::SendAgainSameKey => self.send_again(now),
+            Update::Accepted { report, replayed } => self.accept(&report, replayed, now),
+            Update::Adopted(task) => self.adopt(task, now),
+            Update::Reported(report) => self.report(*report, now),
+            Update::Vanished => self.vanish(now),
+            Update::FetchStarted => self.start_fetch(),
+            Update::FetchTroubled(why) => self.trouble_fetch(&why),
+            Update::FetchFailed(failure) => self.fail_fetch(failure),
+            Update::Saved(files) => self.save(files, now),
+            Update::FetchAgain => self.fetch_again(),
+            Update::EngineStarted => self.restart(),
+            Update::Retag(tag) => self.retag(tag),
+            Update::Move(place) => self.shift(place),
+            Update::Remove(removed) => self.remove(removed),
+        }
+    }
+
+    fn approve(&mut self, yes: Approval) -> Applied {
+        match &self.phase {
+            Phase::Held(why) => {
+                match why {
+                    HoldReason::Source { .. } => self.source_confirmed = true,
+                    // Proven not charged, and a new yes was given: a new paid wish, so a new key (reference §12).
+                    HoldReason::Refused(_) => self.send = None,
+                    HoldReason::You | HoldReason::Cap { .. } | HoldReason::Price { .. } => {}
+                }
+                if self.send.is_none() {
+                    self.charge = None;
+                }
+                self.phase = Phase::Waiting;
+                self.approval = Some(yes);
+                changed(format!("approved at {} credits", yes.price))
+            }
+            Phase::Waiting => {
+                self.approval = Some(yes);
+                changed(format!("approved at {} credits", yes.price))
+            }
+            _ => Applied::Ignored("only what has not been sent can be approved"),
+        }
+    }
+
+    fn hold(&mut self, why: HoldReason) -> Applied {
+        if self.phase != Phase::Waiting {
+            return Applied::Ignored("only a waiting job can be held");
+        }
+        let note = why.to_string();
+        self.phase = Phase::Held(why);
+        changed(note)
+    }
+
+    fn cancel(&mut self, now: Timestamp) -> Applied {
+        match self.phase {
+            Phase::Held(_) | Phase::Waiting => {
+                self.phase = Phase::Cancelled(CancelledBy::You);
+                self.finished_at = Some(now);
+                self.charge = None;
+                changed("cancelled before it was sent; nothing was paid")
+            }
+            Phase::Sending if !self.stop_wish => {
+                self.stop_wish = true;
+                changed("to be unwatched as soon as the answer is here")
+            }
+            _ => Applied::Ignored("it was sent; watching can be stopped"),
+        }
+    }
+
+    fn give_up(&mut self, now: Timestamp) -> Applied {
+        if !matches!(self.phase, Phase::Unsure(_)) {
+            return Applied::Ignored("only an unsure job can be given up");
+        }
+        self.phase = Phase::Cancelled(CancelledBy::YouUnsure);
+        self.finished_at = Some(now);
+        self.charge = Some(Charge::NotKnown);
+        changed("given up while unsure; it may have been paid")
+    }
+
+    fn unwatch(&mut self) -> Applied {
+        if !matches!(self.phase, Phase::Running(_)) {
+            return Applied::Ignored("only a running job can be unwatched");
+        }
+        self.phase = Phase::Unwatched;
+        changed("no longer watched; it goes on and is paid for if it completes")
+    }
+
+    fn watch(&mut self) -> Applied {
+        if self.phase != Phase::Unwatched || self.task.is_none() {
+            return Applied::Ignored("only an unwatched job can be watched again");
+        }
+        self.stop_wish = false;
+        self.phase = Phase::Running(Progress::default());
+        changed("watched again")
+    }
+
+    fn start_send(&mut self, key: IdempotencyKey, body: String, now: Timestamp) -> Applied {
+        if self.phase != Phase::Waiting {
+            return Applied::Ignored("only a waiting job can be sent");
+        }
+        let Some(yes) = self.approval else { return Applied::Ignored("nobody said yes to it") };
+        let send = self.send.get_or_insert_with(|| PaidSend {
+            key,
+            body,
+            agreed: yes.price,
+            first_at: now,
+            last_at: now,
+            attempts: 0,
+            lost: 0,
+            cleared: false,
+        });
+        send.agreed = yes.price;
+        send.attempts += 1;
+        send.last_at = now;
+        self.charge = Some(Charge::Reserved);
+        self.phase = Phase::Sending;
+        changed("sending")
+    }
+
+    fn repeat_send(&mut self, now: Timestamp) -> Applied {
+        match (&self.phase, &mut self.send) {
+            (Phase::Sending, Some(send)) => {
+                send.attempts += 1;
+                send.last_at = now;
+                changed(format!("sending again with the same key, attempt {}", send.attempts))
+            }
+            _ => Applied::Ignored("it is not being sent"),
+        }
+    }
+
+    fn lose_answer(&mut self, why: &str) -> Applied {
+        match (&self.phase, &mut self.send) {
+            (Phase::Sending, Some(send)) => {
+                send.lost += 1;
+                send.cleared = false;
+                changed(format!("answer lost: {}", text::clean(why)))
+            }
+            _ => Applied::Ignored("it is not being sent"),
+        }
+    }
+
+    fn put_back(&mut self, why: &str) -> Applied {
+        match (&self.phase, &self.send) {
+            (Phase::Sending, Some(send)) if send.refusal_is_proof() => {
+                self.charge = None;
+                self.phase =
+                    if std::mem::take(&mut self.stop_wish) { Phase::Cancelled(CancelledBy::You) } else { Phase::Waiting };
+                changed(format!("back in line: {}", text::clean(why)))
+            }
+            (Phase::Sending, Some(_)) => self.become_unsure(why.to_owned()),
+            _ => Applied::Ignored("it is not being sent"),
+        }
+    }
+
+    fn refuse(&mut self, failure: Failure) -> Applied {
+        match (&self.phase, &self.send) {
+            (Phase::Sending, Some(send)) if send.refusal_is_proof() => {
+                let note = format!("refused: {}", failure.code);
+                self.charge = None;
+                self.request_id.clone_from(&failure.request_id);
+                self.phase = if std::mem::take(&mut self.stop_wish) {
+                    Phase::Cancelled(CancelledBy::You)
+                } else {
+                    Phase::Held(HoldReason::Refused(failure))
+                };
+                changed(note)
+            }
+            (Phase::Sending, Some(_)) => self.become_unsure(format!("refused after a lost answer: {}", failure.code)),
+            _ => Applied::Ignored("it is not being sent"),
+        }
+    }
+
+    fn reject(&mut self, failure: Failure, now: Timestamp) -> Applied {
+        match (&self.phase, &self.send) {
+            (Phase::Sending, Some(send)) if send.refusal_is_proof() => {
+                let note = format!("refused: {}", failure.code);
+                self.charge = Some(Charge::NotKnown);
+                if failure.status.is_some_and(|status| (400..500).contains(&status)) {
+                    // No task was made, so there is nothing that could be charged (reference §7.3).
+                    self.charge = None;
+                }
+                self.request_id.clone_from(&failure.request_id);
+                self.finished_at = Some(now);
+                self.phase = Phase::Failed(failure);
+                changed(note)
+            }
+            (Phase::Sending, Some(_)) => self.become_unsure(format!("refused after a lost answer: {}", failure.code)),
+            _ => Applied::Ignored("it is not being sent"),
+        }
+    }
+
+    fn become_unsure(&mut self, why: String) -> Applied {
+        if self.phase != Phase::Sending {
+            return Applied::Ignored("it is not being sent");
+        }
+        let why = text::clean(&why).into_owned();
+        let note = format!("unsure: {why}");
+        self.phase = Phase::Unsure(Doubt { why, looked: false, candidates: Vec::new() });
+        changed(note)
+    }
+
+    fn look(&mut self, candidates: Vec<TaskId>) -> Applied {
+        match &mut self.phase {
+            Phase::Unsure(doubt) if !doubt.looked || doubt.candidates != candidates => {
+                let note = match candidates.len() {
+                    0 => "the account's task list holds nothing that fits".to_owned(),
+                    n => format!("{} of the account may be it", text::count(n, "task")),
+                };
+                doubt.looked = true;
+                doubt.candidates = candidates;
+                changed(note)
+            }
+            Phase::Unsure(_) => Applied::Ignored("nothing new in the task list"),
+            _ => Applied::Ignored("it is not unsure"),
+        }
+    }
+
+    fn send_again(&mut self, now: Timestamp) -> Applied {
+        let young = self.key_is_young(now);
+        match (&self.phase, &mut self.send) {
+            (Phase::Unsure(doubt), Some(send)) if doubt.looked && doubt.candidates.is_empty() && young => {
+                send.cleared = true;
+                send.attempts += 1;
+                send.last_at = now;
+                self.phase = Phase::Sending;
+                changed(format!("nothing fits in the task list: sending again with the same key, attempt {}", send.attempts))
+            }
+            (Phase::Unsure(_), _) => {
+                Applied::Ignored("the task list was not looked through, something there fits, or the key is too old")
+            }
+            _ => Applied::Ignored("it is not unsure"),
+        }
+    }
+
+    fn accept(&mut self, report: &TaskReport, replayed: bool, now: Timestamp) -> Applied {
+        if !matches!(self.phase, Phase::Sending | Phase::Unsure(_)) {
+            return Applied::Ignored("it is not being sent");
+        }
+        self.task = Some(report.id.clone());
+        self.sent_at = Some(now);
+        self.reserved = report.reserved.or(self.reserved);
+        self.estimate = report.seconds_left;
+        self.charge = Some(Charge::Reserved);
+        if report.request_id.is_some() {
+            self.request_id.clone_from(&report.request_id);
+        }
+        let note = if replayed { format!("recovered as {}", report.id) } else { format!("accepted as {}", report.id) };
+        if std::mem::take(&mut self.stop_wish) {
+            self.phase = Phase::Unwatched;
+            return changed(format!("{note}; no longer watched, it goes on and is paid for if it completes"));
+        }
+        // The body of a replay may be old (reference §3.1), and a first answer may already be final: the next read says.
+        self.phase = Phase::Running(Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(now) });
+        changed(note)
+    }
+
+    fn adopt(&mut self, task: TaskId, now: Timestamp) -> Applied {
+        if !matches!(self.phase, Phase::Unsure(_)) {
+            return Applied::Ignored("it is not unsure");
+        }
+        let note = format!("found in the account's task list: {task}");
+        self.task = Some(task);
+        self.sent_at = Some(self.send.as_ref().map_or(now, |send| send.last_at));
+        self.charge = Some(Charge::Reserved);
+        self.phase = if std::mem::take(&mut self.stop_wish) { Phase::Unwatched } else { Phase::Running(Progress::default()) };
+        changed(note)
+    }
+
+    fn report(&mut self, report: TaskReport, now: Timestamp) -> Applied {
+        if self.task.as_ref() != Some(&report.id) {
+            return Applied::Ignored("the answer is about another task");
+        }
+        match &self.phase {
+            Phase::Running(before) => {
+                if report.status.is_final() {
+                    return self.finish(report, now);
+                }
+                let heard = Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(now) };
+                if before.percent == heard.percent && before.seconds_left == heard.seconds_left && before.at.is_some() {
+                    return Applied::Ignored("no news");
+                }
+                if self.estimate.is_none() {
+                    self.estimate = report.seconds_left;
+                }
+                self.phase = Phase::Running(heard);
+                changed(String::new())
+            }
+            Phase::ToFetch(_) | Phase::Fetching(_) if report.status == TaskStatus::Completed && !report.links.is_empty() => {
+                if self.links == report.links {
+                    return Applied::Ignored("no news");
+                }
+                self.links = report.links;
+                changed("fresh links")
+            }
+            _ => Applied::Ignored("nobody waits for this answer"),
+        }
+    }
+
+    fn finish(&mut self, report: TaskReport, now: Timestamp) -> Applied {
+        let (charge, amount) = report.charge();
+        self.charge = Some(charge);
+        self.charged = amount.or(self.charged);
+        self.reserved = report.reserved.or(self.reserved);
+        self.finished_at = Some(now);
+        if report.request_id.is_some() {
+            self.request_id.clone_from(&report.request_id);
+        }
+        match report.status {
+            TaskStatus::Completed if report.links.is_empty() => {
+                self.phase = Phase::Failed(Failure::new(
+                    ErrorClass::Final,
+                    "no_links",
+                    "all its pictures may have been removed by moderation, which keeps the charge",
+                ));
+                changed("completed without a picture")
+            }
+            TaskStatus::Completed => {
+                self.links = report.links;
+                self.link_expires_at = now.checked_add(jiff::SignedDuration::from_hours(LINK_LIFE_HOURS)).ok();
+                self.phase = Phase::ToFetch(FetchTrouble::default());
+                changed("completed")
+            }
+            TaskStatus::Cancelled => {
+                self.phase = Phase::Cancelled(CancelledBy::Service);
+                changed("cancelled by the service")
+            }
+            TaskStatus::Failed | TaskStatus::Pending | TaskStatus::Processing | TaskStatus::Other(_) => {
+                let mut failure = report.failure.unwrap_or_else(|| Failure::of_task("unknown_error", ""));
+                if failure.request_id.is_none() {
+                    failure.request_id = report.request_id;
+                }
+                let note = format!("failed: {}", failure.code);
+                self.phase = if failure.code == "request_cancelled" {
+                    Phase::Cancelled(CancelledBy::Service)
+                } else {
+                    Phase::Failed(failure)
+                };
+                changed(note)
+            }
+        }
+    }
+
+    fn vanish(&mut self, now: Timestamp) -> Applied {
+        if !matches!(self.phase, Phase::Running(_)) {
+            return Applied::Ignored("nobody waits for this answer");
+        }
+        self.charge = Some(Charge::NotKnown);
+        self.finished_at = Some(now);
+        self.phase = Phase::Failed(Failure::new(
+            ErrorClass::NotFound,
+            "task_not_found",
+            "the service no longer knows this task, so its end and its charge cannot be told",
+        ));
+        changed("the service no longer knows the task")
+    }
+
+    fn start_fetch(&mut self) -> Applied {
+        match &mut self.phase {
+            Phase::ToFetch(trouble) => {
+                self.phase = Phase::Fetching(std::mem::take(trouble));
+                changed(String::new())
+            }
+            _ => Applied::Ignored("there is nothing to fetch"),
+        }
+    }
+
+    fn trouble_fetch(&mut self, why: &str) -> Applied {
+        match &mut self.phase {
+            Phase::Fetching(trouble) | Phase::ToFetch(trouble) => {
+                let why = text::clean(why).into_owned();
+                let note = format!("download: {why}");
+                self.phase = Phase::ToFetch(FetchTrouble { attempts: trouble.attempts.saturating_add(1), last: Some(why) });
+                changed(note)
+            }
+            _ => Applied::Ignored("nothing was being fetched"),
+        }
+    }
+
+    fn fail_fetch(&mut self, failure: Failure) -> Applied {
+        match &self.phase {
+            Phase::Fetching(_) | Phase::ToFetch(_) => {
+                let note = format!("download given up: {}", failure.code);
+                self.phase = Phase::Failed(failure);
+                changed(note)
+            }
+            _ => Applied::Ignored("nothing was being fetched"),
+        }
+    }
+
+    fn save(&mut self, files: Vec<SavedFile>, now: Timestamp) -> Applied {
+        match &self.phase {
+            Phase::Fetching(_) | Phase::ToFetch(_) => {
+                let note = format!("saved {}", text::count(files.len(), "file"));
+                self.files = files;
+                self.saved_at = Some(now);
+                self.phase = Phase::Saved;
+                changed(note)
+            }
+            _ => Applied::Ignored("nothing was being fetched"),
+        }
+    }
+
+    fn fetch_again(&mut self) -> Applied {
+        match &self.phase {
+            Phase::Failed(failure) if failure.class == ErrorClass::Link && self.task.is_some() => {
+                self.phase = Phase::ToFetch(FetchTrouble::default());
+                changed("to be fetched again")
+            }
+            Phase::ToFetch(trouble) if trouble.attempts > 0 => {
+                self.phase = Phase::ToFetch(FetchTrouble::default());
+                changed(String::new())
+            }
+            _ => Applied::Ignored("there is nothing to fetch again"),
+        }
+    }
+
+    fn restart(&mut self) -> Applied {
+        match &mut self.phase {
+            Phase::Sending => self.become_unsure("the program ended before the answer was written down".to_owned()),
+            Phase::Fetching(trouble) => {
+                self.phase = Phase::ToFetch(std::mem::take(trouble));
+                changed(String::new())
+            }
+            Phase::Unsure(doubt) if doubt.looked => {
+                doubt.looked = false;
+                doubt.candidates = Vec::new();
+                changed(String::new())
+            }
+            _ => Applied::Ignored("nothing was under way"),
+        }
+    }
+
+    fn retag(&mut self, tag: Option<Tag>) -> Applied {
+        if self.tag == tag {
+            return Applied::Ignored("it has that tag");
+        }
+        self.tag = tag;
+        changed(String::new())
+    }
+
+    fn shift(&mut self, place: i64) -> Applied {
+        if self.place == place {
+            return Applied::Ignored("it is there");
+        }
+        self.place = place;
+        changed(String::new())
+    }
+
+    fn remove(&mut self, removed: bool) -> Applied {
+        if removed && !self.state().is_final() && self.state() != State::Unwatched {
+            return Applied::Ignored("only what is over can leave the list");
+        }
+        if self.removed == removed {
+            return Applied::Ignored("it is so already");
+        }
+        self.removed = removed;
+        changed(if removed { "taken off the list" } else { "back on the list" })
+    }
+}

@@ -1,0 +1,27 @@
+//! The domain: what a job is, how it lives, what it costs.
+//!
+//! This room knows specs, phases, transitions, money, caps, retry policy and queries over jobs. It does not know tokio,
+//! HTTP, SQL or a terminal, and it reads neither a clock nor dice: both are arguments.
+//!
+//! Invariants: one function moves a job ([`Job::apply`]); final phases absorb what comes late; a paid wish keeps its
+//! idempotency key for life; what cannot be proven about money is called *not known*.
+
+mod failure;
+mod id;
+mod life;
+mod money;
+mod phase;
+mod quote;
+mod report;
+pub mod retry;
+mod spec;
+pub mod text;
+
+pub use failure::{ErrorClass, Failure};
+pub use id::{IdempotencyKey, ImageNumber, JobId, NameError, Tag, TaskId};
+pub use life::{Applied, Approval, Charge, Job, PaidSend, SavedFile, Update};
+pub use money::{Credits, CreditsError};
+pub use phase::{CancelledBy, CapName, Doubt, FetchTrouble, HoldReason, Percent, Phase, Progress, State};
+pub use quote::{Caps, Quote, Spent};
+pub use report::{Billing, ChargeStatus, RefundStatus, TaskReport, TaskStatus};
+pub use spec::{Line, Spec, Verdict, check_lines, parse_line};

@@ -1,0 +1,3 @@
+//! `mj-enhance`: a dashboard for Midjourney V7 enhance jobs at EvoLink.
+
+pub mod job;
