@@ -1,3 +1,4 @@
 //! `mj-enhance`: a dashboard for Midjourney V7 enhance jobs at EvoLink.
 
 pub mod job;
+pub mod store;

@@ -196,6 +196,8 @@ pub enum Update {
     GaveUpAsking(String),
     /// The account's task list was looked through; these tasks fit.
     Looked(Vec<TaskId>),
+    /// The user wants the task list looked through once more.
+    LookAgain,
     /// Nothing fits and the key is young: the same request goes out again.
     SendAgainSameKey,
     /// The paid request was accepted.
@@ -372,8 +374,9 @@ impl Job {
             Update::PutBack(why) => self.put_back(&why),
             Update::Refused(failure) => self.refuse(failure),
             Update::Rejected(failure) => self.reject(failure, now),
-            Update::GaveUpAsking(why) => self.become_unsure(why),
+            Update::GaveUpAsking(why) => self.become_unsure(&why),
             Update::Looked(candidates) => self.look(candidates),
+            Update::LookAgain => self.look_again(),
             Update::SendAgainSameKey => self.send_again(now),
             Update::Accepted { report, replayed } => self.accept(&report, replayed, now),
             Update::Adopted(task) => self.adopt(task, now),
@@ -463,6 +466,8 @@ impl Job {
             return Applied::Ignored("only an unwatched job can be watched again");
         }
         self.stop_wish = false;
+        // What is under way again belongs on the list.
+        self.removed = false;
         self.phase = Phase::Running(Progress::default());
         changed("watched again")
     }
@@ -472,7 +477,7 @@ impl Job {
             return Applied::Ignored("only a waiting job can be sent");
         }
         let Some(yes) = self.approval else { return Applied::Ignored("nobody said yes to it") };
-        let send = self.send.get_or_insert_with(|| PaidSend {
+        let send = self.send.get_or_insert(PaidSend {
             key,
             body,
             agreed: yes.price,
@@ -483,7 +488,7 @@ impl Job {
             cleared: false,
         });
         send.agreed = yes.price;
-        send.attempts += 1;
+        send.attempts = send.attempts.saturating_add(1);
         send.last_at = now;
         self.charge = Some(Charge::Reserved);
         self.phase = Phase::Sending;
@@ -493,7 +498,7 @@ impl Job {
     fn repeat_send(&mut self, now: Timestamp) -> Applied {
         match (&self.phase, &mut self.send) {
             (Phase::Sending, Some(send)) => {
-                send.attempts += 1;
+                send.attempts = send.attempts.saturating_add(1);
                 send.last_at = now;
                 changed(format!("sending again with the same key, attempt {}", send.attempts))
             }
@@ -504,7 +509,7 @@ impl Job {
     fn lose_answer(&mut self, why: &str) -> Applied {
         match (&self.phase, &mut self.send) {
             (Phase::Sending, Some(send)) => {
-                send.lost += 1;
+                send.lost = send.lost.saturating_add(1);
                 send.cleared = false;
                 changed(format!("answer lost: {}", text::clean(why)))
             }
@@ -520,7 +525,7 @@ impl Job {
                     if std::mem::take(&mut self.stop_wish) { Phase::Cancelled(CancelledBy::You) } else { Phase::Waiting };
                 changed(format!("back in line: {}", text::clean(why)))
             }
-            (Phase::Sending, Some(_)) => self.become_unsure(why.to_owned()),
+            (Phase::Sending, Some(_)) => self.become_unsure(why),
             _ => Applied::Ignored("it is not being sent"),
         }
     }
@@ -538,7 +543,7 @@ impl Job {
                 };
                 changed(note)
             }
-            (Phase::Sending, Some(_)) => self.become_unsure(format!("refused after a lost answer: {}", failure.code)),
+            (Phase::Sending, Some(_)) => self.become_unsure(&format!("refused after a lost answer: {}", failure.code)),
             _ => Applied::Ignored("it is not being sent"),
         }
     }
@@ -557,16 +562,16 @@ impl Job {
                 self.phase = Phase::Failed(failure);
                 changed(note)
             }
-            (Phase::Sending, Some(_)) => self.become_unsure(format!("refused after a lost answer: {}", failure.code)),
+            (Phase::Sending, Some(_)) => self.become_unsure(&format!("refused after a lost answer: {}", failure.code)),
             _ => Applied::Ignored("it is not being sent"),
         }
     }
 
-    fn become_unsure(&mut self, why: String) -> Applied {
+    fn become_unsure(&mut self, why: &str) -> Applied {
         if self.phase != Phase::Sending {
             return Applied::Ignored("it is not being sent");
         }
-        let why = text::clean(&why).into_owned();
+        let why = text::clean(why).into_owned();
         let note = format!("unsure: {why}");
         self.phase = Phase::Unsure(Doubt { why, looked: false, candidates: Vec::new() });
         changed(note)
@@ -588,12 +593,23 @@ impl Job {
         }
     }
 
+    fn look_again(&mut self) -> Applied {
+        match &mut self.phase {
+            Phase::Unsure(doubt) if doubt.looked => {
+                doubt.looked = false;
+                doubt.candidates = Vec::new();
+                changed(String::new())
+            }
+            _ => Applied::Ignored("there is nothing to look for"),
+        }
+    }
+
     fn send_again(&mut self, now: Timestamp) -> Applied {
         let young = self.key_is_young(now);
         match (&self.phase, &mut self.send) {
             (Phase::Unsure(doubt), Some(send)) if doubt.looked && doubt.candidates.is_empty() && young => {
                 send.cleared = true;
-                send.attempts += 1;
+                send.attempts = send.attempts.saturating_add(1);
                 send.last_at = now;
                 self.phase = Phase::Sending;
                 changed(format!("nothing fits in the task list: sending again with the same key, attempt {}", send.attempts))
@@ -776,6 +792,7 @@ impl Job {
     fn fetch_again(&mut self) -> Applied {
         match &self.phase {
             Phase::Failed(failure) if failure.class == ErrorClass::Link && self.task.is_some() => {
+                self.removed = false;
                 self.phase = Phase::ToFetch(FetchTrouble::default());
                 changed("to be fetched again")
             }
@@ -789,16 +806,12 @@ impl Job {
 
     fn restart(&mut self) -> Applied {
         match &mut self.phase {
-            Phase::Sending => self.become_unsure("the program ended before the answer was written down".to_owned()),
+            Phase::Sending => self.become_unsure("the program ended before the answer was written down"),
             Phase::Fetching(trouble) => {
                 self.phase = Phase::ToFetch(std::mem::take(trouble));
                 changed(String::new())
             }
-            Phase::Unsure(doubt) if doubt.looked => {
-                doubt.looked = false;
-                doubt.candidates = Vec::new();
-                changed(String::new())
-            }
+            Phase::Unsure(_) => self.look_again(),
             _ => Applied::Ignored("nothing was under way"),
         }
     }

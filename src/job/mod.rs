@@ -9,6 +9,8 @@
 mod failure;
 mod id;
 mod life;
+#[cfg(test)]
+mod life_tests;
 mod money;
 mod phase;
 mod quote;

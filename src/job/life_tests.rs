@@ -1,0 +1,172 @@
+//! What no sequence of updates may break.
+
+use jiff::Timestamp;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::failure::{ErrorClass, Failure};
+use super::id::{IdempotencyKey, ImageNumber, JobId, Tag, TaskId};
+use super::life::{Applied, Approval, Charge, Job, SavedFile, Update};
+use super::money::Credits;
+use super::phase::{CapName, HoldReason, Percent, Phase, State};
+use super::report::{TaskReport, TaskStatus};
+
+fn tasks() -> impl Strategy<Value = TaskId> {
+    (0..3_u8).prop_map(|n| TaskId::new(&format!("task-unified-1790000000-{n}")).unwrap())
+}
+
+fn amounts() -> impl Strategy<Value = Credits> {
+    (0..200_000_i64).prop_map(Credits::from_uc)
+}
+
+fn failures() -> impl Strategy<Value = Failure> {
+    use ErrorClass::{BadRequest, Balance, Final, Link, Passing};
+    (prop_oneof![Just(Balance), Just(BadRequest), Just(Final), Just(Link), Just(Passing)], any::<Option<u16>>())
+        .prop_map(|(class, status)| Failure { status, ..Failure::new(class, "some_code", "some text") })
+}
+
+fn holds() -> impl Strategy<Value = HoldReason> {
+    prop_oneof![
+        Just(HoldReason::You),
+        amounts().prop_map(|limit| HoldReason::Cap { cap: CapName::Day, limit }),
+        (amounts(), amounts()).prop_map(|(agreed, now)| HoldReason::Price { agreed, now }),
+        Just(HoldReason::Source { found: "it is no draft".into() }),
+        failures().prop_map(HoldReason::Refused),
+    ]
+}
+
+fn reports() -> impl Strategy<Value = Box<TaskReport>> {
+    use TaskStatus::{Cancelled, Completed, Failed, Pending, Processing};
+    let status = prop_oneof![Just(Pending), Just(Processing), Just(Completed), Just(Failed), Just(Cancelled)];
+    (tasks(), status, 0..=100_i64, any::<Option<u32>>(), vec("https://[a-c]", 0..3), proptest::option::of(amounts())).prop_map(
+        |(id, status, percent, seconds_left, links, used)| {
+            Box::new(TaskReport { percent: Percent::new(percent), seconds_left, links, used, ..TaskReport::new(id, status) })
+        },
+    )
+}
+
+fn updates() -> impl Strategy<Value = Update> {
+    let words = || "[ -~]{0,8}";
+    let approval = (any::<u64>(), amounts()).prop_map(|(seq, price)| {
+        Update::Approve(Approval { seq, price, at: Timestamp::UNIX_EPOCH, not_before: Timestamp::UNIX_EPOCH })
+    });
+    // The doors to a running job are named more often, so that long lives are common.
+    let sent = prop_oneof![
+        4 => approval,
+        4 => any::<[u8; 16]>()
+            .prop_map(|dice| Update::SendStarted { key: IdempotencyKey::from_dice(dice), body: "{}".into() }),
+        2 => (reports(), any::<bool>()).prop_map(|(report, replayed)| Update::Accepted { report, replayed }),
+        4 => reports().prop_map(Update::Reported),
+        1 => Just(Update::SendRepeated),
+        1 => words().prop_map(Update::AnswerLost),
+        1 => words().prop_map(Update::PutBack),
+        1 => failures().prop_map(Update::Refused),
+        1 => failures().prop_map(Update::Rejected),
+        1 => words().prop_map(Update::GaveUpAsking),
+        2 => vec(tasks(), 0..2).prop_map(Update::Looked),
+        2 => Just(Update::SendAgainSameKey),
+        1 => tasks().prop_map(Update::Adopted),
+    ];
+    let local = prop_oneof![
+        holds().prop_map(Update::Hold),
+        Just(Update::Cancel),
+        Just(Update::GiveUp),
+        Just(Update::Unwatch),
+        Just(Update::Watch),
+        Just(Update::Vanished),
+        Just(Update::FetchStarted),
+        words().prop_map(Update::FetchTroubled),
+        failures().prop_map(Update::FetchFailed),
+        Just(Update::Saved(vec![SavedFile { path: "/a".into(), sha256: "0".repeat(64), bytes: 1 }])),
+        Just(Update::FetchAgain),
+        Just(Update::EngineStarted),
+        proptest::option::of(Just(Tag::new("tag").unwrap())).prop_map(Update::Retag),
+        any::<i64>().prop_map(Update::Move),
+        any::<bool>().prop_map(Update::Remove),
+    ];
+    prop_oneof![2 => sent, 1 => local]
+}
+
+fn new_job() -> Job {
+    let source = TaskId::new("task-unified-1790000000-draft").unwrap();
+    Job::new(JobId::from_bits(1), source, ImageNumber::ALL[0], 1, Timestamp::UNIX_EPOCH)
+}
+
+/// Holds one step against every rule.
+fn check(before: &Job, update: &Update, applied: &Applied, after: &Job) {
+    if matches!(applied, Applied::Ignored(_)) {
+        assert_eq!(before, after, "what is ignored changes nothing: {update:?}");
+        return;
+    }
+    let (from, to) = (before.state(), after.state());
+    if from.is_final() && from != to {
+        let dead_link = before.failure().is_some_and(|failure| failure.class == ErrorClass::Link);
+        assert!(matches!(update, Update::FetchAgain) && from == State::Failed && dead_link, "{from} → {to} by {update:?}");
+    }
+    if matches!(from, State::Saved | State::Cancelled) {
+        assert!(matches!(update, Update::Remove(_) | Update::Retag(_) | Update::Move(_)), "{from} took {update:?}");
+    }
+    if to == State::Sending {
+        assert!(after.approval.is_some() && after.send.is_some(), "sending needs a yes, a key and a body");
+    }
+    if let Some(send) = &before.send {
+        match &after.send {
+            Some(later) => assert_eq!((&send.key, &send.body), (&later.key, &later.body), "{update:?}"),
+            None => assert!(
+                matches!(update, Update::Approve(_)) && matches!(before.phase, Phase::Held(HoldReason::Refused(_))),
+                "{update:?} dropped a key of a {from} job"
+            ),
+        }
+    }
+    if matches!(from, State::Sending | State::Unsure) {
+        assert!(after.send.is_some(), "the key of an open send is kept");
+    }
+    if before.task.is_some() {
+        assert_eq!(before.task, after.task, "{update:?}");
+        assert!(!matches!(to, State::Held | State::Waiting | State::Sending | State::Unsure), "sent again by {update:?}");
+    }
+    if matches!(to, State::Running | State::Unwatched | State::ToFetch | State::Fetching | State::Saved) {
+        assert!(after.task.is_some(), "{to} without a task");
+    }
+    match to {
+        State::Sending | State::Running => assert_eq!(after.charge, Some(Charge::Reserved), "an open send counts"),
+        State::Unsure => assert!(after.charge.is_some(), "money in doubt counts"),
+        State::Held | State::Waiting => assert_eq!(after.charge, None, "what surely was not sent is free"),
+        _ => {}
+    }
+    if after.removed {
+        assert!(to.is_final() || to == State::Unwatched, "a {to} job is off the list");
+    }
+    assert_eq!((before.id, &before.source, before.image), (after.id, &after.source, after.image));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_sequence_of_updates_breaks_a_rule(steps in vec((updates(), 0..40_000_i64), 1..60)) {
+        let (mut job, mut now) = (new_job(), Timestamp::UNIX_EPOCH);
+        for (update, seconds) in steps {
+            now = now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap();
+            let before = job.clone();
+            let applied = job.apply(update.clone(), now);
+            check(&before, &update, &applied, &job);
+        }
+    }
+
+    #[test]
+    fn a_lost_answer_is_followed_by_no_new_key(steps in vec(updates(), 1..60)) {
+        let mut job = new_job();
+        let mut open: Option<IdempotencyKey> = None;
+        for update in steps {
+            job.apply(update, Timestamp::UNIX_EPOCH);
+            if let Some(key) = &open && job.state() == State::Sending {
+                assert_eq!(&job.send.as_ref().unwrap().key, key);
+            }
+            open = job.send.as_ref().filter(|send| !send.refusal_is_proof()).map(|send| send.key.clone()).or(
+                // Once nobody can tell any more, the wish is over or its key stays.
+                open.filter(|_| job.state() == State::Unsure),
+            );
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What went wrong, and the sentence for it.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder or a file cannot be used.
+    #[error("{path}: {why}")]
+    Unusable {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// Written by a newer program.
+    #[error(
+        "{path} was written by a newer mj-enhance (store version {found}, this one knows {known}): update mj-enhance, or use another --data-dir"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version this program knows.
+        known: i64,
+    },
+    /// Not a store, or damaged. It was left as it is.
+    #[error(
+        "{path} is damaged ({why}); it was left as it is: move it away to start afresh, then `mj-enhance import` what you exported"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        why: String,
+    },
+    /// Any other trouble with the database: full disk, locked for too long.
+    #[error("the store could not be used: {0}")]
+    Database(String),
+}
+
+/// Trouble inside the room, before it is known which file it belongs to.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// SQLite's.
+    Sql(rusqlite::Error),
+    /// A row that our program cannot have written.
+    Damaged(String),
+    /// A sentence that is ready.
+    Said(String),
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl Trouble {
+    /// The error to hand out for a store in this file.
+    pub(super) fn at(self, path: &Path) -> StoreError {
+        let path = path.to_owned();
+        let error = match self {
+            Self::Damaged(why) => return StoreError::Damaged { path, why },
+            Self::Said(why) => return StoreError::Database(why),
+            Self::Sql(error) => error,
+        };
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged { path, why: error.to_string() },
+            Some(ErrorCode::DiskFull) => StoreError::Database(format!(
+                "the disk is full: free some space on the disk of {}; the last change was not written",
+                path.display()
+            )),
+            Some(ErrorCode::SystemIoFailure) => StoreError::Database(format!(
+                "reading or writing {} failed ({error}): check the disk; the last change may not be written",
+                path.display()
+            )),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Database(format!(
+                "another process has kept {} locked for more than 5 s: try again, or end that process",
+                path.display()
+            )),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => StoreError::Unusable {
+                path,
+                why: format!("the file cannot be opened or written ({error}): mend its permissions or use another --data-dir"),
+            },
+            _ if matches!(
+                error,
+                rusqlite::Error::FromSqlConversionFailure(..)
+                    | rusqlite::Error::IntegralValueOutOfRange(..)
+                    | rusqlite::Error::InvalidColumnType(..)
+                    | rusqlite::Error::QueryReturnedNoRows
+            ) =>
+            {
+                StoreError::Damaged { path, why: error.to_string() }
+            }
+            _ => StoreError::Database(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The money book: one row for one paid wish. It is kept in step with the job in the same transaction, and outlives it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+
+use super::fault::Trouble;
+use super::rows::{bits, job_id, nanos, time};
+use crate::job::{Charge, Credits, IdempotencyKey, Job, JobId, Spent, Tag};
+
+/// A session ends when this long passes without a paid send (product §2, rule 5).
+pub(super) const SESSION_GAP: SignedDuration = SignedDuration::from_hours(4);
+
+/// One paid wish.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LedgerRow {
+    /// The key under which it was sent.
+    pub key: IdempotencyKey,
+    /// Its job, which may be pruned by now.
+    pub job: JobId,
+    /// The job's tag.
+    pub tag: Option<Tag>,
+    /// When its sending began; after a proven refusal, when it began anew.
+    pub at: Timestamp,
+    /// What counts against the caps.
+    pub amount: Credits,
+    /// What is known about the money; `None` where the service surely took nothing.
+    pub charge: Option<Charge>,
+}
+
+/// Brings the book in step with a job that changed.
+pub(super) fn follow(db: &Connection, before: Option<&Job>, job: &Job, at: Timestamp) -> Result<(), Trouble> {
+    if before.is_some_and(|before| before.tag != job.tag) {
+        db.prepare_cached("UPDATE ledger SET tag = ?2 WHERE job = ?1")?
+            .execute(params![bits(job.id), job.tag.as_ref().map(Tag::as_str)])?;
+    }
+    let Some(send) = &job.send else { return Ok(()) };
+    let same = before.is_some_and(|before| {
+        before.charge == job.charge
+            && before.spent() == job.spent()
+            && before.send.as_ref().is_some_and(|old| old.key == send.key)
+    });
+    if same {
+        return Ok(());
+    }
+    // A wish that was surely not taken and goes out anew is spending of the day on which it goes out.
+    let written = db
+        .prepare_cached(
+            "INSERT INTO ledger (key, job, tag, at, amount, charge) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (key) DO UPDATE SET amount = excluded.amount, charge = excluded.charge,
+                 at = CASE WHEN charge IS NULL AND excluded.charge IS NOT NULL THEN excluded.at ELSE at END
+             WHERE job = excluded.job",
+        )?
+        .execute(params![
+            send.key.as_str(),
+            bits(job.id),
+            job.tag.as_ref().map(Tag::as_str),
+            nanos(at),
+            job.spent().uc(),
+            job.charge.map(Charge::word),
+        ])?;
+    if written == 0 {
+        return Err(Trouble::Said(format!(
+            "the idempotency key for job {} belongs to another paid wish: nothing was sent; this is a fault of mj-enhance",
+            job.id
+        )));
+    }
+    Ok(())
+}
+
+fn sum_from(db: &Connection, from: Timestamp) -> Result<Credits, Trouble> {
+    let uc: i64 = db
+        .prepare_cached("SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE charge IS NOT NULL AND at >= ?1")?
+        .query_row(params![nanos(from)], |row| row.get(0))?;
+    Ok(Credits::from_uc(uc))
+}
+
+/// What was spent in the chain of sends, each less than four hours after the one before, that reaches up to `now`.
+fn session(db: &Connection, now: Timestamp) -> Result<Credits, Trouble> {
+    let gap = i64::try_from(SESSION_GAP.as_nanos()).unwrap_or(i64::MAX);
+    let mut statement =
+        db.prepare_cached("SELECT at, amount FROM ledger WHERE charge IS NOT NULL ORDER BY at DESC, amount DESC")?;
+    let mut rows = statement.query([])?;
+    let (mut later, mut sum) = (nanos(now), 0_i64);
+    while let Some(row) = rows.next()? {
+        let at: i64 = row.get(0)?;
+        if later.saturating_sub(at) >= gap {
+            break;
+        }
+        later = at;
+        sum = sum.saturating_add(row.get(1)?);
+    }
+    Ok(Credits::from_uc(sum))
+}
+
+/// The sums that caps and header need.
+pub(super) fn spent(db: &Connection, now: Timestamp, day: Timestamp, month: Timestamp) -> Result<Spent, Trouble> {
+    Ok(Spent { session: session(db, now)?, day: sum_from(db, day)?, month: sum_from(db, month)? })
+}
+
+/// The sums of [`spent`] that the caps ask for; the others are zero.
+pub(super) fn spent_for(db: &Connection, caps: &crate::job::Caps, now: Timestamp, day: Timestamp) -> Result<Spent, Trouble> {
+    let mut spent = Spent::default();
+    if caps.session.is_some() {
+        spent.session = session(db, now)?;
+    }
+    if caps.day.is_some() {
+        spent.day = sum_from(db, day)?;
+    }
+    Ok(spent)
+}
+
+/// Whether a paid wish has this key already.
+pub(super) fn key_is_taken(db: &Connection, key: &IdempotencyKey) -> Result<bool, Trouble> {
+    let mut statement = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM ledger WHERE key = ?1)")?;
+    Ok(statement.query_row(params![key.as_str()], |row| row.get(0))?)
+}
+
+/// Sum and count of paid wishes since a time, by tag, the dearest first.
+pub(super) fn by_tag(db: &Connection, from: Timestamp) -> Result<Vec<(Option<Tag>, Credits, usize)>, Trouble> {
+    let mut statement = db.prepare_cached("SELECT tag, amount FROM ledger WHERE charge IS NOT NULL AND at >= ?1")?;
+    let mut rows = statement.query(params![nanos(from)])?;
+    let mut sums: BTreeMap<Option<String>, (i64, usize)> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let tag: Option<String> = row.get(0)?;
+        let (sum, count) = sums.entry(tag).or_default();
+        *sum = sum.saturating_add(row.get(1)?);
+        *count += 1;
+    }
+    let mut sums: Vec<_> = sums
+        .into_iter()
+        .map(|(tag, (sum, count))| Ok((tag.as_deref().map(read_tag).transpose()?, Credits::from_uc(sum), count)))
+        .collect::<Result<_, Trouble>>()?;
+    sums.sort_by_key(|(_, sum, _)| std::cmp::Reverse(*sum));
+    Ok(sums)
+}
+
+fn read_tag(text: &str) -> Result<Tag, Trouble> {
+    Tag::new(text).map_err(|error| Trouble::Damaged(error.to_string()))
+}
+
+/// The whole book, oldest first.
+pub(super) fn rows(db: &Connection) -> Result<Vec<LedgerRow>, Trouble> {
+    let mut statement = db.prepare_cached("SELECT key, job, tag, at, amount, charge FROM ledger ORDER BY at, key")?;
+    let mut rows = statement.query([])?;
+    let mut book = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (key, tag): (String, Option<String>) = (row.get(0)?, row.get(2)?);
+        let charge: Option<String> = row.get(5)?;
+        let wrong = || Trouble::Damaged("a row of the money book cannot be read".to_owned());
+        book.push(LedgerRow {
+            key: IdempotencyKey::new(&key).map_err(|_| wrong())?,
+            job: job_id(row.get(1)?)?,
+            tag: tag.as_deref().map(read_tag).transpose()?,
+            at: time(row.get(3)?)?,
+            amount: Credits::from_uc(row.get(4)?),
+            charge: charge.map(|word| Charge::from_word(&word).ok_or_else(wrong)).transpose()?,
+        });
+    }
+    Ok(book)
+}

@@ -1,0 +1,101 @@
+//! Who is the engine, and whether anybody else looks on: OS locks on files beside the store, which die with their holder.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use super::fault::StoreError;
+
+const ENGINE: &str = "engine.lock";
+const SCREENS: &str = "screens.lock";
+
+/// The file that the engine locks, beside the store; the lock ends with this value or its process.
+#[derive(Debug)]
+pub struct EngineLock {
+    _file: File,
+}
+
+/// The mark of a process that looks on; it ends with this value or its process.
+#[derive(Debug)]
+pub struct ScreenLock {
+    file: File,
+}
+
+fn open(path: &Path) -> Result<File, StoreError> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(|error| {
+        StoreError::Unusable {
+            path: path.to_owned(),
+            why: format!("the file cannot be made or written ({error}): mend the folder's permissions or use another --data-dir"),
+        }
+    })
+}
+
+fn refused(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Unusable {
+        path: path.to_owned(),
+        why: format!("the file cannot be locked ({error}): use a --data-dir on a local disk"),
+    }
+}
+
+pub(super) fn engine(folder: &Path) -> Result<Option<EngineLock>, StoreError> {
+    let path = folder.join(ENGINE);
+    let mut file = open(&path)?;
+    let mut tries = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            // `engine_pid` of another process holds a lock for an instant; the engine holds it for good.
+            Err(TryLockError::WouldBlock) if tries < 3 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(refused(&path, &error)),
+        }
+    }
+    // For people and for `engine_pid`; the lock counts, not the number.
+    let noted = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+    noted.map_err(|error| StoreError::Unusable {
+        path,
+        why: format!("the file cannot be written ({error}): check the disk or use another --data-dir"),
+    })?;
+    Ok(Some(EngineLock { _file: file }))
+}
+
+pub(super) fn engine_pid(folder: &Path) -> Option<u32> {
+    let mut file = File::open(folder.join(ENGINE)).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            file.read_to_string(&mut text).ok()?;
+            text.trim().parse().ok()
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => None,
+    }
+}
+
+pub(super) fn screen(folder: &Path) -> Result<ScreenLock, StoreError> {
+    let path = folder.join(SCREENS);
+    let file = open(&path)?;
+    // Waits at most the instant in which an engine looks.
+    file.lock_shared().map_err(|error| refused(&path, &error))?;
+    Ok(ScreenLock { file })
+}
+
+pub(super) fn other_screens(folder: &Path, own: Option<&ScreenLock>) -> bool {
+    let Some(own) = own else {
+        let file = match File::open(folder.join(SCREENS)) {
+            Ok(file) => file,
+            Err(error) => return error.kind() != ErrorKind::NotFound,
+        };
+        return file.try_lock().is_err();
+    };
+    // Our own mark would stand in the way of the question, so it is laid down for its length. Only the engine asks,
+    // and there is one, so nobody can miss us in between.
+    let alone = own.file.unlock().is_ok() && own.file.try_lock().is_ok();
+    let _ = own.file.unlock();
+    let _ = own.file.lock_shared();
+    !alone
+}

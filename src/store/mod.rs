@@ -1,0 +1,318 @@
+//! How jobs are kept, found and changed together; who is the engine; what changed since a revision.
+//!
+//! This room knows SQLite and the job room. It knows no HTTP and no screen, and it reads no clock: times are arguments.
+//!
+//! Invariants: every change of a job goes through [`Job::apply`] inside one immediate transaction, so two processes
+//! cannot overwrite each other; what carries money is synced before the call returns, with its row in the money book; a
+//! store that is damaged or newer is refused and left as it is.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `types` | what goes in and out besides jobs |
+//! | `open` | folder, file, modes, refusals |
+//! | `schema` | the tables, as numbered steps |
+//! | `rows` | a job as a row |
+//! | `write` | one write: transaction, revision, sync, test hook |
+//! | `money` | consent, the start of a send, import |
+//! | `ledger` | the money book and its sums |
+//! | `reading` | everything that only reads |
+//! | `lock` | who is the engine, who looks on |
+//! | `fault` | errors and their sentences |
+
+mod fault;
+mod ledger;
+mod lock;
+mod money;
+mod open;
+mod reading;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod types;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::job::{Applied, Job, JobId, Percent, Progress, State, Update};
+
+pub use fault::StoreError;
+pub use ledger::LedgerRow;
+pub use lock::{EngineLock, ScreenLock};
+pub use types::{Access, Ask, BeginSend, Changes, Consent, NewJob, PauseReason, Seen, SendGuard, Settings, TimelineEntry};
+pub use write::{CommitHook, Moment};
+
+use fault::Trouble;
+use rows::{bits, job_id, nanos, signed};
+use write::{Sync, carries_money};
+
+/// The store: one connection, used from one thread.
+pub struct Store {
+    db: Connection,
+    file: PathBuf,
+    snapshot: bool,
+    sync: Option<Sync>,
+    hook: Option<CommitHook>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("file", &self.file).field("snapshot", &self.snapshot).finish_non_exhaustive()
+    }
+}
+
+impl From<open::Opened> for Store {
+    fn from(opened: open::Opened) -> Self {
+        Self { db: opened.db, file: opened.file, snapshot: opened.snapshot, sync: None, hook: None }
+    }
+}
+
+impl Store {
+    /// Opens (and makes, migrates) `mj-enhance.db` in a folder.
+    ///
+    /// Read only, nothing is made; where no process has the store open for writing, a picture of this moment is read
+    /// ([`Store::is_snapshot`]), so that a folder that cannot be written will do.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when folder or file cannot be made, read or written, or does not exist for reading;
+    /// [`StoreError::Newer`] for a newer program's store; [`StoreError::Damaged`] for anything that is no whole store
+    /// of ours, which is left as it is.
+    pub fn open(folder: &Path, access: Access) -> Result<Self, StoreError> {
+        open::open(folder, access).map(Self::from)
+    }
+
+    /// A store in memory, for tests.
+    ///
+    /// # Errors
+    /// When SQLite cannot make one.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        open::in_memory().map(Self::from)
+    }
+
+    /// Whether this is a picture of the moment of opening, which later changes do not reach: see [`Store::open`].
+    pub fn is_snapshot(&self) -> bool {
+        self.snapshot
+    }
+
+    /// Opens a snapshot anew, to see what changed since; nothing to do for any other store.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn refresh(&mut self) -> Result<(), StoreError> {
+        if self.snapshot {
+            let folder = self.file.parent().unwrap_or(Path::new("."));
+            *self = Self::open(folder, Access::ReadOnly)?;
+        }
+        Ok(())
+    }
+
+    /// Tries to become the engine of the store in this folder; `None` if another process is. The file holds our process
+    /// id for people and for [`Store::engine_pid`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when the lock file cannot be made, written or locked.
+    pub fn lock_engine(folder: &Path) -> Result<Option<EngineLock>, StoreError> {
+        lock::engine(folder)
+    }
+
+    /// Process id that the present engine wrote; `None` if nobody holds the lock.
+    pub fn engine_pid(folder: &Path) -> Option<u32> {
+        lock::engine_pid(folder)
+    }
+
+    /// Says that this process looks on, until the lock is dropped; any number may.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when the lock file cannot be made or locked.
+    pub fn lock_screen(folder: &Path) -> Result<ScreenLock, StoreError> {
+        lock::screen(folder)
+    }
+
+    /// Whether any other process looks on, so that progress is worth writing. To be asked by the engine only, with its
+    /// own process's lock if it has one. When in doubt, somebody does. A few system calls; never waits for long.
+    pub fn other_screens(folder: &Path, own: Option<&ScreenLock>) -> bool {
+        lock::other_screens(folder, own)
+    }
+
+    /// Applies updates in one transaction, in order. Synced when one of them carries money (send, answer, task id, end).
+    /// Unknown ids are ignored. The jobs come back as they are after it, one for each update.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when it could not be written; then nothing changed.
+    pub fn apply(&mut self, updates: Vec<(JobId, Update)>, now: Timestamp) -> Result<Vec<(Job, Applied)>, StoreError> {
+        if updates.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sync = if updates.iter().any(|(_, update)| carries_money(update)) { Sync::Full } else { Sync::Normal };
+        self.write(sync, |writing| {
+            let mut done = Vec::with_capacity(updates.len());
+            for (id, update) in updates {
+                let Some(mut job) = rows::one(&writing.db, id)? else { continue };
+                let applied = writing.apply(&mut job, update, now)?;
+                done.push((job, applied));
+            }
+            Ok(done)
+        })
+    }
+
+    /// Writes the latest progress of running jobs, for other processes' screens. Not synced: the service can be asked
+    /// again. Jobs that do not run (any more) are left as they are.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when it could not be written; then nothing changed.
+    pub fn save_progress(&mut self, heard: &[(JobId, Progress)]) -> Result<(), StoreError> {
+        if heard.is_empty() {
+            return Ok(());
+        }
+        self.write(Sync::Normal, |writing| {
+            let mut statement = writing.db.prepare_cached(
+                "UPDATE jobs SET percent = ?2, seconds_left = ?3, heard_at = ?4, revision = ?5 WHERE id = ?1 AND state = ?6",
+            )?;
+            for (id, progress) in heard {
+                let changed = statement.execute(params![
+                    bits(*id),
+                    progress.percent.map(Percent::get),
+                    progress.seconds_left,
+                    progress.at.map(nanos),
+                    signed(writing.revision),
+                    State::Running.word(),
+                ])?;
+                if changed > 0 {
+                    writing.moved();
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Changes the shared settings in one synced transaction, and returns them as they are after it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when they could not be written; then nothing changed.
+    pub fn change_settings(&mut self, change: &mut dyn FnMut(&mut Settings)) -> Result<Settings, StoreError> {
+        self.write(Sync::Full, |writing| {
+            let before = reading::settings(&writing.db)?;
+            let mut settings = before.clone();
+            change(&mut settings);
+            if settings != before {
+                writing.moved();
+                writing.db.prepare_cached("UPDATE meta SET settings = ?1")?.execute(params![rows::to_json(&settings)?])?;
+            }
+            Ok(settings)
+        })
+    }
+
+    /// Keeps questions for the engine.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when they could not be written.
+    pub fn ask(&mut self, asks: &[Ask]) -> Result<(), StoreError> {
+        self.write(Sync::Normal, |writing| {
+            for ask in asks {
+                let (kind, job) = match ask {
+                    Ask::Read(id) => ("read", Some(*id)),
+                    Ask::Fetch(id) => ("fetch", Some(*id)),
+                    Ask::ReadAll => ("read-all", None),
+                };
+                writing
+                    .db
+                    .prepare_cached("INSERT INTO asks (kind, job) VALUES (?1, ?2)")?
+                    .execute(params![kind, job.map(bits)])?;
+                writing.wrote();
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes all open asks out, in the order in which they were made.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when the store could not be read or written.
+    pub fn take_asks(&mut self) -> Result<Vec<Ask>, StoreError> {
+        if !self.see(|db| Ok(db.prepare_cached("SELECT EXISTS (SELECT 1 FROM asks)")?.query_row([], |row| row.get(0))?))? {
+            return Ok(Vec::new());
+        }
+        self.write(Sync::Normal, |writing| {
+            let mut asks = Vec::new();
+            let mut statement = writing.db.prepare_cached("SELECT kind, job FROM asks ORDER BY seq")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let (kind, job): (String, Option<i64>) = (row.get(0)?, row.get(1)?);
+                match (kind.as_str(), job) {
+                    ("read", Some(job)) => asks.push(Ask::Read(job_id(job)?)),
+                    ("fetch", Some(job)) => asks.push(Ask::Fetch(job_id(job)?)),
+                    ("read-all", None) => asks.push(Ask::ReadAll),
+                    _ => return Err(Trouble::Damaged("a question for the engine cannot be read".to_owned())),
+                }
+            }
+            writing.db.prepare_cached("DELETE FROM asks")?.execute([])?;
+            writing.wrote();
+            Ok(asks)
+        })
+    }
+
+    /// Deletes jobs that ended before a time: removed ones, and unless `only_removed` also all saved, failed and
+    /// cancelled ones. Never their files, never their entries in the money book.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when it could not be written; then nothing changed.
+    pub fn prune(&mut self, ended_before: Timestamp, only_removed: bool) -> Result<Vec<JobId>, StoreError> {
+        self.write(Sync::Normal, |writing| {
+            let mut statement = writing.db.prepare_cached(
+                "SELECT id, state, removed FROM jobs WHERE COALESCE(saved_at, finished_at, sent_at, created_at) < ?1",
+            )?;
+            let mut rows = statement.query(params![nanos(ended_before)])?;
+            let mut gone = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (id, word, removed): (i64, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                let state = State::from_word(&word).ok_or_else(|| Trouble::Damaged(format!("a job stands at {word:?}")))?;
+                let over = state.is_final() || state == State::Unwatched;
+                if (removed && over) || (!only_removed && state.is_final()) {
+                    gone.push(job_id(id)?);
+                }
+            }
+            for id in &gone {
+                writing.moved();
+                writing.db.prepare_cached("DELETE FROM jobs WHERE id = ?1")?.execute(params![bits(*id)])?;
+                writing
+                    .db
+                    .prepare_cached("INSERT OR REPLACE INTO gone (job, revision) VALUES (?1, ?2)")?
+                    .execute(params![bits(*id), signed(writing.revision)])?;
+            }
+            Ok(gone)
+        })
+    }
+
+    /// Keeps what a screen wants to remember (sort, filter, columns), as one text that only screens understand.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when it could not be written.
+    pub fn set_screen_state(&mut self, text: &str) -> Result<(), StoreError> {
+        self.write(Sync::Normal, |writing| {
+            writing.wrote();
+            writing.db.prepare_cached("UPDATE meta SET screen = ?1")?.execute(params![text])?;
+            Ok(())
+        })
+    }
+
+    /// Writes what is in memory to disk; part of leaving. It does not wait for other processes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when the disk refuses.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        if self.db.is_readonly(rusqlite::MAIN_DB).unwrap_or(true) {
+            return Ok(());
+        }
+        // Synced even where the last write was not, so that nothing hangs on the power any more.
+        self.sync = None;
+        let file = &self.file;
+        let run = || {
+            self.db.pragma_update(None, "synchronous", "FULL")?;
+            self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        };
+        run().map_err(|error: rusqlite::Error| Trouble::from(error).at(file))
+    }
+}

@@ -1,0 +1,383 @@
+//! A job as a row, and back.
+//!
+//! What is sorted, counted or summed has its own column. The rare parts of a phase (why it is held, what failed, the
+//! doubt) share the JSON column `detail`, which is NULL for the common ones, so that a long list loads fast.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, named_params, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::fault::Trouble;
+use crate::job::{
+    Approval, CancelledBy, Charge, Credits, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, PaidSend, Percent,
+    Phase, Progress, State, Tag, TaskId,
+};
+
+/// The columns in the order in which [`read`] takes them; `id` is the first.
+const COLUMNS: [&str; 40] = [
+    "id",
+    "source",
+    "image",
+    "tag",
+    "place",
+    "state",
+    "detail",
+    "percent",
+    "seconds_left",
+    "heard_at",
+    "created_at",
+    "approval_seq",
+    "approval_price",
+    "approved_at",
+    "not_before",
+    "send_key",
+    "send_body",
+    "send_agreed",
+    "send_first_at",
+    "send_last_at",
+    "send_attempts",
+    "send_lost",
+    "send_cleared",
+    "stop_wish",
+    "source_confirmed",
+    "task",
+    "request_id",
+    "sent_at",
+    "finished_at",
+    "saved_at",
+    "link_expires_at",
+    "estimate",
+    "links",
+    "files",
+    "reserved",
+    "charged",
+    "charge",
+    "again_of",
+    "removed",
+    "revision",
+];
+
+static SELECT: LazyLock<String> = LazyLock::new(|| format!("SELECT {} FROM jobs", COLUMNS.join(",")));
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let slots: Vec<String> = COLUMNS.iter().map(|name| format!(":{name}")).collect();
+    format!("INSERT INTO jobs ({}) VALUES ({})", COLUMNS.join(","), slots.join(","))
+});
+static UPDATE: LazyLock<String> = LazyLock::new(|| {
+    let sets: Vec<String> = COLUMNS[1..].iter().map(|name| format!("{name} = :{name}")).collect();
+    format!("UPDATE jobs SET {} WHERE id = :id", sets.join(","))
+});
+
+/// A time as it is stored. What lies outside the years 1677 to 2262 is moved to their edge.
+pub(super) fn nanos(at: Timestamp) -> i64 {
+    let nanos = at.as_nanosecond();
+    i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// A stored time.
+pub(super) fn time(nanos: i64) -> Result<Timestamp, Trouble> {
+    Timestamp::from_nanosecond(i128::from(nanos)).map_err(|_| Trouble::Damaged("a time is out of range".to_owned()))
+}
+
+/// A job id as it is stored.
+pub(super) fn bits(id: JobId) -> i64 {
+    i64::try_from(id.bits()).unwrap_or(i64::MAX)
+}
+
+/// A stored job id.
+pub(super) fn job_id(bits: i64) -> Result<JobId, Trouble> {
+    let id = u64::try_from(bits).ok().map(JobId::from_bits);
+    id.filter(|id| self::bits(*id) == bits).ok_or_else(|| Trouble::Damaged("a job's id is out of range".to_owned()))
+}
+
+/// A number that counts up from 0, as it is stored.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A stored number that counts up from 0.
+pub(super) fn unsigned(number: i64) -> Result<u64, Trouble> {
+    u64::try_from(number).map_err(|_| Trouble::Damaged("a number is negative".to_owned()))
+}
+
+/// A small value as JSON text.
+pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, Trouble> {
+    serde_json::to_string(value).map_err(|error| Trouble::Said(format!("a value cannot be written down: {error}")))
+}
+
+/// A value that was kept as JSON text.
+pub(super) fn from_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Trouble> {
+    serde_json::from_str(text).map_err(|error| Trouble::Damaged(format!("{what} cannot be read: {error}")))
+}
+
+/// Reads columns one after the other, borrowing their text.
+struct Columns<'a, 'stmt> {
+    row: &'a Row<'stmt>,
+    next: usize,
+}
+
+impl<'a> Columns<'a, '_> {
+    fn value(&mut self) -> Result<ValueRef<'a>, Trouble> {
+        let at = self.next;
+        self.next += 1;
+        Ok(self.row.get_ref(at)?)
+    }
+
+    fn wrong(&self) -> Trouble {
+        Trouble::Damaged(format!("column {} of a job holds something else", COLUMNS[self.next - 1]))
+    }
+
+    fn text(&mut self) -> Result<Option<&'a str>, Trouble> {
+        match self.value()? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Text(bytes) => std::str::from_utf8(bytes).map(Some).map_err(|_| self.wrong()),
+            _ => Err(self.wrong()),
+        }
+    }
+
+    fn number(&mut self) -> Result<Option<i64>, Trouble> {
+        match self.value()? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Integer(number) => Ok(Some(number)),
+            _ => Err(self.wrong()),
+        }
+    }
+
+    fn small<T: TryFrom<i64>>(&mut self) -> Result<Option<T>, Trouble> {
+        self.number()?.map(T::try_from).transpose().map_err(|_| self.wrong())
+    }
+
+    fn time(&mut self) -> Result<Option<Timestamp>, Trouble> {
+        self.number()?.map(time).transpose()
+    }
+
+    fn credits(&mut self) -> Result<Option<Credits>, Trouble> {
+        Ok(self.number()?.map(Credits::from_uc))
+    }
+
+    fn yes(&mut self) -> Result<bool, Trouble> {
+        Ok(self.number()?.unwrap_or(0) != 0)
+    }
+
+    fn must<T>(&self, value: Option<T>) -> Result<T, Trouble> {
+        value.ok_or_else(|| self.wrong())
+    }
+
+    fn parsed<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Trouble> {
+        match self.text()? {
+            None => Ok(None),
+            Some(text) => parse(text).map(Some).ok_or_else(|| self.wrong()),
+        }
+    }
+
+    fn json<T: DeserializeOwned + Default>(&mut self) -> Result<T, Trouble> {
+        match self.text()? {
+            None => Ok(T::default()),
+            Some(text) => from_json(text, COLUMNS[self.next - 1]),
+        }
+    }
+}
+
+/// The job of a row of [`SELECT`].
+fn read(row: &Row<'_>) -> Result<Job, Trouble> {
+    let mut c = Columns { row, next: 0 };
+    let id = c.number()?;
+    let id = job_id(c.must(id)?)?;
+    let source = c.parsed(|text| TaskId::new(text).ok())?;
+    let source = c.must(source)?;
+    let image = c.small::<u8>()?.and_then(|number| ImageNumber::try_from(number).ok());
+    let image = c.must(image)?;
+    let tag = c.parsed(|text| Tag::new(text).ok())?;
+    let place = c.number()?;
+    let place = c.must(place)?;
+    let state = c.parsed(State::from_word)?;
+    let state = c.must(state)?;
+    let detail = c.text()?;
+    let progress = Progress {
+        percent: match c.number()? {
+            None => None,
+            Some(number) => Some(c.must(Percent::new(number))?),
+        },
+        seconds_left: c.small()?,
+        at: c.time()?,
+    };
+    let created_at = c.time()?;
+    let created_at = c.must(created_at)?;
+    let approval = match (c.small::<u64>()?, c.credits()?, c.time()?, c.time()?) {
+        (Some(seq), Some(price), Some(at), Some(not_before)) => Some(Approval { seq, price, at, not_before }),
+        (None, None, None, None) => None,
+        _ => return Err(c.wrong()),
+    };
+    let key = c.parsed(|text| IdempotencyKey::new(text).ok())?;
+    let body = c.text()?;
+    let (agreed, first_at, last_at) = (c.credits()?, c.time()?, c.time()?);
+    let (attempts, lost, cleared) = (c.small()?, c.small()?, c.yes()?);
+    let send = match (key, body, agreed, first_at, last_at, attempts, lost) {
+        (Some(key), Some(body), Some(agreed), Some(first_at), Some(last_at), Some(attempts), Some(lost)) => {
+            Some(PaidSend { key, body: body.to_owned(), agreed, first_at, last_at, attempts, lost, cleared })
+        }
+        (None, None, None, None, None, None, None) => None,
+        _ => return Err(c.wrong()),
+    };
+    Ok(Job {
+        id,
+        source,
+        image,
+        tag,
+        place,
+        phase: phase(state, detail, progress)?,
+        created_at,
+        approval,
+        send,
+        stop_wish: c.yes()?,
+        source_confirmed: c.yes()?,
+        task: c.parsed(|text| TaskId::new(text).ok())?,
+        request_id: c.text()?.map(str::to_owned),
+        sent_at: c.time()?,
+        finished_at: c.time()?,
+        saved_at: c.time()?,
+        link_expires_at: c.time()?,
+        estimate: c.small()?,
+        links: c.json()?,
+        files: c.json()?,
+        reserved: c.credits()?,
+        charged: c.credits()?,
+        charge: c.parsed(Charge::from_word)?,
+        again_of: c.number()?.map(job_id).transpose()?,
+        removed: c.yes()?,
+        revision: {
+            let revision = c.small()?;
+            c.must(revision)?
+        },
+    })
+}
+
+fn phase(state: State, detail: Option<&str>, progress: Progress) -> Result<Phase, Trouble> {
+    let missing = || Trouble::Damaged(format!("a {state} job does not say why"));
+    let trouble = || match detail {
+        None => Ok(FetchTrouble::default()),
+        Some(text) => from_json(text, "a download's trouble"),
+    };
+    Ok(match state {
+        State::Held => Phase::Held(match detail {
+            None => HoldReason::You,
+            Some(text) => from_json(text, "the reason of a held job")?,
+        }),
+        State::Waiting => Phase::Waiting,
+        State::Sending => Phase::Sending,
+        State::Unsure => Phase::Unsure(from_json(detail.ok_or_else(missing)?, "the doubt about a job")?),
+        State::Running => Phase::Running(progress),
+        State::ToFetch => Phase::ToFetch(trouble()?),
+        State::Fetching => Phase::Fetching(trouble()?),
+        State::Saved => Phase::Saved,
+        State::Failed => Phase::Failed(from_json(detail.ok_or_else(missing)?, "the failure of a job")?),
+        State::Cancelled => Phase::Cancelled(match detail {
+            None => CancelledBy::You,
+            Some(text) => from_json(text, "who cancelled a job")?,
+        }),
+        State::Unwatched => Phase::Unwatched,
+    })
+}
+
+/// The text for column `detail`.
+fn detail(phase: &Phase) -> Result<Option<String>, Trouble> {
+    Ok(match phase {
+        Phase::Held(HoldReason::You)
+        | Phase::Cancelled(CancelledBy::You)
+        | Phase::Waiting
+        | Phase::Sending
+        | Phase::Running(_)
+        | Phase::Saved
+        | Phase::Unwatched => None,
+        Phase::ToFetch(trouble) | Phase::Fetching(trouble) if *trouble == FetchTrouble::default() => None,
+        Phase::ToFetch(trouble) | Phase::Fetching(trouble) => Some(to_json(trouble)?),
+        Phase::Held(why) => Some(to_json(why)?),
+        Phase::Unsure(doubt) => Some(to_json(doubt)?),
+        Phase::Failed(failure) => Some(to_json(failure)?),
+        Phase::Cancelled(by) => Some(to_json(by)?),
+    })
+}
+
+/// JSON of a list; NULL for an empty one.
+fn list<T: Serialize>(items: &[T]) -> Result<Option<String>, Trouble> {
+    if items.is_empty() { Ok(None) } else { to_json(&items).map(Some) }
+}
+
+fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, Trouble> {
+    let progress = job.progress().copied().unwrap_or_default();
+    let (yes, send) = (job.approval.as_ref(), job.send.as_ref());
+    Ok(db.prepare_cached(sql)?.execute(named_params! {
+        ":id": bits(job.id),
+        ":source": job.source.as_str(),
+        ":image": job.image.get(),
+        ":tag": job.tag.as_ref().map(Tag::as_str),
+        ":place": job.place,
+        ":state": job.state().word(),
+        ":detail": detail(&job.phase)?,
+        ":percent": progress.percent.map(Percent::get),
+        ":seconds_left": progress.seconds_left,
+        ":heard_at": progress.at.map(nanos),
+        ":created_at": nanos(job.created_at),
+        ":approval_seq": yes.map(|yes| signed(yes.seq)),
+        ":approval_price": yes.map(|yes| yes.price.uc()),
+        ":approved_at": yes.map(|yes| nanos(yes.at)),
+        ":not_before": yes.map(|yes| nanos(yes.not_before)),
+        ":send_key": send.map(|send| send.key.as_str()),
+        ":send_body": send.map(|send| send.body.as_str()),
+        ":send_agreed": send.map(|send| send.agreed.uc()),
+        ":send_first_at": send.map(|send| nanos(send.first_at)),
+        ":send_last_at": send.map(|send| nanos(send.last_at)),
+        ":send_attempts": send.map(|send| send.attempts),
+        ":send_lost": send.map(|send| send.lost),
+        ":send_cleared": send.map(|send| send.cleared),
+        ":stop_wish": job.stop_wish,
+        ":source_confirmed": job.source_confirmed,
+        ":task": job.task.as_ref().map(TaskId::as_str),
+        ":request_id": job.request_id,
+        ":sent_at": job.sent_at.map(nanos),
+        ":finished_at": job.finished_at.map(nanos),
+        ":saved_at": job.saved_at.map(nanos),
+        ":link_expires_at": job.link_expires_at.map(nanos),
+        ":estimate": job.estimate,
+        ":links": list(&job.links)?,
+        ":files": list(&job.files)?,
+        ":reserved": job.reserved.map(Credits::uc),
+        ":charged": job.charged.map(Credits::uc),
+        ":charge": job.charge.map(Charge::word),
+        ":again_of": job.again_of.map(bits),
+        ":removed": job.removed,
+        ":revision": signed(job.revision),
+    })?)
+}
+
+/// Puts a new job in.
+pub(super) fn insert(db: &Connection, job: &Job) -> Result<(), Trouble> {
+    write(db, &INSERT, job).map(drop)
+}
+
+/// Writes a job that is there already.
+pub(super) fn update(db: &Connection, job: &Job) -> Result<(), Trouble> {
+    write(db, &UPDATE, job).map(drop)
+}
+
+/// One job.
+pub(super) fn one(db: &Connection, id: JobId) -> Result<Option<Job>, Trouble> {
+    static SQL: LazyLock<String> = LazyLock::new(|| format!("{} WHERE id = ?1", *SELECT));
+    let mut statement = db.prepare_cached(&SQL)?;
+    let mut rows = statement.query(params![bits(id)])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// The jobs that an SQL tail (`WHERE …`, `ORDER BY …`) picks.
+pub(super) fn many(db: &Connection, tail: &str, with: impl rusqlite::Params) -> Result<Vec<Job>, Trouble> {
+    let mut statement = db.prepare_cached(&format!("{} {tail}", *SELECT))?;
+    let mut rows = statement.query(with)?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        jobs.push(read(row)?);
+    }
+    Ok(jobs)
+}

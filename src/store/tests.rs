@@ -1,0 +1,607 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::job::{
+    Approval, CapName, Caps, Charge, Credits, ErrorClass, Failure, HoldReason, IdempotencyKey, ImageNumber, Phase, SavedFile,
+    Tag, TaskId, TaskReport, TaskStatus,
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+fn id(n: u64) -> JobId {
+    JobId::from_bits(n)
+}
+
+fn key(n: u8) -> IdempotencyKey {
+    IdempotencyKey::from_dice([n; 16])
+}
+
+fn price() -> Credits {
+    Credits::PUBLISHED_PRICE
+}
+
+fn draft() -> TaskId {
+    TaskId::new("task-unified-1790000000-draftaaa").unwrap()
+}
+
+fn wish(n: u64) -> NewJob {
+    NewJob {
+        id: id(n),
+        source: draft(),
+        image: ImageNumber::ALL[usize::try_from(n % 4).unwrap()],
+        tag: Some(Tag::new("büro").unwrap()),
+        again_of: None,
+    }
+}
+
+fn yes(count: usize) -> Consent {
+    Consent { count, price: price(), grace: Duration::ZERO }
+}
+
+fn guard() -> SendGuard {
+    SendGuard { caps: Caps::default(), run_budget: None, run_limit: Credits::ZERO, price: price(), day_start: at(-3_600) }
+}
+
+fn task(n: u64) -> TaskId {
+    TaskId::new(&format!("task-unified-1790000001-task{n:04}")).unwrap()
+}
+
+fn accepted(n: u64) -> Update {
+    let mut report = TaskReport::new(task(n), TaskStatus::Pending);
+    report.reserved = Some(price());
+    report.raw = Some(format!("{{\"id\":{n}}}"));
+    Update::Accepted { report: Box::new(report), replayed: false }
+}
+
+fn completed(n: u64) -> Update {
+    let mut report = TaskReport::new(task(n), TaskStatus::Completed);
+    report.used = Some(price());
+    report.links = vec!["https://results.example/a.png".to_owned()];
+    report.raw = Some("{\"status\":\"completed\"}".to_owned());
+    Update::Reported(Box::new(report))
+}
+
+/// A store with these jobs approved and in line.
+fn with_approved(count: u64) -> Store {
+    let mut store = Store::in_memory().unwrap();
+    let wishes: Vec<_> = (1..=count).map(wish).collect();
+    store.add(&wishes, false, Some(yes(wishes.len())), at(0)).unwrap();
+    store
+}
+
+fn one(store: &mut Store, n: u64, update: Update, when: i64) -> Job {
+    store.apply(vec![(id(n), update)], at(when)).unwrap().remove(0).0
+}
+
+fn send(store: &mut Store, n: u64, when: i64) -> BeginSend {
+    store.begin_send(id(n), key(u8::try_from(n).unwrap()), "{\"body\":1}", &guard(), at(when)).unwrap()
+}
+
+/// One job in every state, all fields used somewhere.
+fn every_state(store: &mut Store) {
+    let wishes: Vec<_> = (1..=12).map(wish).collect();
+    store.add(&wishes, false, Some(yes(12)), at(0)).unwrap();
+    for n in 3..=12 {
+        assert!(matches!(send(store, n, 10), BeginSend::Go(_)), "{n}");
+    }
+    one(store, 1, Update::Hold(HoldReason::Cap { cap: CapName::Day, limit: price() }), 11);
+    one(store, 4, Update::AnswerLost("reset".into()), 12);
+    one(store, 4, Update::GaveUpAsking("time is up".into()), 13);
+    one(store, 4, Update::Looked(vec![task(90), task(91)]), 14);
+    for n in 5..=12 {
+        one(store, n, accepted(n), 15);
+    }
+    store
+        .save_progress(&[(id(5), Progress { percent: crate::job::Percent::new(40), seconds_left: Some(9), at: Some(at(16)) })])
+        .unwrap();
+    for n in 6..=8 {
+        one(store, n, completed(n), 20);
+        one(store, n, Update::FetchStarted, 21);
+    }
+    one(store, 6, Update::FetchTroubled("the host is slow".into()), 22);
+    one(store, 8, Update::Saved(vec![SavedFile { path: "/results/ä b.png".into(), sha256: "0".repeat(64), bytes: 7 }]), 23);
+    let mut report = TaskReport::new(task(9), TaskStatus::Failed);
+    report.failure = Some(Failure::of_task("content_policy_violation", "no"));
+    report.request_id = Some("req-1".into());
+    one(store, 9, Update::Reported(Box::new(report)), 24);
+    one(store, 10, Update::Reported(Box::new(TaskReport::new(task(10), TaskStatus::Cancelled))), 25);
+    one(store, 11, Update::Unwatch, 26);
+    one(store, 12, Update::Reported(Box::new(TaskReport::new(task(12), TaskStatus::Completed))), 27);
+    one(store, 12, Update::Remove(true), 28);
+}
+
+#[test]
+fn a_job_in_any_state_is_read_back_as_it_was_written() {
+    let mut store = Store::in_memory().unwrap();
+    every_state(&mut store);
+    let jobs = store.jobs().unwrap();
+    let states: Vec<_> = jobs.iter().map(Job::state).collect();
+    for state in State::ALL {
+        assert!(states.contains(&state), "{state} is missing in {states:?}");
+    }
+    let mut other = Store::in_memory().unwrap();
+    assert_eq!(other.import(&jobs).unwrap(), []);
+    for job in &jobs {
+        let mut expected = job.clone();
+        expected.approval.as_mut().unwrap().seq = 0;
+        expected.apply(Update::EngineStarted, at(10));
+        expected.revision = 1;
+        assert_eq!(other.job(job.id).unwrap().unwrap(), expected);
+    }
+    assert_eq!(other.import(&jobs).unwrap().len(), 12, "what is there already is left out");
+    assert_eq!(other.spent(at(30), at(0), at(0)).unwrap(), store.spent(at(30), at(0), at(0)).unwrap());
+}
+
+#[test]
+fn wishes_without_a_yes_are_held_and_go_where_they_are_told() {
+    let mut store = Store::in_memory().unwrap();
+    store.add(&[wish(1), wish(2)], false, None, at(0)).unwrap();
+    store.add(&[wish(3), wish(4)], true, None, at(0)).unwrap();
+    let order: Vec<_> = store.jobs().unwrap().iter().map(|job| job.id.bits()).collect();
+    assert_eq!(order, [3, 4, 1, 2]);
+    assert!(store.jobs().unwrap().iter().all(|job| job.phase == Phase::Held(HoldReason::You)));
+    let error = store.add(&[wish(9), wish(1)], false, None, at(0)).unwrap_err();
+    assert!(error.to_string().contains("taken"), "{error}");
+    assert_eq!(store.job(id(9)).unwrap(), None, "the whole call failed");
+}
+
+#[test]
+fn a_send_is_kept_with_body_and_key_and_goes_into_the_money_book() {
+    let mut store = with_approved(1);
+    let BeginSend::Go(job) = send(&mut store, 1, 5) else { panic!("it may go") };
+    assert_eq!(job.send.as_ref().unwrap().key, key(1));
+    assert_eq!(job.send.as_ref().unwrap().body, "{\"body\":1}");
+    assert_eq!(store.job(job.id).unwrap(), Some(job));
+    let book = store.ledger_rows().unwrap();
+    assert_eq!((book.len(), book[0].amount, book[0].charge), (1, price(), Some(Charge::Reserved)));
+    assert_eq!(send(&mut store, 1, 6), BeginSend::No("it is not waiting"));
+}
+
+#[test]
+fn nothing_is_sent_without_a_yes_of_this_start_or_in_its_grace_or_while_paused() {
+    let mut store = Store::in_memory().unwrap();
+    store.add(&[wish(1)], false, None, at(0)).unwrap();
+    assert!(matches!(send(&mut store, 1, 1), BeginSend::No(_)), "held");
+    let grace = Consent { grace: Duration::from_secs(5), ..yes(1) };
+    let (approval, taken, left_out) = store.approve(&[id(1), id(77)], grace, at(10)).unwrap();
+    assert_eq!((taken.len(), left_out.as_slice()), (1, &[(id(77), "there is no such job")][..]));
+    assert_eq!(send(&mut store, 1, 14), BeginSend::No("its grace period is not over"));
+    store.change_settings(&mut |settings| settings.paused = Some(PauseReason::You)).unwrap();
+    assert_eq!(send(&mut store, 1, 15), BeginSend::No("sending is paused"));
+    store.change_settings(&mut |settings| settings.paused = None).unwrap();
+    assert_eq!(store.raise_send_floor().unwrap().send_floor, approval.seq);
+    assert!(matches!(send(&mut store, 1, 15), BeginSend::No(why) if why.contains("older")));
+    store.approve(&[id(1)], yes(1), at(16)).unwrap();
+    assert!(matches!(send(&mut store, 1, 16), BeginSend::Go(_)));
+}
+
+#[test]
+fn a_yes_can_be_taken_back_only_in_its_grace_period() {
+    let mut store = Store::in_memory().unwrap();
+    let grace = Consent { grace: Duration::from_secs(5), ..yes(2) };
+    let jobs = store.add(&[wish(1), wish(2)], false, Some(grace), at(0)).unwrap();
+    let seq = jobs[0].approval.unwrap().seq;
+    assert_eq!(store.withdraw(seq, at(5)).unwrap(), []);
+    one(&mut store, 2, Update::Cancel, 1);
+    let held = store.withdraw(seq, at(4)).unwrap();
+    assert_eq!(held.iter().map(|job| job.id).collect::<Vec<_>>(), [id(1)]);
+    assert_eq!(held[0].phase, Phase::Held(HoldReason::You));
+    assert_eq!(store.withdraw(99, at(4)).unwrap(), []);
+}
+
+#[test]
+fn a_price_a_cap_and_a_run_limit_hold_the_job() {
+    let mut store = with_approved(4);
+    let begin = |store: &mut Store, n: u64, guard: SendGuard| {
+        store.begin_send(id(n), key(u8::try_from(n).unwrap()), "{}", &guard, at(10)).unwrap()
+    };
+    let dearer = Credits::from_uc(60_000);
+    let held = begin(&mut store, 1, SendGuard { price: dearer, ..guard() });
+    assert!(matches!(held, BeginSend::Held(job, HoldReason::Price { now, .. }) if now == dearer && job.state() == State::Held));
+    let day = Caps { day: Some(price()), session: None };
+    assert!(matches!(begin(&mut store, 2, SendGuard { caps: day, ..guard() }), BeginSend::Go(_)));
+    let held = begin(&mut store, 3, SendGuard { caps: day, ..guard() });
+    assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::Day, .. })));
+    let short = SendGuard { run_budget: Some(Credits::from_uc(1)), run_limit: dearer, ..guard() };
+    let held = begin(&mut store, 4, short);
+    assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::MaxCredits, limit }) if limit == dearer));
+}
+
+#[test]
+fn one_key_never_serves_two_wishes() {
+    let mut store = with_approved(2);
+    assert!(matches!(send(&mut store, 1, 1), BeginSend::Go(_)));
+    let error = store.begin_send(id(2), key(1), "{}", &guard(), at(2)).unwrap_err();
+    assert!(error.to_string().contains("used before"), "{error}");
+    assert_eq!(store.job(id(2)).unwrap().unwrap().state(), State::Waiting);
+    assert_eq!(store.ledger_rows().unwrap().len(), 1);
+}
+
+#[test]
+fn money_that_is_surely_not_taken_or_given_back_does_not_count() {
+    let mut store = with_approved(3);
+    let day = |store: &Store| store.spent(at(100_000), at(0), at(0)).unwrap().day;
+    send(&mut store, 1, 1);
+    assert_eq!(day(&store), price());
+    one(&mut store, 1, Update::PutBack("429".into()), 2);
+    assert_eq!(day(&store), Credits::ZERO);
+    let BeginSend::Go(job) = store.begin_send(id(1), key(200), "other", &guard(), at(90_000)).unwrap() else { panic!() };
+    assert_eq!(job.send.unwrap().key, key(1), "the key stays with its wish");
+    assert_eq!(store.ledger_rows().unwrap()[0].at, at(90_000), "it is spending of the day it went out");
+    one(&mut store, 1, Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", "")), 90_001);
+    store.approve(&[id(1)], yes(1), at(90_002)).unwrap();
+    let BeginSend::Go(job) = store.begin_send(id(1), key(201), "new", &guard(), at(90_003)).unwrap() else { panic!() };
+    assert_eq!(job.send.unwrap().key, key(201), "a refusal and a new yes are a new wish");
+    assert_eq!((store.ledger_rows().unwrap().len(), day(&store)), (2, price()));
+}
+
+#[test]
+fn a_session_is_a_chain_of_sends_less_than_four_hours_apart() {
+    let mut store = with_approved(4);
+    let hours = |n: i64| n * 3_600;
+    send(&mut store, 1, 0);
+    send(&mut store, 2, hours(4));
+    send(&mut store, 3, hours(4) + hours(4) - 1);
+    let spent = |when: i64| store.spent(at(when), at(hours(5)), at(-1)).unwrap();
+    let now = spent(hours(8));
+    assert_eq!((now.session, now.day, now.month), (price() * 2, price(), price() * 3));
+    assert_eq!(spent(hours(12) - 1).session, Credits::ZERO, "four hours after the last send it is over");
+    assert_eq!(spent(hours(12) - 2).session, price() * 2);
+}
+
+#[test]
+fn spending_is_told_by_tag_and_follows_a_new_tag_and_outlives_its_job() {
+    let mut store = with_approved(2);
+    send(&mut store, 1, 1);
+    send(&mut store, 2, 1);
+    one(&mut store, 2, Update::Retag(None), 2);
+    let tag = Tag::new("büro").unwrap();
+    one(&mut store, 1, accepted(1), 3);
+    one(&mut store, 1, completed(1), 4);
+    one(&mut store, 1, Update::Saved(Vec::new()), 5);
+    assert_eq!(store.prune(at(5), false).unwrap(), []);
+    assert_eq!(store.prune(at(6), true).unwrap(), []);
+    assert_eq!(store.prune(at(6), false).unwrap(), [id(1)]);
+    let sums = store.spending_by_tag(at(0)).unwrap();
+    assert_eq!(sums.len(), 2);
+    assert!(sums.contains(&(Some(tag), price(), 1)) && sums.contains(&(None, price(), 1)), "{sums:?}");
+    assert_eq!(store.timeline(id(1)).unwrap(), []);
+    assert!(store.add(&[wish(1)], false, None, at(7)).is_err(), "a pruned id is not used again");
+}
+
+#[test]
+fn changes_are_told_since_a_revision() {
+    let mut store = with_approved(3);
+    let first = store.changes_since(0).unwrap();
+    assert_eq!((first.jobs.len(), first.revision), (3, 1));
+    assert!(store.changes_since(first.revision).unwrap().jobs.is_empty());
+    one(&mut store, 2, Update::Cancel, 1);
+    one(&mut store, 2, Update::Cancel, 2);
+    store.change_settings(&mut |settings| settings.cap_day = Some(None)).unwrap();
+    let next = store.changes_since(first.revision).unwrap();
+    assert_eq!((next.jobs.len(), next.jobs[0].id, next.revision), (1, id(2), 3), "what changed nothing moves nothing");
+    assert_eq!(next.settings.cap_day, Some(None), "no cap is not the same as unchanged");
+    store.prune(at(5), false).unwrap();
+    assert_eq!(store.changes_since(next.revision).unwrap().gone, [id(2)]);
+}
+
+#[test]
+fn history_answers_questions_and_screen_memory_are_kept() {
+    let mut store = with_approved(1);
+    send(&mut store, 1, 1);
+    one(&mut store, 1, accepted(1), 2);
+    assert_eq!(store.raw_answer(id(1)).unwrap().as_deref(), Some("{\"id\":1}"));
+    one(&mut store, 1, completed(1), 3);
+    assert_eq!(store.raw_answer(id(1)).unwrap().as_deref(), Some("{\"status\":\"completed\"}"));
+    let notes: Vec<_> = store.timeline(id(1)).unwrap().into_iter().map(|entry| (entry.state, entry.note)).collect();
+    assert_eq!(notes[0], (State::Held, "recorded".to_owned()));
+    assert_eq!(notes.last().unwrap(), &(State::ToFetch, "completed".to_owned()));
+    let asks = [Ask::Read(id(1)), Ask::ReadAll, Ask::Fetch(id(1))];
+    store.ask(&asks).unwrap();
+    assert_eq!(store.take_asks().unwrap(), asks);
+    assert_eq!(store.take_asks().unwrap(), []);
+    assert_eq!(store.screen_state().unwrap(), None);
+    store.set_screen_state("sort=age").unwrap();
+    assert_eq!(store.screen_state().unwrap().as_deref(), Some("sort=age"));
+}
+
+#[test]
+fn jobs_are_found_by_the_beginning_of_their_id_and_the_end_of_their_task() {
+    let mut store = with_approved(3);
+    send(&mut store, 2, 1);
+    one(&mut store, 2, accepted(2), 2);
+    let ids = |text: &str| store.find(text).unwrap().iter().map(|job| job.id.bits()).collect::<Vec<_>>();
+    assert_eq!(ids("00000002"), [2]);
+    assert_eq!(ids("0000"), [1, 2, 3]);
+    assert_eq!(ids(task(2).as_str()), [2]);
+    assert_eq!(ids("TASK0002".to_lowercase().as_str()), [2]);
+    assert_eq!(ids("%"), [0_u64; 0]);
+    assert_eq!(ids(""), [0_u64; 0]);
+}
+
+#[test]
+fn a_twin_is_the_newest_job_that_is_not_over_in_vain() {
+    let mut store = Store::in_memory().unwrap();
+    store.add(&[wish(1)], false, None, at(0)).unwrap();
+    store.add(&[wish(5)], false, None, at(1)).unwrap();
+    let image = ImageNumber::ALL[1];
+    assert_eq!(store.twin(&draft(), image).unwrap(), Some(id(5)));
+    one(&mut store, 5, Update::Cancel, 2);
+    assert_eq!(store.twin(&draft(), image).unwrap(), Some(id(1)));
+    assert_eq!(store.twin(&draft(), ImageNumber::ALL[2]).unwrap(), None);
+}
+
+#[test]
+fn a_write_that_is_stopped_happened_wholly_or_not_at_all() {
+    let mut store = with_approved(1);
+    store.on_commit(Some(Box::new(|moment| moment == Moment::After)));
+    assert!(store.begin_send(id(1), key(1), "{}", &guard(), at(1)).is_err());
+    assert_eq!(store.job(id(1)).unwrap().unwrap().state(), State::Waiting);
+    assert_eq!(store.ledger_rows().unwrap(), []);
+    store.on_commit(Some(Box::new(|moment| moment == Moment::Before)));
+    assert!(store.begin_send(id(1), key(1), "{}", &guard(), at(1)).is_err());
+    store.on_commit(None);
+    assert_eq!(store.job(id(1)).unwrap().unwrap().state(), State::Sending, "written, though nobody heard of it");
+    assert_eq!(store.ledger_rows().unwrap().len(), 1);
+}
+
+#[test]
+fn two_threads_that_change_the_same_job_do_not_overwrite_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = |tag: &'static str| {
+        let folder = folder.path().to_owned();
+        std::thread::spawn(move || {
+            let mut store = Store::open(&folder, Access::ReadWrite).unwrap();
+            for n in 0..50 {
+                let tag = Tag::new(&format!("{tag}{n}")).unwrap();
+                store.apply(vec![(id(1), Update::Retag(Some(tag))), (id(1), Update::Move(n))], at(n)).unwrap();
+            }
+        })
+    };
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    store.add(&[wish(1)], false, Some(yes(1)), at(0)).unwrap();
+    let version = store.outside_version().unwrap();
+    let both = [work("a"), work("b")];
+    assert!(matches!(send(&mut store, 1, 1), BeginSend::Go(_)));
+    for thread in both {
+        thread.join().unwrap();
+    }
+    let job = store.job(id(1)).unwrap().unwrap();
+    assert_eq!((job.state(), job.send.is_some(), job.revision), (State::Sending, true, 102));
+    assert_ne!(store.outside_version().unwrap(), version);
+}
+
+#[test]
+fn two_processes_may_make_the_same_store_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |n: u64| {
+        let folder = folder.path().join("new");
+        std::thread::spawn(move || Store::open(&folder, Access::ReadWrite)?.add(&[wish(n)], false, None, at(0)))
+    };
+    let all: Vec<_> = (1..=4).map(open).collect();
+    for one in all {
+        one.join().unwrap().unwrap();
+    }
+    assert_eq!(Store::open(&folder.path().join("new"), Access::ReadOnly).unwrap().jobs().unwrap().len(), 4);
+}
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn only_the_user_can_read_folder_and_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("a/b");
+    let mut store = Store::open(&inner, Access::ReadWrite).unwrap();
+    store.add(&[wish(1)], false, None, at(0)).unwrap();
+    let _lock = Store::lock_engine(&inner).unwrap().unwrap();
+    let _screen = Store::lock_screen(&inner).unwrap();
+    assert_eq!(mode(&inner), 0o700);
+    for file in ["mj-enhance.db", "mj-enhance.db-wal", "mj-enhance.db-shm", "engine.lock", "screens.lock"] {
+        assert_eq!(mode(&inner.join(file)), 0o600, "{file}");
+    }
+    store.flush().unwrap();
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn reading_only_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("none");
+    assert!(matches!(Store::open(&missing, Access::ReadOnly), Err(StoreError::Unusable { .. })));
+    assert!(!missing.exists());
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    store.add(&[wish(1)], false, None, at(0)).unwrap();
+    let beside = Store::open(folder.path(), Access::ReadOnly).unwrap();
+    assert!(!beside.is_snapshot());
+    assert_eq!(beside.jobs().unwrap().len(), 1);
+    drop(beside);
+    drop(store);
+    assert_eq!(names(folder.path()), ["mj-enhance.db"]);
+    let mut snapshot = Store::open(folder.path(), Access::ReadOnly).unwrap();
+    assert!(snapshot.is_snapshot());
+    assert_eq!(snapshot.jobs().unwrap().len(), 1);
+    assert!(snapshot.apply(vec![(id(1), Update::Cancel)], at(1)).is_err());
+    snapshot.flush().unwrap();
+    assert_eq!(names(folder.path()), ["mj-enhance.db"]);
+    let before = snapshot.outside_version().unwrap();
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    store.add(&[wish(2)], false, None, at(1)).unwrap();
+    assert_ne!(snapshot.outside_version().unwrap(), before);
+    snapshot.refresh().unwrap();
+    assert_eq!(snapshot.jobs().unwrap().len(), 2);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named_with_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = Store::open(&file.join("data"), Access::ReadWrite).unwrap_err();
+    assert!(matches!(error, StoreError::Unusable { .. }));
+    assert!(error.to_string().contains("--data-dir"), "{error}");
+}
+
+#[test]
+fn a_damaged_store_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mj-enhance.db");
+    let refused = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        let error = Store::open(folder.path(), Access::ReadWrite).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+        assert_eq!(std::fs::read(&file).unwrap(), bytes, "left as it was");
+    };
+    refused(b"SQL");
+    refused(&[7; 5_000]);
+    let whole = {
+        let other = tempfile::tempdir().unwrap();
+        let mut store = Store::open(other.path(), Access::ReadWrite).unwrap();
+        every_state(&mut store);
+        drop(store);
+        std::fs::read(other.path().join("mj-enhance.db")).unwrap()
+    };
+    refused(&whole[..whole.len() / 2]);
+    let mut holed = whole.clone();
+    for byte in &mut holed[8_192..20_000] {
+        *byte = 0xa5;
+    }
+    refused(&holed);
+}
+
+#[test]
+fn a_foreign_database_and_a_newer_store_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mj-enhance.db");
+    Connection::open(&file).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+    assert!(matches!(Store::open(folder.path(), Access::ReadWrite), Err(StoreError::Damaged { .. })));
+    std::fs::remove_file(&file).unwrap();
+    drop(Store::open(folder.path(), Access::ReadWrite).unwrap());
+    Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let error = Store::open(folder.path(), Access::ReadWrite).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+}
+
+#[test]
+fn a_row_that_makes_no_sense_is_damage_and_not_a_panic() {
+    let mut store = with_approved(1);
+    for broken in ["state = 'dancing'", "image = 9", "source = ''", "detail = '{', state = 'failed'", "approval_price = NULL"] {
+        store.db.execute_batch("SAVEPOINT try").unwrap();
+        store.db.execute_batch(&format!("UPDATE jobs SET {broken}")).unwrap();
+        assert!(matches!(store.jobs(), Err(StoreError::Damaged { .. })), "{broken}");
+        store.db.execute_batch("ROLLBACK TO try; RELEASE try").unwrap();
+    }
+    assert!(matches!(send(&mut store, 1, 1), BeginSend::Go(_)));
+}
+
+#[test]
+fn a_full_disk_is_said_and_the_store_stays_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    store.add(&[wish(1)], false, None, at(0)).unwrap();
+    let pages: i64 = store.db.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    store.db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
+    let many: Vec<_> = (2..2_000).map(wish).collect();
+    let error = store.add(&many, false, None, at(1)).unwrap_err();
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+    assert_eq!(store.jobs().unwrap().len(), 1);
+    store.db.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(())).unwrap();
+    assert_eq!(store.add(&many, false, None, at(1)).unwrap().len(), 1_998);
+}
+
+#[test]
+fn there_is_one_engine_and_its_number_is_known_only_while_it_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Store::engine_pid(folder.path()), None);
+    let lock = Store::lock_engine(folder.path()).unwrap().unwrap();
+    assert!(Store::lock_engine(folder.path()).unwrap().is_none());
+    assert_eq!(Store::engine_pid(folder.path()), Some(std::process::id()));
+    drop(lock);
+    assert_eq!(Store::engine_pid(folder.path()), None);
+    assert!(Store::lock_engine(folder.path()).unwrap().is_some());
+}
+
+#[test]
+fn an_engine_knows_whether_anybody_else_looks_on() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!Store::other_screens(folder.path(), None));
+    let own = Store::lock_screen(folder.path()).unwrap();
+    assert!(Store::other_screens(folder.path(), None));
+    assert!(!Store::other_screens(folder.path(), Some(&own)));
+    let other = Store::lock_screen(folder.path()).unwrap();
+    assert!(Store::other_screens(folder.path(), Some(&own)));
+    drop(other);
+    assert!(!Store::other_screens(folder.path(), Some(&own)));
+    assert!(Store::other_screens(folder.path(), None), "our own mark is still there");
+}
+
+#[test]
+fn ten_thousand_jobs_are_written_and_read_in_one_go() {
+    let mut store = Store::in_memory().unwrap();
+    let wishes: Vec<_> = (1..=10_000).map(wish).collect();
+    store.add(&wishes, false, Some(yes(10_000)), at(0)).unwrap();
+    let jobs = store.jobs().unwrap();
+    assert_eq!(jobs.len(), 10_000);
+    assert!(jobs.is_sorted_by_key(|job| job.place));
+    let progress = Progress { percent: None, seconds_left: Some(1), at: Some(at(1)) };
+    let heard: Vec<_> = jobs.iter().map(|job| (job.id, progress)).collect();
+    let before = store.changes_since(0).unwrap().revision;
+    store.save_progress(&heard).unwrap();
+    assert_eq!(store.changes_since(0).unwrap().revision, before, "nothing runs");
+}
+
+#[test]
+fn an_import_never_brings_a_yes_that_could_spend() {
+    let mut store = Store::in_memory().unwrap();
+    let mut job = Job::new(id(1), draft(), ImageNumber::ALL[0], 1, at(0));
+    job.apply(Update::Approve(Approval { seq: 9, price: price(), at: at(0), not_before: at(0) }), at(0));
+    store.import(&[job]).unwrap();
+    assert!(matches!(send(&mut store, 1, 1), BeginSend::No(why) if why.contains("older")));
+}
+
+#[test]
+fn a_store_of_the_first_version_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores/v1.db");
+    std::fs::copy(old, folder.path().join("mj-enhance.db")).unwrap();
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    let jobs = store.jobs().unwrap();
+    let mut expected = Store::in_memory().unwrap();
+    every_state(&mut expected);
+    assert_eq!(jobs, expected.jobs().unwrap());
+    assert_eq!(store.ledger_rows().unwrap(), expected.ledger_rows().unwrap());
+    one(&mut store, 2, Update::Cancel, 50);
+    assert_eq!(store.job(id(2)).unwrap().unwrap().state(), State::Cancelled);
+}
+
+#[test]
+fn what_carries_money_is_synced_and_the_rest_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    let level = |store: &Store| store.db.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0)).unwrap();
+    let (full, normal) = (2, 1);
+    store.add(&[wish(1)], false, Some(yes(1)), at(0)).unwrap();
+    assert_eq!(level(&store), full);
+    one(&mut store, 1, Update::Move(9), 1);
+    assert_eq!(level(&store), normal);
+    send(&mut store, 1, 2);
+    assert_eq!(level(&store), full);
+    store.save_progress(&[(id(1), Progress::default())]).unwrap();
+    assert_eq!(level(&store), normal);
+    one(&mut store, 1, accepted(1), 3);
+    assert_eq!(level(&store), full);
+    one(&mut store, 1, Update::Reported(Box::new(TaskReport::new(task(1), TaskStatus::Processing))), 4);
+    assert_eq!(level(&store), normal);
+    one(&mut store, 1, completed(1), 5);
+    assert_eq!(level(&store), full);
+}
