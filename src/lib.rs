@@ -1,4 +1,5 @@
 //! `mj-enhance`: a dashboard for Midjourney V7 enhance jobs at EvoLink.
 
+pub mod api;
 pub mod job;
 pub mod store;

@@ -1,0 +1,563 @@
+//! From the service's JSON to our types, tolerant where the reference calls a field optional.
+//!
+//! Nothing here calls anything. What cannot be read in an optional field counts as missing; what cannot be missing is
+//! an error with class [`ErrorClass::Nonsense`].
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+use super::redact::redact;
+use super::{Balance, ENHANCE_MODEL, ListPage, ListQuery, TaskRow};
+use crate::job::{
+    Billing, ChargeStatus, Credits, ErrorClass, Failure, Percent, RefundStatus, TaskId, TaskReport, TaskStatus, text,
+};
+
+/// The most of an answer that is kept for people to read, in bytes.
+const RAW_MOST: usize = 8 * 1024;
+/// The most links that are taken from one task; the service makes at most four pictures (reference §4.4).
+const LINKS_MOST: usize = 64;
+/// The longest link that is taken, in bytes.
+const LINK_LONGEST: usize = 8 * 1024;
+
+/// A string, or a number written out; nothing else.
+pub(super) fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A finite number, also where it was sent as a string.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().trim_end_matches('%').parse().ok(),
+        _ => None,
+    }
+    .filter(|number| number.is_finite())
+}
+
+/// A whole number, rounded, from zero up.
+fn whole(value: &Value) -> Option<u32> {
+    let number = number(value)?.round();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked in the same expression")]
+    (0.0..=f64::from(u32::MAX)).contains(&number).then_some(number as u32)
+}
+
+/// An amount, as a number or a decimal string with any count of digits.
+fn credits(value: &Value) -> Option<Credits> {
+    match value {
+        Value::String(text) => text.trim().parse().ok().or_else(|| Credits::from_json_number(number(value)?)),
+        _ => Credits::from_json_number(number(value)?),
+    }
+}
+
+fn percent(value: &Value) -> Option<Percent> {
+    Percent::new(i64::from(whole(value)?))
+}
+
+fn time(value: &Value) -> Option<Timestamp> {
+    let second = number(value)?.trunc();
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked in the same expression")]
+    (0.0..=1e11).contains(&second).then_some(second as i64).and_then(|second| Timestamp::from_second(second).ok())
+}
+
+/// A word for people: clean, without secrets, short.
+fn shown(value: Option<&Value>, key: &str) -> Option<String> {
+    let said = redact(&text::clean(&word(value?)?), key);
+    Some(text::shorten(&said, 128).into_owned()).filter(|said| !said.is_empty())
+}
+
+fn status(value: Option<&Value>, key: &str) -> TaskStatus {
+    let said = shown(value, key).unwrap_or_default();
+    match said.to_ascii_lowercase().as_str() {
+        "pending" => TaskStatus::Pending,
+        "processing" => TaskStatus::Processing,
+        "completed" => TaskStatus::Completed,
+        "failed" => TaskStatus::Failed,
+        "cancelled" | "canceled" => TaskStatus::Cancelled,
+        "" => TaskStatus::Other("no status".into()),
+        _ => TaskStatus::Other(said),
+    }
+}
+
+/// Reads a whole answer as JSON.
+///
+/// # Errors
+/// When it is no JSON, no UTF-8, nested deeper than 128 levels, or holds a number beyond all ranges.
+pub(super) fn json(status: u16, body: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(body).map_err(|_| {
+        let what = if body.is_empty() { "it was empty" } else { "it was no valid JSON" };
+        ApiError::nonsense("unreadable_answer", what, status)
+    })
+}
+
+/// A task object (reference §4.1, §4.3); `None` where it has no valid id.
+///
+/// `key` is cut out of all text.
+pub(super) fn report(value: &Value, key: &str) -> Option<TaskReport> {
+    let task = value.as_object()?;
+    let id = TaskId::new(task.get("id")?.as_str()?).ok()?;
+    let mut report = TaskReport::new(id, status(task.get("status"), key));
+    let usage = task.get("usage");
+    let used = |usage: &Value| {
+        usage
+            .get("credits_used")
+            .and_then(credits)
+            .or_else(|| usage.get("cost").and_then(|cost| cost.get("credits")).and_then(credits))
+    };
+    report.percent = task.get("progress").and_then(percent);
+    report.seconds_left = task.get("task_info").and_then(|info| info.get("estimated_time")).and_then(whole);
+    report.links = links(task);
+    report.reserved = usage.and_then(|usage| usage.get("credits_reserved")).and_then(credits);
+    report.used = usage.and_then(used);
+    report.billing = task.get("billing").and_then(billing);
+    report.model = shown(task.get("model"), key);
+    report.created = task.get("created").or_else(|| task.get("created_at")).and_then(time);
+    report.request_id = shown(task.get("request_id"), key);
+    report.failure = failure(&report.status, task, key);
+    report.raw = Some(raw(value, key));
+    Some(report)
+}
+
+/// The strings of `results`, then the `image_url` values of `result_data`; http(s) only, no doubles, in order (reference §4.3).
+fn links(task: &Map<String, Value>) -> Vec<String> {
+    let listed = task.get("results").into_iter().flat_map(|results| match results {
+        Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
+        Value::String(one) => vec![one.as_str()],
+        _ => Vec::new(),
+    });
+    let data = task.get("result_data").into_iter().flat_map(|data| match data {
+        Value::Array(all) => all.iter().collect(),
+        one => vec![one],
+    });
+    let pictures = data.filter_map(|one| one.get("image_url")?.as_str());
+    let mut links: Vec<String> = Vec::new();
+    for link in listed.chain(pictures) {
+        let link = link.trim();
+        let http = link.len() <= LINK_LONGEST
+            && !link.chars().any(text::is_unsafe)
+            && url::Url::parse(link).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if http && links.len() < LINKS_MOST && !links.iter().any(|known| known == link) {
+            links.push(link.to_owned());
+        }
+    }
+    links
+}
+
+fn failure(status: &TaskStatus, task: &Map<String, Value>, key: &str) -> Option<Failure> {
+    // A cancelled task without an error is told apart by the code that the vendor's client puts in (reference §6).
+    let missing = match status {
+        TaskStatus::Failed => "unknown_error",
+        TaskStatus::Cancelled => "request_cancelled",
+        _ => return None,
+    };
+    let error = task.get("error").filter(|error| !error.is_null());
+    let said = |name: &str| error.and_then(|error| error.get(name)).and_then(word).filter(|word| !word.is_empty());
+    let code = said("code").or_else(|| error.and_then(word)).filter(|code| !code.is_empty());
+    let mut message = said("message").unwrap_or_default();
+    if let Some(suggestion) = said("suggestion") {
+        message = format!("{message} ({suggestion})").trim_start().to_owned();
+    }
+    let clean = |text: &str| redact(&text::clean(text), key);
+    let mut failure = Failure::of_task(&clean(code.as_deref().unwrap_or(missing)), &clean(&message));
+    failure.request_id = shown(task.get("request_id"), key);
+    Some(failure)
+}
+
+fn billing(value: &Value) -> Option<Billing> {
+    if value.get("refund_scope")?.as_str()? != "account_balance" {
+        return None;
+    }
+    let said = |name: &str| value.get(name).and_then(word).unwrap_or_default();
+    let amount = |name: &str| value.get(name).and_then(credits).filter(|amount| *amount >= Credits::ZERO);
+    Some(Billing {
+        charge_status: match said("charge_status").as_str() {
+            "reserved" => ChargeStatus::Reserved,
+            "charged" => ChargeStatus::Charged,
+            "released" => ChargeStatus::Released,
+            _ => ChargeStatus::Unknown,
+        },
+        refund_status: match said("refund_status").as_str() {
+            "not_required" => RefundStatus::NotRequired,
+            "pending" => RefundStatus::Pending,
+            "failed" => RefundStatus::Failed,
+            "completed" => RefundStatus::Completed,
+            _ => RefundStatus::Unknown,
+        },
+        reserved: amount("reserved_credits"),
+        charged: amount("charged_credits"),
+        refunded: amount("refunded_credits"),
+        refunded_at_is_set: value
+            .get("refunded_at")
+            .and_then(Value::as_str)
+            .is_some_and(|at| at.ends_with('Z') && at.parse::<Timestamp>().is_ok()),
+    })
+}
+
+/// The answer as compact JSON, clean, without secrets, at most [`RAW_MOST`] bytes.
+fn raw(value: &Value, key: &str) -> String {
+    let mut said = redact(&text::clean(&value.to_string()), key);
+    if said.len() > RAW_MOST {
+        said.truncate(said.floor_char_boundary(RAW_MOST - '…'.len_utf8()));
+        said.push('…');
+    }
+    said
+}
+
+/// The tasks of a batch answer that were asked for, each once (reference §4.5).
+///
+/// # Errors
+/// When there is no list of tasks in it.
+pub(super) fn batch(status: u16, body: &Value, asked: &[TaskId], key: &str) -> Result<Vec<TaskReport>, ApiError> {
+    let rows = rows(status, body)?;
+    let mut reports: Vec<TaskReport> = Vec::with_capacity(rows.len().min(asked.len()));
+    for report in rows.iter().filter_map(|row| report(row, key)) {
+        if asked.contains(&report.id) && !reports.iter().any(|known| known.id == report.id) {
+            reports.push(report);
+        }
+    }
+    Ok(reports)
+}
+
+fn rows(status: u16, body: &Value) -> Result<&Vec<Value>, ApiError> {
+    body.get("data")
+        .and_then(Value::as_array)
+        .ok_or_else(|| ApiError::nonsense("unreadable_answer", "it has no list in it", status))
+}
+
+/// A page of the task list (reference §4.6).
+///
+/// # Errors
+/// When there is no list, or the answer says that it is another page than asked for.
+pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str) -> Result<ListPage, ApiError> {
+    for (name, asked) in [("page", query.page), ("page_size", query.page_size)] {
+        if let Some(said) = body.get(name).and_then(number)
+            && (said - f64::from(asked)).abs() > 0.5
+        {
+            let message = format!("{name} {asked} was asked for, and {said} came");
+            return Err(ApiError::nonsense("other_page", &message, status_code));
+        }
+    }
+    let row = |row: &Value| {
+        Some(TaskRow {
+            id: TaskId::new(row.get("id")?.as_str()?).ok()?,
+            model: shown(row.get("model"), key).unwrap_or_default(),
+            status: status(row.get("status"), key),
+            percent: row.get("progress").and_then(percent),
+            created_at: row.get("created_at").or_else(|| row.get("created")).and_then(time),
+            result_count: row.get("result_count").and_then(whole),
+            used: row.get("credits_used").and_then(credits),
+        })
+    };
+    let rows = rows(status_code, body)?.iter().filter_map(row).collect();
+    Ok(ListPage { rows, total: body.get("total").and_then(whole).map(u64::from) })
+}
+
+/// The balance (reference §4.7).
+///
+/// # Errors
+/// When the account's amount is missing, or the key has a limit of its own and its amount is missing.
+pub(super) fn balance(status: u16, body: &Value, key: &str) -> Result<Balance, ApiError> {
+    let data = body.get("data").unwrap_or(body);
+    let missing = |what: &str| ApiError::nonsense("unreadable_answer", &format!("the balance of {what} is not in it"), status);
+    let account = data.get("user").and_then(|user| user.get("remaining_credits")).and_then(credits);
+    let token = data.get("token").filter(|token| token.is_object());
+    let of_key = |name: &str| token.and_then(|token| token.get(name));
+    let unlimited = of_key("unlimited_credits").is_none_or(|flag| flag == &Value::Bool(true))
+        && of_key("remaining_credits").is_none()
+        || of_key("unlimited_credits") == Some(&Value::Bool(true));
+    let left = of_key("remaining_credits").and_then(credits);
+    // A limit of zero is read as "none": were it meant, the service would refuse the send with 402.
+    let daily = of_key("daily_limit_credits").and_then(credits).filter(|limit| *limit > Credits::ZERO);
+    Ok(Balance {
+        account: account.ok_or_else(|| missing("the account"))?,
+        key: if unlimited { None } else { Some(left.ok_or_else(|| missing("the key"))?) },
+        key_today: daily.zip(of_key("daily_used_credits").and_then(credits)).map(|(limit, used)| limit - used),
+        reset_timezone: shown(of_key("reset_timezone"), key),
+    })
+}
+
+/// The ids of a model list (reference §4.8).
+///
+/// # Errors
+/// When there is no list in it.
+pub(super) fn models(status: u16, body: &Value, key: &str) -> Result<Vec<String>, ApiError> {
+    Ok(rows(status, body)?.iter().filter_map(|row| shown(row.get("id"), key).or_else(|| shown(Some(row), key))).collect())
+}
+
+/// The price of one enhance in a pricing-rules answer (reference §4.9): the sum of its components' rates in credits,
+/// each times its constant quantity.
+///
+/// # Errors
+/// When no rate is found for the model, a quantity is not a constant, or the sum is not above zero.
+pub(super) fn price(status: u16, body: &Value) -> Result<Credits, ApiError> {
+    let unclear = |what: &str| ApiError::nonsense("price_unclear", what, status);
+    let body = body.get("data").filter(|data| data.is_object()).unwrap_or(body);
+    let listed = body.get("models").and_then(Value::as_array).into_iter().flatten();
+    let model = body
+        .get("model")
+        .into_iter()
+        .chain(listed)
+        .chain([body])
+        .filter(|model| model.get("components").is_some())
+        .find(|model| model.get("model_id").is_none_or(|id| id.as_str() == Some(ENHANCE_MODEL)))
+        .ok_or_else(|| unclear("the model is not in the price list"))?;
+    let components = model.get("components").and_then(Value::as_array).ok_or_else(|| unclear("the price has no components"))?;
+    let mut sum = Credits::ZERO;
+    for component in components {
+        let rate = component.get("rate").and_then(|rate| rate.get("credits")).and_then(credits);
+        let rate = rate.filter(|rate| *rate >= Credits::ZERO).ok_or_else(|| unclear("a rate in credits is missing"))?;
+        let count = component.get("quantity_rule").map_or(Some(1.0), quantity).filter(|count| (0.0..=1e6).contains(count));
+        let count = count.ok_or_else(|| unclear("a quantity is no constant"))?;
+        #[expect(clippy::cast_precision_loss, reason = "rates are far below 2^52 UC")]
+        let part =
+            Credits::from_json_number(rate.uc() as f64 / 10_000.0 * count).ok_or_else(|| unclear("a rate is out of range"))?;
+        sum += part;
+    }
+    if sum > Credits::ZERO { Ok(sum) } else { Err(unclear("the price is zero or missing")) }
+}
+
+/// A constant quantity: a number, an object that holds one, or one that only says that it is constant.
+fn quantity(rule: &Value) -> Option<f64> {
+    match rule {
+        Value::Null => Some(1.0),
+        Value::Object(fields) => {
+            let held = ["value", "constant", "quantity"].iter().find_map(|name| number(fields.get(*name)?));
+            let constant = ["type", "kind", "rule"]
+                .iter()
+                .any(|name| fields.get(*name).and_then(Value::as_str).is_some_and(|kind| ["constant", "fixed"].contains(&kind)));
+            held.or_else(|| (constant || fields.is_empty()).then_some(1.0))
+        }
+        Value::String(kind) if kind == "constant" || kind == "fixed" => Some(1.0),
+        other => number(other),
+    }
+}
+
+/// The error in a 200 answer that says `success: false`, or brings an error instead of data (reference §7.1).
+pub(super) fn says_no(body: &Value) -> bool {
+    body.get("success") == Some(&Value::Bool(false))
+        || (body.get("data").is_none() && body.get("error").is_some_and(|error| !error.is_null()))
+}
+
+/// The class of an answer that says no with status 200 and names no code.
+pub(super) fn soften(mut error: ApiError) -> ApiError {
+    if error.class == ErrorClass::Nonsense {
+        error.class = ErrorClass::Server;
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn read(value: &Value) -> TaskReport {
+        report(value, "SECRETKEY").unwrap()
+    }
+
+    #[test]
+    fn a_full_task_object_is_read() {
+        let report = read(&json!({
+            "id": "task-unified-1790000777-p8w2m5xc", "object": "image.generation.task", "created": 1_790_000_777,
+            "model": "mj-v7-enhance", "type": "image", "status": "completed", "progress": 100, "duration": 31.5,
+            "results": ["https://files.example/a.png", "https://files.example/a.png", "ftp://x/y", 7, null],
+            "result_data": [{"image_url": "http://files.example/b.png"}, {"video_url": "https://files.example/c.mp4"}],
+            "task_info": {"estimated_time": 60, "can_cancel": false},
+            "usage": {"credits_reserved": 5.4, "credits_used": 5.4, "cost": {"credits": 9}},
+            "request_id": "req-1", "extra": {"token": "sk-abcdefghijk"}
+        }));
+        assert_eq!(report.status, TaskStatus::Completed);
+        assert_eq!(report.percent, Percent::new(100));
+        assert_eq!(report.seconds_left, Some(60));
+        assert_eq!(report.links, ["https://files.example/a.png", "http://files.example/b.png"]);
+        assert_eq!((report.reserved, report.used), (Some(Credits::PUBLISHED_PRICE), Some(Credits::PUBLISHED_PRICE)));
+        assert_eq!(report.created.map(Timestamp::as_second), Some(1_790_000_777));
+        assert_eq!(report.request_id.as_deref(), Some("req-1"));
+        let raw = report.raw.unwrap();
+        assert!(raw.contains("[cut]") && !raw.contains("sk-abc"), "{raw}");
+    }
+
+    #[test]
+    fn everything_but_the_id_may_be_missing_null_or_of_another_type() {
+        assert_eq!(read(&json!({"id": "a"})).status, TaskStatus::Other("no status".into()));
+        let odd = read(&json!({"id": "a", "status": "PENDING", "progress": "45.6", "results": null, "usage": [], "task_info": 7,
+            "created": "1790000777", "model": null, "error": null, "billing": "x", "result_data": {"image_url": "https://h/x"}}));
+        assert_eq!((odd.status, odd.percent), (TaskStatus::Pending, Percent::new(46)));
+        assert_eq!(odd.links, ["https://h/x"]);
+        for progress in [json!(-1), json!(101), json!(1e300), json!([]), json!("x"), json!(null), json!(true)] {
+            assert_eq!(read(&json!({"id": "a", "progress": progress})).percent, None, "{progress}");
+        }
+        assert_eq!(read(&json!({"id": "a", "status": "canceled"})).status, TaskStatus::Cancelled);
+        assert_eq!(read(&json!({"id": "a", "status": "par\u{1b}[31mked"})).status, TaskStatus::Other("parked".into()));
+        for bad in [json!({}), json!({"id": 7}), json!({"id": ""}), json!({"id": "a b"}), json!([]), json!(null)] {
+            assert_eq!(report(&bad, ""), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_failed_task_says_why() {
+        let failed = read(&json!({"id": "a", "status": "failed", "error": {"code": "CONTENT_POLICY_VIOLATION",
+            "message": "line one\nline two", "suggestion": "other words"}, "request_id": "r"}));
+        let failure = failed.failure.unwrap();
+        assert_eq!((failure.code.as_str(), failure.class), ("content_policy_violation", ErrorClass::Content));
+        assert_eq!(failure.message, "line one line two (other words)");
+        assert_eq!(failure.request_id.as_deref(), Some("r"));
+        let code = |value: Value| read(&value).failure.map(|failure| failure.code);
+        assert_eq!(code(json!({"id": "a", "status": "failed"})).as_deref(), Some("unknown_error"));
+        assert_eq!(code(json!({"id": "a", "status": "failed", "error": {"code": 500}})).as_deref(), Some("500"));
+        assert_eq!(code(json!({"id": "a", "status": "failed", "error": "service_error"})).as_deref(), Some("service_error"));
+        assert_eq!(code(json!({"id": "a", "status": "cancelled"})).as_deref(), Some("request_cancelled"));
+        assert_eq!(code(json!({"id": "a", "status": "completed", "error": {"code": "x"}})), None);
+    }
+
+    #[test]
+    fn refund_evidence_needs_its_scope_and_a_time() {
+        let with = |scope: &str, at: &str| {
+            read(&json!({"id": "a", "status": "failed", "billing": {"refund_scope": scope, "charge_status": "released",
+                "refund_status": "completed", "reserved_credits": 5.4, "refunded_credits": 5.4, "refunded_at": at}}))
+            .billing
+        };
+        assert!(with("account_balance", "2026-11-20T10:00:00Z").unwrap().proves_refund());
+        assert!(!with("account_balance", "yesterday Z").unwrap().proves_refund());
+        assert_eq!(with("other", "2026-11-20T10:00:00Z"), None);
+    }
+
+    #[test]
+    fn raw_answers_are_at_most_eight_kilobytes() {
+        let raw = read(&json!({"id": "a", "prompt": "ä".repeat(20_000)})).raw.unwrap();
+        assert!(raw.len() <= RAW_MOST && raw.ends_with('…'));
+    }
+
+    #[test]
+    fn hostile_json_is_an_error_and_no_panic() {
+        let deep = "[".repeat(100_000);
+        for body in [b"".as_slice(), b"{", b"\xff\xfe", b"{\"id\":\"\xff\"}", b"{\"progress\":1e999}", b"<html>", deep.as_bytes()]
+        {
+            let error = json(200, body).unwrap_err();
+            assert_eq!((error.class, error.status), (ErrorClass::Nonsense, Some(200)));
+        }
+    }
+
+    #[test]
+    fn a_batch_keeps_what_was_asked_for_once() {
+        let ids = [TaskId::new("a").unwrap(), TaskId::new("b").unwrap()];
+        let body = json!({"code": 200, "data": [{"id": "b"}, {"id": "stranger"}, {"id": "b"}, {"id": null}, 7]});
+        let got = batch(200, &body, &ids, "").unwrap();
+        assert_eq!(got.iter().map(|report| report.id.as_str()).collect::<Vec<_>>(), ["b"]);
+        assert!(batch(200, &json!({"code": 200, "data": null}), &ids, "").is_err());
+    }
+
+    #[test]
+    fn another_page_than_asked_for_is_distrusted() {
+        let query = ListQuery { model: None, status: None, page: 2, page_size: 50 };
+        let row = json!({"id": "a", "model": "mj-v7", "status": "completed", "created_at": 1_790_000_000, "result_count": 4, "credits_used": 2.7});
+        let page = list(200, &json!({"data": [row, {"id": ""}], "total": 120, "page": 2}), &query, "").unwrap();
+        assert_eq!((page.rows.len(), page.total, page.rows[0].result_count), (1, Some(120), Some(4)));
+        assert_eq!(page.rows[0].used, Some(Credits::from_uc(27_000)));
+        for wrong in [json!({"data": [], "page": 1}), json!({"data": [], "page_size": 20})] {
+            assert_eq!(list(200, &wrong, &query, "").unwrap_err().code, "other_page");
+        }
+        assert_eq!(list(200, &json!({"rows": []}), &query, "").unwrap_err().code, "unreadable_answer");
+    }
+
+    #[test]
+    fn balances_keep_their_sign_and_unlimited_keys_have_none() {
+        let read = |token: Value| {
+            balance(200, &json!({"success": true, "data": {"user": {"remaining_credits": -1.5}, "token": token}}), "")
+        };
+        let limited = read(json!({"remaining_credits": 50.0, "unlimited_credits": false, "daily_limit_credits": 40.0,
+            "daily_used_credits": 48.1, "reset_timezone": "Asia/Shanghai"}))
+        .unwrap();
+        assert_eq!(limited.account, Credits::from_uc(-15_000));
+        assert_eq!((limited.key, limited.key_today), (Some(Credits::from_uc(500_000)), Some(Credits::from_uc(-81_000))));
+        assert_eq!(limited.reset_timezone.as_deref(), Some("Asia/Shanghai"));
+        assert_eq!(read(json!({"remaining_credits": 1, "unlimited_credits": true})).unwrap().key, None);
+        assert_eq!(read(json!(null)).unwrap().key, None);
+        assert!(read(json!({"unlimited_credits": false})).is_err());
+        assert!(balance(200, &json!({"data": {}}), "").is_err());
+    }
+
+    #[test]
+    fn the_price_is_found_in_its_shapes() {
+        let component = json!({"rate": {"uc": "54000", "credits": "5.4", "cny": "0.54", "usd": "0.0794"}, "quantity_rule": {"type": "constant", "value": 1}});
+        for body in [
+            json!({"meta": {}, "model": {"model_id": "mj-v7-enhance", "components": [component]}}),
+            json!({"models": [{"model_id": "mj-v7", "components": []}, {"model_id": "mj-v7-enhance", "components": [component]}]}),
+            json!({"model": {"components": [{"rate": {"credits": "5.40000"}}]}}),
+            json!({"model": {"components": [{"rate": {"credits": 5.4}, "quantity_rule": "constant"}]}}),
+        ] {
+            assert_eq!(price(200, &body), Ok(Credits::PUBLISHED_PRICE), "{body}");
+        }
+        for body in [
+            json!({}),
+            json!({"model": {"model_id": "mj-v7", "components": [component]}}),
+            json!({"model": {"components": []}}),
+            json!({"model": {"components": [{"rate": {"usd": "1"}}]}}),
+            json!({"model": {"components": [{"rate": {"credits": "-5"}}]}}),
+            json!({"model": {"components": [{"rate": {"credits": "5"}, "quantity_rule": {"type": "lookup", "field": "speed"}}]}}),
+        ] {
+            assert_eq!(price(200, &body).unwrap_err().code, "price_unclear", "{body}");
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+            Just(json!("task-unified-1-a")),
+            Just(json!("completed")),
+            Just(json!("https://h/x.png")),
+        ];
+        let names = prop_oneof![
+            Just("id"),
+            Just("status"),
+            Just("progress"),
+            Just("results"),
+            Just("result_data"),
+            Just("usage"),
+            Just("error"),
+            Just("code"),
+            Just("data"),
+            Just("user"),
+            Just("token"),
+            Just("remaining_credits"),
+            Just("billing"),
+            Just("model"),
+            Just("components"),
+            Just("rate"),
+            Just("credits"),
+            Just("page"),
+            Just("image_url"),
+            Just("created"),
+            Just("quantity_rule"),
+            Just("value")
+        ];
+        leaf.prop_recursive(5, 60, 8, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                proptest::collection::vec((names.clone(), inner), 0..8)
+                    .prop_map(|fields| Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_json_makes_any_reader_panic(body in any_json()) {
+            let query = ListQuery { model: None, status: None, page: 1, page_size: 50 };
+            if let Some(report) = report(&body, "key") {
+                prop_assert!(report.raw.is_some_and(|raw| raw.len() <= RAW_MOST && !raw.chars().any(text::is_unsafe)));
+            }
+            let _ = (batch(200, &body, &[], "key"), list(200, &body, &query, "key"), balance(200, &body, "key"));
+            let _ = (models(200, &body, "key"), price(200, &body), says_no(&body));
+        }
+    }
+}
