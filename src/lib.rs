@@ -1,5 +1,6 @@
 //! `mj-enhance`: a dashboard for Midjourney V7 enhance jobs at EvoLink.
 
 pub mod api;
+pub mod fetch;
 pub mod job;
 pub mod store;

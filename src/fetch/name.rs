@@ -1,0 +1,223 @@
+//! Names of results: the template, and what is done to values before they become part of a path.
+
+use std::path::PathBuf;
+
+use super::FetchRequest;
+use crate::job::text;
+
+/// The most bytes of one part of a path. File systems take 255; the rest is for suffixes and side files.
+const PART_MOST: usize = 120;
+/// What template fields there are.
+const FIELDS: [&str; 6] = ["date", "tag", "task", "image", "job", "ext"];
+
+/// Checks a name template.
+///
+/// It is a relative path whose parts are divided by `/`, with the fields `{date}`, `{tag}`, `{task}`, `{image}`, `{job}`
+/// and, in the file name only, `{ext}`. Without `{ext}` at the end the extension is appended.
+///
+/// # Errors
+/// A sentence that names what is wrong: an unknown field, a brace without its partner, an absolute path, an empty part
+/// or one of dots only.
+pub fn check_template(template: &str) -> Result<(), String> {
+    Template::parse(template).map(drop)
+}
+
+/// A checked template.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Template {
+    folders: Vec<Vec<Piece>>,
+    file: Vec<Piece>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Piece {
+    Text(String),
+    Field(&'static str),
+}
+
+impl Template {
+    pub(super) fn parse(template: &str) -> Result<Self, String> {
+        let wrong = |what: &str| format!("the name template {:?} {what}", text::shorten(&text::clean(template), 100));
+        if template.starts_with('/') {
+            return Err(wrong("must not begin with /: results stay below results_dir"));
+        }
+        if template.contains('\\') || template.chars().any(text::is_unsafe) {
+            return Err(wrong("must not hold backslashes or control characters"));
+        }
+        let mut parts = Vec::new();
+        for part in template.split('/') {
+            if part.is_empty() || part.bytes().all(|b| b == b'.') {
+                return Err(wrong("has an empty part or one of dots only"));
+            }
+            if part.starts_with('.') {
+                return Err(wrong("has a part that begins with a dot; such files are hidden"));
+            }
+            parts.push(pieces(part).map_err(|what| wrong(&what))?);
+        }
+        let mut file = parts.pop().ok_or_else(|| wrong("is empty"))?;
+        if parts.iter().flatten().any(|piece| *piece == Piece::Field("ext")) {
+            return Err(wrong("uses {ext} in a folder: it is known only when the file is there, and belongs in the file name"));
+        }
+        if file.last() == Some(&Piece::Field("ext")) {
+            file.pop();
+            if let Some(Piece::Text(before)) = file.last_mut() {
+                if let Some(short) = before.strip_suffix('.') {
+                    *before = short.to_owned();
+                }
+            }
+            file.retain(|piece| *piece != Piece::Text(String::new()));
+        }
+        if file.is_empty() {
+            return Err(wrong("has no file name but the extension"));
+        }
+        Ok(Self { folders: parts, file })
+    }
+
+    /// The folder below `results_dir`.
+    pub(super) fn folder(&self, request: &FetchRequest) -> PathBuf {
+        self.folders.iter().map(|part| safe(&fill(part, request, ""), PART_MOST)).collect()
+    }
+
+    /// The file name of the link at `place` (from 0), without `.` and extension.
+    pub(super) fn stem(&self, request: &FetchRequest, place: usize, ext: &str) -> String {
+        let suffix = if place == 0 { String::new() } else { format!("-{place}") };
+        let stem = safe(&fill(&self.file, request, ext), PART_MOST - ext.len() - 1 - suffix.len());
+        format!("{stem}{suffix}")
+    }
+}
+
+/// Text and fields of one part.
+fn pieces(part: &str) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = part;
+    while !rest.is_empty() {
+        let end = rest.find(['{', '}']).unwrap_or(rest.len());
+        if end > 0 {
+            pieces.push(Piece::Text(rest[..end].to_owned()));
+        }
+        rest = &rest[end..];
+        if rest.starts_with('}') {
+            return Err("has a } without its {".into());
+        }
+        if let Some(field) = rest.strip_prefix('{') {
+            let end = field.find('}').ok_or("has a { without its }")?;
+            let name = &field[..end];
+            let known = FIELDS.into_iter().find(|known| *known == name).ok_or_else(|| {
+                format!("uses the unknown field {{{}}}; there are {{{}}}", text::shorten(name, 20), FIELDS.join("}, {"))
+            })?;
+            pieces.push(Piece::Field(known));
+            rest = &field[end + 1..];
+        }
+    }
+    Ok(pieces)
+}
+
+fn fill(pieces: &[Piece], request: &FetchRequest, ext: &str) -> String {
+    let mut out = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Field("date") => out.push_str(&request.date),
+            Piece::Field("tag") => out.push_str(request.tag.as_deref().unwrap_or("untagged")),
+            Piece::Field("task") => out.push_str(&request.task),
+            Piece::Field("image") => out.push_str(&request.image.to_string()),
+            Piece::Field("job") => out.push_str(&request.job),
+            Piece::Field(_) => out.push_str(ext),
+        }
+    }
+    out
+}
+
+/// One part of a path that can do nothing but name: no separators, no control or invisible characters, no dots or
+/// spaces at its ends, not empty, at most `most` bytes.
+pub(super) fn safe(text: &str, most: usize) -> String {
+    let mut out: String = text
+        .chars()
+        .filter(|c| !text::is_unsafe(*c))
+        .map(|c| if matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|') { '_' } else { c })
+        .collect();
+    out = out.trim_start_matches(['.', ' ']).to_owned();
+    out.truncate(out.floor_char_boundary(most));
+    let kept = out.trim_end_matches(['.', ' ']).len();
+    out.truncate(kept);
+    if out.is_empty() { "_".into() } else { out }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Component;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn request() -> FetchRequest {
+        FetchRequest {
+            links: Vec::new(),
+            date: "2026-11-22".into(),
+            tag: None,
+            task: "task-unified-1-a".into(),
+            image: 2,
+            job: "0000001f".into(),
+            side: serde_json::Map::new(),
+        }
+    }
+
+    #[test]
+    fn the_default_template_gives_the_promised_names() {
+        let template = Template::parse("{date}/{tag}/{task}-{image}.{ext}").unwrap();
+        assert_eq!(template.folder(&request()), PathBuf::from("2026-11-22/untagged"));
+        assert_eq!(template.stem(&request(), 0, "png"), "task-unified-1-a-2");
+        assert_eq!(template.stem(&request(), 1, "png"), "task-unified-1-a-2-1");
+        let template = Template::parse("{job}").unwrap();
+        assert_eq!((template.folder(&request()), template.stem(&request(), 0, "jpg")), (PathBuf::new(), "0000001f".into()));
+        assert_eq!(Template::parse("{ext}-{image}").unwrap().stem(&request(), 0, "jpg"), "jpg-2");
+    }
+
+    #[test]
+    fn bad_templates_are_told_with_their_fault() {
+        for (template, fault) in [
+            ("{date}/{colour}.{ext}", "unknown field {colour}; there are {date}, {tag}"),
+            ("/tmp/{task}", "must not begin with /"),
+            ("../{task}", "dots only"),
+            ("a//{task}", "empty part"),
+            ("", "empty part"),
+            ("a/", "empty part"),
+            (".hidden/{task}", "begins with a dot"),
+            ("a\\{task}", "backslashes"),
+            ("{task", "{ without its }"),
+            ("task}", "} without its {"),
+            ("{ext}/{task}", "{ext} in a folder"),
+            ("x/{ext}", "no file name"),
+        ] {
+            let said = check_template(template).unwrap_err();
+            assert!(said.contains(fault), "{template}: {said}");
+        }
+        for good in ["{date}/{tag}/{task}-{image}.{ext}", "{task}", "x y/{job}{image}.{ext}", "ä/{tag}"] {
+            assert_eq!(check_template(good), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn values_cannot_leave_their_part_of_the_path() {
+        for (value, safe_value) in
+            [("../../etc", "_.._etc"), ("..", "_"), ("", "_"), ("a\u{202e}b\u{1b}", "ab"), ("  .x. ", "x"), ("C:\\x", "C__x")]
+        {
+            assert_eq!(safe(value, 120), safe_value, "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_path_stays_below_the_results(tag in ".{0,200}", task in ".{0,200}", date in ".{0,20}", job in ".{0,20}", place in 0_usize..9) {
+            let request = FetchRequest { tag: Some(tag), task, date, job, ..request() };
+            let template = Template::parse("{date}/{tag}{job}/{task}{image}.{ext}").unwrap();
+            let path = template.folder(&request).join(format!("{}.png", template.stem(&request, place, "png")));
+            prop_assert_eq!(path.components().count(), 3);
+            for part in path.components() {
+                let Component::Normal(part) = part else { panic!("{path:?}") };
+                prop_assert!(part.len() <= PART_MOST && !part.is_empty());
+                prop_assert!(!part.to_str().unwrap().starts_with('.'));
+            }
+        }
+    }
+}
