@@ -3,4 +3,5 @@
 pub mod api;
 pub mod fetch;
 pub mod job;
+pub mod simulator;
 pub mod store;

@@ -1,0 +1,165 @@
+//! Result files: links that die, ranges, and everything a hostile file server can answer.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, header};
+use futures_util::stream;
+
+use super::answer::{Answer, Payload};
+use super::faults::cut;
+use super::picture::{Picture, PictureFormat};
+use super::scenario::{FileFate, Outcome};
+use super::world::World;
+
+/// What a link leads to.
+#[derive(Debug)]
+pub(super) struct Found {
+    picture: Picture,
+    fate: FileFate,
+    redirect_to: Option<String>,
+}
+
+/// Side of a draft's pictures in pixels.
+const SKETCH_SIZE: u32 = 256;
+
+/// Finds what a path under `/files/` leads to; the error is the answer.
+pub(super) fn find(world: &World, now: f64, path: &str, headers: &HeaderMap) -> Result<Found, Answer> {
+    let missing = || Answer::page(404, "404 Not Found");
+    if world.scenario.refuse_anonymous_downloads && !headers.contains_key(header::USER_AGENT) {
+        return Err(Answer::bytes(403, "text/plain; charset=UTF-8", "error code: 1010"));
+    }
+    let name = path.rsplit('/').next().and_then(|file| file.strip_prefix("file_")).ok_or_else(missing)?;
+    let (name, extension) = name.split_once('.').ok_or_else(missing)?;
+    let part = |from: usize, to: usize| name.get(from..to).and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    let (Some(index), Some(issue), Some(picture)) = (part(16, 24), part(24, 28), part(28, 32)) else { return Err(missing()) };
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    let (issue, picture) = (u16::try_from(issue).unwrap_or(0), u8::try_from(picture).unwrap_or(u8::MAX));
+    let task = world.tasks.get(index).ok_or_else(missing)?;
+    let scenario = &world.scenario;
+    let Outcome { file, redirect_to, picture_size, picture_format, .. } = &task.outcome;
+    let format = picture_format.unwrap_or(scenario.picture_format);
+    let real = task.results(scenario).contains(&picture) && task.phase(now, scenario).status == "completed";
+    if !real || extension != format.extension() || name != task.file_name(index, issue, picture, scenario.seed) {
+        return Err(missing());
+    }
+    let life = task.link_life(scenario);
+    if now >= task.ends + life * (f64::from(issue) + 1.0) {
+        return Err(Answer::page(403, "403 Forbidden: this link has expired"));
+    }
+    let sketch = task.source.is_none();
+    let size = if sketch { SKETCH_SIZE.min(scenario.picture_size) } else { picture_size.unwrap_or(scenario.picture_size) };
+    let picture = Picture { motif: task.picture_motif(picture), size, sketch, format };
+    Ok(Found { picture, fate: *file, redirect_to: redirect_to.clone() })
+}
+
+/// Files that were made already; the oldest leave when it is full.
+#[derive(Debug, Default)]
+pub(super) struct Album(Mutex<VecDeque<(Picture, Bytes)>>);
+
+/// Some 16 MB at the usual size.
+const ALBUM: usize = 64;
+
+impl Album {
+    async fn get(&self, picture: Picture) -> Bytes {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, bytes)) = lock().iter().find(|(known, _)| *known == picture) {
+            return bytes.clone();
+        }
+        let bytes = tokio::task::spawn_blocking(move || Bytes::from(picture.encode())).await.unwrap_or_default();
+        let mut album = lock();
+        if album.len() >= ALBUM {
+            album.pop_front();
+        }
+        album.push_back((picture, bytes.clone()));
+        bytes
+    }
+}
+
+/// The answer for a file that was found.
+pub(super) async fn serve(album: &Album, found: Found, headers: &HeaderMap, own_url: &str) -> Answer {
+    let media_type = found.picture.format.media_type();
+    match found.fate {
+        FileFate::Html => return Answer::page(200, "Please sign in"),
+        FileFate::Disguised => {
+            let mut page = Answer::page(200, "Please sign in");
+            page.set_media_type(Some(media_type));
+            return page;
+        }
+        FileFate::Empty => return Answer::bytes(200, media_type, Bytes::new()),
+        FileFate::Redirect => return redirect(&found.redirect_to.unwrap_or_default()),
+        FileFate::RedirectLoop => return redirect(own_url),
+        FileFate::Missing => return Answer::page(404, "404 Not Found"),
+        FileFate::Forbidden => return Answer::page(403, "403 Forbidden"),
+        FileFate::Broken => return Answer::page(500, "500 Internal Server Error"),
+        FileFate::Huge => return endless(media_type).with(header::CONTENT_LENGTH, (2_u64 << 30).to_string()),
+        FileFate::Endless => return endless(media_type),
+        _ => {}
+    }
+    let bytes = album.get(found.picture).await;
+    match found.fate {
+        FileFate::Truncated => {
+            let keep = bytes.len() / 2;
+            cut(Answer::bytes(200, media_type, bytes), keep)
+        }
+        FileFate::HalfPicture => Answer::bytes(200, media_type, bytes.slice(..bytes.len() / 2)),
+        FileFate::NoRanges => Answer::bytes(200, media_type, bytes),
+        fate => {
+            let mut answer = ranged(bytes, found.picture.format, headers);
+            match fate {
+                FileFate::WrongType => answer.set_media_type(Some("text/plain")),
+                FileFate::NoType => answer.set_media_type(None),
+                _ => {}
+            }
+            answer
+        }
+    }
+}
+
+fn redirect(location: &str) -> Answer {
+    Answer::bytes(302, "text/plain", Bytes::new()).with(header::LOCATION, location)
+}
+
+/// The whole file, or the part a `Range` header asks for.
+fn ranged(bytes: Bytes, format: PictureFormat, headers: &HeaderMap) -> Answer {
+    let total = bytes.len();
+    let tag = format!("\"{:016x}\"", bytes.iter().step_by(997).fold(total as u64, |sum, byte| super::dice::mix(sum, u64::from(*byte))));
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let range = text(header::RANGE).filter(|_| text(header::IF_RANGE).is_none_or(|wanted| wanted == tag));
+    let answer = match range.and_then(|range| range.strip_prefix("bytes=")).filter(|range| !range.contains(',')) {
+        None => Answer::bytes(200, format.media_type(), bytes),
+        Some(range) => match span(range, total) {
+            Some((from, to)) => Answer::bytes(206, format.media_type(), bytes.slice(from..=to))
+                .with(header::CONTENT_RANGE, format!("bytes {from}-{to}/{total}")),
+            None => Answer::bytes(416, "text/plain", Bytes::new()).with(header::CONTENT_RANGE, format!("bytes */{total}")),
+        },
+    };
+    answer.with(header::ACCEPT_RANGES, "bytes").with(header::ETAG, tag)
+}
+
+/// First and last byte of `a-b`, `a-` or `-n`.
+fn span(range: &str, total: usize) -> Option<(usize, usize)> {
+    let (from, to) = range.split_once('-')?;
+    let last = total.checked_sub(1)?;
+    let (from, to) = match (from, to) {
+        ("", count) => (total.saturating_sub(count.parse::<usize>().ok().filter(|count| *count > 0)?), last),
+        (from, "") => (from.parse().ok()?, last),
+        (from, to) => (from.parse().ok()?, to.parse::<usize>().ok()?.min(last)),
+    };
+    (from <= to && from <= last).then_some((from, to))
+}
+
+/// Bytes that begin like a PNG and never end.
+fn endless(media_type: &str) -> Answer {
+    const HEAD: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x40\0\0\0\x40\0\x08\x02\0\0\0";
+    let chunk = Bytes::from(vec![0x5A; 64 * 1024]);
+    let bytes = stream::unfold(0_u32, move |n| {
+        let bytes = if n == 0 { Bytes::from_static(HEAD) } else { chunk.clone() };
+        async move { Some((Ok::<_, Infallible>(bytes), 1)) }
+    });
+    let mut answer = Answer::bytes(200, media_type, Bytes::new());
+    answer.body = Payload::Stream(Body::from_stream(bytes));
+    answer
+}

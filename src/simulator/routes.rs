@@ -1,0 +1,246 @@
+//! From a request to an answer: which route it is, which fault strikes, who may ask.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use serde_json::Value;
+
+use super::answer::{Answer, Refusal};
+use super::faults::{announce, error_type, spoil};
+use super::scenario::{Effect, RetryAfterForm, Route};
+use super::shared::Shared;
+use super::socket::Line;
+use super::{control, files, reads, submit};
+
+/// Bodies above this get 413.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// A request taken apart.
+pub(super) struct Call {
+    pub method: Method,
+    pub path: String,
+    pub query: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Answers every request.
+pub(super) async fn dispatch(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path().to_owned();
+    let query = head.uri.query().unwrap_or_default().to_owned();
+    let route = classify(&head.method, &path, shared.world().scenario.batch_route);
+    let _open = (route == Route::Submit).then(|| OpenSubmit::new(&shared));
+    let strike = note(&shared, route, &head.method, &path, &head.headers);
+    if let Some(strike) = strike.as_ref().filter(|strike| !strike.processed) {
+        match strike.effect {
+            Effect::ResetBefore => {
+                line.reset();
+                return Response::new(Body::empty());
+            }
+            Effect::SlowHeaders { seconds } => wait(seconds).await,
+            _ => {}
+        }
+    }
+    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
+        let refusal = Refusal::new(413, "request_too_large", "The body is larger than 1 MiB.");
+        return refusal.answer(error_type(413, route), false).into_response();
+    };
+    let call = Call { method: head.method, path, query, headers: head.headers, body };
+    let Some(strike) = strike else {
+        let (answer, _flight) = perform(&shared, route, &call).await;
+        return finish(&shared, route, answer);
+    };
+    let skipped = !strike.processed && !matches!(strike.effect, Effect::SlowHeaders { .. });
+    let (answer, flight) =
+        if skipped { (Answer::json(200, serde_json::json!({})), None) } else { perform(&shared, route, &call).await };
+    if strike.processed && !matches!(strike.effect, Effect::SlowHeaders { .. } | Effect::SlowBody { .. }) {
+        shared.forget_outcome(flight.as_ref().map(|flight| flight.key.as_str()));
+    }
+    match strike.effect {
+        Effect::ResetAfter | Effect::ResetBefore => {
+            line.reset();
+            return Response::new(Body::empty());
+        }
+        Effect::SlowHeaders { seconds } if strike.processed => wait(seconds).await,
+        _ => {}
+    }
+    if let Effect::Status { status: 429, retry_after, retry_after_form, .. } = &strike.effect {
+        shared.world().note_too_many(retry_after.filter(|_| *retry_after_form != RetryAfterForm::Absent));
+    }
+    finish(&shared, route, spoil(answer, &strike.effect, route))
+}
+
+async fn wait(seconds: f64) {
+    // A day stands for ever: nobody waits that long.
+    tokio::time::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default().min(Duration::from_hours(24))).await;
+}
+
+fn note(shared: &Shared, route: Route, method: &Method, path: &str, headers: &HeaderMap) -> Option<super::world::Strike> {
+    let mut world = shared.world();
+    if route == Route::Control {
+        return None;
+    }
+    if route == Route::File && headers.contains_key(header::AUTHORIZATION) {
+        world.counts.keyed_downloads += 1;
+    }
+    if method == Method::DELETE || path.contains("cancel") {
+        world.counts.cancel_attempts += 1;
+    }
+    world.arrive(route)
+}
+
+fn finish(shared: &Shared, route: Route, answer: Answer) -> Response<Body> {
+    let mut response = answer.into_response();
+    if !matches!(route, Route::File | Route::Control) {
+        let id = shared.world().request_id();
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
+        }
+    }
+    response
+}
+
+fn classify(method: &Method, path: &str, batch_route: bool) -> Route {
+    let get = method == Method::GET || method == Method::HEAD;
+    match path {
+        "/v1/images/generations" if method == Method::POST => Route::Submit,
+        "/v1/tasks/batch" if method == Method::POST && batch_route => Route::Batch,
+        "/v1/tasks" if get => Route::List,
+        "/v1/credits" if get => Route::Credits,
+        "/v1/models" if get => Route::Models,
+        _ if path.starts_with("/sim/") => Route::Control,
+        _ if get && path.starts_with("/files/") => Route::File,
+        _ if get && path.starts_with("/v1/catalog/") => Route::Price,
+        _ if get && path.strip_prefix("/v1/tasks/").is_some_and(|id| !id.is_empty() && !id.contains('/')) => Route::Read,
+        _ => Route::Other,
+    }
+}
+
+/// Does the work of a route.
+async fn perform(shared: &Arc<Shared>, route: Route, call: &Call) -> (Answer, Option<Flight>) {
+    match route {
+        Route::Control => (control::handle(shared, call), None),
+        Route::File => (file(shared, call).await, None),
+        Route::Submit => match keyed(shared, route, &call.headers).and_then(|()| json_body(call)).and_then(|body| {
+            let now = shared.clock.now();
+            submit::submit(&mut shared.world(), now, &call.headers, &body)
+        }) {
+            Ok(accepted) => {
+                let answer = Answer::json(200, accepted.body);
+                let flight = accepted.key.map(|key| Flight { shared: Arc::clone(shared), key });
+                if !accepted.replayed {
+                    return (answer, flight);
+                }
+                (answer.with(HeaderName::from_static("idempotency-replayed"), "true"), flight)
+            }
+            Err(refusal) => (refuse(shared, route, &refusal), None),
+        },
+        _ => {
+            let answer = free(shared, route, call).map(|body| Answer::json(200, body));
+            (answer.unwrap_or_else(|refusal| refuse(shared, route, &refusal)), None)
+        }
+    }
+}
+
+fn free(shared: &Shared, route: Route, call: &Call) -> Result<Value, Refusal> {
+    let missing = || Refusal::new(404, "not_found", "There is no such route.");
+    if route == Route::Price {
+        let path = call.path.strip_prefix("/v1/catalog/").ok_or_else(missing)?;
+        shared.world().check_rate(route)?;
+        return reads::catalog(&shared.world(), shared.clock.now(), path);
+    }
+    keyed(shared, route, &call.headers)?;
+    let body = if route == Route::Batch { json_body(call)? } else { Value::Null };
+    let now = shared.clock.now();
+    let mut world = shared.world();
+    match route {
+        Route::Read => reads::one(&mut world, now, call.path.strip_prefix("/v1/tasks/").ok_or_else(missing)?),
+        Route::Batch => reads::batch(&mut world, now, &body),
+        Route::List => reads::list(&mut world, now, &call.query),
+        Route::Credits => Ok(world.credits(now)),
+        Route::Models => Ok(reads::models(&world)),
+        _ => Err(missing()),
+    }
+}
+
+async fn file(shared: &Shared, call: &Call) -> Answer {
+    let found = {
+        let now = shared.clock.now();
+        files::find(&shared.world(), now, &call.path, &call.headers)
+    };
+    match found {
+        Ok(found) => files::serve(&shared.album, found, &call.headers, &call.path).await,
+        Err(answer) => answer,
+    }
+}
+
+fn refuse(shared: &Shared, route: Route, refusal: &Refusal) -> Answer {
+    let answer = refusal.answer(error_type(refusal.status, route), route == Route::Credits);
+    if refusal.status != 429 {
+        return answer;
+    }
+    let mut world = shared.world();
+    let form = world.scenario.rate_limit.as_ref().map(|limit| limit.retry_after).unwrap_or_default();
+    let wait = refusal.retry_after.filter(|_| form != RetryAfterForm::Absent);
+    world.note_too_many(wait);
+    announce(answer, wait, form)
+}
+
+/// The bearer check and the rate limit.
+fn keyed(shared: &Shared, route: Route, headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut world = shared.world();
+    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|text| text.strip_prefix("Bearer "));
+    if sent != Some(world.scenario.key.as_str()) {
+        world.counts.unauthorized += 1;
+        let message = if sent.is_none() { "A bearer token is required." } else { "The API key is not valid." };
+        return Err(Refusal::new(401, "unauthorized", message));
+    }
+    world.check_rate(route)
+}
+
+fn json_body(call: &Call) -> Result<Value, Refusal> {
+    let media_type = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Refusal::new(415, "invalid_request", "Content-Type must be application/json."));
+    }
+    serde_json::from_slice(&call.body).map_err(|error| Refusal::new(400, "invalid_request", format!("The body is not valid JSON: {error}")))
+}
+
+/// A submit between its arrival and its answer.
+struct OpenSubmit(Arc<Shared>);
+
+impl OpenSubmit {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let mut world = shared.world();
+        world.submits_open += 1;
+        world.counts.max_concurrent_submits = world.counts.max_concurrent_submits.max(world.submits_open);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for OpenSubmit {
+    fn drop(&mut self) {
+        self.0.world().submits_open -= 1;
+    }
+}
+
+/// A key whose answer is on its way; ends also when the client leaves.
+struct Flight {
+    shared: Arc<Shared>,
+    key: String,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.shared.world().keys_in_flight.remove(&self.key);
+    }
+}
