@@ -1,6 +1,7 @@
-//! `mj-enhance`: a dashboard for Midjourney V7 enhance jobs at EvoLink.
+//! mj-enhance.
 
 pub mod api;
+pub mod engine;
 pub mod fetch;
 pub mod job;
 pub mod simulator;

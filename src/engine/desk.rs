@@ -1,0 +1,280 @@
+//! The status desk: which tasks to ask about next, gathered into as few reads as possible.
+//!
+//! It is a plain value. With up to three open tasks it asks one by one, with more by batches of at most 50 (reference
+//! §8). A batch takes who is due first, and fills up with who is due soon, so a round over `n` tasks costs ⌈n/50⌉ reads.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::job::{JobId, Percent, TaskId};
+
+/// Most ids in a batch read (reference §4.5).
+pub(super) const BATCH: usize = 50;
+/// Up to so many open tasks are asked about one by one.
+const SINGLY: usize = 3;
+/// Who is due within this time joins a read that leaves now.
+const JOIN: Duration = Duration::from_millis(1_500);
+/// A task that has not moved for this long is read on its own, in case batch answers lag (reference §8).
+const UNMOVED: Duration = Duration::from_mins(1);
+
+/// Who asked for a task to be read.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Asker {
+    /// The job whose task it is.
+    Job(JobId),
+    /// The look at a draft before its first picture is sent.
+    Source(TaskId),
+}
+
+/// One read to make.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Read {
+    One(Asker, TaskId),
+    Many(Vec<(Asker, TaskId)>),
+}
+
+/// What the desk keeps of a task it asks about.
+#[derive(Clone, Debug)]
+struct Entry {
+    task: TaskId,
+    /// `None` while a read is under way.
+    due: Option<Instant>,
+    /// Read it on its own.
+    alone: bool,
+    last: Option<Percent>,
+    moved_at: Instant,
+    missing: u32,
+}
+
+/// The desk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Desk {
+    entries: HashMap<Asker, Entry>,
+    due: BTreeSet<(Instant, Asker)>,
+    batch_is_missing: bool,
+    last_alone: Option<Instant>,
+}
+
+impl Desk {
+    /// Begins to ask about a task, or changes when to ask next.
+    pub(super) fn ask(&mut self, asker: Asker, task: &TaskId, due: Instant, now: Instant) {
+        match self.entries.get_mut(&asker) {
+            Some(entry) if entry.task == *task => {
+                if let Some(before) = entry.due.replace(due) {
+                    self.due.remove(&(before, asker.clone()));
+                }
+            }
+            _ => {
+                self.forget(&asker);
+                let entry = Entry { task: task.clone(), due: Some(due), alone: false, last: None, moved_at: now, missing: 0 };
+                self.entries.insert(asker.clone(), entry);
+            }
+        }
+        self.due.insert((due, asker));
+    }
+
+    /// Whether a task is asked about for this asker.
+    pub(super) fn knows(&self, asker: &Asker) -> bool {
+        self.entries.contains_key(asker)
+    }
+
+    /// Stops asking.
+    pub(super) fn forget(&mut self, asker: &Asker) {
+        if let Some(entry) = self.entries.remove(asker)
+            && let Some(due) = entry.due
+        {
+            self.due.remove(&(due, asker.clone()));
+        }
+    }
+
+    /// The next read is made on its own.
+    pub(super) fn alone(&mut self, asker: &Asker) {
+        if let Some(entry) = self.entries.get_mut(asker) {
+            entry.alone = true;
+        }
+    }
+
+    /// The gateway has no batch route: from now on one by one.
+    pub(super) fn batch_is_missing(&mut self) {
+        self.batch_is_missing = true;
+    }
+
+    /// When somebody is due next.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// The next read to make, if somebody is due; who is in it stays out of the desk's sight until the answer is told.
+    pub(super) fn take(&mut self, now: Instant) -> Option<Read> {
+        let (due, first) = self.due.first().cloned()?;
+        if due > now {
+            return None;
+        }
+        let unmoved = self.entries.get(&first).is_some_and(|entry| now.saturating_duration_since(entry.moved_at) >= UNMOVED);
+        let rested = self.last_alone.is_none_or(|last| now.saturating_duration_since(last) >= UNMOVED / 2);
+        let alone = self.entries.get(&first).is_some_and(|entry| entry.alone);
+        if alone || self.batch_is_missing || self.entries.len() <= SINGLY || (unmoved && rested) {
+            if unmoved {
+                self.last_alone = Some(now);
+            }
+            let task = self.start(&first)?;
+            return Some(Read::One(first, task));
+        }
+        let joining: Vec<Asker> = self
+            .due
+            .iter()
+            .take_while(|(due, _)| *due <= now + JOIN)
+            .map(|(_, asker)| asker)
+            .filter(|asker| self.entries.get(asker).is_some_and(|entry| !entry.alone))
+            .take(BATCH)
+            .cloned()
+            .collect();
+        let many: Vec<(Asker, TaskId)> =
+            joining.into_iter().filter_map(|asker| Some((asker.clone(), self.start(&asker)?))).collect();
+        Some(Read::Many(many))
+    }
+
+    fn start(&mut self, asker: &Asker) -> Option<TaskId> {
+        let entry = self.entries.get_mut(asker)?;
+        if let Some(due) = entry.due.take() {
+            self.due.remove(&(due, asker.clone()));
+        }
+        Some(entry.task.clone())
+    }
+
+    /// A read said something about this task; it is asked about again at `next`.
+    pub(super) fn heard(&mut self, asker: &Asker, percent: Option<Percent>, next: Instant, now: Instant) {
+        if let Some(entry) = self.entries.get_mut(asker) {
+            if entry.last != percent {
+                entry.last = percent;
+                entry.moved_at = now;
+            }
+            entry.alone = false;
+            entry.missing = 0;
+            let task = entry.task.clone();
+            self.ask(asker.clone(), &task, next, now);
+        }
+    }
+
+    /// A read failed on the way; asked again at `next`.
+    pub(super) fn failed(&mut self, asker: &Asker, next: Instant, now: Instant) {
+        if let Some(entry) = self.entries.get(asker) {
+            let task = entry.task.clone();
+            self.ask(asker.clone(), &task, next, now);
+        }
+    }
+
+    /// The answer did not hold this task. From a batch that means little: it is read on its own next. Returns how often a single read missed it.
+    pub(super) fn missing(&mut self, asker: &Asker, from_batch: bool, next: Instant, now: Instant) -> u32 {
+        let Some(entry) = self.entries.get_mut(asker) else { return 0 };
+        entry.alone = true;
+        if !from_batch {
+            entry.missing += 1;
+        }
+        let (count, task) = (entry.missing, entry.task.clone());
+        self.ask(asker.clone(), &task, if from_batch { now } else { next }, now);
+        count
+    }
+
+    /// Everybody is due now.
+    pub(super) fn ask_all(&mut self, now: Instant) {
+        let waiting: Vec<(Asker, TaskId)> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.due.is_some())
+            .map(|(asker, entry)| (asker.clone(), entry.task.clone()))
+            .collect();
+        for (asker, task) in waiting {
+            self.ask(asker, &task, now, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(n: usize) -> TaskId {
+        TaskId::new(&format!("task-unified-1-{n}")).unwrap()
+    }
+
+    fn asker(n: usize) -> Asker {
+        Asker::Job(JobId::from_bits(n as u64))
+    }
+
+    fn desk_of(n: usize, due: impl Fn(usize) -> Instant, now: Instant) -> Desk {
+        let mut desk = Desk::default();
+        for i in 0..n {
+            desk.ask(asker(i), &task(i), due(i), now);
+        }
+        desk
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn three_are_asked_about_singly_and_four_together() {
+        let now = Instant::now();
+        let mut desk = desk_of(3, |_| now, now);
+        assert!(matches!(desk.take(now), Some(Read::One(..))));
+        let mut desk = desk_of(4, |_| now, now);
+        assert!(matches!(desk.take(now), Some(Read::Many(ids)) if ids.len() == 4));
+        assert_eq!(desk.take(now), None, "who is being read is not read twice");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_round_over_a_thousand_costs_twenty_reads() {
+        let now = Instant::now();
+        let mut desk = desk_of(1_000, |i| now + Duration::from_millis(i as u64), now);
+        let later = now + Duration::from_secs(1);
+        let mut reads = 0;
+        while let Some(read) = desk.take(later) {
+            assert!(matches!(read, Read::Many(ids) if ids.len() == BATCH));
+            reads += 1;
+        }
+        assert_eq!(reads, 20);
+        assert_eq!(desk.next_due(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_batch_route_each_is_read_on_its_own() {
+        let now = Instant::now();
+        let mut desk = desk_of(10, |_| now, now);
+        desk.batch_is_missing();
+        let singles = std::iter::from_fn(|| desk.take(now)).filter(|read| matches!(read, Read::One(..))).count();
+        assert_eq!(singles, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_missing_in_a_batch_is_read_alone_at_once() {
+        let now = Instant::now();
+        let mut desk = desk_of(10, |_| now, now);
+        assert!(matches!(desk.take(now), Some(Read::Many(_))));
+        let next = now + Duration::from_secs(9);
+        assert_eq!(desk.missing(&asker(3), true, next, now), 0);
+        assert_eq!(desk.take(now), Some(Read::One(asker(3), task(3))));
+        assert_eq!(desk.missing(&asker(3), false, next, now), 1);
+        assert_eq!(desk.take(now), None);
+        assert_eq!(desk.next_due(), Some(next));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unmoved_task_is_read_alone_now_and_then() {
+        let start = Instant::now();
+        let mut desk = desk_of(100, |_| start, start);
+        let later = start + UNMOVED;
+        assert!(matches!(desk.take(later), Some(Read::One(..))));
+        assert!(matches!(desk.take(later), Some(Read::Many(_))), "the others go together");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_forgotten_is_not_read() {
+        let now = Instant::now();
+        let mut desk = desk_of(2, |_| now, now);
+        desk.forget(&asker(0));
+        assert!(!desk.knows(&asker(0)));
+        assert_eq!(desk.take(now), Some(Read::One(asker(1), task(1))));
+        desk.heard(&asker(0), None, now, now);
+        assert_eq!(desk.take(now), None, "a late answer does not bring it back");
+    }
+}

@@ -1,0 +1,325 @@
+//! Scheduling: the line, one worker per active job, the status desk, resuming, back-off, caps at the moment of sending.
+//!
+//! This room knows `job`, `api`, `store` and `fetch`. It knows no screen and no arguments.
+
+mod clock;
+mod core;
+mod desk;
+mod fetching;
+mod line;
+mod sending;
+mod session;
+mod settle;
+mod source;
+mod watching;
+mod wishes;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::job::{Caps, Credits, Job, JobId, Progress, Spec, Spent, Tag, TaskId};
+pub use crate::store::{Consent, PauseReason, Seen, TimelineEntry};
+
+pub use clock::{Clock, SystemClock};
+pub use core::{Command, Engine, Services};
+pub use session::{Join, Session, StartError};
+
+/// What a screen or a script wants done. Everything here is local and free except what carries a [`Consent`].
+#[derive(Clone, PartialEq, Debug)]
+pub enum Wish {
+    /// Record jobs. With a consent they go in line, without they are held. Pictures that have a live job are left out and named unless `again`.
+    Add {
+        /// The pictures.
+        specs: Vec<Spec>,
+        /// The tag.
+        tag: Option<Tag>,
+        /// Before everything that waits.
+        front: bool,
+        /// Also pictures that have a live job.
+        again: bool,
+        /// The yes.
+        consent: Option<Consent>,
+    },
+    /// A yes to held or waiting jobs.
+    Approve {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+        /// The yes.
+        consent: Consent,
+    },
+    /// Take a yes back in its grace period: its jobs that wait are held.
+    Withdraw {
+        /// Its number, from [`Done::approval`].
+        approval: u64,
+    },
+    /// Hold waiting jobs.
+    Hold {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+    },
+    /// Not sent: dropped. On the wire: unwatched when answered.
+    Cancel {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+    },
+    /// Give up unsure jobs.
+    GiveUp {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+    },
+    /// Stop watching running jobs; they go on and are paid for if they complete.
+    Unwatch {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+    },
+    /// Watch unwatched jobs again.
+    Watch {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+    },
+    /// Download now: what waits for its next try, or a dead link once more.
+    FetchNow {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+    },
+    /// Ask the service now; empty: about everything.
+    AskNow {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+    },
+    /// This task is the one of this unsure job.
+    Adopt {
+        /// Which job.
+        job: JobId,
+        /// One of its candidates.
+        task: TaskId,
+    },
+    /// New paid wishes for the same pictures.
+    RunAgain {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+        /// The yes.
+        consent: Consent,
+    },
+    /// Change places in line.
+    Move {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+        /// Where to.
+        to: Place,
+    },
+    /// Give another tag, or none.
+    Retag {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+        /// The tag.
+        tag: Option<Tag>,
+    },
+    /// Take off the list, or bring back; files stay.
+    Remove {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+        /// Off or back.
+        removed: bool,
+    },
+    /// Stop sending; what was sent goes on.
+    Pause,
+    /// Go on sending. With a consent, these jobs (approved before this start, or held for the price) are approved anew.
+    Resume {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+        /// The yes.
+        consent: Option<Consent>,
+    },
+    /// How many jobs may be in flight: 1 to 10,000.
+    MaxInFlight(u32),
+    /// Other caps.
+    Caps(Caps),
+}
+
+/// Where in line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// One place forward.
+    Earlier,
+    /// One place back.
+    Later,
+    /// Before everything.
+    Front,
+}
+
+/// What became of a wish.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Done {
+    /// One sentence for the status line.
+    pub said: String,
+    /// The jobs it reached.
+    pub jobs: Vec<JobId>,
+    /// The jobs it did not reach, and why; specs that were left out come as text.
+    pub left_out: Vec<(String, String)>,
+    /// The approval that a consent made, for [`Wish::Withdraw`], and the end of its grace period.
+    pub approval: Option<(u64, Timestamp)>,
+}
+
+/// What a screen is told. Written first, then told.
+#[derive(Clone, PartialEq, Debug)]
+pub enum News {
+    /// Jobs that are new or changed; at the start all of them, in batches, then [`News::Loaded`].
+    Jobs(Vec<Arc<Job>>),
+    /// Everything that was in the store at the start has been told.
+    Loaded,
+    /// Jobs that were pruned.
+    Gone(Vec<JobId>),
+    /// Progress of running jobs; the last one counts, some may be skipped.
+    Progress(Vec<(JobId, Progress)>),
+    /// The engine's state; only when it changed.
+    Status(Arc<Status>),
+    /// Something to know.
+    Notice(Notice),
+    /// The answer to a wish.
+    Wished {
+        /// The wish's ticket.
+        ticket: u64,
+        /// What was done, or a sentence that says why nothing was.
+        outcome: Result<Done, String>,
+    },
+    /// The answer to a question about one job.
+    Details {
+        /// Which job.
+        job: JobId,
+        /// What is known.
+        details: Arc<Details>,
+    },
+    /// The session cannot go on (store lost, disk full for good); the sentence says why and what to do.
+    Broken(String),
+}
+
+/// How serious a notice is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Something did not go as wished.
+    Warning,
+    /// Money, results or the store are at stake.
+    Alarm,
+}
+
+/// Something to know, for the status line, the events and the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// When.
+    pub at: Timestamp,
+    /// How serious.
+    pub level: Level,
+    /// Which job, if it is about one.
+    pub job: Option<JobId>,
+    /// One sentence.
+    pub text: String,
+}
+
+/// What is known of one job beyond its row.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Details {
+    /// Its history, oldest first.
+    pub timeline: Vec<TimelineEntry>,
+    /// The last raw answer, secrets cut out.
+    pub raw: Option<String>,
+}
+
+/// Whether this process sends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// This process is the engine.
+    Engine,
+    /// Another one is.
+    Screen {
+        /// That one's process id, where it is known.
+        engine_pid: Option<u32>,
+    },
+}
+
+/// How the line to the service is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Connection {
+    /// Nothing was asked yet.
+    Unknown,
+    /// The last call came back.
+    Up,
+    /// The last call failed on the way.
+    Down {
+        /// When the first of the failing calls failed.
+        since: Timestamp,
+        /// What it said.
+        why: String,
+    },
+}
+
+/// The engine's state as the header shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Status {
+    /// Who sends.
+    pub role: Role,
+    /// The line.
+    pub connection: Connection,
+    /// End of a 429 wait.
+    pub all_wait_until: Option<Timestamp>,
+    /// Why sending is paused, if it is.
+    pub paused: Option<PauseReason>,
+    /// Jobs being sent or running.
+    pub in_flight: u32,
+    /// How many may be.
+    pub max_in_flight: u32,
+    /// Approved jobs whose yes is older than this start of the engine: they wait for `P` and `y`.
+    pub waiting_for_go: Vec<JobId>,
+    /// The price of one enhance; from the service if `price_is_reported`, else the published one.
+    pub price: Credits,
+    /// Whether the service named that price.
+    pub price_is_reported: bool,
+    /// What a send can draw on, and when it was read.
+    pub balance: Option<Seen>,
+    /// Held by the service for jobs that are not over.
+    pub reserved: Credits,
+    /// Spent or reserved, counted from the store.
+    pub spent: Spent,
+    /// The limits in force.
+    pub caps: Caps,
+    /// Nothing is being sent, run, fetched or looked into, and nothing that may be sent is in line.
+    pub idle: bool,
+}
+
+/// How a session is started.
+pub struct Options {
+    /// Where the store is.
+    pub data_dir: PathBuf,
+    /// May this process send: a dashboard sends what gets a yes on its screen; `run` without consent sends nothing.
+    pub sending: Sending,
+    /// Jobs in flight at most, 1 to 10,000, unless it was changed by key.
+    pub max_in_flight: u32,
+    /// Least time between two paid requests; may be nothing.
+    pub submit_gap: Duration,
+    /// Budget of free reads.
+    pub reads_per_minute: u32,
+    /// The configured caps, unless they were changed by key.
+    pub caps: Caps,
+    /// Passed through to the service (reference §11).
+    pub callback_url: Option<String>,
+    /// Downloads at once.
+    pub fetches_at_once: usize,
+    /// Where the user's day begins and which date a result is filed under.
+    pub time_zone: jiff::tz::TimeZone,
+}
+
+/// What a session may send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sending {
+    /// Nothing: watch, fetch and look into unsure jobs only.
+    Nothing,
+    /// What has a yes of this start.
+    WithConsent,
+    /// What has a yes, also an older one, up to this many credits (`run --yes --max-credits N`).
+    UpTo(Credits),
+}

@@ -1,0 +1,464 @@
+//! The paid request: who is sent next, what its answer means, and how a lost answer is settled.
+//!
+//! At most one paid request is open at any time. A crash or a dropped line then leaves at most one question, and the
+//! account's task list can answer it: with two open questions and one new task nobody could tell whose it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::core::{Done, Engine, Kind, Listing, OpenSend};
+use super::desk::Asker;
+use super::settle::{Finding, Window, settle};
+use super::source::Verdict;
+use super::{Connection, Level, PauseReason, Sending};
+use crate::api::{ApiError, ENHANCE_MODEL, ListPage, ListQuery, PaidVerdict, Submitted, enhance_body};
+use crate::job::retry::{self, Lost, PaidRepeat};
+use crate::job::{Credits, ErrorClass, HoldReason, IdempotencyKey, Job, JobId, Phase, State, Update};
+use crate::store::{BeginSend, SendGuard};
+
+/// Drafts are looked at for so many jobs ahead.
+const LOOK_AHEAD: usize = 50;
+/// The task list is read this long after the last attempt, since it may lag behind (reference §12).
+const LIST_LAG: Duration = Duration::from_secs(2);
+/// Rows of a page of the task list, the most there are (reference §4.6).
+const LIST_PAGE: u32 = 50;
+/// Pages of the task list that are read at most to settle a question: 2,000 tasks.
+const MOST_PAGES: u32 = 40;
+
+impl Engine {
+    /// Whether anything may be sent at all just now.
+    fn sending_is_open(&self) -> bool {
+        self.is_engine()
+            && self.options.sending != Sending::Nothing
+            && self.settings.paused.is_none()
+            && self.store_is_well()
+            && self.open.is_none()
+            // A line that is down loses answers; a free read brings it up again first.
+            && !matches!(self.connection, Connection::Down { .. })
+    }
+
+    /// Whether a lost answer has still to be looked into; nothing new is sent before that.
+    fn has_open_questions(&self) -> bool {
+        self.listing.is_some()
+            || self.settle_at.is_some()
+            || self
+                .unsure
+                .iter()
+                .any(|id| self.jobs.get(id).is_some_and(|job| matches!(&job.phase, Phase::Unsure(doubt) if !doubt.looked)))
+    }
+
+    /// Asks for a look at the drafts of the next jobs.
+    pub(super) fn pump_looks(&mut self) {
+        if self.settings.paused.is_some() || self.options.sending == Sending::Nothing {
+            return;
+        }
+        let now = Instant::now();
+        for id in self.line.head(self.clock.now(), LOOK_AHEAD) {
+            let Some(job) = self.jobs.get(&id) else { continue };
+            if needs_no_look(job) || self.sources.verdict(&job.source, job.image) != Verdict::Unknown {
+                continue;
+            }
+            let source = job.source.clone();
+            self.sources.asked(&source);
+            self.desk.ask(Asker::Source(source.clone()), &source, now, now);
+        }
+    }
+
+    /// Starts the next paid request, if one may leave.
+    pub(super) fn pump_sends(&mut self) {
+        self.pump_repeat();
+        if !self.sending_is_open() || self.has_open_questions() || self.in_flight.len() >= self.max_in_flight() as usize {
+            return;
+        }
+        let now = Instant::now();
+        if self.send_not_before.is_some_and(|at| at > now) || self.gate.may_send(now).is_err() {
+            return;
+        }
+        if let Some(id) = self.resend.pop_front() {
+            self.send_same_key(id);
+            return;
+        }
+        let stamp = self.clock.now();
+        while let Some(id) = self.line.next(stamp) {
+            let Some(job) = self.jobs.get(&id).cloned() else {
+                self.line.remove(id);
+                continue;
+            };
+            if !needs_no_look(&job) {
+                match self.sources.verdict(&job.source, job.image) {
+                    Verdict::Fine => {}
+                    Verdict::Asked | Verdict::Unknown => return,
+                    Verdict::Hold(why) => {
+                        self.notice(Level::Warning, Some(id), format!("{id} is held: {why}"));
+                        self.write(vec![(id, Update::Hold(why))]);
+                        if !self.store_is_well() {
+                            return;
+                        }
+                        continue;
+                    }
+                }
+            }
+            self.begin(&job);
+            return;
+        }
+    }
+
+    fn guard(&self) -> SendGuard {
+        let now = self.clock.now();
+        let (run_budget, run_limit) = match self.options.sending {
+            Sending::UpTo(limit) => (Some(limit - self.run_sent), limit),
+            Sending::Nothing | Sending::WithConsent => (None, Credits::ZERO),
+        };
+        SendGuard { caps: self.caps(), run_budget, run_limit, price: self.price(), day_start: self.day_start(now) }
+    }
+
+    fn begin(&mut self, job: &Arc<Job>) {
+        let id = job.id;
+        let mut bytes = [0; 16];
+        self.dice.fill(&mut bytes);
+        let key = IdempotencyKey::from_dice(bytes);
+        let body = enhance_body(&job.source, job.image, self.options.callback_url.as_deref());
+        let guard = self.guard();
+        match self.store.begin_send(id, key, &body, &guard, self.clock.now()) {
+            Ok(BeginSend::Go(job)) => {
+                self.run_sent += job.send.as_ref().map_or(Credits::ZERO, |send| send.agreed);
+                self.absorb(job);
+                self.launch(
+                    id,
+                    OpenSend { job: id, in_air: true, repeat_at: None, repeats: 0, first_loss: None, unknown_outcomes: 0 },
+                );
+            }
+            Ok(BeginSend::Held(job, why)) => {
+                self.absorb(job);
+                self.notice(Level::Warning, Some(id), format!("{id} is held: {why}"));
+                if let HoldReason::Price { agreed, now } = why {
+                    self.price_differs(agreed, now);
+                }
+            }
+            Ok(BeginSend::No(why)) => {
+                tracing::debug!(%id, why, "not sent");
+                self.line.remove(id);
+                self.set_aside.push(id);
+            }
+            Err(trouble) => {
+                // Nothing was sent. The line stands until the store takes writes again.
+                self.notice(Level::Alarm, Some(id), format!("not sent: {trouble}"));
+                self.send_not_before = Some(Instant::now() + Duration::from_secs(5));
+            }
+        }
+    }
+
+    /// The request leaves; body and key are on disk.
+    fn launch(&mut self, id: JobId, open: OpenSend) {
+        let Some(send) = self.jobs.get(&id).and_then(|job| job.send.clone()) else { return };
+        let _ = self.gate.take_send(Instant::now());
+        self.open = Some(open);
+        let service = Arc::clone(&self.service);
+        self.spawn(Kind::Submit(id), async move { Done::Submitted(id, Box::new(service.submit(&send.key, &send.body).await)) });
+    }
+
+    fn pump_repeat(&mut self) {
+        let now = Instant::now();
+        let Some(open) = self.open.clone() else { return };
+        let Some(at) = open.repeat_at else { return };
+        if at > now || open.in_air {
+            return;
+        }
+        if let Some(until) = self.gate.closed_until(now) {
+            let window_ends = open.first_loss.unwrap_or(now) + retry::PAID_WINDOW;
+            if until <= window_ends {
+                self.open = Some(OpenSend { repeat_at: Some(until), ..open });
+            } else {
+                self.give_up_asking(open.job, "the answer was lost, then the service asked for a longer wait");
+            }
+            return;
+        }
+        let written = self.write(vec![(open.job, Update::SendRepeated)]);
+        match written.last() {
+            Some((_, applied)) if applied.changed() => {
+                self.launch(open.job, OpenSend { in_air: true, repeat_at: None, repeats: open.repeats + 1, ..open });
+            }
+            // Not written, so not sent. The repeats have their window; after it the job is unsure.
+            _ if !self.store_is_well() => self.open = Some(OpenSend { repeat_at: Some(now + Duration::from_secs(1)), ..open }),
+            _ => self.open = None,
+        }
+    }
+
+    fn give_up_asking(&mut self, id: JobId, why: &str) {
+        self.open = None;
+        self.write(vec![(id, Update::GaveUpAsking(why.to_owned()))]);
+        self.notice(Level::Alarm, Some(id), format!("{id} is unsure: {why}; the account's task list is looked through next"));
+        self.look_later();
+    }
+
+    fn look_later(&mut self) {
+        let at = Instant::now() + LIST_LAG;
+        self.settle_at = Some(self.settle_at.map_or(at, |before| before.max(at)));
+    }
+
+    /// The answer to a paid request.
+    pub(super) fn submitted(&mut self, id: JobId, result: Result<Submitted, ApiError>) {
+        let now = Instant::now();
+        self.came_back(result.as_ref().err());
+        let Some(open) = self.open.clone().filter(|open| open.job == id) else { return };
+        self.balance_changed();
+        match result {
+            Ok(answer) => {
+                self.open = None;
+                self.no_capacity = 0;
+                let agreed = self.jobs.get(&id).and_then(|job| job.send.as_ref()).map(|send| send.agreed);
+                let reserved = answer.report.reserved;
+                self.write(vec![(id, Update::Accepted { report: Box::new(answer.report), replayed: answer.replayed })]);
+                if let Some(now) = reserved {
+                    let seen = super::Seen { amount: now, at: self.clock.now() };
+                    if self.settings.price.is_none_or(|before| before.amount != now) {
+                        self.change_settings(|settings| settings.price = Some(seen));
+                    }
+                    if let Some(agreed) = agreed
+                        && agreed != now
+                    {
+                        self.price_differs(agreed, now);
+                    }
+                }
+            }
+            Err(error) => {
+                let said = error.sentence();
+                match error.paid() {
+                    PaidVerdict::Lost(lost) => {
+                        self.write(vec![(id, Update::AnswerLost(said.clone()))]);
+                        let first_loss = open.first_loss.unwrap_or(now);
+                        let unknown_outcomes = open.unknown_outcomes + u32::from(lost == Lost::OutcomeUnknown);
+                        let since = now.saturating_duration_since(first_loss);
+                        match retry::paid_repeat(lost, open.repeats, since, unknown_outcomes, self.dice.f64()) {
+                            PaidRepeat::After(wait) => {
+                                self.open = Some(OpenSend {
+                                    in_air: false,
+                                    repeat_at: Some(now + wait),
+                                    first_loss: Some(first_loss),
+                                    unknown_outcomes,
+                                    ..open
+                                });
+                            }
+                            PaidRepeat::Unsure => self.give_up_asking(id, &format!("the answer was lost: {said}")),
+                        }
+                    }
+                    PaidVerdict::NotNow => {
+                        if error.class != ErrorClass::RateLimited {
+                            self.no_capacity += 1;
+                            self.send_not_before = Some(now + retry::rate_limit_wait(error.retry_after, self.no_capacity));
+                            self.notice(Level::Warning, Some(id), format!("{said}; sending waits, nothing is lost"));
+                        }
+                        self.not_accepted(id, Update::PutBack(said));
+                    }
+                    PaidVerdict::Barred => {
+                        self.not_accepted(id, Update::PutBack(said.clone()));
+                        self.pause(&if error.class == ErrorClass::Login {
+                            PauseReason::Login { said }
+                        } else {
+                            PauseReason::Access { said }
+                        });
+                    }
+                    PaidVerdict::Unpaid => {
+                        self.not_accepted(id, Update::Refused(error.failure()));
+                        self.pause(&PauseReason::Balance { said });
+                        self.balance_now();
+                    }
+                    PaidVerdict::Rejected => {
+                        if let Some(job) = self.jobs.get(&id) {
+                            let source = job.source.clone();
+                            self.sources.forget(&source);
+                        }
+                        self.not_accepted(id, Update::Rejected(error.failure()));
+                        self.notice(Level::Warning, Some(id), format!("{id} was refused: {said}"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The service surely made nothing, unless an earlier attempt is open: then the job is unsure.
+    fn not_accepted(&mut self, id: JobId, update: Update) {
+        self.open = None;
+        let agreed = self.jobs.get(&id).and_then(|job| job.send.as_ref()).map_or(Credits::ZERO, |send| send.agreed);
+        let written = self.write(vec![(id, update)]);
+        match written.last().map(|(job, _)| job.state()) {
+            Some(State::Unsure) => self.look_later(),
+            Some(_) => self.run_sent = (self.run_sent - agreed).max(Credits::ZERO),
+            None => {}
+        }
+    }
+
+    /// The price is not the agreed one: nothing more is sent at it without a new yes (product §2, rule 6).
+    fn price_differs(&mut self, agreed: Credits, now: Credits) {
+        let waiting: Vec<(JobId, Update)> = self
+            .line
+            .ids()
+            .filter(|id| self.jobs.get(id).and_then(|job| job.approval).is_some_and(|yes| yes.price != now))
+            .map(|id| (id, Update::Hold(HoldReason::Price { agreed, now })))
+            .collect();
+        self.write(waiting);
+        self.pause(&PauseReason::Price { agreed, now });
+    }
+
+    /// Looks through the account's task list for unsure jobs.
+    pub(super) fn pump_settling(&mut self) {
+        let now = Instant::now();
+        if !self.store_is_well() {
+            return;
+        }
+        if self.listing.is_none() && self.settle_at.is_some_and(|at| at <= now) {
+            self.settle_at = None;
+            let earliest = self.windows().iter().map(|window| window.from).min();
+            self.listing = earliest.map(|from| Listing { from, page: 1, rows: Vec::new(), in_air: false });
+        }
+        let Some(listing) = &mut self.listing else { return };
+        if listing.in_air || self.gate.take_read(now).is_err() {
+            return;
+        }
+        listing.in_air = true;
+        let query = ListQuery { model: Some(ENHANCE_MODEL), status: None, page: listing.page, page_size: LIST_PAGE };
+        let service = Arc::clone(&self.service);
+        self.spawn(Kind::List, async move { Done::Listed(service.list(query).await) });
+    }
+
+    /// When the task list may be read on, if it is to be.
+    pub(super) fn next_page(&self, now: Instant) -> Option<Instant> {
+        match &self.listing {
+            Some(listing) if listing.in_air => None,
+            Some(_) => Some(self.gate.clone().take_read(now).err().unwrap_or(now)),
+            None => self.settle_at,
+        }
+    }
+
+    fn windows(&self) -> Vec<Window> {
+        self.unsure
+            .iter()
+            .filter_map(|id| self.jobs.get(id))
+            .filter_map(|job| job.send.as_ref().map(|send| Window::new(job.id, send.first_at, send.last_at)))
+            .collect()
+    }
+
+    /// A page of the account's task list is here.
+    pub(super) fn listed(&mut self, result: Result<ListPage, ApiError>) {
+        let now = Instant::now();
+        self.came_back(result.as_ref().err());
+        let Some(mut listing) = self.listing.take() else { return };
+        match result {
+            Ok(page) => {
+                self.list_failures = 0;
+                let past = page.rows.iter().any(|row| row.created_at.is_some_and(|created| created < listing.from));
+                let last = page.rows.is_empty() || listing.page >= MOST_PAGES;
+                listing.rows.extend(page.rows);
+                if !past && !last {
+                    self.listing = Some(Listing { page: listing.page + 1, in_air: false, ..listing });
+                    return;
+                }
+            }
+            Err(error) => {
+                self.list_failures += 1;
+                self.settle_at = Some(now + retry::read_wait(self.list_failures, error.retry_after, self.dice.f64()));
+                return;
+            }
+        }
+        let rows = listing.rows;
+        let belongs = |task: &crate::job::TaskId| {
+            self.store.find(task.as_str()).is_ok_and(|jobs| jobs.iter().any(|job| job.task.as_ref() == Some(task)))
+        };
+        let findings = settle(&self.windows(), &rows, belongs);
+        for (id, finding) in findings {
+            let looked = self.jobs.get(&id).is_some_and(|job| matches!(&job.phase, Phase::Unsure(doubt) if doubt.looked));
+            match finding {
+                Finding::Is(task) => {
+                    self.notice(Level::Info, Some(id), format!("{id} was found in the account's task list as {task}"));
+                    self.write(vec![(id, Update::Adopted(task))]);
+                }
+                Finding::Nothing => {
+                    self.write(vec![(id, Update::Looked(Vec::new()))]);
+                    if !looked {
+                        self.after_nothing_fits(id);
+                    }
+                }
+                Finding::Ambiguous(tasks) => {
+                    if !looked {
+                        let text = format!(
+                            "{id} stays unsure: {} of the account may be it; w lets you choose",
+                            crate::job::text::count(tasks.len(), "task")
+                        );
+                        self.notice(Level::Alarm, Some(id), text);
+                    }
+                    self.write(vec![(id, Update::Looked(tasks))]);
+                }
+            }
+        }
+    }
+
+    fn after_nothing_fits(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        if !job.key_is_young(self.clock.now()) {
+            let text = format!("{id} stays unsure: nothing in the task list fits and its key is over 24 h old; x gives it up");
+            self.notice(Level::Alarm, Some(id), text);
+        } else if self.options.sending == Sending::Nothing {
+            self.notice(
+                Level::Warning,
+                Some(id),
+                format!("{id} stays unsure: nothing in the task list fits, and this run may not send"),
+            );
+        } else if !self.resend.contains(&id) {
+            self.resend.push_back(id);
+        }
+    }
+
+    /// Nothing fits and the key is young: the very same request goes out again.
+    fn send_same_key(&mut self, id: JobId) {
+        let Some(agreed) = self.jobs.get(&id).and_then(|job| job.send.as_ref()).map(|send| send.agreed) else { return };
+        if let Sending::UpTo(limit) = self.options.sending
+            && self.run_sent + agreed > limit
+        {
+            self.notice(
+                Level::Warning,
+                Some(id),
+                format!("{id} stays unsure: sending it again would cross --max-credits of {limit} credits"),
+            );
+            return;
+        }
+        let written = self.write(vec![(id, Update::SendAgainSameKey)]);
+        if written.last().is_some_and(|(_, applied)| applied.changed()) {
+            self.run_sent += agreed;
+            self.launch(
+                id,
+                OpenSend { job: id, in_air: true, repeat_at: None, repeats: 0, first_loss: None, unknown_outcomes: 0 },
+            );
+        } else if !self.store_is_well() {
+            self.resend.push_front(id);
+        }
+    }
+
+    /// When the next paid request may leave, if one is waiting for nothing but time.
+    pub(super) fn next_send(&mut self, now: Instant) -> Option<Instant> {
+        if !self.sending_is_open() || self.has_open_questions() || self.in_flight.len() >= self.max_in_flight() as usize {
+            return None;
+        }
+        let stamp = self.clock.now();
+        let at = if !self.resend.is_empty() {
+            now
+        } else if let Some(id) = self.line.next(stamp) {
+            let job = self.jobs.get(&id)?;
+            if !needs_no_look(job) && matches!(self.sources.verdict(&job.source, job.image), Verdict::Asked) {
+                return None;
+            }
+            now
+        } else {
+            let left = self.line.next_admission()?.duration_since(stamp);
+            now + Duration::try_from(left).unwrap_or_default()
+        };
+        let at = self.send_not_before.map_or(at, |not_before| at.max(not_before));
+        Some(self.gate.may_send(now).err().map_or(at, |open| at.max(open)))
+    }
+}
+
+/// A draft is looked at once before its picture is first sent; not again after a look by the user or an earlier attempt.
+fn needs_no_look(job: &Job) -> bool {
+    job.source_confirmed || job.send.is_some()
+}

@@ -1,0 +1,134 @@
+//! Which task of the account belongs to which unsure job: a pure comparison of times.
+//!
+//! List rows do not tell the source of a task (reference §12), so only times and exclusion can speak. A task is taken
+//! for a job only if neither fits anything else; anything less certain is for the user to settle.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::TaskRow;
+use crate::job::{JobId, TaskId};
+
+/// How far the service's clock may be from ours (reference §12: `created_at` ≥ submit time − 60 s).
+pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
+/// A request is given up after 30 s; a task it made cannot be younger than that, skew apart.
+const REQUEST_TIME: SignedDuration = SignedDuration::from_secs(30);
+
+/// The time in which an unsure job's task must have been made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Window {
+    pub(super) job: JobId,
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+}
+
+impl Window {
+    /// From the first attempt to the end of the last, widened by the skew.
+    pub(super) fn new(job: JobId, first_at: Timestamp, last_at: Timestamp) -> Self {
+        Self {
+            job,
+            from: first_at.checked_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN),
+            to: last_at.checked_add(CLOCK_SKEW + REQUEST_TIME).unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    fn holds(&self, row: &TaskRow) -> bool {
+        // A row without a time fits every window: it can make a case ambiguous, never certain in the wrong way.
+        row.created_at.is_none_or(|created| (self.from..=self.to).contains(&created))
+    }
+}
+
+/// What the list says of one unsure job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Finding {
+    /// This task and no other, and it fits no other job.
+    Is(TaskId),
+    /// Nothing fits.
+    Nothing,
+    /// These might be it.
+    Ambiguous(Vec<TaskId>),
+}
+
+/// Compares unsure jobs with the rows of the account's list. `belongs` says whether a task is some job's already.
+pub(super) fn settle(windows: &[Window], rows: &[TaskRow], belongs: impl Fn(&TaskId) -> bool) -> BTreeMap<JobId, Finding> {
+    let mut seen = BTreeSet::new();
+    let free: Vec<&TaskRow> = rows.iter().filter(|row| !belongs(&row.id) && seen.insert(&row.id)).collect();
+    let fitting = |window: &Window| -> Vec<&TaskId> { free.iter().filter(|row| window.holds(row)).map(|row| &row.id).collect() };
+    windows
+        .iter()
+        .map(|window| {
+            let mine = fitting(window);
+            let finding = match mine.as_slice() {
+                [] => Finding::Nothing,
+                [only] if !windows.iter().any(|other| other.job != window.job && fitting(other).contains(only)) => {
+                    Finding::Is((*only).clone())
+                }
+                several => Finding::Ambiguous(several.iter().map(|id| (*id).clone()).collect()),
+            };
+            (window.job, finding)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::TaskStatus;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn row(name: &str, created: Option<i64>) -> TaskRow {
+        TaskRow {
+            id: task(name),
+            model: "mj-v7-enhance".into(),
+            status: TaskStatus::Processing,
+            percent: None,
+            created_at: created.map(at),
+            result_count: None,
+            used: None,
+        }
+    }
+
+    fn task(name: &str) -> TaskId {
+        TaskId::new(&format!("task-unified-1-{name}")).unwrap()
+    }
+
+    fn window(job: u64, sent: i64) -> Window {
+        Window::new(JobId::from_bits(job), at(sent), at(sent))
+    }
+
+    #[test]
+    fn one_job_and_one_task_belong_together() {
+        let found =
+            settle(&[window(1, 1_000)], &[row("a", Some(1_001)), row("old", Some(500)), row("new", Some(2_000))], |_| false);
+        assert_eq!(found[&JobId::from_bits(1)], Finding::Is(task("a")));
+    }
+
+    #[test]
+    fn tasks_of_other_jobs_do_not_count() {
+        let found = settle(&[window(1, 1_000)], &[row("a", Some(1_001))], |id| *id == task("a"));
+        assert_eq!(found[&JobId::from_bits(1)], Finding::Nothing);
+    }
+
+    #[test]
+    fn two_jobs_that_fit_one_task_are_for_the_user() {
+        let found = settle(&[window(1, 1_000), window(2, 1_002)], &[row("a", Some(1_001))], |_| false);
+        assert_eq!(found[&JobId::from_bits(1)], Finding::Ambiguous(vec![task("a")]));
+        assert_eq!(found[&JobId::from_bits(2)], Finding::Ambiguous(vec![task("a")]));
+    }
+
+    #[test]
+    fn two_tasks_that_fit_one_job_are_for_the_user() {
+        let found = settle(&[window(1, 1_000)], &[row("a", Some(1_001)), row("b", Some(990)), row("a", Some(1_001))], |_| false);
+        assert_eq!(found[&JobId::from_bits(1)], Finding::Ambiguous(vec![task("a"), task("b")]));
+    }
+
+    #[test]
+    fn a_row_without_a_time_makes_nothing_certain_in_the_wrong_way() {
+        let found = settle(&[window(1, 1_000)], &[row("a", Some(1_001)), row("b", None)], |_| false);
+        assert!(matches!(found[&JobId::from_bits(1)], Finding::Ambiguous(_)));
+    }
+}

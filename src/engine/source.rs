@@ -1,0 +1,144 @@
+//! The one free look at a draft before its first picture is paid for.
+
+use std::collections::HashMap;
+
+use crate::job::{HoldReason, ImageNumber, TaskId, TaskReport, TaskStatus};
+
+/// Pictures that a complete draft has.
+const COMPLETE: usize = 4;
+
+/// What is known of a draft.
+#[derive(Clone, Debug)]
+enum Known {
+    /// A look is under way.
+    Asked,
+    /// The service's answer.
+    Seen(Box<TaskReport>),
+    /// The service has no such task.
+    Missing,
+}
+
+/// What a look says about sending one picture.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// Send it.
+    Fine,
+    /// Hold it, and why.
+    Hold(HoldReason),
+    /// The answer is awaited.
+    Asked,
+    /// Nobody has looked.
+    Unknown,
+}
+
+/// The drafts that were looked at in this run of the program.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sources {
+    known: HashMap<TaskId, Known>,
+}
+
+impl Sources {
+    pub(super) fn asked(&mut self, id: &TaskId) {
+        self.known.insert(id.clone(), Known::Asked);
+    }
+
+    pub(super) fn seen(&mut self, report: TaskReport) {
+        self.known.insert(report.id.clone(), Known::Seen(Box::new(report)));
+    }
+
+    pub(super) fn missing(&mut self, id: &TaskId) {
+        self.known.insert(id.clone(), Known::Missing);
+    }
+
+    /// A look failed on the way, or the draft may have changed: look again next time.
+    pub(super) fn forget(&mut self, id: &TaskId) {
+        self.known.remove(id);
+    }
+
+    /// Looks again next time at a draft that was found unfit.
+    pub(super) fn forget_if_unfit(&mut self, id: &TaskId, image: ImageNumber) {
+        if matches!(self.verdict(id, image), Verdict::Hold(_)) {
+            self.forget(id);
+        }
+    }
+
+    pub(super) fn verdict(&self, id: &TaskId, image: ImageNumber) -> Verdict {
+        match self.known.get(id) {
+            None => Verdict::Unknown,
+            Some(Known::Asked) => Verdict::Asked,
+            Some(Known::Missing) => hold("the service has no such draft; its record may be gone"),
+            Some(Known::Seen(report)) => judge(report, image),
+        }
+    }
+}
+
+fn hold(found: impl Into<String>) -> Verdict {
+    Verdict::Hold(HoldReason::Source { found: found.into() })
+}
+
+fn judge(report: &TaskReport, image: ImageNumber) -> Verdict {
+    match &report.status {
+        TaskStatus::Completed => {}
+        TaskStatus::Pending | TaskStatus::Processing => return hold("the draft is not finished yet"),
+        TaskStatus::Failed => return hold("the draft failed, so it has no pictures"),
+        TaskStatus::Cancelled => return hold("the draft was cancelled, so it has no pictures"),
+        TaskStatus::Other(word) => return hold(format!("the draft is \"{word}\", which is not known to be finished")),
+    }
+    if let Some(model) = report.model.as_deref()
+        && model != "mj-v7"
+    {
+        return hold(format!("the source was made by {}, only mj-v7 drafts can be enhanced", crate::job::text::clean(model)));
+    }
+    let shown = report.links.len();
+    if shown == 0 {
+        return hold("the draft completed without pictures");
+    }
+    if usize::from(image.get()) >= shown {
+        return hold(format!("the draft shows {shown} of {COMPLETE} pictures, number {image} is not among them"));
+    }
+    if shown < COMPLETE {
+        // How pictures are numbered after moderation is not known (reference §10): a person must look.
+        return hold(format!(
+            "the draft shows only {shown} of {COMPLETE} pictures, so their numbers are not certain; release it if {image} is right"
+        ));
+    }
+    Verdict::Fine
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(status: TaskStatus, pictures: usize, model: Option<&str>) -> TaskReport {
+        let mut report = TaskReport::new(TaskId::new("task-unified-1-d").unwrap(), status);
+        report.links = (0..pictures).map(|n| format!("https://x/{n}.png")).collect();
+        report.model = model.map(str::to_owned);
+        report
+    }
+
+    #[test]
+    fn only_a_finished_draft_with_that_picture_is_fine() {
+        let [zero, _, _, three] = ImageNumber::ALL;
+        let fine = |report: &TaskReport, image| judge(report, image) == Verdict::Fine;
+        assert!(fine(&draft(TaskStatus::Completed, 4, Some("mj-v7")), three));
+        assert!(fine(&draft(TaskStatus::Completed, 4, None), zero), "a missing model name proves nothing");
+        for (report, part) in [
+            (draft(TaskStatus::Processing, 0, None), "not finished"),
+            (draft(TaskStatus::Failed, 0, None), "failed"),
+            (draft(TaskStatus::Cancelled, 0, None), "cancelled"),
+            (draft(TaskStatus::Other("odd".into()), 4, None), "odd"),
+            (draft(TaskStatus::Completed, 0, None), "without pictures"),
+            (draft(TaskStatus::Completed, 3, None), "not among them"),
+            (draft(TaskStatus::Completed, 4, Some("mj-v7-enhance")), "only mj-v7 drafts"),
+        ] {
+            match judge(&report, three) {
+                Verdict::Hold(why) => assert!(why.to_string().contains(part), "{why}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(
+            matches!(judge(&draft(TaskStatus::Completed, 3, None), zero), Verdict::Hold(_)),
+            "moderated drafts need a person"
+        );
+    }
+}

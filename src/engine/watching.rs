@@ -1,0 +1,236 @@
+//! Reading tasks: what leaves the status desk, and what its answers do.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::core::{Done, Engine, Kind};
+use super::desk::{Asker, Read};
+use crate::api::ApiError;
+use crate::job::{ErrorClass, Failure, JobId, Phase, Progress, State, TaskId, TaskReport, Update, retry};
+
+/// Reads under way at once; with a round trip of 150 ms that is 26 batch reads, or 1,300 tasks, a second.
+const READS_AT_ONCE: usize = 4;
+/// So many single reads must miss a task before it counts as gone, since a read may lag behind the submit.
+const MISSING_READS: u32 = 3;
+/// While the key is refused, reads are tried this seldom.
+const LOGIN_WAIT: Duration = Duration::from_mins(1);
+
+impl Engine {
+    /// Lets reads leave that are due.
+    pub(super) fn pump_reads(&mut self) {
+        let now = Instant::now();
+        while self.reads_in_air < READS_AT_ONCE && self.desk.next_due().is_some_and(|due| due <= now) {
+            if self.gate.take_read(now).is_err() {
+                return;
+            }
+            let Some(read) = self.desk.take(now) else { return };
+            self.reads_in_air += 1;
+            let service = Arc::clone(&self.service);
+            let kept = read.clone();
+            self.spawn(Kind::Read(read.clone()), async move {
+                let result = match &read {
+                    Read::One(_, task) => service.task(task).await.map(|report| vec![report]),
+                    Read::Many(many) => {
+                        let ids: Vec<TaskId> = many.iter().map(|(_, task)| task.clone()).collect();
+                        service.batch(&ids).await
+                    }
+                };
+                Done::Read(kept, result)
+            });
+        }
+    }
+
+    /// When the next read may leave, if one is due.
+    pub(super) fn next_read(&mut self, now: Instant) -> Option<Instant> {
+        if self.reads_in_air >= READS_AT_ONCE {
+            return None;
+        }
+        let due = self.desk.next_due()?;
+        if due > now {
+            return Some(due);
+        }
+        // The budget is empty: ask it when it is not any more, without taking anything out.
+        Some(self.gate.clone().take_read(now).err().unwrap_or(now))
+    }
+
+    /// A read came back.
+    pub(super) fn has_read(&mut self, read: Read, result: Result<Vec<TaskReport>, ApiError>) {
+        self.reads_in_air = self.reads_in_air.saturating_sub(1);
+        self.came_back(result.as_ref().err());
+        let now = Instant::now();
+        let (askers, from_batch) = match read {
+            Read::One(asker, task) => (vec![(asker, task)], false),
+            Read::Many(many) => (many, true),
+        };
+        match result {
+            Ok(reports) => {
+                self.read_failures = 0;
+                self.deliver(askers, reports, from_batch, now);
+            }
+            Err(error) => self.read_failed(askers, from_batch, &error, now),
+        }
+    }
+
+    fn deliver(&mut self, askers: Vec<(Asker, TaskId)>, reports: Vec<TaskReport>, from_batch: bool, now: Instant) {
+        let mut by_id: HashMap<TaskId, TaskReport> = reports.into_iter().map(|report| (report.id.clone(), report)).collect();
+        // One throw for the whole read, so that who was read together stays together.
+        let dice = self.dice.f64();
+        let mut endings = Vec::new();
+        for (asker, task) in askers {
+            let report = match &asker {
+                // A task and a draft may have the same id in one read.
+                Asker::Source(_) => by_id.get(&task).cloned(),
+                Asker::Job(_) => by_id.remove(&task),
+            };
+            match (report, asker) {
+                (Some(report), Asker::Source(source)) => {
+                    self.sources.seen(report);
+                    self.desk.forget(&Asker::Source(source));
+                }
+                (Some(report), Asker::Job(id)) => {
+                    if let Some(ending) = self.heard(id, report, dice, now) {
+                        endings.push(ending);
+                    }
+                }
+                (None, asker) => self.missed(&asker, from_batch, now),
+            }
+        }
+        if !endings.is_empty() {
+            self.balance_changed();
+            let refetch: Vec<JobId> = endings.iter().map(|(id, _)| *id).filter(|id| self.fresh_links.contains(id)).collect();
+            let written = self.write(endings);
+            for (job, applied) in &written {
+                if refetch.contains(&job.id) {
+                    self.fresh_links.remove(&job.id);
+                    self.desk.forget(&Asker::Job(job.id));
+                    if !applied.changed() {
+                        self.link_is_dead(job.id, "the service gave no fresh link");
+                    }
+                }
+            }
+            self.tell_endings(&written);
+        }
+    }
+
+    /// One job's news: an ending to be written, or progress to be kept in memory.
+    fn heard(&mut self, id: JobId, report: TaskReport, dice: f64, now: Instant) -> Option<(JobId, Update)> {
+        let job = self.jobs.get(&id)?;
+        let asker = Asker::Job(id);
+        if report.status.is_final() || self.fresh_links.contains(&id) {
+            return Some((id, Update::Reported(Box::new(report))));
+        }
+        let Phase::Running(before) = &job.phase else {
+            self.desk.forget(&asker);
+            return None;
+        };
+        let age = job.sent_at.and_then(|sent| Duration::try_from(self.clock.now().duration_since(sent)).ok()).unwrap_or_default();
+        let next = now + retry::poll_wait(age, false, None, dice);
+        self.desk.heard(&asker, report.percent, next, now);
+        let heard = Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(self.clock.now()) };
+        let known = self.known_progress(id).unwrap_or(*before);
+        if known.percent != heard.percent || known.seconds_left != heard.seconds_left || known.at.is_none() {
+            self.progressed(id, heard);
+        }
+        None
+    }
+
+    fn missed(&mut self, asker: &Asker, from_batch: bool, now: Instant) {
+        let next = now + Duration::from_secs(20);
+        let count = self.desk.missing(asker, from_batch, next, now);
+        if from_batch {
+            return;
+        }
+        match asker {
+            Asker::Source(source) => {
+                self.desk.forget(asker);
+                self.sources.missing(source);
+            }
+            Asker::Job(id) if self.fresh_links.contains(id) => self.link_is_dead(*id, "the service no longer knows the task"),
+            Asker::Job(id) if count >= MISSING_READS => {
+                let written = self.write(vec![(*id, Update::Vanished)]);
+                self.tell_endings(&written);
+            }
+            Asker::Job(_) => {}
+        }
+    }
+
+    fn read_failed(&mut self, askers: Vec<(Asker, TaskId)>, from_batch: bool, error: &ApiError, now: Instant) {
+        let gone = error.class == ErrorClass::NotFound || error.status == Some(404);
+        if from_batch && (gone || matches!(error.status, Some(405 | 501))) {
+            self.desk.batch_is_missing();
+            for (asker, _) in askers {
+                self.desk.failed(&asker, now, now);
+            }
+            return;
+        }
+        if from_batch && error.class == ErrorClass::BadRequest {
+            // One id spoils the rest: each on its own.
+            for (asker, _) in askers {
+                self.desk.failed(&asker, now, now);
+                self.desk.alone(&asker);
+            }
+            return;
+        }
+        if !from_batch
+            && let [(asker, _)] = askers.as_slice()
+            && (gone
+                || (matches!(asker, Asker::Source(_))
+                    && matches!(error.class, ErrorClass::BadRequest | ErrorClass::BadSource | ErrorClass::Access)))
+        {
+            self.missed(&asker.clone(), false, now);
+            return;
+        }
+        let wait = match error.class {
+            ErrorClass::RateLimited => self.gate.closed_until(now).map_or(Duration::from_secs(1), |until| until - now),
+            ErrorClass::Login => LOGIN_WAIT,
+            _ => {
+                self.read_failures = self.read_failures.saturating_add(1);
+                retry::read_wait(self.read_failures, error.retry_after, self.dice.f64())
+            }
+        };
+        for (asker, _) in askers {
+            self.desk.failed(&asker, now + wait, now);
+        }
+    }
+
+    /// The link is dead and there is no other: the charge stays, the job ends.
+    pub(super) fn link_is_dead(&mut self, id: JobId, why: &str) {
+        self.fresh_links.remove(&id);
+        self.desk.forget(&Asker::Job(id));
+        let written = self.write(vec![(id, Update::FetchFailed(Failure::link_expired(why)))]);
+        self.tell_endings(&written);
+    }
+
+    /// Reads these jobs' tasks now, or everything that runs.
+    pub(super) fn ask_now(&mut self, jobs: &[JobId]) {
+        let now = Instant::now();
+        if jobs.is_empty() {
+            self.desk.ask_all(now);
+            self.balance_now();
+            let unsure: Vec<(JobId, Update)> = self.unsure.iter().map(|id| (*id, Update::LookAgain)).collect();
+            if !unsure.is_empty() {
+                self.write(unsure);
+                self.settle_at = Some(now);
+            }
+            return;
+        }
+        for id in jobs {
+            let Some(job) = self.jobs.get(id).cloned() else { continue };
+            match (job.state(), &job.task) {
+                (State::Running, Some(task)) => {
+                    self.desk.ask(Asker::Job(*id), task, now, now);
+                    self.desk.alone(&Asker::Job(*id));
+                }
+                (State::Unsure, _) => {
+                    self.write(vec![(*id, Update::LookAgain)]);
+                    self.settle_at = Some(now);
+                }
+                (State::Held, _) => self.sources.forget(&job.source),
+                _ => {}
+            }
+        }
+    }
+}
