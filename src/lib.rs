@@ -1,4 +1,4 @@
-//! mj-enhance.
+//! `mj-enhance`: a dashboard for Midjourney V7 enhance jobs at EvoLink.
 
 pub mod api;
 pub mod engine;
@@ -6,3 +6,4 @@ pub mod fetch;
 pub mod job;
 pub mod simulator;
 pub mod store;
+pub mod tui;

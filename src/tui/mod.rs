@@ -1,0 +1,3 @@
+//! The dashboard: loop, state, keys, views and the terminal under them.
+
+pub mod terminal;

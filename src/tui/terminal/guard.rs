@@ -1,0 +1,219 @@
+//! Takes the terminal over and gives it back as it was, whatever happens.
+//!
+//! Giving back happens at the end, when the guard is dropped, and in a panic hook before the message is printed; doing it
+//! twice does nothing. Nothing here asks the terminal a question, so nothing waits for an answer. To a terminal that is gone
+//! nothing is written any more.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use rustix::termios::Termios;
+
+use super::device::Device;
+
+/// How long restoring may wait for a terminal that takes no bytes.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// What the guard switches.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Modes {
+    /// Keep and bring back the window's title (xterm `CSI 22/23 ; 2 t`).
+    pub title: bool,
+    /// Where the log is; printed after a panic.
+    pub log: Option<PathBuf>,
+}
+
+struct Shared {
+    device: Device,
+    modes: Modes,
+    /// The line settings to go back to.
+    original: Termios,
+    /// Raw mode and alternate screen are on.
+    entered: AtomicBool,
+    /// Mouse reports are on.
+    mouse: AtomicBool,
+    /// Nothing may be written any more.
+    mute: AtomicBool,
+    /// The thread whose panic ends the program.
+    thread: ThreadId,
+    /// Panics of other threads, to be printed once the screen is ours no more.
+    strays: Mutex<Vec<String>>,
+}
+
+/// The terminal in our hands.
+pub struct Guard {
+    shared: Arc<Shared>,
+}
+
+impl Guard {
+    /// Remembers how the terminal is and installs the panic hook in front of the present one. The terminal is not touched
+    /// yet. The guard belongs to the calling thread: its panic restores the screen; a panic elsewhere is logged and printed when the screen is left.
+    ///
+    /// # Errors
+    ///
+    /// If the device is no terminal.
+    pub fn new(device: Device, modes: Modes) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            original: device.settings()?,
+            device,
+            modes,
+            entered: AtomicBool::new(false),
+            mouse: AtomicBool::new(false),
+            mute: AtomicBool::new(false),
+            thread: thread::current().id(),
+            strays: Mutex::new(Vec::new()),
+        });
+        hook(Arc::downgrade(&shared));
+        Ok(Self { shared })
+    }
+
+    /// Switches the line to raw mode and returns the bytes that are to be written first.
+    ///
+    /// # Errors
+    ///
+    /// If the terminal is gone.
+    pub fn enter(&self) -> io::Result<Vec<u8>> {
+        let mut raw = self.shared.original.clone();
+        raw.make_raw();
+        self.shared.device.set(&raw)?;
+        let again = self.shared.entered.swap(true, Ordering::SeqCst);
+        let mut bytes = Vec::with_capacity(64);
+        if self.shared.modes.title && !again {
+            bytes.extend_from_slice(b"\x1b[22;2t");
+        }
+        // Alternate screen, hidden cursor, bracketed paste, focus reports.
+        bytes.extend_from_slice(b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h");
+        if self.shared.mouse.load(Ordering::SeqCst) {
+            bytes.extend_from_slice(MOUSE_ON);
+        }
+        Ok(bytes)
+    }
+
+    /// The bytes that switch mouse reports; none if they are so already.
+    pub fn mouse(&self, on: bool) -> &'static [u8] {
+        if self.shared.mouse.swap(on, Ordering::SeqCst) == on {
+            return b"";
+        }
+        if on { MOUSE_ON } else { MOUSE_OFF }
+    }
+
+    /// The bytes that undo those of [`Self::enter`]; none if the terminal is not in our hands, or gone.
+    pub fn leaving(&self) -> Vec<u8> {
+        if self.shared.entered.load(Ordering::SeqCst) && !self.shared.mute.load(Ordering::SeqCst) {
+            self.shared.leaving()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Puts the line settings back, after the bytes of [`Self::leaving`] were written or given up.
+    pub fn left(&self) {
+        if self.shared.entered.swap(false, Ordering::SeqCst) {
+            // If the terminal is gone, there is nothing to restore.
+            let _ = self.shared.device.set(&self.shared.original);
+            self.shared.print_strays();
+        }
+    }
+
+    /// The terminal is gone: nothing is written from now on, not even to restore it.
+    pub fn mute(&self) {
+        self.shared.mute.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.shared.restore();
+    }
+}
+
+/// Clicks and wheel (1000), in decimal form (1006).
+const MOUSE_ON: &[u8] = b"\x1b[?1000;1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1000;1006l";
+
+impl Shared {
+    fn leaving(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(64);
+        if self.mouse.load(Ordering::SeqCst) {
+            bytes.extend_from_slice(MOUSE_OFF);
+        }
+        bytes.extend_from_slice(b"\x1b[?1004l\x1b[?2004l\x1b[m\x1b[?25h\x1b[?1049l");
+        if self.modes.title {
+            bytes.extend_from_slice(b"\x1b[23;2t");
+        }
+        bytes
+    }
+
+    /// Gives the terminal back without the help of the writer thread, which may be stuck or gone.
+    fn restore(&self) {
+        if !self.entered.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        if !self.mute.load(Ordering::SeqCst) {
+            // A frame may have been cut off in the middle: end any string and the synchronized update first.
+            let mut bytes = b"\x1b\\\x1b[?2026l".to_vec();
+            bytes.extend(self.leaving());
+            let device = self.device.clone();
+            let (done, wait) = mpsc::channel();
+            // On a thread of its own, since a terminal that takes no bytes must not keep the program from ending.
+            let started = thread::Builder::new().name("terminal-restore".into()).spawn(move || {
+                let _ = device.write_all(&bytes);
+                let _ = done.send(());
+            });
+            if started.is_ok() {
+                let _ = wait.recv_timeout(PATIENCE);
+            }
+        }
+        let _ = self.device.set(&self.original);
+        self.print_strays();
+    }
+
+    fn strays(&self) -> MutexGuard<'_, Vec<String>> {
+        self.strays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn print_strays(&self) {
+        let strays = std::mem::take(&mut *self.strays());
+        if strays.is_empty() || self.mute.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut stderr = io::stderr().lock();
+        for stray in strays {
+            let _ = writeln!(stderr, "{stray}");
+        }
+        self.print_log(&mut stderr);
+    }
+
+    fn print_log(&self, stderr: &mut impl io::Write) {
+        if let Some(log) = &self.modes.log {
+            let _ = writeln!(stderr, "more is in the log: {}", log.display());
+        }
+    }
+}
+
+/// Puts a hook in front of the present one. It outlives the guard and then only passes on.
+fn hook(guard: Weak<Shared>) {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let Some(shared) = guard.upgrade().filter(|shared| shared.entered.load(Ordering::SeqCst)) else {
+            previous(panic);
+            return;
+        };
+        if thread::current().id() == shared.thread {
+            shared.restore();
+            previous(panic);
+            shared.print_log(&mut io::stderr());
+        } else {
+            // The program goes on, and so does its screen: a message now would be drawn over.
+            tracing::error!(%panic, "a worker failed");
+            let mut strays = shared.strays();
+            if strays.len() < 20 {
+                strays.push(panic.to_string());
+            }
+        }
+    }));
+}

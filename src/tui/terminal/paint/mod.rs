@@ -1,0 +1,149 @@
+//! From a screen full of cells to the fewest bytes that show it.
+//!
+//! The painter remembers what the terminal shows, where its cursor stands and which attributes are on, from frame to
+//! frame, and appends to a buffer what turns one screen into the next. It writes nothing by itself and asks the terminal
+//! nothing. A frame that looks like the one before has no bytes at all.
+
+pub mod bound;
+pub mod cells;
+pub mod motion;
+pub mod order;
+pub mod pen;
+pub mod runs;
+
+#[cfg(test)]
+mod tests;
+
+use ratatui::backend::{Backend as _, CrosstermBackend};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use cells::{Grid, Look};
+use motion::Place;
+pub use order::Order;
+use order::State;
+
+/// Who encodes the frames.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Encoder {
+    /// Ours: the fewest bytes.
+    #[default]
+    Thrifty,
+    /// The stock backend of ratatui, as a way out where a terminal does not take ours well.
+    Stock,
+}
+
+/// How frames are encoded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Style {
+    /// Who encodes.
+    pub encoder: Encoder,
+    /// Which orders of writing are tried.
+    pub order: Order,
+    /// Use `REP` (ECMA-48 §8.3.103) for repeated ASCII characters. Off by default: not every terminal knows it.
+    pub repeat: bool,
+}
+
+/// What the terminal shows, and how to change it.
+pub struct Painter {
+    style: Style,
+    shown: Grid,
+    /// Kept for the stock encoder only.
+    buffer: Buffer,
+    state: State,
+    /// Where the visible cursor is; `None` while it is hidden.
+    cursor: Option<Position>,
+    /// The next frame clears the screen first.
+    fresh: bool,
+}
+
+impl Painter {
+    /// A painter for a terminal of which nothing is known but that its cursor is hidden.
+    pub fn new(style: Style) -> Self {
+        Self {
+            style,
+            shown: Grid::empty(0, 0),
+            buffer: Buffer::empty(Rect::ZERO),
+            state: State::default(),
+            cursor: None,
+            fresh: true,
+        }
+    }
+
+    /// Forgets what the terminal shows: the next frame clears it and writes everything. For a resize, a redraw on demand
+    /// and the return from elsewhere.
+    pub fn forget(&mut self) {
+        self.fresh = true;
+        self.state = State::default();
+    }
+
+    /// Says that other bytes went to the terminal, so that neither cursor nor pen is known any more.
+    pub fn lose_track(&mut self) {
+        self.state = State::default();
+    }
+
+    /// Says that the cursor was hidden from outside (the terminal was entered anew).
+    pub fn cursor_was_hidden(&mut self) {
+        self.cursor = None;
+    }
+
+    /// Appends what makes the terminal show `next` and the cursor (hidden: `None`). Appends nothing if it already does.
+    pub fn paint(&mut self, next: &Buffer, cursor: Option<Position>, out: &mut Vec<u8>) {
+        let grid = Grid::of(next);
+        if (grid.width, grid.height) != (self.shown.width, self.shown.height) {
+            self.forget();
+        }
+        if self.fresh {
+            self.fresh = false;
+            // Erasing uses the background of the pen, so the pen comes first.
+            out.extend_from_slice(b"\x1b[m\x1b[2J");
+            self.state = State { place: Place::default(), pen: Some(Look::PLAIN) };
+            self.shown = Grid::empty(grid.width, grid.height);
+            self.buffer = Buffer::empty(next.area);
+        }
+        match self.style.encoder {
+            Encoder::Thrifty => {
+                let runs = runs::between(&self.shown, &grid, true);
+                self.state = order::write(self.state, &runs, &grid, self.style.order, self.style.repeat, out);
+            }
+            Encoder::Stock => {
+                let changed = self.buffer.diff(next);
+                if !changed.is_empty() {
+                    let drawn = CrosstermBackend::new(&mut *out).draw(changed.into_iter());
+                    debug_assert!(drawn.is_ok(), "a buffer in memory takes everything");
+                    self.state = State::default();
+                }
+                self.buffer.clone_from(next);
+            }
+        }
+        self.shown = grid;
+        self.place_cursor(cursor, out);
+    }
+
+    fn place_cursor(&mut self, cursor: Option<Position>, out: &mut Vec<u8>) {
+        match cursor {
+            Some(at) if at.x < self.shown.width && at.y < self.shown.height => {
+                motion::go(self.state.place, at.x, at.y, self.state.pen.as_ref(), &self.shown, out);
+                self.state.place = Place::at(at.x, at.y);
+                if self.cursor.is_none() {
+                    out.extend_from_slice(b"\x1b[?25h");
+                }
+                self.cursor = Some(at);
+            }
+            _ => {
+                if self.cursor.take().is_some() {
+                    out.extend_from_slice(b"\x1b[?25l");
+                }
+            }
+        }
+    }
+
+    /// The lower bound of [`bound::cheapest`] for turning what is shown into `next`, in bytes.
+    pub fn bound(&self, next: &Buffer) -> usize {
+        let grid = Grid::of(next);
+        if self.fresh || (grid.width, grid.height) != (self.shown.width, self.shown.height) {
+            return bound::cheapest(State::default(), &Grid::empty(grid.width, grid.height), &grid);
+        }
+        bound::cheapest(self.state, &self.shown, &grid)
+    }
+}

@@ -1,0 +1,221 @@
+//! The pen: which attributes the terminal has on now, and the shortest `SGR` to the next ones (ECMA-48 §8.3.117).
+
+use std::io::Write as _;
+
+use ratatui::style::{Color, Modifier};
+
+use super::cells::Look;
+
+/// Appends the shortest sequence that turns the pen from `from` (unknown: `None`) to `to`; nothing if they are equal.
+pub fn change(from: Option<&Look>, to: &Look, out: &mut Vec<u8>) {
+    if from == Some(to) {
+        return;
+    }
+    let start = out.len();
+    let afresh = {
+        let mut codes = Codes::after(out);
+        if *to != Look::PLAIN {
+            codes.push(&[b"0"]);
+            switch(&Look::PLAIN, to, &mut codes);
+        }
+        codes.end()
+    };
+    let Some(from) = from else { return };
+    let afresh_bytes = out[start..].to_vec();
+    out.truncate(start);
+    let stepwise = {
+        let mut codes = Codes::after(out);
+        switch(from, to, &mut codes);
+        codes.end()
+    };
+    if afresh < stepwise {
+        out.truncate(start);
+        out.extend_from_slice(&afresh_bytes);
+    }
+}
+
+/// The length of what [`change`] would append, in bytes.
+pub fn cost(from: Option<&Look>, to: &Look) -> usize {
+    let mut out = Vec::with_capacity(24);
+    change(from, to, &mut out);
+    out.len()
+}
+
+/// Builds `CSI a;b;c m`.
+struct Codes<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl<'a> Codes<'a> {
+    fn after(out: &'a mut Vec<u8>) -> Self {
+        let start = out.len();
+        out.extend_from_slice(b"\x1b[");
+        Self { out, start }
+    }
+
+    fn push(&mut self, parts: &[&[u8]]) {
+        if self.out.len() > self.start + 2 {
+            self.out.push(b';');
+        }
+        for part in parts {
+            self.out.extend_from_slice(part);
+        }
+    }
+
+    fn end(self) -> usize {
+        self.out.push(b'm');
+        self.out.len() - self.start
+    }
+}
+
+fn switch(from: &Look, to: &Look, codes: &mut Codes<'_>) {
+    let off = from.modifier - to.modifier;
+    let mut on = to.modifier - from.modifier;
+    // One code ends bold and dim together, and one ends both kinds of blinking: what stays must be said again.
+    for (pair, code) in [(Modifier::BOLD | Modifier::DIM, b"22"), (Modifier::SLOW_BLINK | Modifier::RAPID_BLINK, b"25")] {
+        if off.intersects(pair) {
+            codes.push(&[code]);
+            on |= to.modifier & pair;
+        }
+    }
+    for (one, code) in [
+        (Modifier::ITALIC, b"23"),
+        (Modifier::UNDERLINED, b"24"),
+        (Modifier::REVERSED, b"27"),
+        (Modifier::HIDDEN, b"28"),
+        (Modifier::CROSSED_OUT, b"29"),
+    ] {
+        if off.contains(one) {
+            codes.push(&[code]);
+        }
+    }
+    for (one, code) in [
+        (Modifier::BOLD, b"1"),
+        (Modifier::DIM, b"2"),
+        (Modifier::ITALIC, b"3"),
+        (Modifier::UNDERLINED, b"4"),
+        (Modifier::SLOW_BLINK, b"5"),
+        (Modifier::RAPID_BLINK, b"6"),
+        (Modifier::REVERSED, b"7"),
+        (Modifier::HIDDEN, b"8"),
+        (Modifier::CROSSED_OUT, b"9"),
+    ] {
+        if on.contains(one) {
+            codes.push(&[code]);
+        }
+    }
+    if from.fg != to.fg {
+        color(to.fg, 30, codes);
+    }
+    if from.bg != to.bg {
+        color(to.bg, 40, codes);
+    }
+    if from.underline != to.underline {
+        underline(to.underline, codes);
+    }
+}
+
+/// `base` is 30 for text and 40 for the background.
+fn color(color: Color, base: u8, codes: &mut Codes<'_>) {
+    let mut text = [0_u8; 24];
+    let mut rest = &mut text[..];
+    let bright = base + 60;
+    let written = match color {
+        Color::Reset => write!(rest, "{}", base + 9),
+        Color::Black => write!(rest, "{base}"),
+        Color::Red => write!(rest, "{}", base + 1),
+        Color::Green => write!(rest, "{}", base + 2),
+        Color::Yellow => write!(rest, "{}", base + 3),
+        Color::Blue => write!(rest, "{}", base + 4),
+        Color::Magenta => write!(rest, "{}", base + 5),
+        Color::Cyan => write!(rest, "{}", base + 6),
+        Color::Gray => write!(rest, "{}", base + 7),
+        Color::DarkGray => write!(rest, "{bright}"),
+        Color::LightRed => write!(rest, "{}", bright + 1),
+        Color::LightGreen => write!(rest, "{}", bright + 2),
+        Color::LightYellow => write!(rest, "{}", bright + 3),
+        Color::LightBlue => write!(rest, "{}", bright + 4),
+        Color::LightMagenta => write!(rest, "{}", bright + 5),
+        Color::LightCyan => write!(rest, "{}", bright + 6),
+        Color::White => write!(rest, "{}", bright + 7),
+        Color::Indexed(n) => write!(rest, "{};5;{n}", base + 8),
+        Color::Rgb(r, g, b) => write!(rest, "{};2;{r};{g};{b}", base + 8),
+    };
+    debug_assert!(written.is_ok(), "the longest colour code has 17 bytes");
+    let room = rest.len();
+    let length = text.len() - room;
+    codes.push(&[&text[..length]]);
+}
+
+/// Colons, because a terminal that does not know 58 would take `58;5;1` for blinking and bold.
+fn underline(color: Color, codes: &mut Codes<'_>) {
+    let index = |n: u8| format!("58:5:{n}");
+    let text = match color {
+        Color::Reset => "59".to_owned(),
+        Color::Black => index(0),
+        Color::Red => index(1),
+        Color::Green => index(2),
+        Color::Yellow => index(3),
+        Color::Blue => index(4),
+        Color::Magenta => index(5),
+        Color::Cyan => index(6),
+        Color::Gray => index(7),
+        Color::DarkGray => index(8),
+        Color::LightRed => index(9),
+        Color::LightGreen => index(10),
+        Color::LightYellow => index(11),
+        Color::LightBlue => index(12),
+        Color::LightMagenta => index(13),
+        Color::LightCyan => index(14),
+        Color::White => index(15),
+        Color::Indexed(n) => index(n),
+        Color::Rgb(r, g, b) => format!("58:2::{r}:{g}:{b}"),
+    };
+    codes.push(&[text.as_bytes()]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(fg: Color, modifier: Modifier) -> Look {
+        Look { fg, modifier, ..Look::PLAIN }
+    }
+
+    fn text(from: Option<Look>, to: Look) -> String {
+        let mut out = Vec::new();
+        change(from.as_ref(), &to, &mut out);
+        assert_eq!(out.len(), cost(from.as_ref(), &to));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn only_what_changes_is_said_and_a_reset_is_taken_where_it_is_shorter() {
+        let none = Modifier::empty();
+        for (from, to, wanted) in [
+            (Some(Look::PLAIN), Look::PLAIN, ""),
+            (None, Look::PLAIN, "\x1b[m"),
+            (None, look(Color::Red, none), "\x1b[0;31m"),
+            (Some(Look::PLAIN), look(Color::Red, none), "\x1b[31m"),
+            (Some(look(Color::Red, none)), Look::PLAIN, "\x1b[m"),
+            (Some(look(Color::Red, none)), look(Color::LightCyan, none), "\x1b[96m"),
+            (Some(look(Color::Red, Modifier::BOLD)), look(Color::Red, none), "\x1b[22m"),
+            (Some(look(Color::Red, Modifier::BOLD | Modifier::DIM)), look(Color::Red, Modifier::DIM), "\x1b[22;2m"),
+            (
+                Some(look(Color::Red, Modifier::BOLD | Modifier::ITALIC | Modifier::REVERSED)),
+                look(Color::Red, none),
+                "\x1b[0;31m",
+            ),
+            (Some(look(Color::Indexed(200), none)), look(Color::Indexed(201), Modifier::BOLD), "\x1b[1;38;5;201m"),
+            (Some(Look::PLAIN), Look { bg: Color::Rgb(1, 2, 3), ..Look::PLAIN }, "\x1b[48;2;1;2;3m"),
+            (
+                Some(Look::PLAIN),
+                Look { modifier: Modifier::UNDERLINED, underline: Color::Indexed(1), ..Look::PLAIN },
+                "\x1b[4;58:5:1m",
+            ),
+        ] {
+            assert_eq!(text(from, to), wanted, "{from:?} to {to:?}");
+        }
+    }
+}

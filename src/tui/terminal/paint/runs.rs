@@ -1,0 +1,140 @@
+//! What changed between two screens, cut into runs: neighbours in one row that are written in one go in one look.
+
+use super::cells::{Grid, Look, Shown};
+use super::motion::Place;
+
+/// What a run does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Deed {
+    /// Writes its cells.
+    Write,
+    /// `CSI K`: erases from its first cell to the end of the row.
+    Erase,
+}
+
+/// Cells that are written together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// Its row.
+    pub row: u16,
+    /// Its first column.
+    pub start: u16,
+    /// The column behind its last one.
+    pub end: u16,
+    /// How its characters look.
+    pub look: Look,
+    /// Only blanks: any pen will do that looks the same on a blank.
+    pub blank: bool,
+    /// What it does.
+    pub deed: Deed,
+    /// The bytes of its characters, or of the erasing.
+    pub bytes: usize,
+    /// Where the cursor is afterwards.
+    pub after: Place,
+}
+
+impl Run {
+    /// Whether it comes out right with this pen.
+    pub fn fits(&self, pen: &Look) -> bool {
+        if self.blank { self.look.same_on_blank(pen) } else { self.look == *pen }
+    }
+}
+
+/// The runs that turn `old` into `new`, row by row. With `join`, runs of one look with a single one-byte cell between them
+/// become one: no way around that cell costs less than writing it again.
+pub fn between(old: &Grid, new: &Grid, join: bool) -> Vec<Run> {
+    let mut runs = Vec::new();
+    for y in 0..new.height {
+        if old.row(y) != new.row(y) {
+            row(old, new, y, join, &mut runs);
+        }
+    }
+    runs
+}
+
+fn row(old: &Grid, new: &Grid, y: u16, join: bool, runs: &mut Vec<Run>) {
+    let (was, is) = (old.row(y), new.row(y));
+    let changed = |x: u16| {
+        let cell = &is[usize::from(x)];
+        !matches!(cell, Shown::Behind | Shown::Foreign) && *cell != was[usize::from(x)]
+    };
+    let tail = new.tail(y);
+    let stale: Vec<u16> = (tail..new.width).filter(|x| changed(*x)).collect();
+    let erase = stale.first().copied().filter(|_| stale.len() > 3);
+    let first = runs.len();
+    for x in (0..erase.unwrap_or(new.width)).filter(|x| changed(*x)) {
+        let cell = &is[usize::from(x)];
+        if let Some(run) = runs[first..].last_mut() {
+            if run.end == x && take(run, cell, new.width) {
+                continue;
+            }
+            let bridge = &is[usize::from(x) - 1];
+            if join
+                && run.end + 1 == x
+                && run.after.column.is_some()
+                && bridge.text().len() == 1
+                && bridge.is_simple()
+                && bridge.fits(&run.look)
+                && (cell.fits(&run.look) && !run.blank)
+            {
+                let taken = take(run, bridge, new.width) && take(run, cell, new.width);
+                debug_assert!(taken, "both fit");
+                continue;
+            }
+        }
+        runs.push(begin(y, x, cell, new.width));
+    }
+    if let Some(start) = erase {
+        runs.push(Run {
+            row: y,
+            start,
+            end: new.width,
+            look: Look::PLAIN,
+            blank: true,
+            deed: Deed::Erase,
+            bytes: 3,
+            after: Place::at(start, y),
+        });
+    }
+}
+
+fn begin(row: u16, x: u16, cell: &Shown, width: u16) -> Run {
+    let mut run = Run {
+        row,
+        start: x,
+        end: x,
+        look: cell.look(),
+        blank: matches!(cell, Shown::Blank(_)),
+        deed: Deed::Write,
+        bytes: 0,
+        after: Place::at(x, row),
+    };
+    extend(&mut run, cell, width);
+    run
+}
+
+/// Takes the next cell into the run if they go together.
+fn take(run: &mut Run, cell: &Shown, width: u16) -> bool {
+    // After a character of doubtful width the next one needs an absolute move, so it begins its own run.
+    if run.after.column.is_none() {
+        return false;
+    }
+    match cell {
+        Shown::Glyph { look, .. } if run.blank && run.look.same_on_blank(look) => {
+            run.look = *look;
+            run.blank = false;
+        }
+        cell if run.blank && !matches!(cell, Shown::Blank(look) if *look == run.look) => return false,
+        cell if !run.blank && !cell.fits(&run.look) => return false,
+        _ => {}
+    }
+    extend(run, cell, width);
+    true
+}
+
+fn extend(run: &mut Run, cell: &Shown, width: u16) {
+    run.end += if matches!(cell, Shown::Glyph { wide: true, .. }) { 2 } else { 1 };
+    run.bytes += cell.text().len();
+    let sure = cell.is_simple() && run.end < width;
+    run.after = Place { row: Some(run.row), column: sure.then_some(run.end) };
+}

@@ -1,0 +1,492 @@
+//! The loop: waits once, takes everything that is there, tells the screen, draws if it is time, and sleeps again.
+//!
+//! It is never blocked by the terminal: frames go to the writer's single slot, and while that is taken none is made. When
+//! nothing happens it sleeps without a timer. After a hang-up nothing is drawn.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crossterm::event::{KeyEvent, MouseEvent};
+use jiff::Timestamp;
+use ratatui::Frame;
+
+use super::canvas::Canvas;
+use super::device::Device;
+use super::frames::{FrameLimiter, Urgency};
+use super::guard::{Guard, Modes};
+use super::inbox::{Inbox, Message, Signal};
+use super::input::Reader;
+use super::keys::Typed;
+use super::osc::{self, Notifier};
+use super::paint::{self, Painter};
+use super::signals::Watch;
+use super::writer::{Told, Writer};
+
+/// What can happen to a screen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input<T> {
+    /// A key.
+    Key(KeyEvent),
+    /// Text in one piece; not cleaned.
+    Paste(String),
+    /// Mouse button or wheel.
+    Mouse(MouseEvent),
+    /// The size in columns and rows; the first input of every run.
+    Resize(u16, u16),
+    /// The window is looked at, or not any more.
+    Focus(bool),
+    /// News from the rest of the program.
+    News(T),
+    /// The time asked for by [`Screen::next_tick`] has come.
+    Tick,
+    /// SIGINT from outside.
+    Interrupt,
+    /// The run ends after this, whatever the screen answers: SIGTERM, SIGHUP or a lost terminal.
+    Terminate,
+    /// The process goes on after it was stopped.
+    Resumed,
+}
+
+/// What a screen wants done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Act<A> {
+    /// To the clipboard.
+    Copy(String),
+    /// Ring.
+    Bell,
+    /// A notice of the desktop, or the bell.
+    Notify {
+        /// Who speaks.
+        title: String,
+        /// One sentence.
+        body: String,
+    },
+    /// The window's title.
+    Title(String),
+    /// Stop the process as Ctrl+z does.
+    Suspend,
+    /// Clear the terminal and draw everything.
+    Redraw,
+    /// Mouse reports on or off.
+    Mouse(bool),
+    /// Bytes for the terminal as they are, after the next frame: a picture. Cursor and attributes are set anew afterwards.
+    Bytes(Vec<u8>),
+    /// For the closure of [`run`].
+    Custom(A),
+    /// Leave.
+    Quit,
+}
+
+/// What is shown, and how it changes. It does no I/O and reads no clock.
+pub trait Screen {
+    /// News from the rest of the program.
+    type News;
+    /// Acts that are not about the terminal.
+    type Act;
+
+    /// Takes one input.
+    #[must_use]
+    fn update(&mut self, now: Timestamp, input: Input<Self::News>) -> Vec<Act<Self::Act>>;
+    /// Draws itself.
+    fn draw(&self, frame: &mut Frame, now: Timestamp);
+    /// Whether it has to be drawn again; asked once after each batch of inputs, and then reset.
+    fn take_dirty(&mut self) -> bool;
+    /// When it wants a [`Input::Tick`], because something visible counts; `None`: not at all.
+    fn next_tick(&self, now: Timestamp) -> Option<Timestamp>;
+    /// Whether the run is over.
+    fn is_finished(&self) -> bool;
+}
+
+/// How a run behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// When frames are drawn.
+    pub frames: FrameLimiter,
+    /// How they are encoded.
+    pub style: paint::Style,
+    /// Bracket frames by mode 2026.
+    pub synchronized: bool,
+    /// How notices are sent.
+    pub notices: Notifier,
+    /// Wrap notices for tmux. (Titles, copies and bells are tmux's own business.)
+    pub tmux: bool,
+    /// The longest copy sequence in bytes; 0: no copying.
+    pub copy_limit: usize,
+    /// What the guard switches.
+    pub modes: Modes,
+    /// Mouse reports at start.
+    pub mouse: bool,
+    /// Listen to the signals of the process. Off in tests of the loop.
+    pub signals: bool,
+    /// How long leaving may wait for a terminal that takes no bytes.
+    pub patience: Duration,
+    /// The clock.
+    pub clock: fn() -> Timestamp,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            frames: FrameLimiter::new(),
+            style: paint::Style::default(),
+            synchronized: true,
+            notices: Notifier::Bell,
+            tmux: false,
+            copy_limit: 0,
+            modes: Modes::default(),
+            mouse: false,
+            signals: true,
+            // Product §6: exit within 1 s. The rest of it is for the store.
+            patience: Duration::from_millis(400),
+            clock: Timestamp::now,
+        }
+    }
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// The screen was finished.
+    Quit,
+    /// SIGTERM.
+    Terminated,
+    /// SIGHUP, or the terminal is gone: nobody reads what is printed now.
+    HungUp,
+}
+
+/// A tick asked for again and again in the past must not turn into a busy loop.
+const SHORTEST_TICK: Duration = Duration::from_millis(20);
+/// Of more notices at once nobody reads the rest.
+const MOST_NOTICES: usize = 4;
+
+/// Runs a screen on a terminal until it is finished, and gives the terminal back. Blocks the calling thread.
+///
+/// # Errors
+///
+/// If the device is no terminal, or a thread cannot be started. A terminal that goes away later is no error: [`Exit::HungUp`].
+pub fn run<S: Screen>(
+    screen: &mut S,
+    inbox: &Inbox<S::News>,
+    device: Device,
+    options: &Options,
+    mut perform: impl FnMut(S::Act),
+) -> io::Result<Exit>
+where
+    S::News: Send + 'static,
+{
+    let guard = Guard::new(device.clone(), options.modes.clone())?;
+    let _watch = if options.signals { Some(Watch::start(inbox.mailbox())?) } else { None };
+    let output = device.clone();
+    let mailbox = inbox.mailbox();
+    let writer = Writer::spawn(
+        move |bytes| output.write_all(bytes),
+        move |told| {
+            mailbox.send(match told {
+                Told::Free => Message::WriterReady,
+                Told::Lost => Message::Lost,
+            });
+        },
+    )?;
+    let mut first = guard.enter()?;
+    first.extend_from_slice(guard.mouse(options.mouse));
+    let reader = Reader::start(device.clone(), inbox.mailbox())?;
+    let (columns, rows) = device.size();
+    let mut run = Run {
+        device,
+        options,
+        guard,
+        writer,
+        reader,
+        painter: Painter::new(options.style),
+        canvas: Canvas::new(columns, rows),
+        frames: options.frames.clone(),
+        size: (columns, rows),
+        beside: Beside { before: first, ..Beside::default() },
+        stopped: false,
+        finished: None,
+    };
+    run.turn(screen, vec![Input::Resize(columns, rows)], &mut perform);
+    run.frames.ask(Urgency::Now);
+    let mut last_tick = None;
+    while run.finished.is_none() {
+        run.show(screen);
+        let (deadline, tick) = run.sleep(screen, last_tick);
+        let batch = inbox.next(deadline);
+        let ticked = tick.filter(|tick| *tick <= Instant::now());
+        let inputs = run.sort_out(batch, ticked.is_some());
+        if ticked.is_some() {
+            last_tick = Some(Instant::now());
+        }
+        run.turn(screen, inputs, &mut perform);
+    }
+    Ok(run.leave())
+}
+
+/// What goes to the terminal beside the cells. Each has one place, so that nothing piles up while the terminal is stuck.
+#[derive(Default)]
+struct Beside {
+    /// Modes, before everything else.
+    before: Vec<u8>,
+    title: Option<Vec<u8>>,
+    copy: Option<Vec<u8>>,
+    notices: Vec<Vec<u8>>,
+    bell: bool,
+    /// Pictures.
+    after: Vec<u8>,
+}
+
+impl Beside {
+    fn is_empty(&self) -> bool {
+        self.before.is_empty()
+            && self.title.is_none()
+            && self.copy.is_none()
+            && self.notices.is_empty()
+            && !self.bell
+            && self.after.is_empty()
+    }
+}
+
+struct Run<'a> {
+    device: Device,
+    options: &'a Options,
+    guard: Guard,
+    writer: Writer,
+    reader: Reader,
+    painter: Painter,
+    canvas: Canvas,
+    frames: FrameLimiter,
+    size: (u16, u16),
+    beside: Beside,
+    /// Between Ctrl+z and going on: nothing is drawn.
+    stopped: bool,
+    finished: Option<Exit>,
+}
+
+impl Run<'_> {
+    /// Until when to sleep, and when the screen wants its tick.
+    fn sleep<S: Screen>(&self, screen: &S, last_tick: Option<Instant>) -> (Option<Instant>, Option<Instant>) {
+        let now = Instant::now();
+        if self.stopped {
+            return (None, None);
+        }
+        let clock = (self.options.clock)();
+        let tick = screen.next_tick(clock).map(|at| {
+            let wait = Duration::try_from(at.duration_since(clock)).unwrap_or_default();
+            let at = now + wait;
+            last_tick.map_or(at, |last| at.max(last + SHORTEST_TICK))
+        });
+        // While the writer is busy its message wakes us; a frame's own time does not.
+        let frame = self.frames.deadline(now).filter(|_| self.writer.is_free());
+        ([tick, frame].into_iter().flatten().min(), tick)
+    }
+
+    /// Turns messages into inputs; what concerns only the loop is done here.
+    fn sort_out<T>(&mut self, batch: Vec<Message<T>>, ticked: bool) -> Vec<Input<T>> {
+        let mut inputs = Vec::with_capacity(batch.len() + 1);
+        let mut resized = false;
+        for message in batch {
+            match message {
+                Message::WriterReady => {}
+                Message::Signal(Signal::Terminate) => {
+                    self.finished.get_or_insert(Exit::Terminated);
+                    inputs.push(Input::Terminate);
+                }
+                Message::Signal(Signal::HangUp) => {
+                    self.finished = Some(Exit::HungUp);
+                    inputs.push(Input::Terminate);
+                }
+                Message::Lost => {
+                    self.finished = Some(Exit::HungUp);
+                    self.guard.mute();
+                    inputs.push(Input::Terminate);
+                }
+                Message::Signal(Signal::Interrupt) => {
+                    self.frames.ask(Urgency::Now);
+                    inputs.push(Input::Interrupt);
+                }
+                Message::Signal(Signal::Stop) => self.suspend(),
+                Message::Signal(Signal::Continue) => {
+                    self.go_on();
+                    resized = true;
+                    inputs.push(Input::Resumed);
+                }
+                Message::Signal(Signal::Resize) => resized = true,
+                Message::Typed(typed) => inputs.push(match typed {
+                    Typed::Key(key) => Input::Key(key),
+                    Typed::Paste(text) => Input::Paste(text),
+                    Typed::Mouse(mouse) => Input::Mouse(mouse),
+                    Typed::Focus(on) => Input::Focus(on),
+                }),
+                Message::News(news) => inputs.push(Input::News(news)),
+            }
+        }
+        if resized {
+            let size = self.device.size();
+            if size != self.size {
+                self.size = size;
+                self.canvas.resize(size.0, size.1);
+                self.frames.ask(Urgency::Now);
+                inputs.insert(0, Input::Resize(size.0, size.1));
+            }
+            // Most terminals rearrange what they show when they are resized, even when the size comes back at once.
+            self.painter.forget();
+            self.frames.ask(Urgency::Now);
+        }
+        if ticked {
+            inputs.push(Input::Tick);
+        }
+        inputs
+    }
+
+    /// Tells the screen and does what it asks for.
+    fn turn<S: Screen>(&mut self, screen: &mut S, inputs: Vec<Input<S::News>>, perform: &mut impl FnMut(S::Act)) {
+        let now = (self.options.clock)();
+        let mut urgency = Urgency::Slot;
+        for input in inputs {
+            if matches!(input, Input::Key(_) | Input::Paste(_) | Input::Mouse(_) | Input::Resize(..) | Input::Resumed) {
+                urgency = Urgency::Now;
+            }
+            for act in screen.update(now, input) {
+                self.perform(act, perform);
+            }
+            if screen.is_finished() {
+                self.finished.get_or_insert(Exit::Quit);
+            }
+        }
+        if screen.take_dirty() {
+            self.frames.ask(urgency);
+        }
+    }
+
+    fn perform<A>(&mut self, act: Act<A>, perform: &mut impl FnMut(A)) {
+        match act {
+            Act::Copy(text) => {
+                if let Some(sequence) = osc::copy(&text, self.options.copy_limit) {
+                    self.beside.copy = Some(sequence);
+                }
+            }
+            Act::Bell => self.beside.bell = true,
+            Act::Notify { title, body } => match self.options.notices {
+                Notifier::Bell => self.beside.bell = true,
+                notifier if self.beside.notices.len() < MOST_NOTICES => {
+                    let notice = osc::notice(notifier, &title, &body);
+                    self.beside.notices.push(if self.options.tmux { osc::through_tmux(&notice) } else { notice });
+                }
+                _ => {}
+            },
+            Act::Title(text) => {
+                if self.options.modes.title {
+                    self.beside.title = Some(osc::title(&text));
+                }
+            }
+            Act::Suspend => self.suspend(),
+            Act::Redraw => {
+                self.painter.forget();
+                self.frames.ask(Urgency::Now);
+            }
+            Act::Mouse(on) => self.beside.before.extend_from_slice(self.guard.mouse(on)),
+            Act::Bytes(bytes) => self.beside.after = bytes,
+            Act::Custom(act) => perform(act),
+            Act::Quit => {
+                self.finished.get_or_insert(Exit::Quit);
+            }
+        }
+    }
+
+    /// Makes a frame if one is due and the terminal has taken the last one: one write, or none if nothing looks different.
+    fn show<S: Screen>(&mut self, screen: &S) {
+        let now = Instant::now();
+        let due = self.frames.is_due(now);
+        if self.stopped || (!due && self.beside.is_empty()) || !self.writer.is_free() {
+            return;
+        }
+        let mut out = self.writer.buffer();
+        let beside = std::mem::take(&mut self.beside);
+        out.extend_from_slice(&beside.before);
+        if due {
+            const BEGIN: &[u8] = b"\x1b[?2026h";
+            let start = out.len();
+            if self.options.synchronized {
+                out.extend_from_slice(BEGIN);
+            }
+            let empty = out.len();
+            let clock = (self.options.clock)();
+            let (buffer, cursor) = self.canvas.draw(|frame| screen.draw(frame, clock));
+            self.painter.paint(buffer, cursor, &mut out);
+            if out.len() == empty {
+                out.truncate(start);
+            } else if self.options.synchronized {
+                out.extend_from_slice(b"\x1b[?2026l");
+            }
+            self.frames.drawn(now);
+        }
+        for part in beside.title.iter().chain(&beside.copy).chain(&beside.notices) {
+            out.extend_from_slice(part);
+        }
+        if beside.bell {
+            out.extend_from_slice(osc::BELL);
+        }
+        if !beside.after.is_empty() {
+            out.extend_from_slice(&beside.after);
+            self.painter.lose_track();
+        }
+        if !out.is_empty() {
+            self.writer.submit(out);
+        }
+    }
+
+    /// Gives the terminal back and stops the process group, as Ctrl+z does in other programs.
+    fn suspend(&mut self) {
+        use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
+        // Without a shell that does job control nobody could wake us again: then the group is that of the session's leader.
+        if self.stopped || !self.options.signals || getsid(None).is_ok_and(|session| session == getpgrp()) {
+            return;
+        }
+        self.stopped = true;
+        self.reader.pause();
+        self.give_back();
+        // SIGSTOP, because our own handler takes SIGTSTP. It returns when the process goes on; SIGCONT comes as a message.
+        if kill_current_process_group(Signal::STOP).is_err() {
+            self.go_on();
+        }
+    }
+
+    /// Takes the terminal again, after being stopped by us or from outside.
+    fn go_on(&mut self) {
+        self.stopped = false;
+        match self.guard.enter() {
+            Ok(bytes) => self.beside.before = bytes,
+            Err(_) => self.finished = Some(Exit::HungUp),
+        }
+        self.reader.resume();
+        self.painter.forget();
+        self.painter.cursor_was_hidden();
+        self.frames.ask(Urgency::Now);
+    }
+
+    fn give_back(&mut self) {
+        let bytes = self.guard.leaving();
+        let taken = self.writer.wait(self.options.patience);
+        if !taken && !bytes.is_empty() {
+            // The terminal is stuck. What it has not taken is dropped, so that the bytes that restore it may get through.
+            self.device.drop_output();
+        }
+        if (taken || self.writer.wait(Duration::from_millis(50))) && !bytes.is_empty() {
+            self.writer.submit(bytes);
+            self.writer.wait(self.options.patience);
+        }
+        self.guard.left();
+    }
+
+    fn leave(mut self) -> Exit {
+        // After a hang-up no frame is drawn, but somebody may have sent SIGHUP to a terminal that is still there: the few
+        // bytes that restore it are offered, and a line that is really gone refuses them at once.
+        if !self.stopped {
+            self.give_back();
+        }
+        self.finished.unwrap_or(Exit::Quit)
+    }
+}
+
+#[cfg(test)]
+mod tests;
