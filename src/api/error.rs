@@ -109,7 +109,7 @@ impl ApiError {
         match (status, self.class) {
             (400..=499, ErrorClass::KeyConflict) => PaidVerdict::Rejected,
             (409, _) | (_, ErrorClass::PaidOutcomeUnknown) => PaidVerdict::Lost(Lost::OutcomeUnknown),
-            (408, _) | (0..=399 | 500.., _) => PaidVerdict::Lost(Lost::Answer),
+            (408 | 0..=399 | 500.., _) => PaidVerdict::Lost(Lost::Answer),
             (429, _) | (_, ErrorClass::RateLimited | ErrorClass::NoCapacity) => PaidVerdict::NotNow,
             // Whose source it is, and what it is, is the request's matter and not the account's (reference §10).
             (403, _) if self.code == "permission_denied" => PaidVerdict::Rejected,
@@ -208,7 +208,7 @@ impl Said {
                 let facts: Vec<String> =
                     FACTS.iter().filter_map(|(name, label)| Some(format!("{label} {}", word(of, &[*name])?))).collect();
                 if !facts.is_empty() {
-                    message = format!("{message} ({})", facts.join(", ")).trim_start().to_owned();
+                    message = [message, format!("({})", facts.join(", "))].join(" ").trim_start().into();
                 }
                 Self { code, message, request_id: word(of, &["request_id"]).or_else(|| word(&body, &["request_id"])) }
             }

@@ -17,16 +17,13 @@ pub fn redact(text: &str, key: &str) -> String {
             .filter(|key| rest.starts_with(key))
             .map(|key| (0, key.len()))
             .or_else(|| at_start.then(|| secret_at(rest)).flatten());
-        let step = match found {
-            Some((keep, end)) => {
-                out.push_str(&rest[..keep]);
-                out.push_str(CUT);
-                end
-            }
-            None => {
-                out.push(first);
-                first.len_utf8()
-            }
+        let step = if let Some((keep, end)) = found {
+            out.push_str(&rest[..keep]);
+            out.push_str(CUT);
+            end
+        } else {
+            out.push(first);
+            first.len_utf8()
         };
         before = rest[..step].chars().next_back();
         rest = &rest[step..];
@@ -38,8 +35,8 @@ pub fn redact(text: &str, key: &str) -> String {
 fn secret_at(rest: &str) -> Option<(usize, usize)> {
     let run =
         |text: &str, more: &str| text.bytes().take_while(|b| b.is_ascii_alphanumeric() || more.as_bytes().contains(b)).count();
-    if rest.starts_with("sk-") {
-        let length = run(&rest[3..], "-_*.");
+    if let Some(token) = rest.strip_prefix("sk-") {
+        let length = run(token, "-_*.");
         return (length >= 6).then_some((0, 3 + length));
     }
     if rest.starts_with("eyJ") {

@@ -159,7 +159,7 @@ fn failure(status: &TaskStatus, task: &Map<String, Value>, key: &str) -> Option<
     let code = said("code").or_else(|| error.and_then(word)).filter(|code| !code.is_empty());
     let mut message = said("message").unwrap_or_default();
     if let Some(suggestion) = said("suggestion") {
-        message = format!("{message} ({suggestion})").trim_start().to_owned();
+        message = [message, format!("({suggestion})")].join(" ").trim_start().into();
     }
     let clean = |text: &str| redact(&text::clean(text), key);
     let mut failure = Failure::of_task(&clean(code.as_deref().unwrap_or(missing)), &clean(&message));

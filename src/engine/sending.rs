@@ -245,7 +245,8 @@ impl Engine {
                         }
                     }
                     PaidVerdict::NotNow => {
-                        if error.class != ErrorClass::RateLimited {
+                        // A 429 closes the gate, and a line that is down is tried by free reads first.
+                        if !matches!(error.class, ErrorClass::RateLimited | ErrorClass::Network) {
                             self.no_capacity += 1;
                             self.send_not_before = Some(now + retry::rate_limit_wait(error.retry_after, self.no_capacity));
                             self.notice(Level::Warning, Some(id), format!("{said}; sending waits, nothing is lost"));

@@ -65,6 +65,9 @@ fn sync_folder(folder: &Path) {
 /// What is known of a half-fetched file, so that it is continued only if it is still the same one.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Source {
+    /// SHA-256 of the link without its query, where signatures change.
+    #[serde(default)]
+    pub(super) link: String,
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
     pub(super) total: Option<u64>,
@@ -89,18 +92,17 @@ pub(super) struct Part {
 
 impl Part {
     /// Opens the part of this name, with what is there from earlier; `None` while somebody else writes it.
-    pub(super) fn open(path: PathBuf) -> Result<Option<Self>, FetchError> {
-        let fault = |error: &io::Error| local(error, &path);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|e| fault(&e))?;
+    pub(super) fn open(path: &Path) -> Result<Option<Self>, FetchError> {
+        let fault = |error: &io::Error| local(error, path);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(|e| fault(&e))?;
         match file.try_lock() {
-            Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
-            // A file system without locks: there is one engine for a store, so this is a second belt only.
-            Err(TryLockError::Error(_)) => {}
+            // Also on a file system without locks: there is one engine for a store, so this is a second belt only.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
         }
-        let source = fs::read(source_path(&path)).ok().and_then(|bytes| serde_json::from_slice::<Source>(&bytes).ok());
+        let source = fs::read(source_path(path)).ok().and_then(|bytes| serde_json::from_slice::<Source>(&bytes).ok());
         let mut part = Self {
-            path: path.clone(),
+            path: path.to_owned(),
             file,
             hasher: Sha256::new(),
             length: 0,
@@ -204,6 +206,14 @@ fn source_path(part: &Path) -> PathBuf {
 fn remove(part: &Path) {
     fs::remove_file(source_path(part)).ok();
     fs::remove_file(part).ok();
+}
+
+/// Removes a part in which nothing is, unless somebody is about to write into it.
+pub(super) fn remove_empty(part: &Path) {
+    let Ok(file) = File::open(part) else { return };
+    if file.try_lock().is_ok() && file.metadata().is_ok_and(|meta| meta.len() == 0) {
+        remove(part);
+    }
 }
 
 /// A second name for the file, never over an existing one. File systems without links get a placeholder that is ours,
@@ -356,7 +366,7 @@ mod tests {
     fn a_name_that_is_taken_is_never_taken_over() {
         let folder = tempfile::tempdir().unwrap();
         let place = |content: &[u8]| {
-            let mut part = Part::open(folder.path().join(".x.part")).unwrap().unwrap();
+            let mut part = Part::open(&folder.path().join(".x.part")).unwrap().unwrap();
             part.append(content).unwrap();
             part.place("x", "png").unwrap()
         };
@@ -374,15 +384,15 @@ mod tests {
     fn a_part_is_written_by_one_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".x.part");
-        let first = Part::open(path.clone()).unwrap().unwrap();
-        assert!(Part::open(path.clone()).unwrap().is_none());
+        let first = Part::open(&path).unwrap().unwrap();
+        assert!(Part::open(&path).unwrap().is_none());
         drop(first);
-        assert!(Part::open(path).unwrap().is_some());
+        assert!(Part::open(&path).unwrap().is_some());
     }
 
     #[test]
     fn only_strong_tags_vouch_for_the_same_bytes() {
-        let source = |etag: &str| Source { etag: Some(etag.into()), last_modified: Some("date".into()), total: None };
+        let source = |etag: &str| Source { etag: Some(etag.into()), last_modified: Some("date".into()), ..Source::default() };
         assert_eq!(source("\"a\"").validator(), Some("\"a\""));
         assert_eq!(source("W/\"a\"").validator(), Some("date"));
     }

@@ -94,7 +94,15 @@ impl Downloader {
         for (place, link) in request.links.iter().enumerate() {
             let link = Url::parse(link).map_err(|_| FetchError::Refused("the result link is no valid address".into()))?;
             let host = host(&link);
-            let brought = tokio::time::timeout(self.limits.whole, self.one(request, &folder, place, &link)).await;
+            let part = part_path(request, &folder, place);
+            let brought = tokio::time::timeout(self.limits.whole, self.one(request, part.clone(), place, &link)).await;
+            if !matches!(brought, Ok(Ok(_))) {
+                blocking(move || {
+                    disk::remove_empty(&part);
+                    Ok(())
+                })
+                .await?;
+            }
             let late = || {
                 let limit = self.limits.whole.as_secs();
                 Err(FetchError::Passing(format!(
@@ -110,9 +118,12 @@ impl Downloader {
     }
 
     /// One link.
-    async fn one(&self, request: &FetchRequest, folder: &Path, place: usize, link: &Url) -> Result<SavedFile, FetchError> {
+    async fn one(&self, request: &FetchRequest, part: PathBuf, place: usize, link: &Url) -> Result<SavedFile, FetchError> {
         guard::check(link, self.options.allow_loopback).map_err(FetchError::Refused)?;
-        let mut part = open_part(part_path(request, folder, place, link)).await?;
+        let mut part = open_part(part).await?;
+        if part.length > 0 && part.source.link != fingerprint(link) {
+            part = reset(part).await?;
+        }
         // A second round only where the host does not continue what is here.
         let mut response = self.send(link, &part).await?;
         let mut whole_already = false;
@@ -131,7 +142,7 @@ impl Downloader {
             if response.status().as_u16() == 200 && part.length > 0 {
                 part = reset(part).await?;
             }
-            let source = source(&response, &part);
+            let source = source(&response, &part, link);
             part = on_disk(part, move |part| part.set_source(source)).await?;
             part = self.body(response, part, link).await?;
         }
@@ -193,7 +204,7 @@ impl Downloader {
             }
             let length = part.length + piece.len() as u64;
             if length > self.limits.most {
-                blocking(move || Ok(part.discard())).await?;
+                discard(part).await?;
                 return Err(too_large(link, self.limits.most));
             }
             if !checked && (!more || length >= magic::HEAD as u64) {
@@ -203,7 +214,7 @@ impl Downloader {
                 if chunk.is_ok()
                     && let Err(error) = check_head(&head, link)
                 {
-                    blocking(move || Ok(part.discard())).await?;
+                    discard(part).await?;
                     return Err(error);
                 }
                 checked = true;
@@ -237,6 +248,9 @@ fn build(resolver: Resolver) -> Result<reqwest::Client, reqwest::Error> {
             .gzip(false)
             .no_proxy()
             .connect_timeout(Duration::from_secs(20))
+            // A connection that died in silence, as after a sleep of this machine, must not be used again and again.
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(Duration::from_secs(10))
             .dns_resolver(resolver)
     };
     builder().build().or_else(|_| {
@@ -258,6 +272,14 @@ async fn on_disk(
     blocking(move || work(&mut part).map(|()| part)).await
 }
 
+async fn discard(part: Part) -> Result<(), FetchError> {
+    blocking(move || {
+        part.discard();
+        Ok(())
+    })
+    .await
+}
+
 async fn reset(part: Part) -> Result<Part, FetchError> {
     on_disk(part, Part::reset).await
 }
@@ -266,7 +288,7 @@ async fn reset(part: Part) -> Result<Part, FetchError> {
 async fn open_part(path: PathBuf) -> Result<Part, FetchError> {
     for _ in 0..40 {
         let path = path.clone();
-        if let Some(part) = blocking(move || Part::open(path)).await? {
+        if let Some(part) = blocking(move || Part::open(&path)).await? {
             return Ok(part);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -274,11 +296,15 @@ async fn open_part(path: PathBuf) -> Result<Part, FetchError> {
     Err(FetchError::Passing("another download writes this very file; it is tried again later".into()))
 }
 
-/// The part's name: hidden, the same for the same link without its query, where signatures change.
-fn part_path(request: &FetchRequest, folder: &Path, place: usize, link: &Url) -> PathBuf {
-    let digest = disk::hex(&Sha256::digest(format!("{}{}", host(link), link.path()).as_bytes()));
+/// The part's name: hidden, and the same for the same picture, so that a fresh link leaves no old part behind.
+fn part_path(request: &FetchRequest, folder: &Path, place: usize) -> PathBuf {
     let stem = safe(&format!("{}-{}-{place}", request.task, request.image), 100);
-    folder.join(format!(".{stem}-{}.part", &digest[..12]))
+    folder.join(format!(".{stem}.part"))
+}
+
+/// What tells one link from another, whatever its signature.
+fn fingerprint(link: &Url) -> String {
+    disk::hex(&Sha256::digest(format!("{}{}", host(link), link.path()).as_bytes()))
 }
 
 fn host(url: &Url) -> String {
@@ -328,7 +354,7 @@ fn continues(part: &Part, headers: &HeaderMap) -> bool {
 }
 
 /// What the answer says of the file.
-fn source(response: &Response, part: &Part) -> Source {
+fn source(response: &Response, part: &Part, link: &Url) -> Source {
     let headers = response.headers();
     let total = if response.status().as_u16() == 206 {
         content_range(headers).1.or(part.source.total)
@@ -336,6 +362,7 @@ fn source(response: &Response, part: &Part) -> Source {
         response.content_length()
     };
     Source {
+        link: fingerprint(link),
         etag: header(headers, &ETAG).or_else(|| part.source.etag.clone()),
         last_modified: header(headers, &LAST_MODIFIED).or_else(|| part.source.last_modified.clone()),
         total,

@@ -19,14 +19,14 @@ fn serve(answer: impl Fn(&str, &mut TcpStream) + Send + 'static) -> (String, mps
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let mut head = Vec::new();
+            let mut request = Vec::new();
             let mut byte = [0; 1];
-            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
-                head.push(byte[0]);
+            while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
+                request.push(byte[0]);
             }
-            let head = String::from_utf8(head).unwrap().to_lowercase();
-            heard.send(head.clone()).ok();
-            answer(&head, &mut stream);
+            let request = String::from_utf8(request).unwrap().to_lowercase();
+            heard.send(request.clone()).ok();
+            answer(&request, &mut stream);
         }
     });
     (base, hear)
@@ -198,17 +198,18 @@ async fn a_cut_download_goes_on_where_it_stopped() {
     assert_eq!(place.names().len(), 2, "{:?}", place.names());
 }
 
+type Answer = fn(&mut TcpStream, &[u8]);
+
 #[tokio::test]
 async fn what_does_not_continue_begins_anew() {
     let bytes = picture(Kind::Png, 300);
-    type Answer = fn(&mut TcpStream, &[u8]);
     let answers: [(&str, Answer); 5] = [
         ("the file changed", |stream, whole| say(stream, "200 OK", "ETag: \"v2\"\r\n", whole)),
         ("another place", |stream, whole| {
-            say(stream, "206 Partial Content", "Content-Range: bytes 5-9/300000\r\n", &whole[5..10])
+            say(stream, "206 Partial Content", "Content-Range: bytes 5-9/300000\r\n", &whole[5..10]);
         }),
         ("another length", |stream, whole| {
-            say(stream, "206 Partial Content", "Content-Range: bytes 100000-100009/7\r\n", &whole[..10])
+            say(stream, "206 Partial Content", "Content-Range: bytes 100000-100009/7\r\n", &whole[..10]);
         }),
         ("no range said", |stream, whole| say(stream, "206 Partial Content", "", &whole[..10])),
         ("not satisfiable", |stream, _| say(stream, "416 Range Not Satisfiable", "Content-Range: bytes */5\r\n", b"")),
@@ -231,6 +232,22 @@ async fn what_does_not_continue_begins_anew() {
 }
 
 #[tokio::test]
+async fn another_link_for_the_same_picture_begins_anew_and_leaves_no_old_part() {
+    let bytes = picture(Kind::Png, 300);
+    let whole = bytes.clone();
+    let (base, hear) = serve(move |head, stream| {
+        let sent = if head.contains("/old") { 100_000 } else { whole.len() };
+        say_part(stream, "200 OK", "", &whole, sent);
+    });
+    let place = place();
+    assert!(place.fetch(&[&format!("{base}/old")]).await.is_err());
+    let saved = place.fetch(&[&format!("{base}/new")]).await.unwrap();
+    assert_eq!(fs::read(&saved[0].path).unwrap(), bytes);
+    assert!(hear.iter().take(2).all(|head| !head.contains("range")));
+    assert_eq!(place.names().len(), 2, "{:?}", place.names());
+}
+
+#[tokio::test]
 async fn a_part_that_was_whole_already_is_only_named() {
     let bytes = picture(Kind::Png, 30);
     let total = bytes.len();
@@ -241,8 +258,9 @@ async fn a_part_that_was_whole_already_is_only_named() {
     let place = place();
     let folder = place.folder.path().join("results/untagged");
     disk::make_folder(&folder).unwrap();
-    let mut part = Part::open(part_path(&request(&[]), &folder, 0, &Url::parse(&base).unwrap())).unwrap().unwrap();
-    part.set_source(Source { total: Some(total as u64), ..Source::default() }).unwrap();
+    let mut part = Part::open(&part_path(&request(&[]), &folder, 0)).unwrap().unwrap();
+    part.set_source(Source { link: fingerprint(&Url::parse(&base).unwrap()), total: Some(total as u64), ..Source::default() })
+        .unwrap();
     part.append(&bytes).unwrap();
     drop(part);
     let saved = place.fetch(&[&base]).await.unwrap();
@@ -291,7 +309,7 @@ async fn what_is_no_picture_is_refused_and_leaves_nothing_behind() {
         let place = place();
         let error = place.fetch(&[&base]).await.unwrap_err();
         assert!(matches!(&error, FetchError::Refused(text) if text.contains(said)), "{said}: {error:?}");
-        assert!(place.files().values().all(|size| *size == 0), "{said}: {:?}", place.files());
+        assert_eq!(place.names(), Vec::<String>::new(), "{said}");
     }
     let (base, _hear) = always("200 OK", "", Vec::new());
     assert!(matches!(place().fetch(&[&base]).await.unwrap_err(), FetchError::Passing(text) if text.contains("empty")));
@@ -323,7 +341,7 @@ async fn too_large_files_are_refused_by_their_word_and_by_their_bytes() {
         place.downloader.limits.most = most;
         let error = place.fetch(&[&base]).await.unwrap_err();
         assert!(matches!(&error, FetchError::Refused(text) if text.contains("larger than")), "{error:?}");
-        assert!(place.files().values().all(|size| *size == 0));
+        assert_eq!(place.names(), Vec::<String>::new());
     }
 }
 
@@ -338,13 +356,14 @@ async fn a_host_that_falls_silent_is_left_and_continued_later() {
         } else {
             say_part(stream, "200 OK", "", &whole, 60_000);
             // Held open until the other side gives up.
-            stream.read(&mut [0; 1]).ok();
+            stream.read_exact(&mut [0; 1]).ok();
         }
     });
     let mut place = place();
-    place.downloader.limits.stall = Duration::from_millis(300);
+    place.downloader.limits.stall = Duration::from_secs(1);
     let error = place.fetch(&[&base]).await.unwrap_err();
     assert!(matches!(&error, FetchError::Passing(text) if text.contains("sent nothing")), "{error:?}");
+    place.downloader.limits.stall = Duration::from_mins(1);
     let saved = place.fetch(&[&base]).await.unwrap();
     assert_eq!(fs::read(&saved[0].path).unwrap(), bytes);
     assert_eq!(hear.iter().take(2).filter(|head| head.contains("range: bytes=60000-")).count(), 1);
@@ -361,7 +380,7 @@ async fn a_dropped_download_is_continued_by_the_next() {
             say(stream, "206 Partial Content", &headers, &whole[from..]);
         } else if sent.send(()).is_ok() {
             say_part(stream, "200 OK", "", &whole, 600_000);
-            stream.read(&mut [0; 1]).ok();
+            stream.read_exact(&mut [0; 1]).ok();
         }
     });
     let place = place();

@@ -34,20 +34,14 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(ip: Ipv6Addr) -> bool {
-    let s = ip.segments();
-    let embedded = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        is_public_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match s {
-        // An IPv4 address in other clothes: mapped, and translated by NAT64.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        // 6to4 carries an IPv4 address as well.
-        [0x2002, high, low, ..] => embedded(high, low),
-        // Protocol assignments, among them Teredo, benchmarking and ORCHID.
-        [0x2001, 0..=0x01ff, ..] => false,
-        // Documentation.
-        [0x2001, 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
+    let embedded = |high: u16, low: u16| is_public_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
+    match ip.segments() {
+        // An IPv4 address in other clothes: mapped, translated by NAT64, and carried by 6to4.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            embedded(high, low)
+        }
+        // Protocol assignments (among them Teredo, benchmarking and ORCHID), and documentation twice.
+        [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
         // All public addresses are in 2000::/3; unspecified, loopback, unique local, link-local, site-local, multicast
         // and IPv4-compatible ones are outside.
         [first, ..] => first & 0xe000 == 0x2000,

@@ -133,10 +133,11 @@ pub(super) fn is_whole(kind: Kind, file: impl Read + Seek, length: u64) -> io::R
 
 /// Two big-endian words.
 fn words(file: &mut impl Read) -> io::Result<[u32; 2]> {
-    let mut bytes = [0; 8];
-    file.read_exact(&mut bytes)?;
-    let [a, b, c, d, e, f, g, h] = bytes;
-    Ok([u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])])
+    let mut first = [0; 4];
+    let mut second = [0; 4];
+    file.read_exact(&mut first)?;
+    file.read_exact(&mut second)?;
+    Ok([u32::from_be_bytes(first), u32::from_be_bytes(second)])
 }
 
 fn png(file: &mut (impl Read + Seek), length: u64) -> io::Result<bool> {

@@ -60,10 +60,10 @@ impl Template {
         }
         if file.last() == Some(&Piece::Field("ext")) {
             file.pop();
-            if let Some(Piece::Text(before)) = file.last_mut() {
-                if let Some(short) = before.strip_suffix('.') {
-                    *before = short.to_owned();
-                }
+            if let Some(Piece::Text(before)) = file.last_mut()
+                && before.ends_with('.')
+            {
+                before.pop();
             }
             file.retain(|piece| *piece != Piece::Text(String::new()));
         }
@@ -136,7 +136,7 @@ pub(super) fn safe(text: &str, most: usize) -> String {
         .filter(|c| !text::is_unsafe(*c))
         .map(|c| if matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|') { '_' } else { c })
         .collect();
-    out = out.trim_start_matches(['.', ' ']).to_owned();
+    out.drain(..out.len() - out.trim_start_matches(['.', ' ']).len());
     out.truncate(out.floor_char_boundary(most));
     let kept = out.trim_end_matches(['.', ' ']).len();
     out.truncate(kept);
