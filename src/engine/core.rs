@@ -363,6 +363,13 @@ impl Engine {
         let mut changed: Vec<Job> = results.into_iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job).collect();
         if fresh {
             self.settings = self.store.raise_send_floor()?;
+            // What the service refused earlier may be mended by now; nothing is sent without a new yes either way.
+            if matches!(
+                self.settings.paused,
+                Some(PauseReason::Login { .. } | PauseReason::Balance { .. } | PauseReason::Access { .. })
+            ) {
+                self.settings = self.store.change_settings(&mut |settings| settings.paused = None)?;
+            }
             if matches!(self.options.sending, Sending::UpTo(_)) {
                 changed.extend(self.approve_earlier(jobs, now)?);
             }

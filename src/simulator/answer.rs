@@ -32,7 +32,8 @@ impl Answer {
     }
 
     pub(super) fn page(status: u16, title: &str) -> Self {
-        let page = format!("<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>nginx</body></html>\n");
+        let page =
+            format!("<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>nginx</body></html>\n");
         Self::bytes(status, "text/html; charset=utf-8", page)
     }
 

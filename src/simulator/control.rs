@@ -7,13 +7,13 @@ use axum::http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::SimulatorError;
 use super::answer::{Answer, Refusal};
 use super::money::Amount;
 use super::report::{Counts, Delays, LedgerEntry, Money};
 use super::routes::Call;
-use super::scenario::Fault;
+use super::scenario::{End, Fault};
 use super::shared::Shared;
-use super::SimulatorError;
 
 /// Looks into a running simulator and steers it. Cheap to clone; works from any thread.
 #[derive(Clone)]
@@ -110,6 +110,12 @@ impl Controls {
         self.shared.world().finish_all(now)
     }
 
+    /// Ends one unfinished task now, in the given way ([`End::Never`] counts as completed); false if there is no such task.
+    pub fn end_task(&self, task_id: &str, end: End) -> bool {
+        let now = self.now();
+        self.shared.world().end_task(now, task_id, end)
+    }
+
     /// What `GET /sim/info` answers: `url`, `key`, `drafts`.
     pub fn info(&self) -> Value {
         json!({"url": self.base_url(), "key": self.key(), "drafts": self.draft_ids()})
@@ -120,6 +126,13 @@ impl Controls {
 #[serde(deny_unknown_fields)]
 struct Advance {
     seconds: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ending {
+    task_id: String,
+    end: End,
 }
 
 #[derive(Deserialize)]
@@ -169,6 +182,10 @@ pub(super) fn handle(shared: &Arc<Shared>, call: &Call) -> Answer {
             }
             Err(reason) => bad(reason),
         },
+        (&Method::POST, "/sim/end") => match read::<Ending>(call) {
+            Ok(body) => Answer::json(200, json!({"ended": controls.end_task(&body.task_id, body.end)})),
+            Err(reason) => bad(reason),
+        },
         (&Method::POST, "/sim/finish_all") => Answer::json(200, json!({"finished": controls.finish_all()})),
         _ => Refusal::new(404, "not_found", "There is no such control route.").answer("simulator_error", false),
     }
@@ -176,4 +193,15 @@ pub(super) fn handle(shared: &Arc<Shared>, call: &Call) -> Answer {
 
 fn read<'a, T: Deserialize<'a>>(call: &'a Call) -> Result<T, String> {
     serde_json::from_slice(&call.body).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+impl Controls {
+    /// Creates a task without a request, so that a test of many tasks is not a test of many sockets.
+    pub(super) fn submit_directly(&self, source: &str, image: u64) {
+        let body = json!({"model": "mj-v7-enhance", "model_params": {"task_id": source, "image_number": image}});
+        let now = self.now();
+        let accepted = super::submit::submit(&mut self.shared.world(), now, &axum::http::HeaderMap::new(), &body);
+        assert!(accepted.is_ok(), "{accepted:?}");
+    }
 }

@@ -100,7 +100,8 @@ pub(super) fn announce(answer: Answer, seconds: Option<f64>, form: RetryAfterFor
         RetryAfterForm::Seconds => answer.with(header::RETRY_AFTER, seconds.to_string()),
         RetryAfterForm::Date => {
             // A date has whole seconds: round up, so that the announced wait is never shorter than the meant one.
-            let at = jiff::Timestamp::now().as_millisecond() + Duration::from_secs_f64(seconds).as_millis().try_into().unwrap_or(0);
+            let at =
+                jiff::Timestamp::now().as_millisecond() + Duration::from_secs_f64(seconds).as_millis().try_into().unwrap_or(0);
             let at = jiff::Timestamp::from_second((at + 999).div_euclid(1000)).unwrap_or_default();
             match jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at) {
                 Ok(date) => answer.with(header::RETRY_AFTER, date),
@@ -145,14 +146,12 @@ pub(super) fn cut(mut answer: Answer, keep: usize) -> Answer {
     let length = bytes.len();
     let kept = bytes.slice(..keep.min(length.saturating_sub(1)));
     let chunks = stream::unfold(Some(kept), |kept| async move {
-        match kept {
-            Some(kept) => Some((Ok(kept), None)),
-            None => {
-                // The server needs a turn to write what it has before it hears of the end.
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                Some((Err(io::Error::from(io::ErrorKind::ConnectionAborted)), None))
-            }
+        if let Some(kept) = kept {
+            return Some((Ok(kept), None));
         }
+        // The server needs a turn to write what it has before it hears of the end.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Some((Err(io::Error::from(io::ErrorKind::ConnectionAborted)), None))
     });
     Answer { status, headers, body: Payload::Stream(Body::from_stream(chunks)) }.with(header::CONTENT_LENGTH, length.to_string())
 }

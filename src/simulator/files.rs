@@ -125,7 +125,8 @@ fn redirect(location: &str) -> Answer {
 /// The whole file, or the part a `Range` header asks for.
 fn ranged(bytes: Bytes, format: PictureFormat, headers: &HeaderMap) -> Answer {
     let total = bytes.len();
-    let tag = format!("\"{:016x}\"", bytes.iter().step_by(997).fold(total as u64, |sum, byte| super::dice::mix(sum, u64::from(*byte))));
+    let tag =
+        format!("\"{:016x}\"", bytes.iter().step_by(997).fold(total as u64, |sum, byte| super::dice::mix(sum, u64::from(*byte))));
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let range = text(header::RANGE).filter(|_| text(header::IF_RANGE).is_none_or(|wanted| wanted == tag));
     let answer = match range.and_then(|range| range.strip_prefix("bytes=")).filter(|range| !range.contains(',')) {

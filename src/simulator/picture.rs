@@ -85,11 +85,9 @@ impl Picture {
         };
         let mut bytes = Vec::new();
         let written = match self.format {
-            PictureFormat::Png => image.write_with_encoder(PngEncoder::new_with_quality(
-                &mut bytes,
-                CompressionType::Level(1),
-                PngFilter::Up,
-            )),
+            PictureFormat::Png => {
+                image.write_with_encoder(PngEncoder::new_with_quality(&mut bytes, CompressionType::Level(1), PngFilter::Up))
+            }
             PictureFormat::Jpeg => image.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, 88)),
             PictureFormat::Webp => image.write_to(Cursor::new(&mut bytes), ImageFormat::WebP),
         };
@@ -125,7 +123,8 @@ fn landscape(motif: u64, size: u32) -> DynamicImage {
     for (x, y, pixel) in sky.enumerate_pixels_mut() {
         let (u, v) = (f64::from(x) / grid, f64::from(y) / grid);
         let mut colour = blend(top, horizon, v * 1.35);
-        let wave = (v * (18.0 + 14.0 * throw(5)) + (u * 5.0 + throw(6) * 6.0).sin() * 1.4).sin() * (u * 3.0 + throw(7) * 6.0).cos();
+        let wave =
+            (v * (18.0 + 14.0 * throw(5)) + (u * 5.0 + throw(6) * 6.0).sin() * 1.4).sin() * (u * 3.0 + throw(7) * 6.0).cos();
         colour = blend(colour, sun, (wave - 0.35) * 0.4);
         let distance = ((u - sun_x).powi(2) + (v - sun_y).powi(2)).sqrt();
         colour = blend(colour, sun, 0.75 * (-distance / (sun_r * 2.6)).exp());
@@ -135,23 +134,23 @@ fn landscape(motif: u64, size: u32) -> DynamicImage {
     let sky = DynamicImage::ImageRgb8(sky).rotate90().fliph();
     let mut turned = sky.resize_exact(size, size, FilterType::Triangle).into_rgb8();
 
-    let side = size as usize;
+    let rows = size as usize;
     let scale = f64::from(size);
-    let disc = bytes(blend(sun, [255.0; 3], 0.45)).repeat(side);
-    let layers: Vec<Layer> = (0..4).map(|n| Layer::new(motif, n, far, near, horizon, side)).collect();
-    for (x, column) in turned.chunks_exact_mut(side * 3).enumerate() {
-        let u = (x as f64 + 0.5) / scale;
+    let disc = bytes(blend(sun, [255.0; 3], 0.45)).repeat(rows);
+    let layers: Vec<Layer> = (0..4).map(|n| Layer::new(motif, n, far, near, horizon, size)).collect();
+    for (x, column) in turned.chunks_exact_mut(rows * 3).enumerate() {
+        let u = (f64::from(u32::try_from(x).unwrap_or(size)) + 0.5) / scale;
         let reach = sun_r * sun_r - (u - sun_x).powi(2);
         if reach > 0.0 {
             let half = reach.sqrt();
             let from = ((sun_y - half).max(0.0) * scale) as usize;
-            let to = (((sun_y + half) * scale) as usize).clamp(from, side);
+            let to = (((sun_y + half) * scale) as usize).clamp(from, rows);
             column[from * 3..to * 3].copy_from_slice(&disc[..(to - from) * 3]);
         }
         for layer in &layers {
             let start = (layer.height(u) * scale).clamp(0.0, scale - 1.0);
             let row = start as usize;
-            column[row * 3..].copy_from_slice(&layer.ramp[..(side - row) * 3]);
+            column[row * 3..].copy_from_slice(&layer.ramp[..(rows - row) * 3]);
         }
     }
     DynamicImage::ImageRgb8(turned).rotate90().fliph()
@@ -166,22 +165,22 @@ struct Layer {
 }
 
 impl Layer {
-    fn new(motif: u64, n: u64, far: [f64; 3], near: [f64; 3], mist: [f64; 3], side: usize) -> Self {
-        let throw = |k: u64| unit(mix(motif, 100 + n * 20 + k));
-        let depth = n as f64 / 3.0;
+    fn new(motif: u64, n: u32, far: [f64; 3], near: [f64; 3], mist: [f64; 3], size: u32) -> Self {
+        let throw = |k: u64| unit(mix(motif, 100 + u64::from(n) * 20 + k));
+        let depth = f64::from(n) / 3.0;
         let colour = blend(far, near, depth);
         let waves = [
             (2.0 + 3.0 * throw(1), 6.3 * throw(2), 0.055 - 0.02 * depth),
             (6.0 + 6.0 * throw(3), 6.3 * throw(4), 0.022),
             (19.0 + 14.0 * throw(5), 6.3 * throw(6), 0.006 + 0.004 * depth),
         ];
-        let mut ramp = Vec::with_capacity(side * 3);
-        for y in 0..side {
+        let mut ramp = Vec::with_capacity(size as usize * 3);
+        for y in 0..size {
             // Mist gathers at the foot of the far hills.
-            let share = (y as f64 / side as f64 * 2.4).min(1.0) * (1.0 - depth) * 0.75;
+            let share = (f64::from(y) / f64::from(size) * 2.4).min(1.0) * (1.0 - depth) * 0.75;
             ramp.extend_from_slice(&bytes(blend(colour, mist, share)));
         }
-        Self { base: 0.5 + 0.13 * n as f64 + 0.04 * throw(7), waves, ramp }
+        Self { base: 0.5 + 0.13 * f64::from(n) + 0.04 * throw(7), waves, ramp }
     }
 
     /// How far below the top of the picture the edge lies, as a share.

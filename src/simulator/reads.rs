@@ -16,7 +16,10 @@ const MOST: usize = 50;
 /// `GET /v1/tasks/{id}`.
 pub(super) fn one(world: &mut World, now: f64, id: &str) -> Result<Value, Refusal> {
     if !id.starts_with("task-unified-") {
-        return Err(Refusal { param: Some("task_id".into()), ..Refusal::new(400, "invalid_task_id", "The task id is not valid.") });
+        return Err(Refusal {
+            param: Some("task_id".into()),
+            ..Refusal::new(400, "invalid_task_id", "The task id is not valid.")
+        });
     }
     world.settle(now);
     let Some(index) = world.find(id, now) else {
@@ -38,7 +41,8 @@ pub(super) fn batch(world: &mut World, now: f64, body: &Value) -> Result<Value, 
     world.settle(now);
     world.counts.batch_ids.push(ids.len());
     let lag = world.scenario.batch_lag_seconds;
-    let mut found: Vec<usize> = ids.iter().filter_map(|id| world.find(id, now)).filter(|index| !world.tasks[*index].foreign).collect();
+    let mut found: Vec<usize> =
+        ids.iter().filter_map(|id| world.find(id, now)).filter(|index| !world.tasks[*index].foreign).collect();
     found.sort_unstable();
     found.dedup();
     found.retain(|index| world.tasks[*index].created <= now - lag || lag == 0.0);
@@ -60,11 +64,13 @@ pub(super) fn list(world: &mut World, now: f64, query: &str) -> Result<Value, Re
     };
     let page = number("page", 1)?;
     let page_size = number("page_size", 20)?.min(MOST);
-    let choice = |name: &str, allowed: &[&str]| match query.get(name).map(String::as_str).filter(|text| !text.is_empty()) {
-        None => Ok(None),
-        Some(text) if allowed.contains(&text) => Ok(Some(text.to_owned())),
-        Some(_) => Err(Refusal::field(name, format!("{name} must be one of {}", allowed.join(", "))).with("allowed_values", json!(allowed))),
-    };
+    let choice =
+        |name: &str, allowed: &[&str]| match query.get(name).map(String::as_str).filter(|text| !text.is_empty()) {
+            None => Ok(None),
+            Some(text) if allowed.contains(&text) => Ok(Some(text.to_owned())),
+            Some(_) => Err(Refusal::field(name, format!("{name} must be one of {}", allowed.join(", ")))
+                .with("allowed_values", json!(allowed))),
+        };
     let status = choice("status", &["processing", "completed", "failed", "cancelled"])?;
     let kind = choice("type", &["image", "video", "audio"])?;
     let model = query.get("model").filter(|text| !text.is_empty());
@@ -78,8 +84,8 @@ pub(super) fn list(world: &mut World, now: f64, query: &str) -> Result<Value, Re
             && kind.as_deref().is_none_or(|kind| kind == "image")
             && model.is_none_or(|model| model == task.model)
             && status.as_deref().is_none_or(|wanted| {
-                let word = task.phase(at, scenario).status;
-                wanted == if word == "pending" { "processing" } else { word }
+                let status = task.phase(at, scenario).status;
+                wanted == if status == "pending" { "processing" } else { status }
             })
     };
     let skip = (page - 1).saturating_mul(page_size);
@@ -130,9 +136,14 @@ fn pricing(world: &World, id: &str) -> Option<Value> {
         "mj-v7-enhance" => (prices.enhance, "image_upscale", json!({"type": "constant", "value": 1})),
         "mj-v7" => {
             // The rate is that of a draft; the other speeds are multiples of it.
-            let factor = |price: Amount| if prices.draft == Amount::ZERO { 0.0 } else { price.credits() / prices.draft.credits() };
+            let factor =
+                |price: Amount| if prices.draft == Amount::ZERO { 0.0 } else { price.credits() / prices.draft.credits() };
             let table = json!({"draft": 1, "fast": factor(prices.fast), "turbo": factor(prices.turbo)});
-            (prices.draft, "image_generation", json!({"type": "lookup", "parameter": "speed", "values": table, "default": "fast"}))
+            (
+                prices.draft,
+                "image_generation",
+                json!({"type": "lookup", "parameter": "speed", "values": table, "default": "fast"}),
+            )
         }
         _ => return None,
     };

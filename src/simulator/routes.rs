@@ -197,7 +197,8 @@ fn refuse(shared: &Shared, route: Route, refusal: &Refusal) -> Answer {
 /// The bearer check and the rate limit.
 fn keyed(shared: &Shared, route: Route, headers: &HeaderMap) -> Result<(), Refusal> {
     let mut world = shared.world();
-    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|text| text.strip_prefix("Bearer "));
+    let sent =
+        headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|text| text.strip_prefix("Bearer "));
     if sent != Some(world.scenario.key.as_str()) {
         world.counts.unauthorized += 1;
         let message = if sent.is_none() { "A bearer token is required." } else { "The API key is not valid." };
@@ -212,7 +213,8 @@ fn json_body(call: &Call) -> Result<Value, Refusal> {
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(Refusal::new(415, "invalid_request", "Content-Type must be application/json."));
     }
-    serde_json::from_slice(&call.body).map_err(|error| Refusal::new(400, "invalid_request", format!("The body is not valid JSON: {error}")))
+    serde_json::from_slice(&call.body)
+        .map_err(|error| Refusal::new(400, "invalid_request", format!("The body is not valid JSON: {error}")))
 }
 
 /// A submit between its arrival and its answer.

@@ -61,7 +61,11 @@ fn replay(world: &mut World, now: f64, key: &str, body: &str) -> Result<Option<A
         return Err(Refusal::new(409, "idempotency_conflict", "This Idempotency-Key was used for another request."));
     }
     if world.keys_in_flight.contains(key) || now < memory.unknown_until {
-        return Err(Refusal::new(409, "paid_outcome_unknown", "The first request with this Idempotency-Key has no known outcome yet."));
+        return Err(Refusal::new(
+            409,
+            "paid_outcome_unknown",
+            "The first request with this Idempotency-Key has no known outcome yet.",
+        ));
     }
     let (index, first) = (memory.task, memory.first_answer.clone());
     let body =
@@ -111,7 +115,8 @@ fn read_wish(world: &World, body: &Value) -> Result<Wish, Refusal> {
     let image = match params.get("image_number") {
         None => 0,
         Some(value) => value.as_u64().and_then(|n| u8::try_from(n).ok()).filter(|n| *n <= 3).ok_or_else(|| {
-            Refusal::field("model_params.image_number", "image_number must be 0, 1, 2 or 3").with("allowed_values", json!([0, 1, 2, 3]))
+            Refusal::field("model_params.image_number", "image_number must be 0, 1, 2 or 3")
+                .with("allowed_values", json!([0, 1, 2, 3]))
         })?,
     };
     Ok(Wish::Enhance { source, image })
@@ -171,7 +176,9 @@ fn check_callback(value: Option<&Value>) -> Result<(), Refusal> {
     }
     let private = match link.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        Some(url::Host::Ipv6(ip)) => {
+            ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+        }
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         None => true,
     };

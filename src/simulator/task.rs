@@ -123,19 +123,18 @@ impl Task {
 
     /// The links a read shows.
     fn links(&self, index: usize, now: f64, scenario: &Scenario, base: &str) -> Vec<String> {
+        let results = self.results(scenario);
+        if let Some(link) = &self.outcome.link {
+            return vec![link.clone(); results.len()];
+        }
         let issue = self.issue(now, scenario);
         let format = self.outcome.picture_format.unwrap_or(scenario.picture_format);
         let day = calendar_day(self.ends);
-        self.results(scenario)
-            .into_iter()
-            .map(|picture| match &self.outcome.link {
-                Some(link) => link.clone(),
-                None => {
-                    let name = self.file_name(index, issue, picture, scenario.seed);
-                    format!("{base}/files/simulator/images/{day}/file_{name}.{}", format.extension())
-                }
-            })
-            .collect()
+        let link = |picture| {
+            let name = self.file_name(index, issue, picture, scenario.seed);
+            format!("{base}/files/simulator/images/{day}/file_{name}.{}", format.extension())
+        };
+        results.into_iter().map(link).collect()
     }
 
     /// The task object of reference §4.3, with the state of `at` as told at `now`.
@@ -283,7 +282,6 @@ impl Task {
         }
         match variant {
             Billing::Absent => return,
-            Billing::Honest => {}
             Billing::RefundPending | Billing::RefundFailed if released => {
                 billing["refund_status"] = json!(if variant == Billing::RefundPending { "pending" } else { "failed" });
                 billing["refunded_credits"] = json!(0.0);

@@ -12,7 +12,7 @@ use super::answer::Refusal;
 use super::dice::{mix, text};
 use super::money::Amount;
 use super::report::{Counts, Delays, LedgerEntry, Money};
-use super::scenario::{Draft, Effect, End, Fault, Outcome, Route, Rule, Scenario, SeedTask, Speed};
+use super::scenario::{Draft, Effect, End, Fault, Outcome, Route, Rule, Scenario, SeedTask, Speed, made_up_draft};
 use super::task::{Task, whole};
 
 /// A `mj-v7-enhance` or `mj-v7` request that passed the checks of its fields.
@@ -80,7 +80,9 @@ pub(super) struct World {
 const WAIT_GRACE: Duration = Duration::from_millis(100);
 
 impl World {
-    pub(super) fn new(scenario: Scenario, base: String, now: f64) -> Self {
+    pub(super) fn new(mut scenario: Scenario, base: String, now: f64) -> Self {
+        let more = std::mem::take(&mut scenario.more_drafts);
+        scenario.drafts.extend((0..more).map(made_up_draft));
         let balance = scenario.balance.clone();
         let mut world = Self {
             base,
@@ -268,6 +270,20 @@ impl World {
         ended
     }
 
+    /// Ends one unfinished task now, in the given way; false if there is none.
+    pub(super) fn end_task(&mut self, now: f64, id: &str, end: End) -> bool {
+        self.settle(now);
+        let Some(index) = self.by_id.get(id).copied().filter(|index| self.tasks[*index].ends > now) else { return false };
+        let task = &mut self.tasks[index];
+        task.outcome.end = end;
+        task.ends = now;
+        if !task.settled {
+            self.ends.push(Reverse((micros(now), index)));
+        }
+        self.settle(now);
+        true
+    }
+
     fn day(&self, now: f64) -> String {
         let at = jiff::Timestamp::from_second(whole(now)).unwrap_or_default();
         match at.in_tz(&self.scenario.balance.reset_timezone) {
@@ -331,10 +347,14 @@ impl World {
                 .with("used_credits", self.key_used.credits()));
         }
         if let Some(daily) = self.scenario.balance.key_daily.filter(|daily| self.key_daily_used + amount > *daily) {
-            return Err(short("key_daily_quota_exhausted", "The daily limit of this API key does not cover this request.", "key_daily")
-                .with("daily_limit_credits", daily.credits())
-                .with("daily_used_credits", self.key_daily_used.credits())
-                .with("reset_timezone", self.scenario.balance.reset_timezone.clone()));
+            return Err(short(
+                "key_daily_quota_exhausted",
+                "The daily limit of this API key does not cover this request.",
+                "key_daily",
+            )
+            .with("daily_limit_credits", daily.credits())
+            .with("daily_used_credits", self.key_daily_used.credits())
+            .with("reset_timezone", self.scenario.balance.reset_timezone.clone()));
         }
         self.money.remaining -= amount;
         self.money.reserved += amount;
@@ -387,7 +407,9 @@ impl World {
     /// Notes that a request came and says what goes wrong with it.
     pub(super) fn arrive(&mut self, route: Route) -> Option<Strike> {
         *self.counts.requests.entry(route.name()).or_default() += 1;
-        if Route::Any.covers(route) && self.wait.is_some_and(|(said, until)| said + WAIT_GRACE <= Instant::now() && Instant::now() < until) {
+        if Route::Any.covers(route)
+            && self.wait.is_some_and(|(said, until)| said + WAIT_GRACE <= Instant::now() && Instant::now() < until)
+        {
             self.counts.during_wait += 1;
         }
         let mut strike = None;

@@ -1,0 +1,273 @@
+//! Tasks of a scenario and what becomes of them.
+
+use serde::Deserialize;
+
+use super::super::SimulatorError;
+use super::super::money::Amount;
+use super::super::picture::PictureFormat;
+use super::{Billing, Pick};
+
+/// How a task ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// With results, charged.
+    #[default]
+    Completed,
+    /// With an error, not charged.
+    Failed,
+    /// Failed with `content_policy_violation`.
+    Moderated,
+    /// Ended by the service, not charged, charge not told.
+    Cancelled,
+    /// Not at all.
+    #[serde(alias = "processing")]
+    Never,
+}
+
+/// Speeds of `mj-v7` (reference §4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speed {
+    /// The only speed whose tasks can be enhanced.
+    #[default]
+    Draft,
+    /// The service's default.
+    Fast,
+    /// Twice the price.
+    Turbo,
+}
+
+/// A `mj-v7` task the account holds from the start.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Draft {
+    /// Its task id.
+    pub id: String,
+    /// How it ends; `processing` and `never` mean it is still running.
+    pub status: End,
+    /// How many pictures it made (0–4).
+    pub pictures: u8,
+    /// Pictures that moderation took away (0–3); their links are missing.
+    pub removed: Vec<u8>,
+    /// Its speed; anything but draft cannot be enhanced.
+    pub speed: Speed,
+    /// How long ago it was submitted, in seconds.
+    pub age_seconds: f64,
+    /// How long it ran, in seconds.
+    pub run_seconds: f64,
+    /// Whether it belongs to somebody else.
+    pub foreign: bool,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            status: End::Completed,
+            pictures: 4,
+            removed: Vec::new(),
+            speed: Speed::Draft,
+            age_seconds: 600.0,
+            run_seconds: 12.0,
+            foreign: false,
+        }
+    }
+}
+
+/// An enhance task that was submitted before the start; its price was already reserved then.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SeedTask {
+    /// Its task id; made up when absent.
+    pub id: Option<String>,
+    /// The draft it enhances.
+    pub source: String,
+    /// Which picture (0–3).
+    pub image: u8,
+    /// The idempotency key it was sent with.
+    pub key: Option<String>,
+    /// How long ago it was submitted, in seconds.
+    pub age_seconds: f64,
+    /// Its fate.
+    pub then: Outcome,
+}
+
+/// Gives tasks a fate. Every condition that is present must hold.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rule {
+    /// The nth accepted submits, from 1.
+    pub at: Vec<u64>,
+    /// From this submit on.
+    pub from: Option<u64>,
+    /// Up to and with this submit.
+    pub to: Option<u64>,
+    /// Every nth submit.
+    pub every: Option<u64>,
+    /// By chance (0–1).
+    pub probability: Option<f64>,
+    /// The draft that is enhanced.
+    pub source: Option<String>,
+    /// The picture that is enhanced.
+    pub image: Option<u8>,
+    /// The model.
+    pub model: Option<String>,
+    /// What happens to the task.
+    pub then: Outcome,
+}
+
+impl Rule {
+    pub(in super::super) fn pick(&self) -> Pick<'_> {
+        Pick { at: &self.at, from: self.from, to: self.to, every: self.every, probability: self.probability }
+    }
+}
+
+/// The fate of a task.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outcome {
+    /// How it ends.
+    pub end: End,
+    /// How long it runs, in simulated seconds.
+    pub run_seconds: Option<f64>,
+    /// Result links (0–4).
+    pub links: Option<u8>,
+    /// `error.code` of a failed task.
+    pub code: Option<String>,
+    /// `error.message` of a failed task.
+    pub message: Option<String>,
+    /// `error.suggestion` of a failed task.
+    pub suggestion: Option<String>,
+    /// How progress moves.
+    pub progress: Progress,
+    /// The status word while it runs, instead of `pending` and `processing`.
+    pub running_status: Option<String>,
+    /// The status word at the end, instead of the true one.
+    pub final_status: Option<String>,
+    /// The record vanishes (404) so many seconds after the submit.
+    pub vanish_seconds: Option<f64>,
+    /// How long its links work, in simulated seconds; 0: they are dead from the start.
+    pub link_life_seconds: Option<f64>,
+    /// Stands in `results` in place of every real link.
+    pub link: Option<String>,
+    /// What the file server answers.
+    pub file: FileFate,
+    /// Where `file = "redirect"` leads.
+    pub redirect_to: Option<String>,
+    /// Pixels per side.
+    pub picture_size: Option<u32>,
+    /// File type of the results.
+    pub picture_format: Option<PictureFormat>,
+    /// Where the links stand in the answer.
+    pub results: ResultShape,
+    /// Whether answers carry fields nobody knows.
+    pub extra_fields: bool,
+    /// Fields left out of every read (top level).
+    pub drop_fields: Vec<String>,
+    /// The id that reads answer instead of the one asked for.
+    pub answer_id: Option<String>,
+    /// The `billing` object.
+    pub billing: Option<Billing>,
+    /// Credits reserved at submit, instead of the price.
+    pub reserve: Option<Amount>,
+    /// Credits charged on completion, instead of the reserve.
+    pub charge: Option<Amount>,
+}
+
+impl Outcome {
+    pub(super) fn check(&self, place: &str) -> Result<(), SimulatorError> {
+        let fail = |reason: &str| Err(SimulatorError::Scenario(format!("{place}: {reason}")));
+        let times = [self.run_seconds, self.vanish_seconds, self.link_life_seconds];
+        if times.iter().flatten().any(|value| !(value.is_finite() && *value >= 0.0)) {
+            return fail("times must be 0 or more");
+        }
+        if self.links.is_some_and(|links| links > 4) {
+            return fail("`links` must be between 0 and 4");
+        }
+        if self.picture_size.is_some_and(|size| !(1..=8192).contains(&size)) {
+            return fail("`picture_size` must be between 1 and 8192");
+        }
+        if self.file == FileFate::Redirect && self.redirect_to.is_none() {
+            return fail("`file = \"redirect\"` needs `redirect_to`");
+        }
+        Ok(())
+    }
+}
+
+/// How progress moves while a task runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// Up, in steps.
+    #[default]
+    Steps,
+    /// Up, back in the middle, and up again.
+    Backwards,
+    /// 0 until the end.
+    Jump,
+    /// No `progress` field.
+    Absent,
+    /// A number outside 0–100.
+    Nonsense,
+}
+
+/// What the file server answers for a result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileFate {
+    /// The picture.
+    #[default]
+    Good,
+    /// A web page with status 200.
+    Html,
+    /// The picture, called `text/plain`.
+    WrongType,
+    /// The picture without a media type.
+    NoType,
+    /// A web page called `image/png`.
+    Disguised,
+    /// Half of what `Content-Length` promises, then the connection closes.
+    Truncated,
+    /// Half of a picture, with a `Content-Length` that fits: only opening the file shows it.
+    HalfPicture,
+    /// Two GiB that begin like a PNG.
+    Huge,
+    /// Endless bytes without `Content-Length`.
+    Endless,
+    /// Status 200 and no bytes.
+    Empty,
+    /// 302 to `redirect_to`.
+    Redirect,
+    /// 302 to itself.
+    RedirectLoop,
+    /// 404.
+    Missing,
+    /// 403 with the text of a refused link.
+    Forbidden,
+    /// 500.
+    Broken,
+    /// The picture, without support for ranges.
+    NoRanges,
+}
+
+/// Where links stand in a completed task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResultShape {
+    /// In `results`.
+    #[default]
+    Results,
+    /// In `result_data`, an object.
+    Object,
+    /// In `result_data`, an array of objects.
+    Array,
+    /// In both; the array repeats the links.
+    Both,
+    /// `results` is missing.
+    Missing,
+    /// `results` is null.
+    Null,
+    /// `results` is a single string.
+    Text,
+}

@@ -1,0 +1,256 @@
+//! HTTP faults of a scenario: which requests they meet and what they do.
+
+use serde::Deserialize;
+
+use super::super::SimulatorError;
+use super::{Pick, RetryAfterForm};
+
+/// The kinds of requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// Any of the others except `control`.
+    #[default]
+    Any,
+    /// `POST /v1/images/generations`.
+    Submit,
+    /// `GET /v1/tasks/{id}`.
+    Read,
+    /// `POST /v1/tasks/batch`.
+    Batch,
+    /// `GET /v1/tasks`.
+    List,
+    /// `GET /v1/credits`.
+    Credits,
+    /// `GET /v1/models`.
+    Models,
+    /// `GET /v1/catalog/…`.
+    Price,
+    /// `GET /files/…`.
+    File,
+    /// Anything that does not exist, cancel calls included.
+    Other,
+    /// `/sim/…`; never faulty.
+    #[serde(skip)]
+    Control,
+}
+
+impl Route {
+    /// Its name in counts and scenarios.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Submit => "submit",
+            Self::Read => "read",
+            Self::Batch => "batch",
+            Self::List => "list",
+            Self::Credits => "credits",
+            Self::Models => "models",
+            Self::Price => "price",
+            Self::File => "file",
+            Self::Other => "other",
+            Self::Control => "control",
+        }
+    }
+
+    /// Whether a request of kind `other` is meant by this one.
+    pub(in super::super) fn covers(self, other: Self) -> bool {
+        self == other || (self == Self::Any && !matches!(other, Self::Control | Self::File))
+    }
+}
+
+/// Damages requests. Counting starts when the fault is added; every condition that is present must hold.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Which requests it counts; `any` leaves out files.
+    #[serde(default)]
+    pub route: Route,
+    /// The nth requests, from 1.
+    #[serde(default)]
+    pub at: Vec<u64>,
+    /// From this request on.
+    #[serde(default)]
+    pub from: Option<u64>,
+    /// Up to and with this request.
+    #[serde(default)]
+    pub to: Option<u64>,
+    /// Every nth request.
+    #[serde(default)]
+    pub every: Option<u64>,
+    /// By chance (0–1).
+    #[serde(default)]
+    pub probability: Option<f64>,
+    /// Whether the service does its work (a submit creates its task) although the answer is spoilt. By default only `status` faults and
+    /// `reset_before` leave it undone.
+    #[serde(default)]
+    pub processed: Option<bool>,
+    /// What goes wrong.
+    pub effect: Effect,
+}
+
+impl Fault {
+    /// A fault for every request of a kind; set the conditions afterwards.
+    pub fn new(route: Route, effect: Effect) -> Self {
+        Self { route, at: Vec::new(), from: None, to: None, every: None, probability: None, processed: None, effect }
+    }
+
+    /// The same fault for these requests only, counted from 1.
+    #[must_use]
+    pub fn at(mut self, requests: &[u64]) -> Self {
+        self.at = requests.to_vec();
+        self
+    }
+
+    pub(in super::super) fn pick(&self) -> Pick<'_> {
+        Pick { at: &self.at, from: self.from, to: self.to, every: self.every, probability: self.probability }
+    }
+
+    pub(in super::super) fn processed(&self) -> bool {
+        self.processed.unwrap_or(!matches!(self.effect, Effect::ResetBefore | Effect::Status { .. }))
+    }
+
+    pub(in super::super) fn check(&self, place: &str) -> Result<(), SimulatorError> {
+        self.pick().check(place)?;
+        let wait = match &self.effect {
+            Effect::SlowHeaders { seconds } => *seconds,
+            Effect::Status { status, retry_after, .. } => {
+                if !(200..=599).contains(status) {
+                    return Err(SimulatorError::Scenario(format!("{place}: `status` must be between 200 and 599")));
+                }
+                retry_after.unwrap_or(0.0)
+            }
+            _ => 0.0,
+        };
+        if wait.is_finite() && wait >= 0.0 {
+            return Ok(());
+        }
+        Err(SimulatorError::Scenario(format!("{place}: waits must be 0 or more seconds")))
+    }
+}
+
+/// What goes wrong with a request.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Effect {
+    /// The connection is reset and nothing happened.
+    ResetBefore,
+    /// The connection is reset after the work was done.
+    ResetAfter,
+    /// The answer comes late.
+    SlowHeaders {
+        /// Real seconds. With `processed = false` the wait comes before the work, so a client that leaves leaves nothing behind.
+        seconds: f64,
+    },
+    /// The body drips.
+    SlowBody {
+        /// Bytes per step.
+        #[serde(default = "one")]
+        bytes: usize,
+        /// Real milliseconds between steps.
+        #[serde(default = "hundred")]
+        interval_ms: u64,
+    },
+    /// The body ends too early and the connection closes.
+    CutBody {
+        /// Bytes that arrive.
+        #[serde(default = "ten")]
+        keep: usize,
+    },
+    /// Another status and body.
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// `error.code`; one that fits the status when absent.
+        #[serde(default)]
+        code: Option<String>,
+        /// `error.message`.
+        #[serde(default)]
+        message: Option<String>,
+        /// `Retry-After`, in real seconds.
+        #[serde(default)]
+        retry_after: Option<f64>,
+        /// Its form.
+        #[serde(default)]
+        retry_after_form: RetryAfterForm,
+        /// The shape of the body (reference §7.1).
+        #[serde(default)]
+        body: ErrorBody,
+    },
+    /// Status 200 with a web page.
+    Html,
+    /// The answer without its `id`.
+    NoId,
+    /// The answer with another `id`.
+    OtherId {
+        /// That id.
+        id: String,
+    },
+    /// Status 200 with bytes that are no UTF-8.
+    InvalidUtf8,
+    /// Status 200 with JSON that never seems to end.
+    HugeBody {
+        /// Its size.
+        #[serde(default = "sixty_four")]
+        megabytes: u64,
+    },
+    /// Status 200 with nothing.
+    EmptyBody,
+    /// Status 200 with the first half of the answer, complete as far as HTTP can tell.
+    HalfJson,
+    /// The answer as `null`, in valid JSON.
+    NullBody,
+    /// A redirect to another address; a keyed call must not follow it.
+    Redirect {
+        /// Where to.
+        location: String,
+    },
+}
+
+const fn one() -> usize {
+    1
+}
+const fn ten() -> usize {
+    10
+}
+const fn hundred() -> u64 {
+    100
+}
+const fn sixty_four() -> u64 {
+    64
+}
+
+/// Shapes of an error body (reference §7.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorBody {
+    /// `{"error":{"code":"…","message":"…","type":"…"}}`.
+    #[default]
+    Error,
+    /// The same with the HTTP status as integer code.
+    Integer,
+    /// The same with the code in upper case.
+    Upper,
+    /// With `action_url`, `request_id` and more.
+    Rich,
+    /// `{"error":"…","error_description":"…"}`.
+    Auth,
+    /// `{"success":false,"code":…,"msg":"…"}`.
+    Success,
+    /// `{"message":"…"}`.
+    Message,
+    /// Plain text.
+    Text,
+    /// A web page.
+    Html,
+    /// Nothing.
+    Empty,
+    /// `{}`.
+    Object,
+    /// `null`.
+    Null,
+    /// `[]`.
+    Array,
+    /// Terminal control characters in the message.
+    Control,
+}

@@ -1,0 +1,418 @@
+//! Scenarios: what the pretended service holds and how it behaves, as a TOML file or built in code.
+//!
+//! Every option has a default, and the defaults are the "simulator default" column of reference §12. An unknown option is an error.
+//! Times of tasks are seconds of the simulator's own clock (see [`Scenario::time_scale`]); waits of faults are real seconds.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::SimulatorError;
+use super::dice::{mix, unit, word};
+use super::money::Amount;
+use super::picture::PictureFormat;
+
+mod fate;
+mod fault;
+
+pub use fate::{Draft, End, FileFate, Outcome, Progress, ResultShape, Rule, SeedTask, Speed};
+pub use fault::{Effect, ErrorBody, Fault, Route};
+
+/// Everything a simulator starts from.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scenario {
+    /// Decides every die: ids, chances, the order of batch answers, pictures.
+    pub seed: u64,
+    /// The only API key that is accepted.
+    pub key: String,
+    /// Simulated seconds per real second; above 0.
+    pub time_scale: f64,
+    /// Simulated Unix time at the start, in seconds; the machine's clock when absent.
+    pub start_unix: Option<f64>,
+    /// How long a task runs, in simulated seconds.
+    pub run_seconds: f64,
+    /// How far single tasks differ from [`Scenario::run_seconds`], as a share of it (0–1).
+    pub run_jitter: f64,
+    /// The first part of a run that is still `pending`, as a share (0–1).
+    pub pending_share: f64,
+    /// In how many steps progress climbs.
+    pub progress_steps: u32,
+    /// Result links of a completed enhance task (0–4); reference §12: 1.
+    pub result_links: u8,
+    /// How long a result link works, in simulated hours.
+    pub link_life_hours: f64,
+    /// Whether reading a task again gives links that work again.
+    pub fresh_links: bool,
+    /// How long a finished task can be read, in simulated hours after its end.
+    pub record_life_hours: f64,
+    /// Whether `Idempotency-Key` does anything.
+    pub idempotency: Idempotency,
+    /// How long a key is remembered, in simulated hours.
+    pub idempotency_hours: f64,
+    /// After a submit whose answer was lost by a fault, repeats get 409 `paid_outcome_unknown` for so many simulated seconds.
+    pub paid_outcome_unknown_seconds: f64,
+    /// Whether `POST /v1/tasks/batch` exists.
+    pub batch_route: bool,
+    /// How old the news of a batch answer is, in simulated seconds.
+    pub batch_lag_seconds: f64,
+    /// How old the news of the list is, in simulated seconds.
+    pub list_lag_seconds: f64,
+    /// A real rate limit.
+    pub rate_limit: Option<RateLimit>,
+    /// Unfinished paid tasks the service takes at once; more get 429.
+    pub max_running: Option<u32>,
+    /// What happens to an enhance of something that is no finished draft.
+    pub wrong_source: WrongSource,
+    /// Models this key may use.
+    pub models: Vec<String>,
+    /// Whether answers carry `task_info.can_cancel`.
+    pub can_cancel_flag: bool,
+    /// The `billing` object of reads.
+    pub billing: Billing,
+    /// Whether a released reserve gives room back to the key's limits.
+    pub release_restores_key: bool,
+    /// Whether result files are refused (403, `error code: 1010`) without a `User-Agent`, as the CDN does (reference §3.1).
+    pub refuse_anonymous_downloads: bool,
+    /// Pixels per side of an enhanced picture.
+    pub picture_size: u32,
+    /// File type of results.
+    pub picture_format: PictureFormat,
+    /// Money at the start.
+    pub balance: Balance,
+    /// Prices.
+    pub prices: Prices,
+    /// Draft tasks the account holds.
+    pub drafts: Vec<Draft>,
+    /// So many more finished drafts with four pictures and made-up ids, after the named ones.
+    pub more_drafts: u32,
+    /// Enhance tasks that were submitted before the start.
+    pub tasks: Vec<SeedTask>,
+    /// Fates of tasks; the first rule that fits decides.
+    pub rules: Vec<Rule>,
+    /// HTTP faults; the first that fires decides.
+    pub faults: Vec<Fault>,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            key: "sk-simulator-0123456789abcdef".into(),
+            time_scale: 1.0,
+            start_unix: None,
+            run_seconds: 5.0,
+            run_jitter: 0.0,
+            pending_share: 0.1,
+            progress_steps: 10,
+            result_links: 1,
+            link_life_hours: 24.0,
+            fresh_links: false,
+            record_life_hours: 7.0 * 24.0,
+            idempotency: Idempotency::Honoured,
+            idempotency_hours: 24.0,
+            paid_outcome_unknown_seconds: 0.0,
+            batch_route: true,
+            batch_lag_seconds: 0.0,
+            list_lag_seconds: 0.0,
+            rate_limit: None,
+            max_running: None,
+            wrong_source: WrongSource::Reject,
+            models: vec!["mj-v7".into(), "mj-v7-enhance".into()],
+            can_cancel_flag: true,
+            billing: Billing::Absent,
+            release_restores_key: true,
+            refuse_anonymous_downloads: false,
+            picture_size: 1024,
+            picture_format: PictureFormat::Png,
+            balance: Balance::default(),
+            prices: Prices::default(),
+            drafts: Vec::new(),
+            more_drafts: 0,
+            tasks: Vec::new(),
+            rules: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario from TOML text and checks it.
+    ///
+    /// # Errors
+    /// [`SimulatorError::Scenario`] with the place and the reason.
+    pub fn from_toml(text: &str) -> Result<Self, SimulatorError> {
+        let scenario: Self =
+            toml::from_str(text).map_err(|error| SimulatorError::Scenario(error.to_string().trim_end().to_owned()))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// Reads a scenario from a TOML file and checks it.
+    ///
+    /// # Errors
+    /// [`SimulatorError::Scenario`] with the file, the place and the reason.
+    pub fn read(path: &Path) -> Result<Self, SimulatorError> {
+        let named = |reason: String| SimulatorError::Scenario(format!("{}: {reason}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
+        Self::from_toml(&text).map_err(|error| match error {
+            SimulatorError::Scenario(reason) => named(reason),
+            other => other,
+        })
+    }
+
+    /// Checks the ranges that types cannot hold.
+    ///
+    /// # Errors
+    /// [`SimulatorError::Scenario`] naming the option.
+    pub fn check(&self) -> Result<(), SimulatorError> {
+        let fail = |reason: String| Err(SimulatorError::Scenario(reason));
+        if self.key.is_empty() || !self.key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return fail("`key` must be visible ASCII characters without spaces".into());
+        }
+        if !(self.time_scale.is_finite() && self.time_scale > 0.0) {
+            return fail("`time_scale` must be above 0".into());
+        }
+        let times = [
+            ("run_seconds", self.run_seconds),
+            ("link_life_hours", self.link_life_hours),
+            ("record_life_hours", self.record_life_hours),
+            ("idempotency_hours", self.idempotency_hours),
+            ("paid_outcome_unknown_seconds", self.paid_outcome_unknown_seconds),
+            ("batch_lag_seconds", self.batch_lag_seconds),
+            ("list_lag_seconds", self.list_lag_seconds),
+            ("start_unix", self.start_unix.unwrap_or(0.0)),
+        ];
+        if let Some((name, _)) = times.iter().find(|(_, value)| !(value.is_finite() && *value >= 0.0)) {
+            return fail(format!("`{name}` must be 0 or more"));
+        }
+        let shares = [("run_jitter", self.run_jitter), ("pending_share", self.pending_share)];
+        if let Some((name, _)) = shares.iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
+            return fail(format!("`{name}` must be between 0 and 1"));
+        }
+        if !(1..=8192).contains(&self.picture_size) {
+            return fail("`picture_size` must be between 1 and 8192".into());
+        }
+        if self.result_links > 4 {
+            return fail("`result_links` must be between 0 and 4".into());
+        }
+        let ids = self.drafts.iter().map(|draft| &draft.id).chain(self.tasks.iter().filter_map(|task| task.id.as_ref()));
+        let mut seen = std::collections::HashSet::new();
+        for id in ids {
+            if !id.starts_with("task-unified-") || id.len() > 128 || !id.bytes().all(is_id_byte) {
+                return fail(format!("the id `{id}` must look like task-unified-<unix>-<8 letters or digits>"));
+            }
+            if !seen.insert(id) {
+                return fail(format!("the id `{id}` is used twice"));
+            }
+        }
+        if let Some(draft) = self.drafts.iter().find(|draft| draft.pictures > 4 || draft.removed.iter().any(|n| *n > 3)) {
+            return fail(format!("draft `{}`: `pictures` must be at most 4 and `removed` between 0 and 3", draft.id));
+        }
+        for (n, task) in self.tasks.iter().enumerate() {
+            if task.image > 3 {
+                return fail(format!("task {}: `image` must be between 0 and 3", n + 1));
+            }
+            task.then.check(&format!("task {}", n + 1))?;
+        }
+        for (n, rule) in self.rules.iter().enumerate() {
+            rule.pick().check(&format!("rule {}", n + 1))?;
+            rule.then.check(&format!("rule {}", n + 1))?;
+        }
+        for (n, fault) in self.faults.iter().enumerate() {
+            fault.check(&format!("fault {}", n + 1))?;
+        }
+        Ok(())
+    }
+}
+
+/// The nth draft of [`Scenario::more_drafts`], from 0; its id depends on the number only, so tests can name it.
+pub(super) fn made_up_draft(n: u32) -> Draft {
+    Draft { id: format!("task-unified-{}-{}", 1_790_000_000 + u64::from(n), word(u64::from(n), 8)), ..Draft::default() }
+}
+
+/// Whether a byte may stand in a task id (reference §4.1).
+pub(super) fn is_id_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-')
+}
+
+/// What `Idempotency-Key` does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Idempotency {
+    /// A repeat gets the first answer again.
+    #[default]
+    Honoured,
+    /// A repeat gets the original task in its present state.
+    HonouredWithPresentState,
+    /// The header has no effect: every submit is a new task.
+    Ignored,
+}
+
+/// What happens to an enhance whose source is not a finished draft of this account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WrongSource {
+    /// 400 `invalid_parameters`, the default of reference §12.
+    #[default]
+    Reject,
+    /// 403 `permission_denied`.
+    Forbid,
+    /// 404 `task_not_found`.
+    NotFound,
+    /// The task is accepted and fails with `invalid_parameters`.
+    Fail,
+}
+
+/// Variants of the `billing` object (reference §9.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Billing {
+    /// No `billing` field.
+    #[default]
+    Absent,
+    /// True and complete evidence.
+    Honest,
+    /// A failed task's refund stays `pending`.
+    RefundPending,
+    /// A failed task's refund `failed`.
+    RefundFailed,
+    /// Says refunded with another amount than was reserved.
+    RefundMismatch,
+    /// Says refunded without `refunded_at`.
+    RefundUndated,
+    /// Both states are `unknown`.
+    Unknown,
+    /// Another `refund_scope`: must be ignored by clients.
+    OtherScope,
+    /// Words nobody knows and negative numbers.
+    Nonsense,
+}
+
+/// A rate limit that really counts.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimit {
+    /// Requests taken within a window.
+    pub requests: u32,
+    /// Length of the sliding window, in real seconds.
+    pub window_seconds: f64,
+    /// Which requests count.
+    pub route: Route,
+    /// How the wait is announced.
+    pub retry_after: RetryAfterForm,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { requests: 60, window_seconds: 60.0, route: Route::Any, retry_after: RetryAfterForm::Seconds }
+    }
+}
+
+/// The form of a `Retry-After` header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryAfterForm {
+    /// Seconds, whole if they are.
+    #[default]
+    Seconds,
+    /// An HTTP date.
+    Date,
+    /// No header.
+    Absent,
+}
+
+/// Money at the start, in credits.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Balance {
+    /// What the account can spend.
+    pub account: Amount,
+    /// What the account has spent.
+    pub used: Amount,
+    /// What the key may spend in all from now on; without it the key is unlimited.
+    pub key: Option<Amount>,
+    /// What the key has spent.
+    pub key_used: Amount,
+    /// What the key may spend in a day.
+    pub key_daily: Option<Amount>,
+    /// What the key has spent today.
+    pub key_daily_used: Amount,
+    /// Where the key's day begins, an IANA time zone.
+    pub reset_timezone: String,
+}
+
+impl Default for Balance {
+    fn default() -> Self {
+        Self {
+            account: Amount::from_uc(4_127_500),
+            used: Amount::from_uc(883_000),
+            key: None,
+            key_used: Amount::ZERO,
+            key_daily: None,
+            key_daily_used: Amount::ZERO,
+            reset_timezone: "Asia/Shanghai".into(),
+        }
+    }
+}
+
+/// Credits per request (reference §9.1).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Prices {
+    /// `mj-v7-enhance`.
+    pub enhance: Amount,
+    /// `mj-v7`, speed draft.
+    pub draft: Amount,
+    /// `mj-v7`, speed fast.
+    pub fast: Amount,
+    /// `mj-v7`, speed turbo.
+    pub turbo: Amount,
+    /// What this account pays in relation to the public price.
+    pub group_factor: f64,
+    /// `usage.user_group`.
+    pub user_group: String,
+}
+
+impl Default for Prices {
+    fn default() -> Self {
+        Self {
+            enhance: Amount::from_uc(54_000),
+            draft: Amount::from_uc(27_000),
+            fast: Amount::from_uc(54_000),
+            turbo: Amount::from_uc(108_000),
+            group_factor: 1.0,
+            user_group: "default".into(),
+        }
+    }
+}
+
+/// The numeric part of a condition.
+pub(super) struct Pick<'a> {
+    pub at: &'a [u64],
+    pub from: Option<u64>,
+    pub to: Option<u64>,
+    pub every: Option<u64>,
+    pub probability: Option<f64>,
+}
+
+impl Pick<'_> {
+    fn check(&self, place: &str) -> Result<(), SimulatorError> {
+        if self.every == Some(0) || self.at.contains(&0) || self.from == Some(0) || self.to == Some(0) {
+            return Err(SimulatorError::Scenario(format!("{place}: counting starts at 1")));
+        }
+        if self.probability.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
+            return Err(SimulatorError::Scenario(format!("{place}: `probability` must be between 0 and 1")));
+        }
+        Ok(())
+    }
+
+    /// Whether number `n` (from 1) is meant; `seed` names the die.
+    pub(super) fn takes(&self, n: u64, seed: u64) -> bool {
+        (self.at.is_empty() || self.at.contains(&n))
+            && self.from.is_none_or(|from| n >= from)
+            && self.to.is_none_or(|to| n <= to)
+            && self.every.is_none_or(|every| n.is_multiple_of(every))
+            && self.probability.is_none_or(|chance| unit(mix(seed, n)) < chance)
+    }
+}

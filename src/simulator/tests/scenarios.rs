@@ -1,0 +1,181 @@
+use std::path::PathBuf;
+
+use super::*;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+fn stored(name: &str) -> Scenario {
+    Scenario::read(&folder().join(format!("{name}.toml"))).expect("a good scenario")
+}
+
+#[test]
+fn every_scenario_file_can_be_read() {
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder()).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        Scenario::read(&path).unwrap_or_else(|error| panic!("{error}"));
+        files += 1;
+    }
+    assert!(files >= 15, "{files} files");
+}
+
+#[test]
+fn mistakes_in_a_scenario_are_named() {
+    for (text, wanted) in [
+        ("sped = 1", "unknown field `sped`"),
+        ("time_scale = 0", "time_scale"),
+        ("run_seconds = -1", "run_seconds"),
+        ("key = \"\"", "key"),
+        ("[[drafts]]\nid = \"x\"", "`x`"),
+        ("[[drafts]]\nid = \"task-unified-1-a\"\n[[drafts]]\nid = \"task-unified-1-a\"", "used twice"),
+        ("[[rules]]\nprobability = 2", "rule 1"),
+        ("[[rules]]\nat = [0]", "counting starts at 1"),
+        ("[[rules]]\nthen = { links = 5 }", "`links`"),
+        ("[[rules]]\nthen = { file = \"redirect\" }", "redirect_to"),
+        ("[[faults]]\neffect = { kind = \"status\", status = 99 }", "fault 1"),
+        ("[[faults]]\neffect = { kind = \"slow_headers\", seconds = -1 }", "fault 1"),
+        ("[[faults]]\neffect = { kind = \"reset\" }", "reset"),
+        ("[[faults]]\neffect = { kind = \"cut_body\", kep = 5 }", "kep"),
+        ("picture_size = 0", "picture_size"),
+    ] {
+        let error = Scenario::from_toml(text).expect_err(text).to_string();
+        assert!(error.contains(wanted), "{text}: {error}");
+    }
+    let error = Scenario::read(&folder().join("none.toml")).expect_err("there is none").to_string();
+    assert!(error.contains("none.toml"), "{error}");
+}
+
+#[tokio::test]
+async fn the_demo_has_drafts_money_and_trouble() {
+    let mut demo = demo();
+    demo.picture_size = 64;
+    let bench = Bench::with(demo).await;
+    let balance = bench.get("/v1/credits").await.json();
+    assert_eq!(balance["data"]["user"], json!({"remaining_credits": 412.75, "used_credits": 88.3}));
+    let mut ends = std::collections::BTreeMap::<String, usize>::new();
+    let mut ids = Vec::new();
+    for (n, draft) in bench.simulator.draft_ids().iter().take(6).enumerate() {
+        for image in 0..4 {
+            let number = n as u64 * 4 + image;
+            let mut reply = bench.submit(number, &enhance(draft, image)).await;
+            if reply.status == 429 {
+                reply = bench.submit(number, &enhance(draft, image)).await;
+            }
+            if (n, image) == (5, 2) {
+                assert_eq!(reply.param(), "model_params.image_number", "moderation took that picture");
+            } else {
+                ids.push(reply.id());
+            }
+        }
+    }
+    bench.advance(40.0);
+    let slow = bench.get("/v1/tasks?status=processing&model=mj-v7-enhance").await.json();
+    assert_eq!(slow["total"], 1, "one is slow");
+    bench.advance(200.0);
+    for id in ids {
+        let task = bench.read(&id).await;
+        let code = task["error"]["code"].as_str().map_or(String::new(), |code| format!(" {code}"));
+        *ends.entry(format!("{}{code}", task["status"].as_str().expect("a status"))).or_default() += 1;
+    }
+    assert_eq!(ends["failed content_policy_violation"], 1);
+    assert_eq!(ends["failed service_error"], 1);
+    assert_eq!(ends["failed generation_timeout"], 1);
+    assert_eq!(ends["cancelled"], 1);
+    assert_eq!(ends["completed"], 19);
+}
+
+#[tokio::test]
+async fn odd_tasks_are_as_odd_as_their_file_says() {
+    let bench = Bench::with(Scenario { picture_size: 64, ..stored("odd_tasks") }).await;
+    let drafts = bench.simulator.draft_ids();
+    let mut ids = vec![String::new()];
+    for n in 0..22_u64 {
+        let reply = bench.submit(n, &enhance(&drafts[usize::try_from(n / 4).expect("small")], n % 4)).await;
+        assert_eq!(reply.status, 200, "{}", reply.json());
+        let ledger = bench.simulator.ledger();
+        ids.push(ledger.last().expect("an entry").task_id.clone());
+    }
+    assert_eq!(bench.read(&ids[3]).await["status"], "pending");
+    bench.advance(1.8);
+    let up = bench.read(&ids[3]).await["progress"].clone();
+    bench.advance(1.0);
+    assert_eq!(bench.read(&ids[1]).await["status"], "queued_upstream");
+    assert!(bench.read(&ids[3]).await["progress"].as_u64() < up.as_u64(), "progress went back");
+    assert_eq!(bench.read(&ids[4]).await["progress"], 4711);
+    assert!(bench.read(&ids[5]).await.get("progress").is_none());
+    bench.advance(3.0);
+    let done = async |n: usize| bench.read(&ids[n]).await;
+    assert_eq!(done(2).await["status"], "canceled");
+    assert!(done(6).await["result_data"]["image_url"].is_string());
+    assert_eq!(done(7).await["result_data"].as_array().map(Vec::len), Some(3));
+    let twice = done(8).await;
+    assert_eq!(twice["results"][1], twice["result_data"][1]["image_url"]);
+    assert!(done(9).await["results"].is_null());
+    assert!(done(10).await["trace"].is_object());
+    assert!(done(11).await.get("usage").is_none());
+    assert_eq!(done(12).await["id"], "task-unified-1-otherone");
+    assert_eq!(done(13).await["error"]["code"], "task_not_found");
+    assert_eq!(done(14).await["billing"]["charge_status"], "maybe");
+    assert_eq!(done(15).await["billing"]["refunded_credits"], 2.7);
+    assert_eq!(done(16).await["billing"]["refund_status"], "failed");
+    assert_eq!(done(19).await["results"].as_array().map(Vec::len), Some(4));
+    assert_eq!(done(20).await["usage"]["credits_reserved"], 7.2);
+    assert_eq!(done(21).await["usage"]["credits_used"], 2.7);
+    assert_eq!(done(22).await["status"], "archived");
+}
+
+#[tokio::test]
+async fn lost_answers_come_back_with_the_same_key() {
+    let bench = Bench::with(stored("lost_answers")).await;
+    let draft = bench.draft();
+    for n in 0..8 {
+        let body = enhance(&draft, n % 4);
+        let id = loop {
+            if let Ok(reply) = bench.try_submit(&key(n), &body).await
+                && reply.status == 200
+                && let Some(id) = reply.json()["id"].as_str()
+            {
+                break id.to_owned();
+            }
+            bench.advance(1.0);
+        };
+        assert_eq!(bench.simulator.ledger().last().expect("an entry").task_id, id);
+    }
+    assert_eq!(bench.simulator.ledger().len(), 8);
+}
+
+#[tokio::test]
+async fn tasks_from_before_the_start_go_on() {
+    let bench = Bench::with(Scenario { picture_size: 64, ..stored("already_running") }).await;
+    let status = async |id: &str| bench.read(id).await["status"].clone();
+    assert_eq!(status("task-unified-1789900000-f1n1shed").await, "completed");
+    assert_eq!(status("task-unified-1789900001-fa1led00").await, "failed");
+    assert_eq!(status("task-unified-1790000700-runn1ng1").await, "processing");
+    bench.advance(9.0);
+    let done = bench.read("task-unified-1790000700-runn1ng1").await;
+    assert_eq!(done["status"], "completed");
+    assert_eq!(bench.fetch(&link(&done)).await.status, 200);
+    assert_eq!(status("task-unified-1790000701-runn1ng2").await, "processing");
+    assert_eq!(bench.simulator.ledger().len(), 4);
+}
+
+#[tokio::test]
+async fn hostile_links_stand_in_the_answers() {
+    let bench = Bench::with(Scenario { picture_size: 64, ..stored("hostile_links") }).await;
+    let first = bench.finished(0).await;
+    assert_eq!(link(&first), "file:///etc/passwd");
+    let second = bench.finished(1).await;
+    assert_eq!(link(&second), "http://10.0.0.7/file_1.png");
+}
+
+#[tokio::test]
+async fn a_thousand_pictures_can_be_paid_for() {
+    let scenario = stored("thousand");
+    assert!(scenario.balance.account.uc() >= 1000 * scenario.prices.enhance.uc());
+    let bench = Bench::with(scenario).await;
+    let drafts = bench.simulator.draft_ids();
+    assert_eq!(drafts.len() * 4, 1000);
+    assert_eq!(bench.read(&drafts[249]).await["results"].as_array().map(Vec::len), Some(4));
+}
