@@ -1,6 +1,8 @@
 //! `mj-enhance`: a dashboard for Midjourney V7 enhance jobs at EvoLink.
 
 pub mod api;
+pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod fetch;
 pub mod job;

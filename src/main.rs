@@ -1,3 +1,13 @@
-//! The program.
+//! The program: everything it does is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match mj_enhance::cli::main() {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(report) => {
+            eprintln!("mj-enhance: {report:?}");
+            ExitCode::from(mj_enhance::cli::Exit::BadInput.code())
+        }
+    }
+}

@@ -1,6 +1,12 @@
 //! One integration binary: whole lives, scenarios, screens, command line, pseudo-terminals.
 
+mod cli_config;
+mod cli_run;
+mod cli_service;
+mod cli_store;
+mod cli_words;
 mod lives;
+mod program;
 mod rooms;
 mod sockets;
 mod world;

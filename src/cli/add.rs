@@ -1,0 +1,258 @@
+//! `add`: texts in, wishes in the store; all or nothing.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::AddArgs;
+use super::context::{Context, now};
+use super::exit::Exit;
+use super::out::Out;
+use super::problem::{Outcome, Problem};
+use super::{consent, json, words};
+use crate::job::{JobId, Spec, Verdict, check_lines, text};
+use crate::store::{NewJob, Settings, Store};
+
+/// More text than this is no list of drafts.
+const LONGEST_INPUT: u64 = 64 * 1024 * 1024;
+
+/// Lines with where each came from.
+#[derive(Default)]
+struct Input {
+    text: String,
+    places: Vec<String>,
+}
+
+impl Input {
+    fn push(&mut self, line: &str, place: String) {
+        self.text.push_str(line);
+        self.text.push('\n');
+        self.places.push(place);
+    }
+
+    fn place(&self, number: usize) -> String {
+        self.places.get(number.saturating_sub(1)).cloned().unwrap_or_default()
+    }
+}
+
+/// What was left out, and why.
+struct LeftOut {
+    spec: Spec,
+    job: Option<JobId>,
+    place: String,
+}
+
+/// Records wishes.
+pub fn add(args: &AddArgs, context: &Context) -> Outcome {
+    if !args.dry_run {
+        context.may_write()?;
+    }
+    let input = gather(args)?;
+    if input.places.is_empty() {
+        return Err(Problem::input(
+            "nothing_given",
+            "there is nothing to add",
+            "name drafts as arguments, or in a file with -f; `mj-enhance drafts` lists them",
+        ));
+    }
+    // Looked at before the store is made: bad input leaves nothing behind.
+    let existing = context.store_to_read()?;
+    let mut trouble = None;
+    let lines = check_lines(&input.text, |spec| match existing.as_ref().map(|store| store.twin(&spec.source, spec.image)) {
+        None | Some(Ok(None)) => false,
+        Some(Ok(Some(_))) => true,
+        Some(Err(error)) => {
+            trouble.get_or_insert(error);
+            false
+        }
+    });
+    if let Some(error) = trouble {
+        return Err(error.into());
+    }
+    let mut wrong = Vec::new();
+    let mut specs = Vec::new();
+    let mut left_out = Vec::new();
+    let counted = lines.len();
+    for line in lines {
+        match line.verdict {
+            Verdict::Wrong(what) => wrong.push((input.place(line.number), what)),
+            Verdict::Ok(new) => specs.extend(new),
+            Verdict::Twice { new, twice } => {
+                specs.extend(new);
+                if args.again {
+                    specs.extend(twice);
+                } else {
+                    for spec in twice {
+                        let job = existing.as_ref().and_then(|store| store.twin(&spec.source, spec.image).ok().flatten());
+                        left_out.push(LeftOut { spec, job, place: input.place(line.number) });
+                    }
+                }
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        let message = match wrong.as_slice() {
+            [(place, what)] => format!("{place}: {what}"),
+            many => format!("{} of {counted} lines cannot be read", many.len()),
+        };
+        let lines = wrong;
+        return Err(Problem { lines, ..Problem::input("bad_lines", message, "mend them and add again; nothing was stored") });
+    }
+    if counted == 0 {
+        return Err(Problem::input("nothing_given", "there is no draft in what was given", "write one draft id per line"));
+    }
+    tell_left_out(&left_out, context)?;
+    if specs.is_empty() {
+        Out::say("Nothing is new; nothing was stored.");
+        return Ok(Exit::Ok);
+    }
+    let settings = existing.as_ref().map_or_else(|| Ok(Settings::default()), Store::settings)?;
+    let quote = consent::quote(specs.len(), &settings);
+    if args.dry_run {
+        return dry_run(&specs, args, &quote, context);
+    }
+    let yes = if args.hold { None } else { Some(consent::check(args.consent, &quote, ", or store them with --hold")?) };
+    drop(existing);
+    let mut store = context.store()?;
+    let new: Vec<NewJob> = specs
+        .into_iter()
+        .map(|spec| NewJob {
+            id: JobId::from_bits(fastrand::u64(..)),
+            source: spec.source,
+            image: spec.image,
+            tag: spec.tag.or_else(|| args.tag.clone()),
+            again_of: None,
+        })
+        .collect();
+    let jobs = store.add(&new, args.front, yes, now())?;
+    tell_added(&jobs, yes.is_some(), &consent::quote_words(&quote), context)?;
+    Ok(Exit::Ok)
+}
+
+/// Says what was stored and who will act on it; for `retry` too.
+pub fn tell_added(jobs: &[crate::job::Job], approved: bool, quote: &str, context: &Context) -> Result<(), Problem> {
+    for job in jobs {
+        context.out.object(&json::job(job))?;
+        if !context.out.json {
+            context.out.line(&words::sentence(job))?;
+        }
+    }
+    if approved {
+        Out::say(&format!("Stored and approved: {quote}."));
+        if let Some(hint) = context.engine_hint() {
+            Out::say(&format!(
+                "Nothing is sent yet: {}.",
+                hint.replace("run --until-idle", "run --until-idle --yes --max-credits N")
+            ));
+        }
+    } else {
+        Out::say(&format!("Stored and held: {}. Release them in the dashboard with p.", text::count(jobs.len(), "job")));
+    }
+    Ok(())
+}
+
+fn dry_run(specs: &[Spec], args: &AddArgs, quote: &crate::job::Quote, context: &Context) -> Outcome {
+    for spec in specs {
+        let tag = spec.tag.as_ref().or(args.tag.as_ref()).map(ToString::to_string);
+        let would = json!({ "source_task": spec.source.as_str(), "image_number": spec.image.get(), "tag": tag });
+        context.out.object(&json!({ "schema": json::SCHEMA, "would_add": would }))?;
+        if !context.out.json {
+            context.out.line(&format!("would add {}:{}", spec.source, spec.image))?;
+        }
+    }
+    let balance_after = quote.balance_after().map(|amount| amount.to_string());
+    let sum = json!({
+        "count": quote.count, "price": quote.price.to_string(), "total": quote.total().to_string(), "balance_after": balance_after
+    });
+    context.out.object(&json!({ "schema": json::SCHEMA, "quote": sum }))?;
+    Out::say(&format!("{}; nothing was stored.", consent::quote_words(quote)));
+    Ok(Exit::Ok)
+}
+
+fn tell_left_out(left_out: &[LeftOut], context: &Context) -> Result<(), Problem> {
+    for LeftOut { spec, job, place } in left_out {
+        let why = job.map_or_else(|| "it was given before".to_owned(), |job| format!("job {job} has it"));
+        Out::say(&format!("{place}: twice: {}:{} is left out, {why}; --again takes it", spec.source, spec.image));
+        let twice = json!({
+            "source_task": spec.source.as_str(), "image_number": spec.image.get(), "job": job.map(|job| job.to_string()), "line": place
+        });
+        context.out.object(&json!({ "schema": json::SCHEMA, "twice": twice }))?;
+    }
+    Ok(())
+}
+
+fn gather(args: &AddArgs) -> Result<Input, Problem> {
+    let mut input = Input::default();
+    for (number, spec) in join_pictures(&args.specs) {
+        for line in spec.lines() {
+            input.push(line, format!("argument {number}"));
+        }
+    }
+    for file in &args.file {
+        let is_stdin = file.as_os_str() == "-";
+        let shown = if is_stdin { "stdin".to_owned() } else { text::clean(&file.display().to_string()).into_owned() };
+        let bytes = read(file, is_stdin).map_err(|error| {
+            Problem::input("unreadable_file", format!("{shown} cannot be read: {error}"), "name another file; nothing was stored")
+        })?;
+        let content = match std::str::from_utf8(&bytes) {
+            Ok(content) => content,
+            Err(error) => {
+                let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+                return Err(Problem::input(
+                    "bad_lines",
+                    format!("{shown} line {line}: this is not UTF-8 text"),
+                    "save the file as UTF-8; nothing was stored",
+                ));
+            }
+        };
+        for (index, line) in content.lines().enumerate() {
+            input.push(line, format!("{shown} line {}", index + 1));
+        }
+    }
+    Ok(input)
+}
+
+fn read(file: &Path, is_stdin: bool) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if is_stdin {
+        std::io::stdin().lock().take(LONGEST_INPUT + 1).read_to_end(&mut bytes)?;
+    } else {
+        std::fs::File::open(file)?.take(LONGEST_INPUT + 1).read_to_end(&mut bytes)?;
+    }
+    if bytes.len() as u64 > LONGEST_INPUT {
+        return Err(std::io::Error::other("it is larger than 64 MB, which is no list of drafts"));
+    }
+    Ok(bytes)
+}
+
+/// Arguments with their numbers; picture numbers that stand alone belong to the id before them, as in `add ID 0,2`.
+fn join_pictures(specs: &[String]) -> Vec<(usize, String)> {
+    let is_pictures = |text: &str| {
+        text.eq_ignore_ascii_case("all")
+            || (!text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | '-')))
+    };
+    let mut joined: Vec<(usize, String)> = Vec::new();
+    for (index, spec) in specs.iter().enumerate() {
+        match joined.last_mut() {
+            Some((_, before)) if is_pictures(spec) && !before.contains(['\n', ',', ':', '{']) => {
+                before.push(' ');
+                before.push_str(spec);
+            }
+            _ => joined.push((index + 1, spec.clone())),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_after_an_id_belong_to_it() {
+        let specs: Vec<String> = ["a", "0,2", "b:1", "c", "all"].map(str::to_owned).to_vec();
+        let joined: Vec<(usize, String)> = join_pictures(&specs);
+        assert_eq!(joined, [(1, "a 0,2".to_owned()), (3, "b:1".to_owned()), (4, "c all".to_owned())]);
+    }
+}

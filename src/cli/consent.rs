@@ -1,0 +1,65 @@
+//! The yes of a script: `--yes` and `--max-credits` together, or nothing (product §2, rule 2).
+
+use super::args::ConsentFlags;
+use super::exit::Exit;
+use super::problem::Problem;
+use crate::job::{Credits, Quote};
+use crate::store::{Consent, Settings};
+
+/// What these jobs would cost, by what the store last heard of price and balance.
+pub fn quote(count: usize, settings: &Settings) -> Quote {
+    Quote {
+        count,
+        price: settings.price.map_or(Credits::PUBLISHED_PRICE, |seen| seen.amount),
+        balance: settings.balance.map(|seen| seen.amount),
+    }
+}
+
+/// `12 jobs, 64.8 credits (5.4 each), balance after it 20.1`.
+pub fn quote_words(quote: &Quote) -> String {
+    let each = if quote.count > 1 { format!(" ({} each)", quote.price) } else { String::new() };
+    let after = quote.balance_after().map_or_else(String::new, |after| format!(", balance after it {after}"));
+    format!("{}{each}{after}", quote.words())
+}
+
+/// Checks the yes against the quote. Scripts have no grace period.
+///
+/// # Errors
+/// Exit 3 when a flag is missing or the sum is above the limit.
+pub fn check(flags: ConsentFlags, quote: &Quote, instead: &str) -> Result<Consent, Problem> {
+    let refuse = |what: String, next: String| Err(Problem::new(Exit::NoConsent, "no_consent", what, next));
+    let total = quote.total();
+    let words = quote_words(quote);
+    match (flags.yes, flags.max_credits) {
+        (true, Some(limit)) if total > limit => refuse(
+            format!("nothing was stored: {words} is more than --max-credits {limit}"),
+            format!("say --max-credits {total}, or give fewer"),
+        ),
+        (true, Some(_)) => Ok(Consent { count: quote.count, price: quote.price, grace: std::time::Duration::ZERO }),
+        _ => refuse(
+            format!("nothing was stored, because nobody said yes to {words}"),
+            format!("say yes with --yes --max-credits {total}{instead}"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(yes: bool, max: Option<&str>) -> ConsentFlags {
+        ConsentFlags { yes, max_credits: max.map(|text| text.parse().unwrap()) }
+    }
+
+    #[test]
+    fn only_both_flags_with_room_are_a_yes() {
+        let quote = quote(12, &Settings::default());
+        for (yes, max) in [(false, None), (true, None), (false, Some("100")), (true, Some("64.7999"))] {
+            let problem = check(flags(yes, max), &quote, "").unwrap_err();
+            assert_eq!(problem.exit, Exit::NoConsent);
+            assert!(problem.next.contains("--max-credits 64.8"), "{problem:?}");
+        }
+        let consent = check(flags(true, Some("64.8")), &quote, "").unwrap();
+        assert_eq!((consent.count, consent.price, consent.grace), (12, Credits::PUBLISHED_PRICE, std::time::Duration::ZERO));
+    }
+}

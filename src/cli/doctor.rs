@@ -1,0 +1,281 @@
+//! `doctor`: looks at everything a first run can stumble over. Nothing is paid and nothing is changed.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::exit::Exit;
+use super::json::SCHEMA;
+use super::out::{Out, Paint};
+use super::problem::{Outcome, Problem};
+use super::start;
+use crate::api::{Client, ClientOptions, ListQuery, Service};
+use crate::config::{self, Config, Environment, Flags, KEY_VARIABLE};
+use crate::store::{Access, Store};
+
+/// Less free space than this is worth a word: about a hundred pictures.
+const LITTLE_SPACE: u64 = 500 * 1024 * 1024;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verdict {
+    Good,
+    Note,
+    Bad(Exit),
+}
+
+struct Check {
+    name: &'static str,
+    verdict: Verdict,
+    found: String,
+    next: String,
+}
+
+struct Report(Vec<Check>);
+
+impl Report {
+    fn good(&mut self, name: &'static str, found: impl Into<String>) {
+        self.0.push(Check { name, verdict: Verdict::Good, found: found.into(), next: String::new() });
+    }
+    fn note(&mut self, name: &'static str, found: impl Into<String>, next: impl Into<String>) {
+        self.0.push(Check { name, verdict: Verdict::Note, found: found.into(), next: next.into() });
+    }
+    fn bad(&mut self, name: &'static str, problem: Problem) {
+        self.0.push(Check { name, verdict: Verdict::Bad(problem.exit), found: problem.message, next: problem.next });
+    }
+}
+
+/// Checks everything, tells everything, and gives the code of what is worst.
+pub fn doctor(flags: &Flags, env: &Environment, out: Out) -> Outcome {
+    let mut report = Report(Vec::new());
+    match config::load(flags, env) {
+        Ok(config) => {
+            let file = config.file.as_ref().map_or_else(
+                || format!("no file at {}, defaults are used", config::file_place(flags, env).0.display()),
+                |file| format!("{} is in order", file.display()),
+            );
+            report.good("configuration", file);
+            for note in &config.notes {
+                report.note("configuration", note.clone(), "");
+            }
+            service(&config, env, &mut report);
+            disk("data folder", &config.data_dir, &mut report);
+            disk("results", &config.results_dir, &mut report);
+            store(&config, &mut report);
+        }
+        Err(errors) => {
+            for error in errors.0 {
+                report.bad("configuration", config::ConfigErrors(vec![error]).into());
+            }
+        }
+    }
+    terminal(env, &mut report);
+    tmux(env, &mut report);
+    tell(&report, out)
+}
+
+fn tell(report: &Report, out: Out) -> Outcome {
+    let exit = Exit::first(report.0.iter().filter_map(|check| match check.verdict {
+        Verdict::Bad(exit) => Some(exit),
+        Verdict::Good | Verdict::Note => None,
+    }));
+    let checks: Vec<_> = report
+        .0
+        .iter()
+        .map(|check| {
+            let status = match check.verdict {
+                Verdict::Good => "ok",
+                Verdict::Note => "note",
+                Verdict::Bad(_) => "bad",
+            };
+            json!({ "name": check.name, "status": status, "found": check.found, "next": check.next })
+        })
+        .collect();
+    out.object(&json!({ "schema": SCHEMA, "ok": exit == Exit::Ok, "checks": checks }))?;
+    if !out.json {
+        for check in &report.0 {
+            let (word, paint) = match check.verdict {
+                Verdict::Good => ("ok  ", Paint::Green),
+                Verdict::Note => ("note", Paint::Yellow),
+                Verdict::Bad(_) => ("BAD ", Paint::Red),
+            };
+            out.line(&format!("{}  {:<13}  {}", out.paint(paint, word), check.name, check.found))?;
+            if !check.next.is_empty() {
+                out.line(&format!("      {:<13}  → {}", "", check.next))?;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn service(config: &Config, env: &Environment, report: &mut Report) {
+    report.good("service", format!("{}{}", config.base_url, if config.is_loopback() { " (on this machine)" } else { "" }));
+    let key = match config.key.read(env) {
+        Ok(key) => key,
+        Err(error) => return report.bad("key", error.into()),
+    };
+    let asked = start::runtime().and_then(|runtime| {
+        let client = Client::new(&ClientOptions { base_url: config.base_url.clone(), key })?;
+        let balance = runtime.block_on(client.credits())?;
+        let query = ListQuery { model: None, status: None, page: 1, page_size: 1 };
+        // Only used for the clock; its failing says nothing new.
+        let newest = runtime.block_on(client.list(query)).ok().and_then(|page| page.rows.first()?.created_at);
+        let models = runtime.block_on(client.models()).ok();
+        Ok((balance, newest, models))
+    });
+    match asked {
+        Ok((balance, newest, models)) => {
+            report.good("key", format!("from {}, accepted", config.key.words()));
+            report.good("balance", format!("{} credits can be spent", balance.usable()));
+            match models {
+                Some(models) if models.iter().any(|model| model == crate::api::ENHANCE_MODEL) => {
+                    report.good("model", format!("this key may use {}", crate::api::ENHANCE_MODEL));
+                }
+                Some(_) => report.note(
+                    "model",
+                    format!("the service does not list {} for this key", crate::api::ENHANCE_MODEL),
+                    "look at https://evolink.ai/dashboard/keys",
+                ),
+                None => report.note("model", "the list of models could not be read", ""),
+            }
+            clock(newest, report);
+        }
+        Err(problem) => {
+            let name = if problem.exit == Exit::Login { "key" } else { "network" };
+            report.bad(name, problem);
+        }
+    }
+}
+
+/// The service tells no time of its own; a task made in our future shows that this clock is behind.
+fn clock(newest: Option<Timestamp>, report: &mut Report) {
+    let now = Timestamp::now();
+    match newest {
+        Some(made) if made.duration_since(now) > SignedDuration::from_secs(60) => report.note(
+            "clock",
+            format!("the account's newest task was made {} s from now", made.duration_since(now).as_secs()),
+            "set this machine's clock; times and searches for lost sends depend on it",
+        ),
+        Some(_) => report.good("clock", format!("{now}, not behind the service")),
+        None => report.good("clock", format!("{now}; the account has no task to compare it with")),
+    }
+}
+
+fn disk(name: &'static str, folder: &Path, report: &mut Report) {
+    // What is not made yet lies on the disk of the nearest folder that is.
+    let Some(there) = folder.ancestors().find(|path| path.exists()) else {
+        return report.note(name, format!("{} and what is above it do not exist", folder.display()), "");
+    };
+    let unusable = |why: String| {
+        Problem::input(
+            "unusable_folder",
+            format!("{}: {why}", there.display()),
+            "mend the folder, or name another one with --data-dir",
+        )
+    };
+    if !there.is_dir() {
+        return report.bad(name, unusable("is no folder".to_owned()));
+    }
+    if let Err(error) = rustix::fs::access(there, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK) {
+        return report.bad(name, unusable(format!("cannot be written to ({error})")));
+    }
+    let made = if there == folder { "" } else { " (made when needed)" };
+    match rustix::fs::statvfs(there) {
+        Ok(stat) => {
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let found = format!("{}{made}, {} MB free", folder.display(), free / (1024 * 1024));
+            if free < LITTLE_SPACE {
+                report.note(name, found, "make room: results that cannot be saved wait, and their links die after 24 h");
+            } else {
+                report.good(name, found);
+            }
+        }
+        Err(error) => report.note(name, format!("{}{made}, free space unknown ({error})", folder.display()), ""),
+    }
+}
+
+fn store(config: &Config, report: &mut Report) {
+    let file = config.data_dir.join("mj-enhance.db");
+    match file.try_exists() {
+        Ok(false) => report.good("store", "nothing stored yet"),
+        Err(error) => {
+            report.bad("store", Problem::input("unusable_folder", format!("{}: {error}", file.display()), "mend the folder"));
+        }
+        Ok(true) => match Store::open(&config.data_dir, Access::ReadOnly).and_then(|store| store.jobs()) {
+            Ok(jobs) => report.good("store", format!("opens, {} jobs: {}", jobs.len(), super::list::totals(&jobs))),
+            Err(error) => report.bad("store", error.into()),
+        },
+    }
+    match Store::engine_pid(&config.data_dir) {
+        Some(pid) => report.good("engine", format!("process {pid} is the engine of this store")),
+        None => report.good("engine", "none is running"),
+    }
+}
+
+fn terminal(env: &Environment, report: &mut Report) {
+    let name = "terminal";
+    if !std::io::stdout().is_terminal() {
+        return report.note(name, "stdout is no terminal", "the dashboard needs one; `run` and `watch --plain` do not");
+    }
+    let term = env.get("TERM").unwrap_or("not set");
+    let colors = match (env.get("NO_COLOR"), env.get("COLORTERM"), term) {
+        (Some(_), ..) => "no colour, because NO_COLOR is set",
+        (None, _, "dumb") => "no colour, because TERM is dumb",
+        (None, Some("truecolor" | "24bit"), _) => "16 colours by default; the terminal says it has all (COLORTERM)",
+        (None, _, term) if term.contains("256") => "16 colours by default; the terminal says it has 256 (TERM)",
+        _ => "16 colours by default",
+    };
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| Some((*name, env.get(name)?)));
+    let face = match locale {
+        Some((name, value)) if value.to_ascii_lowercase().replace('-', "").contains("utf8") => format!("Unicode, from {name}"),
+        Some((name, value)) => format!("ASCII, because {name} is {value}"),
+        None => "ASCII, because no locale is set".to_owned(),
+    };
+    report.good(name, format!("TERM is {term}; {colors}"));
+    report.good(name, format!("drawn with {face}"));
+    if env.get("SSH_CONNECTION").is_some() || env.get("SSH_TTY").is_some() {
+        report.good(name, "over SSH: mouse off by default; --slow-link sends fewer bytes");
+    }
+    if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout()) {
+        let found = format!("{} columns, {} rows", size.ws_col, size.ws_row);
+        if size.ws_col < 80 || size.ws_row < 24 {
+            report.note(name, found, "the dashboard is made for 80×24 and shows less below that");
+        } else {
+            report.good(name, found);
+        }
+    }
+}
+
+/// Settings of tmux that decide what gets through to the terminal.
+fn tmux(env: &Environment, report: &mut Report) {
+    if env.get("TMUX").is_none() {
+        return;
+    }
+    let option = |name: &str| {
+        let output = Command::new("tmux")
+            .args(["show-options", "-gv", name])
+            .env_remove(KEY_VARIABLE)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output()
+            .ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    for (name, good, why) in [
+        ("allow-passthrough", &["on", "all"][..], "notices and pictures reach the terminal"),
+        ("set-clipboard", &["on", "external"][..], "copying with y works"),
+        ("focus-events", &["on"][..], "notices come only when you look elsewhere"),
+    ] {
+        match option(name) {
+            Some(value) if good.contains(&value.as_str()) => report.good("tmux", format!("{name} is {value}")),
+            Some(value) => report.note(
+                "tmux",
+                format!("{name} is {}", crate::job::text::clean(&value)),
+                format!("`tmux set -g {name} {}` so that {why}", good[0]),
+            ),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! `export`, `import`, `prune`: the store's content for elsewhere and later.
+
+use std::io::Read;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::args::{ExportArgs, ExportFormat, ImportArgs, PruneArgs};
+use super::context::{Context, now};
+use super::exit::Exit;
+use super::json;
+use super::out::Out;
+use super::problem::{Outcome, Problem};
+use crate::job::{
+    Approval, Charge, Credits, IdempotencyKey, ImageNumber, Job, JobId, PaidSend, Phase, SavedFile, Tag, TaskId, text,
+};
+
+/// What an exported job carries under `record`, so that it can be taken in as it was.
+///
+/// It is a form of its own, so that a change of [`Job`] does not change files that people keep.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    place: i64,
+    phase: Phase,
+    approval: Option<Approval>,
+    send: Option<PaidSend>,
+    #[serde(default)]
+    stop_wish: bool,
+    #[serde(default)]
+    source_confirmed: bool,
+    request_id: Option<String>,
+    estimate: Option<u32>,
+    #[serde(default)]
+    links: Vec<String>,
+    again_of: Option<JobId>,
+    #[serde(default)]
+    removed: bool,
+}
+
+/// An exported job: what `--json` shows, and the record.
+#[derive(Deserialize)]
+struct Exported {
+    schema: u32,
+    id: JobId,
+    source_task: TaskId,
+    image_number: ImageNumber,
+    tag: Option<Tag>,
+    task_id: Option<TaskId>,
+    created_at: Timestamp,
+    sent_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    saved_at: Option<Timestamp>,
+    link_expires_at: Option<Timestamp>,
+    credits_reserved: Option<Credits>,
+    credits_charged: Option<Credits>,
+    charge: Option<String>,
+    files: Vec<SavedFile>,
+    record: Record,
+}
+
+fn exported(job: &Job) -> Value {
+    let record = Record {
+        place: job.place,
+        phase: job.phase.clone(),
+        approval: job.approval,
+        send: job.send.clone(),
+        stop_wish: job.stop_wish,
+        source_confirmed: job.source_confirmed,
+        request_id: job.request_id.clone(),
+        estimate: job.estimate,
+        links: job.links.clone(),
+        again_of: job.again_of,
+        removed: job.removed,
+    };
+    let mut value = json::job(job);
+    value["record"] = serde_json::to_value(record).unwrap_or_default();
+    value
+}
+
+impl Exported {
+    fn into_job(self) -> Result<Job, String> {
+        if self.schema != json::SCHEMA {
+            return Err(format!("it has schema {}, this version reads {}", self.schema, json::SCHEMA));
+        }
+        let charge = match &self.charge {
+            None => None,
+            Some(word) => Some(Charge::from_word(word).ok_or_else(|| format!("{:?} is no charge", text::clean(word)))?),
+        };
+        if let Some(send) = &self.record.send {
+            IdempotencyKey::new(send.key.as_str()).map_err(|error| error.to_string())?;
+        }
+        Ok(Job {
+            tag: self.tag,
+            phase: self.record.phase,
+            approval: self.record.approval,
+            send: self.record.send,
+            stop_wish: self.record.stop_wish,
+            source_confirmed: self.record.source_confirmed,
+            task: self.task_id,
+            request_id: self.record.request_id,
+            sent_at: self.sent_at,
+            finished_at: self.finished_at,
+            saved_at: self.saved_at,
+            link_expires_at: self.link_expires_at,
+            estimate: self.record.estimate,
+            links: self.record.links,
+            files: self.files,
+            reserved: self.credits_reserved,
+            charged: self.credits_charged,
+            charge,
+            again_of: self.record.again_of,
+            removed: self.record.removed,
+            ..Job::new(self.id, self.source_task, self.image_number, self.record.place, self.created_at)
+        })
+    }
+}
+
+/// Prints the store's jobs, removed ones too.
+pub fn export(args: &ExportArgs, context: &Context) -> Outcome {
+    let mut jobs = match context.store_to_read()? {
+        Some(store) => store.jobs()?,
+        None => Vec::new(),
+    };
+    jobs.retain(|job| args.tag.is_none() || args.tag == job.tag);
+    jobs.sort_by_key(|job| (job.place, job.id));
+    match args.format {
+        ExportFormat::Json => {
+            for job in &jobs {
+                Out::raw(&format!("{}\n", exported(job)))?;
+            }
+        }
+        ExportFormat::Csv if context.out.json => {
+            return Err(Problem::input("bad_arguments", "--format csv and --json exclude each other", "take one of them"));
+        }
+        ExportFormat::Csv => {
+            Out::raw(&format!("{}\n", CSV.join(",")))?;
+            for job in &jobs {
+                Out::raw(&csv_line(&json::job(job)))?;
+            }
+        }
+    }
+    Out::say(&format!("{} exported.", text::count(jobs.len(), "job")));
+    Ok(Exit::Ok)
+}
+
+const CSV: [&str; 15] = [
+    "id",
+    "source_task",
+    "image_number",
+    "tag",
+    "state",
+    "reason",
+    "task_id",
+    "created_at",
+    "sent_at",
+    "finished_at",
+    "saved_at",
+    "credits_reserved",
+    "credits_charged",
+    "charge",
+    "files",
+];
+
+fn csv_line(job: &Value) -> String {
+    let cells: Vec<String> = CSV
+        .iter()
+        .map(|column| match &job[*column] {
+            Value::Null => String::new(),
+            Value::String(text) => csv_cell(text),
+            Value::Array(files) => {
+                let paths: Vec<&str> = files.iter().filter_map(|file| file["path"].as_str()).collect();
+                csv_cell(&paths.join(";"))
+            }
+            other => other.to_string(),
+        })
+        .collect();
+    format!("{}\n", cells.join(","))
+}
+
+fn csv_cell(text: &str) -> String {
+    // A spreadsheet would take these beginnings for a formula.
+    let guarded = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() };
+    if guarded.contains([',', '"', '\n', '\r']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
+}
+
+/// Takes in what `export` printed; all or nothing where a line is bad.
+pub fn import(args: &ImportArgs, context: &Context) -> Outcome {
+    context.may_write()?;
+    let file = args.file.as_deref().filter(|file| file.as_os_str() != "-");
+    let shown = file.map_or_else(|| "stdin".to_owned(), |file| file.display().to_string());
+    let mut given = String::new();
+    let taken_in = match file {
+        Some(file) => std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut given)),
+        None => std::io::stdin().lock().read_to_string(&mut given),
+    };
+    taken_in.map_err(|error| {
+        Problem::input("unreadable_file", format!("{shown} cannot be read: {error}"), "name another file; nothing was changed")
+    })?;
+    let mut jobs = Vec::new();
+    let mut wrong = Vec::new();
+    for (index, line) in given.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let read = serde_json::from_str::<Exported>(line).map_err(|error| error.to_string()).and_then(Exported::into_job);
+        match read {
+            Ok(job) => jobs.push(job),
+            Err(error) => wrong.push((format!("{shown} line {}", index + 1), text::clean(&error).into_owned())),
+        }
+    }
+    if !wrong.is_empty() {
+        let message = match wrong.as_slice() {
+            [(place, what)] => format!("{place} is no exported job: {what}"),
+            many => format!("{} lines of {shown} are no exported jobs", many.len()),
+        };
+        let next = "take what `mj-enhance export` prints (JSON, not CSV); nothing was changed";
+        return Err(Problem { lines: wrong, ..Problem::input("bad_lines", message, next) });
+    }
+    let left_out = if jobs.is_empty() { Vec::new() } else { context.store()?.import(&jobs)? };
+    for id in &left_out {
+        Out::say(&format!("{id} is left out: the store has it, or its task, already"));
+    }
+    for job in jobs.iter().filter(|job| !left_out.contains(&job.id)) {
+        context.out.object(&json::job(job))?;
+    }
+    Out::say(&format!("{} imported, {} left out.", text::count(jobs.len() - left_out.len(), "job"), left_out.len()));
+    Ok(Exit::Ok)
+}
+
+/// Forgets jobs that ended long ago.
+pub fn prune(args: &PruneArgs, context: &Context) -> Outcome {
+    context.may_write()?;
+    let before = now().checked_sub(args.older_than).map_err(|_| {
+        Problem::input("bad_arguments", "--older-than reaches back before all times", "give a shorter time, like 30d")
+    })?;
+    let gone = match context.store_to_read()? {
+        Some(reader) => {
+            drop(reader);
+            context.store()?.prune(before, args.removed)?
+        }
+        None => Vec::new(),
+    };
+    let ids: Vec<String> = gone.iter().map(ToString::to_string).collect();
+    context.out.object(&serde_json::json!({ "schema": json::SCHEMA, "pruned": ids }))?;
+    context.out.line(&format!("{} forgotten; files and spending stay.", text::count(gone.len(), "job")))?;
+    Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::json::tests::sample;
+
+    #[test]
+    fn an_exported_job_comes_back_as_it_was() {
+        let mut job = sample();
+        job.links = vec!["https://files.example/a.png".into()];
+        job.send = Some(PaidSend {
+            key: IdempotencyKey::from_dice([7; 16]),
+            body: "{}".into(),
+            agreed: Credits::PUBLISHED_PRICE,
+            first_at: job.created_at,
+            last_at: job.created_at,
+            attempts: 1,
+            lost: 0,
+            cleared: false,
+        });
+        let line = exported(&job).to_string();
+        let back = serde_json::from_str::<Exported>(&line).unwrap().into_job().unwrap();
+        assert_eq!(back, job);
+    }
+
+    #[test]
+    fn csv_cells_are_quoted_and_start_no_formula() {
+        assert_eq!(csv_cell("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(csv_cell("=1+1"), "'=1+1");
+        let line = csv_line(&json::job(&sample()));
+        assert!(line.starts_with("0000002d,task-unified-1790000100-k3v9q2ad,2,cats,saved,,"), "{line}");
+    }
+}

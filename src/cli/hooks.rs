@@ -1,0 +1,179 @@
+//! Programs of the user's that are started when a job ends.
+//!
+//! They run one after another on a thread of their own, get the job as JSON on their input, nothing of the terminal, and
+//! never the key. One that runs too long is ended.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::json as job_json;
+use crate::config::{self, KEY_VARIABLE};
+use crate::job::{Job, JobId, State};
+
+/// How often a running program is looked after.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A program with its arguments, and what it is told.
+type Start = (Vec<String>, Value);
+
+/// Watches jobs go by and starts what is configured.
+pub struct Hooks {
+    set: config::Hooks,
+    states: HashMap<JobId, State>,
+    live: bool,
+    batch_saved: usize,
+    batch_failed: usize,
+    runner: Option<(mpsc::Sender<Start>, JoinHandle<()>)>,
+}
+
+impl Hooks {
+    /// Hooks as configured.
+    #[must_use]
+    pub fn new(set: config::Hooks) -> Self {
+        Self { set, states: HashMap::new(), live: false, batch_saved: 0, batch_failed: 0, runner: None }
+    }
+
+    /// What was told so far was the past; from now on, changes count.
+    pub fn loaded(&mut self) {
+        self.live = true;
+    }
+
+    /// Jobs as they are now.
+    pub fn saw<'a>(&mut self, jobs: impl IntoIterator<Item = &'a Job>) {
+        let was_busy = self.is_busy();
+        for job in jobs {
+            let before = self.states.insert(job.id, job.state());
+            if !self.live || before == Some(job.state()) {
+                continue;
+            }
+            match job.state() {
+                State::Saved => {
+                    self.batch_saved += 1;
+                    self.start(self.set.on_done.clone(), job_json::job(job));
+                }
+                State::Failed => {
+                    self.batch_failed += 1;
+                    self.start(self.set.on_failed.clone(), job_json::job(job));
+                }
+                _ => {}
+            }
+        }
+        if self.live && was_busy && !self.is_busy() {
+            let counts =
+                json!({ "schema": job_json::SCHEMA, "batch": { "saved": self.batch_saved, "failed": self.batch_failed } });
+            self.start(self.set.on_batch.clone(), counts);
+            (self.batch_saved, self.batch_failed) = (0, 0);
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.states.values().any(|state| super::wait::is_under_way(*state))
+    }
+
+    fn start(&mut self, argv: Vec<String>, input: Value) {
+        if argv.is_empty() {
+            return;
+        }
+        let timeout = self.set.timeout;
+        let (send, _) = self.runner.get_or_insert_with(|| {
+            let (send, wishes) = mpsc::channel::<Start>();
+            let thread = std::thread::spawn(move || {
+                for (argv, input) in wishes {
+                    if let Err(error) = run(&argv, &input, timeout) {
+                        tracing::warn!(program = argv.first().map(String::as_str), "hook: {error}");
+                    }
+                }
+            });
+            (send, thread)
+        });
+        // The thread ends only after this sender.
+        let _ = send.send((argv, input));
+    }
+
+    /// Waits until what was started has ended.
+    pub fn finish(mut self) {
+        if let Some((send, thread)) = self.runner.take() {
+            drop(send);
+            if thread.join().is_err() {
+                tracing::warn!("the hooks' thread broke");
+            }
+        }
+    }
+}
+
+fn run(argv: &[String], input: &Value, timeout: Duration) -> std::io::Result<()> {
+    let program = argv.first().map_or("", String::as_str);
+    let mut child = Command::new(program)
+        .args(argv.iter().skip(1))
+        .env_remove(KEY_VARIABLE)
+        .stdin(Stdio::piped())
+        // The terminal belongs to the dashboard.
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One object is smaller than a pipe's buffer; a program that does not read it is not an error.
+        let _ = writeln!(stdin, "{input}");
+    }
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return if status.success() { Ok(()) } else { Err(std::io::Error::other(format!("it ended with {status}"))) };
+        }
+        if begun.elapsed() > timeout {
+            child.kill()?;
+            child.wait()?;
+            return Err(std::io::Error::other(format!("it ran longer than {} s and was ended", timeout.as_secs())));
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::json::tests::sample;
+    use crate::job::Phase;
+
+    fn hooks(folder: &std::path::Path) -> Hooks {
+        let to = |name: &str| {
+            let file = folder.join(name);
+            vec!["sh".to_owned(), "-c".to_owned(), format!("cat >> '{}'; echo ${{EVOLINK_API_KEY-unset}} >&2", file.display())]
+        };
+        let timeout = Duration::from_secs(30);
+        Hooks::new(config::Hooks { on_done: to("done"), on_failed: to("failed"), on_batch: to("batch"), timeout })
+    }
+
+    #[test]
+    fn hooks_get_each_change_once_and_nothing_of_the_past() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut hooks = hooks(folder.path());
+        let past = sample();
+        let mut job = Job::new(JobId::from_bits(1), past.source.clone(), past.image, 1, past.created_at);
+        job.phase = Phase::Waiting;
+        hooks.saw([&past, &job]);
+        hooks.loaded();
+        job.phase = Phase::Saved;
+        hooks.saw([&job]);
+        hooks.saw([&job]);
+        hooks.finish();
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+        assert_eq!(read("done").lines().count(), 1);
+        assert!(read("done").contains("\"state\":\"saved\""));
+        assert_eq!(read("failed"), "");
+        assert_eq!(read("batch").trim(), r#"{"batch":{"failed":0,"saved":1},"schema":1}"#);
+    }
+
+    #[test]
+    fn a_hook_that_runs_too_long_is_ended() {
+        let argv = ["sleep".to_owned(), "60".to_owned()];
+        let error = run(&argv, &json!({}), Duration::from_millis(1)).unwrap_err();
+        assert!(error.to_string().contains("was ended"), "{error}");
+    }
+}

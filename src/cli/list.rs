@@ -1,0 +1,128 @@
+//! `list` and `show`: what is in the store.
+
+use super::args::{ListArgs, ShowArgs};
+use super::context::Context;
+use super::exit::Exit;
+use super::out::{Out, Paint};
+use super::problem::{Outcome, Problem};
+use super::{json, words};
+use crate::job::{Job, State, text};
+
+/// Lists jobs in the order of the line.
+pub fn list(args: &ListArgs, context: &Context) -> Outcome {
+    let mut jobs = match context.store_to_read()? {
+        Some(store) => store.jobs()?,
+        None => Vec::new(),
+    };
+    jobs.retain(|job| {
+        (args.all || !job.removed)
+            && (args.state.is_empty() || args.state.contains(&job.state()))
+            && (args.tag.is_none() || args.tag == job.tag)
+    });
+    jobs.sort_by_key(|job| (job.place, job.id));
+    if context.out.json {
+        for job in &jobs {
+            context.out.object(&json::job(job))?;
+        }
+        return Ok(Exit::Ok);
+    }
+    if jobs.is_empty() {
+        Out::say("There are no such jobs; `mj-enhance add` records some.");
+        return Ok(Exit::Ok);
+    }
+    let out = context.out;
+    out.line(
+        &out.paint(Paint::Bold, &format!("{:<8}  {:<9}  {:<10}  {:<12}  {:>8}  WHY", "ID", "STATE", "DRAFT", "TAG", "CREDITS")),
+    )?;
+    for job in &jobs {
+        out.line(&row(job, out))?;
+    }
+    Out::say(&totals(&jobs));
+    Ok(Exit::Ok)
+}
+
+fn row(job: &Job, out: Out) -> String {
+    // Padded before it is painted: escape codes have a length of their own.
+    let state = out.paint(color(job.state()), &format!("{:<9}", job.state()));
+    let draft = format!("{}:{}", job.source.short(), job.image);
+    let tag = job.tag.as_ref().map_or("", crate::job::Tag::as_str);
+    let credits = if job.charge.is_some() { job.spent().to_string() } else { String::new() };
+    let why = match (job.progress().and_then(|p| p.percent), job.reason()) {
+        (Some(percent), _) => format!("{} %", percent.get()),
+        (None, Some(reason)) => text::shorten(&reason, 60).into_owned(),
+        (None, None) => {
+            job.files.first().map_or_else(String::new, |file| text::clean(&file.path.display().to_string()).into_owned())
+        }
+    };
+    format!("{:<8}  {state}  {draft:<10}  {:<12}  {credits:>8}  {why}", job.id, text::shorten(tag, 12)).trim_end().to_owned()
+}
+
+fn color(state: State) -> Paint {
+    match state {
+        State::Saved => Paint::Green,
+        State::Failed | State::Unsure => Paint::Red,
+        State::Held | State::Unwatched | State::Cancelled => Paint::Yellow,
+        State::Waiting | State::Sending | State::Running | State::ToFetch | State::Fetching => Paint::Cyan,
+    }
+}
+
+/// `3 waiting, 12 saved`: how many stand where.
+pub fn totals(jobs: &[Job]) -> String {
+    let parts: Vec<String> = State::ALL
+        .into_iter()
+        .map(|state| (jobs.iter().filter(|job| job.state() == state).count(), state))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, state)| format!("{n} {state}"))
+        .collect();
+    parts.join(", ")
+}
+
+/// Shows one job in full.
+pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
+    let store = context.store_to_read()?.ok_or_else(|| {
+        Problem::input(
+            "no_such_job",
+            format!("{}: the store has no jobs", text::clean(&args.id)),
+            "`mj-enhance add` records some",
+        )
+    })?;
+    let jobs = Context::jobs(&store, std::slice::from_ref(&args.id))?;
+    let job = &jobs[0];
+    context.out.object(&json::job(job))?;
+    if context.out.json {
+        return Ok(Exit::Ok);
+    }
+    let out = context.out;
+    out.line(&words::sentence(job))?;
+    let field = |name: &str, value: String| if value.is_empty() { Ok(()) } else { out.line(&format!("  {name:<12} {value}")) };
+    field("draft", format!("{}, image_number {}", job.source, job.image))?;
+    field("task", job.task.as_ref().map_or_else(String::new, ToString::to_string))?;
+    field("request id", job.request_id.clone().unwrap_or_default())?;
+    field("money", words::money(job))?;
+    field("runs again", job.again_of.map_or_else(String::new, |id| id.to_string()))?;
+    if let Some(failure) = job.failure() {
+        field("error", format!("{}: {}", failure.code, failure.meaning()))?;
+        field("said", failure.message.clone())?;
+        field("next", failure.next_step().to_owned())?;
+    }
+    if let crate::job::Phase::Unsure(doubt) = &job.phase {
+        let fits: Vec<&str> = doubt.candidates.iter().map(crate::job::TaskId::as_str).collect();
+        field("tasks that fit", fits.join(", "))?;
+    }
+    for file in &job.files {
+        field("file", format!("{} ({} bytes)", text::clean(&file.path.display().to_string()), file.bytes))?;
+        field("sha256", file.sha256.clone())?;
+    }
+    field("link dies", job.link_expires_at.filter(|_| job.saved_at.is_none()).map_or_else(String::new, |at| at.to_string()))?;
+    for entry in store.timeline(job.id)? {
+        let note = if entry.note.is_empty() { String::new() } else { format!("  {}", text::clean(&entry.note)) };
+        out.line(&format!("  {}  {:<9}{note}", entry.at, entry.state))?;
+    }
+    if args.raw {
+        match store.raw_answer(job.id)? {
+            Some(raw) => out.line(&text::clean(&raw))?,
+            None => Out::say("No answer of the service is kept for this job."),
+        }
+    }
+    Ok(Exit::Ok)
+}

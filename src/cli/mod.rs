@@ -1,0 +1,151 @@
+//! The command line: arguments in, words and an exit code out.
+//!
+//! This room knows arguments, stdout, stderr and exit codes. What a job is, how it is kept, sent and shown belongs to the
+//! other rooms. Script commands (`add`, `list`, `cancel` …) work on the store directly; a running engine notices.
+//!
+//! Invariants: with `--json`, stdout carries nothing but JSON; a command that refuses its input has changed nothing; the
+//! key is read only by commands that talk to the service.
+
+mod act;
+mod add;
+mod args;
+mod config_file;
+mod consent;
+mod context;
+mod dashboard;
+mod doctor;
+mod exit;
+mod export;
+pub mod hooks;
+pub mod json;
+mod list;
+mod out;
+mod problem;
+mod run;
+mod service;
+mod session;
+mod shells;
+mod simulate;
+mod start;
+mod wait;
+mod words;
+
+use clap::Parser;
+
+pub use exit::Exit;
+pub use problem::Problem;
+
+use args::{Cli, Command, ConfigCommand};
+use context::Context;
+use out::Out;
+use problem::Outcome;
+
+use crate::config::{self, Environment};
+
+/// The whole program: parses, reads the configuration, does what was asked, tells what went wrong.
+///
+/// # Errors
+/// Only what nobody expects: the error report could not be set up.
+pub fn main() -> color_eyre::Result<Exit> {
+    start::no_core_files();
+    let env = Environment::of_process();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return Ok(not_understood(&error)),
+    };
+    start::install_reports(&env)?;
+    Ok(finish(cli.global.json, perform(&cli, &env)))
+}
+
+/// Tells a problem and gives its exit code.
+fn finish(json: bool, outcome: Outcome) -> Exit {
+    match outcome {
+        Ok(exit) => exit,
+        Err(problem) if problem.is_closed_pipe() => Exit::Ok,
+        Err(problem) => {
+            tracing::warn!(code = problem.code, "{}", problem.message);
+            Out::say(&problem.words());
+            if json {
+                // Whoever closed the pipe does not want it.
+                let _ = Out::new(true, config::ColorWhen::Never).object(&problem.json());
+            }
+            problem.exit
+        }
+    }
+}
+
+/// Help and version, which are no errors, and arguments that are.
+fn not_understood(error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        // A closed pipe is no error.
+        let _ = error.print();
+        return Exit::Ok;
+    }
+    let wants_json = std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
+    // What remains to be told when stderr is gone is the exit code.
+    let _ = error.print();
+    if wants_json {
+        let text = error.render().to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let problem = Problem::input("bad_arguments", first, "look at `mj-enhance --help`");
+        let _ = Out::new(true, config::ColorWhen::Never).object(&problem.json());
+    }
+    Exit::BadInput
+}
+
+fn perform(cli: &Cli, env: &Environment) -> Outcome {
+    let global = &cli.global;
+    let flags = global.flags();
+    if cli.demo {
+        return match cli.command {
+            None => dashboard::demo(global, env),
+            Some(_) => Err(Problem::input(
+                "bad_arguments",
+                "--demo opens the dashboard and takes no command",
+                "for scripts, start `mj-enhance simulate` and point EVOLINK_BASE_URL and EVOLINK_API_KEY at it",
+            )),
+        };
+    }
+    let out = Out::new(global.json, global.color.unwrap_or_default());
+    // These work, and must work, with a configuration that is broken or missing.
+    match &cli.command {
+        Some(Command::Completions(args)) => return shells::completions(args),
+        Some(Command::Man(args)) => return shells::man(args),
+        Some(Command::Config(args)) => match args.what {
+            ConfigCommand::Init => return config_file::init(&flags, env, out, global.read_only),
+            ConfigCommand::Path => return config_file::path(&flags, env, out),
+            ConfigCommand::Check => {}
+        },
+        Some(Command::Simulate(args)) => return simulate::simulate(args),
+        Some(Command::Doctor) => return doctor::doctor(&flags, env, out),
+        _ => {}
+    }
+    let config = config::load(&flags, env)?;
+    for note in &config.notes {
+        Out::say(&format!("mj-enhance: {note}"));
+    }
+    let out = Out::new(global.json, config.color);
+    let context = Context { config, env: env.clone(), out, read_only: global.read_only, verbose: global.verbose };
+    match &cli.command {
+        None => dashboard::dashboard(&context),
+        Some(Command::Add(args)) => add::add(args, &context),
+        Some(Command::List(args)) => list::list(args, &context),
+        Some(Command::Show(args)) => list::show(args, &context),
+        Some(Command::Wait(args)) => wait::wait(args, &context),
+        Some(Command::Cancel(args)) => act::cancel(args, &context),
+        Some(Command::Retry(args)) => act::retry(args, &context),
+        Some(Command::Fetch(args)) => act::fetch(args, &context),
+        Some(Command::Watch(args)) if args.plain => wait::watch_plain(args, &context),
+        Some(Command::Watch(_)) => dashboard::watch(&context),
+        Some(Command::Run(args)) => run::run(args, &context),
+        Some(Command::Drafts(args)) => service::drafts(args, &context),
+        Some(Command::Credits) => service::credits(&context),
+        Some(Command::Export(args)) => export::export(args, &context),
+        Some(Command::Import(args)) => export::import(args, &context),
+        Some(Command::Prune(args)) => export::prune(args, &context),
+        Some(Command::Config(_)) => config_file::check(&context),
+        Some(Command::Completions(_) | Command::Man(_) | Command::Simulate(_) | Command::Doctor) => {
+            unreachable!("done before the configuration was read")
+        }
+    }
+}

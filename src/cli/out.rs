@@ -1,0 +1,100 @@
+//! Where a command's words go: results to stdout, everything else to stderr; with `--json` stdout carries only JSON.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::Value;
+
+use super::problem::Problem;
+use crate::config::ColorWhen;
+
+/// The two ends a command writes to.
+#[derive(Clone, Copy, Debug)]
+pub struct Out {
+    /// Stdout carries JSON.
+    pub json: bool,
+    /// Colour may be used on stdout.
+    pub color: bool,
+}
+
+impl Out {
+    /// Decides on colour: asked for, or a terminal that is neither dumb nor under `NO_COLOR`.
+    pub fn new(json: bool, when: ColorWhen) -> Self {
+        let color = match when {
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            ColorWhen::Auto => {
+                io::stdout().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                    && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+            }
+        };
+        Self { json, color: color && !json }
+    }
+
+    /// One JSON object as a line of stdout; nothing without `--json`.
+    ///
+    /// # Errors
+    /// When stdout cannot be written; a closed pipe is the quiet problem.
+    pub fn object(self, value: &Value) -> Result<(), Problem> {
+        if self.json { write(&format!("{value}\n")) } else { Ok(()) }
+    }
+
+    /// A line for people: stdout, or stderr with `--json`.
+    ///
+    /// # Errors
+    /// As [`Out::object`].
+    pub fn line(self, text: &str) -> Result<(), Problem> {
+        if self.json {
+            Self::say(text);
+            Ok(())
+        } else {
+            write(&format!("{text}\n"))
+        }
+    }
+
+    /// Raw text to stdout, also with `--json`.
+    ///
+    /// # Errors
+    /// As [`Out::object`].
+    pub fn raw(text: &str) -> Result<(), Problem> {
+        write(text)
+    }
+
+    /// A remark to stderr.
+    pub fn say(text: &str) {
+        // There is nobody left to tell when stderr is gone.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// A word in an ANSI colour, where colour may be used.
+    pub fn paint(self, color: Paint, text: &str) -> String {
+        if self.color { format!("\u{1b}[{}m{text}\u{1b}[0m", color as u8) } else { text.to_owned() }
+    }
+}
+
+/// The few colours of the command line.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+pub enum Paint {
+    /// Heads and ids.
+    Bold = 1,
+    /// What went wrong.
+    Red = 31,
+    /// What is done.
+    Green = 32,
+    /// What needs a look.
+    Yellow = 33,
+    /// What goes on.
+    Cyan = 36,
+}
+
+fn write(text: &str) -> Result<(), Problem> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Problem::closed_pipe()
+        } else {
+            Problem::input("stdout", format!("the output cannot be written: {error}"), "look where it is sent to")
+        }
+    })
+}

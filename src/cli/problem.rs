@@ -1,0 +1,146 @@
+//! Why a command could not do what it was asked, as people and scripts are told.
+
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use crate::api::ApiError;
+use crate::config::{ConfigErrors, KeyError};
+use crate::job::ErrorClass;
+use crate::store::StoreError;
+
+/// A problem with its exit code, a stable word, a sentence and a next step.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Problem {
+    /// How the program ends because of it.
+    pub exit: Exit,
+    /// A stable word for scripts.
+    pub code: &'static str,
+    /// What is wrong and where. Several lines where there are several mistakes.
+    pub message: String,
+    /// What to do.
+    pub next: String,
+    /// The bad lines of a batch: number and what is wrong.
+    pub lines: Vec<(String, String)>,
+}
+
+/// What a command returns: how the program ends, or why it could not.
+pub type Outcome = Result<Exit, Problem>;
+
+impl Problem {
+    /// A problem without lines.
+    pub fn new(exit: Exit, code: &'static str, message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { exit, code, message: message.into(), next: next.into(), lines: Vec::new() }
+    }
+
+    /// Bad input.
+    pub fn input(code: &'static str, message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(Exit::BadInput, code, message, next)
+    }
+
+    /// The other side of a pipe is gone; nothing to tell, and no error.
+    pub fn closed_pipe() -> Self {
+        Self::new(Exit::Ok, "closed_pipe", "", "")
+    }
+
+    /// Whether it is [`Problem::closed_pipe`].
+    pub fn is_closed_pipe(&self) -> bool {
+        self.code == "closed_pipe"
+    }
+
+    /// As `--json` prints it.
+    pub fn json(&self) -> Value {
+        let mut error = json!({ "code": self.code, "message": self.message, "next": self.next });
+        if !self.lines.is_empty() {
+            error["lines"] = self.lines.iter().map(|(line, what)| json!({ "line": line, "message": what })).collect();
+        }
+        json!({ "schema": 1, "error": error })
+    }
+
+    /// As people read it.
+    pub fn words(&self) -> String {
+        let mut out = vec![format!("mj-enhance: {}", self.message)];
+        // A single bad line is the message itself.
+        if self.lines.len() > 1 {
+            out.extend(self.lines.iter().map(|(line, what)| format!("  {line}: {what}")));
+        }
+        if !self.next.is_empty() {
+            out.push(format!("  {}", self.next));
+        }
+        out.join("\n")
+    }
+}
+
+impl From<ConfigErrors> for Problem {
+    fn from(errors: ConfigErrors) -> Self {
+        match errors.0.as_slice() {
+            [one] => Self::input("bad_config", format!("{}: {}", one.place, one.what), one.next.clone()),
+            many => Self {
+                lines: many.iter().map(|e| (e.place.clone(), format!("{}; {}", e.what, e.next))).collect(),
+                ..Self::input(
+                    "bad_config",
+                    format!("the configuration has {} mistakes", many.len()),
+                    "mend them, then look again with `mj-enhance config check`",
+                )
+            },
+        }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        Self::new(Exit::Login, "no_key", error.what, error.next)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let (code, next) = match &error {
+            StoreError::Unusable { .. } => ("unusable_folder", "mend the folder, or name another one with --data-dir"),
+            StoreError::Newer { .. } => ("newer_store", ""),
+            StoreError::Damaged { .. } => ("damaged_store", ""),
+            StoreError::Database(_) => ("store", "look whether the disk is full, then try again"),
+        };
+        Self::input(code, error.to_string(), next)
+    }
+}
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        let exit = match error.class {
+            ErrorClass::Login | ErrorClass::Access | ErrorClass::ModelDenied => Exit::Login,
+            _ => Exit::Network,
+        };
+        let code = if exit == Exit::Login { "login" } else { "service" };
+        Self::new(exit, code, error.sentence(), error.failure().next_step())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_errors_have_the_promised_shape() {
+        let mut problem = Problem::input("bad_lines", "2 of 9 lines cannot be read", "mend them");
+        assert_eq!(
+            problem.json(),
+            json!({"schema": 1, "error": {"code": "bad_lines", "message": "2 of 9 lines cannot be read", "next": "mend them"}})
+        );
+        problem.lines.push(("line 3".into(), "picture 4 does not exist".into()));
+        problem.lines.push(("line 5".into(), "no draft id".into()));
+        assert_eq!(problem.json()["error"]["lines"][0]["line"], "line 3");
+        assert!(problem.words().contains("\n  line 3: picture 4 does not exist\n  line 5: no draft id\n  mend them"));
+    }
+
+    #[test]
+    fn all_mistakes_of_a_configuration_are_told() {
+        let error = |line| crate::config::ConfigError {
+            place: format!("c.toml:{line}: x"),
+            what: "is no option".into(),
+            next: "take it out".into(),
+        };
+        let problem = Problem::from(ConfigErrors(vec![error(1), error(2)]));
+        assert_eq!(problem.exit, Exit::BadInput);
+        assert!(problem.words().contains("c.toml:1: x") && problem.words().contains("c.toml:2: x"));
+    }
+}

@@ -1,0 +1,320 @@
+//! `run`: the engine without a screen, told in sentences.
+
+use std::collections::HashMap;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use super::args::RunArgs;
+use super::context::Context;
+use super::exit::Exit;
+use super::hooks::Hooks;
+use super::out::Out;
+use super::problem::{Outcome, Problem};
+use super::session::{self, locked};
+use super::{list, start, wait};
+use crate::engine::{Connection, Join, Level, News, PauseReason, Role, Sending, Status};
+use crate::job::{HoldReason, Job, JobId, Phase, State, text};
+use crate::store::Store;
+
+/// How long nothing may have been heard before an idle engine counts as done: one message can say the end of a job and
+/// the next the start of another.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Everything that can wake the command.
+enum Event {
+    News(News),
+    Signal,
+}
+
+/// Runs the engine until it is interrupted, or idle with `--until-idle`.
+pub fn run(args: &RunArgs, context: &Context) -> Outcome {
+    context.may_write()?;
+    let sending = match (args.consent.yes, args.consent.max_credits) {
+        (true, Some(limit)) => Sending::UpTo(limit),
+        (false, None) => Sending::Nothing,
+        _ => {
+            return Err(Problem::new(
+                Exit::NoConsent,
+                "no_consent",
+                "--yes and --max-credits are a yes only together; nothing was started",
+                "give both, or none to watch and fetch only",
+            ));
+        }
+    };
+    start::log_to(&context.config, context.verbose)?;
+    if let Some(pid) = Store::engine_pid(&context.config.data_dir) {
+        return Err(locked(Some(pid)));
+    }
+    let (send, events) = mpsc::channel();
+    let news = send.clone();
+    // The receiver is gone only when the command has ended.
+    let sink = Box::new(move |told: News| drop(news.send(Event::News(told))));
+    on_signal(move || send.send(Event::Signal).is_ok())?;
+    let engine = session::start(context, sending, Join::EngineOnly, sink)?;
+    let mut watch = Watch::new(sending, context);
+    let outcome = watch.until_the_end(args, &events, context);
+    engine.stop();
+    // What the engine wrote while it left.
+    while let Ok(event) = events.try_recv() {
+        if let Event::News(news) = event {
+            watch.hear(news, context)?;
+        }
+    }
+    let hooks = std::mem::replace(&mut watch.hooks, Hooks::new(crate::config::Hooks::default()));
+    hooks.finish();
+    let exit = match outcome? {
+        Some(exit) => Exit::first([exit, watch.exit()]),
+        None => watch.exit(),
+    };
+    Out::say(&watch.farewell());
+    Ok(exit)
+}
+
+/// Calls a function at every Ctrl+c, SIGTERM and SIGHUP, until it says that nobody listens.
+fn on_signal(mut tell: impl FnMut() -> bool + Send + 'static) -> Result<(), Problem> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .map_err(|error| Problem::input("system", format!("signals cannot be handled: {error}"), "try again"))?;
+    std::thread::spawn(move || {
+        for (count, _) in signals.forever().enumerate() {
+            // The second one insists; what is on disk is enough to go on from.
+            if count > 0 || !tell() {
+                std::process::exit(i32::from(Exit::Interrupted.code()));
+            }
+        }
+    });
+    Ok(())
+}
+
+/// A message at every signal.
+pub fn signals() -> Result<mpsc::Receiver<()>, Problem> {
+    let (send, receive) = mpsc::channel();
+    on_signal(move || send.send(()).is_ok())?;
+    Ok(receive)
+}
+
+/// What has been heard so far.
+struct Watch {
+    sending: Sending,
+    jobs: HashMap<JobId, Arc<Job>>,
+    told: HashMap<JobId, (State, Option<String>)>,
+    loaded: bool,
+    status: Option<Arc<Status>>,
+    last_answer: Instant,
+    saw_down: bool,
+    saw_wait: bool,
+    /// Jobs that came to a stop in this run and count for the exit code.
+    ended: HashMap<JobId, Exit>,
+    saved: usize,
+    broken: Option<String>,
+    hooks: Hooks,
+}
+
+impl Watch {
+    fn new(sending: Sending, context: &Context) -> Self {
+        Self {
+            sending,
+            jobs: HashMap::new(),
+            told: HashMap::new(),
+            loaded: false,
+            status: None,
+            last_answer: Instant::now(),
+            saw_down: false,
+            saw_wait: false,
+            ended: HashMap::new(),
+            saved: 0,
+            broken: None,
+            hooks: Hooks::new(context.config.hooks.clone()),
+        }
+    }
+
+    /// Hears news until there is a reason to leave; `None` is "done".
+    fn until_the_end(
+        &mut self,
+        args: &RunArgs,
+        events: &mpsc::Receiver<Event>,
+        context: &Context,
+    ) -> Result<Option<Exit>, Problem> {
+        loop {
+            match events.recv_timeout(QUIET) {
+                Ok(Event::Signal) => {
+                    Out::say("Leaving; nothing more is sent, and what was sent goes on at EvoLink. Once more leaves at once.");
+                    return Ok(Some(Exit::Interrupted));
+                }
+                Ok(Event::News(news)) => self.hear(news, context)?,
+                Err(mpsc::RecvTimeoutError::Timeout) if args.until_idle => {
+                    if self.is_idle() {
+                        return Ok(None);
+                    }
+                    if self.last_answer.elapsed() >= args.patience && self.is_down() {
+                        Out::say("The service has not answered for too long; nothing is lost, start this again later.");
+                        return Ok(Some(Exit::Network));
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    self.broken.get_or_insert_with(|| "the engine has ended".to_owned());
+                }
+            }
+            if let Some(why) = self.broken.take() {
+                return Err(Problem::input("store", why, "look at the log, then start again"));
+            }
+            match self.status.as_deref() {
+                Some(Status { role: Role::Screen { engine_pid }, .. }) => return Err(locked(*engine_pid)),
+                Some(Status { paused: Some(PauseReason::Login { said }), .. }) => {
+                    return Err(Problem::new(
+                        Exit::Login,
+                        "login",
+                        text::clean(said),
+                        "check the key with `mj-enhance doctor`; nothing is lost",
+                    ));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News, context: &Context) -> Result<(), Problem> {
+        match news {
+            News::Jobs(jobs) => {
+                for job in jobs {
+                    self.hear_job(job, context)?;
+                }
+            }
+            News::Loaded => {
+                self.loaded = true;
+                self.hooks.loaded();
+                let jobs: Vec<Job> = self.jobs.values().map(|job| Job::clone(job)).collect();
+                let totals = list::totals(&jobs);
+                Out::say(&format!("The engine runs; {}.", if totals.is_empty() { "no jobs yet" } else { &totals }));
+            }
+            News::Gone(ids) => ids.iter().for_each(|id| drop(self.jobs.remove(id))),
+            News::Status(status) => self.hear_status(status),
+            News::Notice(notice) if notice.level > Level::Info => Out::say(&text::clean(&notice.text)),
+            News::Broken(why) => self.broken = Some(why),
+            News::Progress(_) => self.answered(),
+            News::Notice(_) | News::Wished { .. } | News::Details { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn hear_job(&mut self, job: Arc<Job>, context: &Context) -> Result<(), Problem> {
+        self.hooks.saw([&*job]);
+        let stands = (job.state(), job.reason());
+        if self.loaded && self.told.get(&job.id) != Some(&stands) {
+            if matches!(job.state(), State::Running | State::ToFetch | State::Saved) {
+                self.answered();
+            }
+            match job.state() {
+                State::Saved => self.saved += 1,
+                State::Failed | State::Held => {
+                    let exit = match &job.phase {
+                        // Held by the user's own hand in the meantime.
+                        Phase::Held(HoldReason::You) => Exit::Ok,
+                        _ => wait::exit_of(&job),
+                    };
+                    self.ended.insert(job.id, exit);
+                }
+                _ => {
+                    self.ended.remove(&job.id);
+                }
+            }
+            if context.out.json {
+                context.out.object(&super::json::job(&job))?;
+            }
+            Out::say(&super::words::sentence(&job));
+        }
+        self.told.insert(job.id, stands);
+        self.jobs.insert(job.id, job);
+        Ok(())
+    }
+
+    fn hear_status(&mut self, status: Arc<Status>) {
+        match &status.connection {
+            Connection::Down { why, .. } if !self.saw_down => {
+                self.saw_down = true;
+                Out::say(&format!("The service cannot be reached ({}); nothing is lost, it is asked again.", text::clean(why)));
+            }
+            Connection::Up => {
+                if self.saw_down {
+                    Out::say("The service answers again.");
+                }
+                self.saw_down = false;
+                self.answered();
+            }
+            Connection::Down { .. } | Connection::Unknown => {}
+        }
+        match status.all_wait_until {
+            Some(until) if !self.saw_wait => Out::say(&format!("The service asks to wait until {until} (429); nothing is lost.")),
+            _ => {}
+        }
+        self.saw_wait = status.all_wait_until.is_some();
+        let paused = |status: &Status| status.paused.clone();
+        if paused(&status) != self.status.as_deref().and_then(paused)
+            && let Some(why) = &status.paused
+        {
+            Out::say(&pause_words(why));
+        }
+        self.status = Some(status);
+    }
+
+    fn answered(&mut self) {
+        self.last_answer = Instant::now();
+    }
+
+    fn is_down(&self) -> bool {
+        !self.status.as_ref().is_some_and(|status| status.connection == Connection::Up)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.loaded && self.status.as_ref().is_some_and(|status| status.idle)
+    }
+
+    /// What is left, as a code: jobs that failed or were held in this run, unsure ones, approved ones that had no consent.
+    fn exit(&self) -> Exit {
+        let left = self.jobs.values().map(|job| match job.state() {
+            State::Unsure => Exit::Unsure,
+            State::Waiting if self.sending == Sending::Nothing || self.is_paused() => Exit::NoConsent,
+            _ => Exit::Ok,
+        });
+        Exit::first(left.chain(self.ended.values().copied()))
+    }
+
+    fn is_paused(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.paused.is_some())
+    }
+
+    fn farewell(&self) -> String {
+        let count = |state: State| self.jobs.values().filter(|job| job.state() == state).count();
+        let failed = self.ended.values().filter(|exit| **exit == Exit::JobFailed).count();
+        let mut parts = vec![format!("{} saved", self.saved), format!("{failed} failed")];
+        for (n, word) in [
+            (count(State::Waiting), "waiting"),
+            (count(State::Held), "held"),
+            (count(State::Unsure), "unsure"),
+            (count(State::Running), "still running at EvoLink"),
+        ] {
+            if n > 0 {
+                parts.push(format!("{n} {word}"));
+            }
+        }
+        let hint = if self.sending == Sending::Nothing && count(State::Waiting) > 0 {
+            " To send what waits: run --yes --max-credits N."
+        } else {
+            ""
+        };
+        format!("This run: {}.{hint}", parts.join(", "))
+    }
+}
+
+fn pause_words(why: &PauseReason) -> String {
+    match why {
+        PauseReason::You => "Sending is paused by you; P in a dashboard goes on.".to_owned(),
+        PauseReason::Price { agreed, now } => {
+            format!("Sending is paused: the price is {now} credits now, agreed were {agreed}; a new yes is needed.")
+        }
+        PauseReason::Login { said } => format!("Sending is paused, the key is not accepted: {}", text::clean(said)),
+        PauseReason::Balance { said } => format!("Sending is paused, the balance does not suffice: {}", text::clean(said)),
+        PauseReason::Access { said } => format!("Sending is paused, the service does not let us in: {}", text::clean(said)),
+    }
+}

@@ -1,0 +1,42 @@
+//! Jobs in sentences, for people who read lines instead of a screen.
+
+use crate::job::{Job, Phase, text};
+
+/// `0000002d (k3v9q2ad:2, cats)`: a job's id, what it enhances, its tag.
+pub fn name(job: &Job) -> String {
+    let tag = job.tag.as_ref().map_or_else(String::new, |tag| format!(", {tag}"));
+    format!("{} ({}:{}{tag})", job.id, job.source.short(), job.image)
+}
+
+/// Where a job stands now, as one sentence in full words.
+pub fn sentence(job: &Job) -> String {
+    let name = name(job);
+    let reason = job.reason().map_or_else(String::new, |why| format!(": {why}"));
+    let task = || job.task.as_ref().map_or_else(String::new, |task| format!(" as {task}"));
+    match &job.phase {
+        Phase::Held(_) => format!("{name} is held{reason}."),
+        Phase::Waiting => format!("{name} is waiting in line."),
+        Phase::Sending => format!("{name} is being sent."),
+        Phase::Unsure(_) => format!("{name} is unsure{reason}."),
+        Phase::Running(_) => format!("{name} is running at EvoLink{}.", task()),
+        Phase::ToFetch(_) => format!("{name} is finished at EvoLink and to be fetched{reason}."),
+        Phase::Fetching(_) => format!("{name} is being fetched."),
+        Phase::Saved => {
+            let files: Vec<String> = job.files.iter().map(|file| file.path.display().to_string()).collect();
+            format!("{name} is saved: {}.", text::clean(&files.join(", ")))
+        }
+        Phase::Failed(failure) => format!("{name} has failed{reason}; {}; {}.", money(job), failure.next_step()),
+        Phase::Cancelled(_) => format!("{name} is cancelled{reason}."),
+        Phase::Unwatched => format!("{name} is no longer watched; it goes on at EvoLink and is paid for if it completes."),
+    }
+}
+
+/// What is known of a job's money, in words.
+pub fn money(job: &Job) -> String {
+    match (job.charge, job.charged.or(job.reserved)) {
+        (None, _) => "nothing was paid".to_owned(),
+        (Some(charge), Some(amount)) if charge != crate::job::Charge::GivenBack => format!("{amount} credits {}", charge.word()),
+        (Some(crate::job::Charge::NotKnown), None) => "whether it was charged is not known".to_owned(),
+        (Some(charge), _) => charge.word().to_owned(),
+    }
+}

@@ -1,0 +1,445 @@
+//! What the user set: flags over environment over file over defaults, read once into one checked [`Config`].
+//!
+//! This room knows option names, units and ranges, the file's form and where the key comes from. It does not know what
+//! the options do. It reads the environment only through [`Environment`], so that a test can hand in its own.
+//!
+//! Invariants: every mistake is found in one pass and told with its place; a [`Config`] that exists is in range; the key
+//! is never part of it, only the place where it is found.
+
+mod file;
+mod key;
+mod options;
+mod units;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::job::Caps;
+
+pub use key::{KEY_VARIABLE, KeyError, KeySource};
+pub use options::{OPTIONS, OptionInfo};
+pub use units::{duration_words, is_loopback, parse_base_url, parse_duration};
+
+/// The file that `config init` writes: every option with its meaning, unit and default.
+pub const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+/// The variables this program reads for its settings (product §7), the key apart.
+pub mod variables {
+    /// The service's address, without `/v1`.
+    pub const BASE_URL: &str = "EVOLINK_BASE_URL";
+    /// The configuration file.
+    pub const CONFIG: &str = "MJ_ENHANCE_CONFIG";
+    /// The folder of store, log and results.
+    pub const DATA_DIR: &str = "MJ_ENHANCE_DATA_DIR";
+}
+
+/// Which colours the screen may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Theme {
+    /// As the terminal's background suggests.
+    #[default]
+    Auto,
+    /// For dark backgrounds.
+    Dark,
+    /// For light backgrounds.
+    Light,
+    /// Bold, dim and reverse only.
+    Mono,
+}
+
+/// When colour is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+    #[default]
+    Auto,
+    /// Always, also into pipes.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Something that decides by itself unless it is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Switch {
+    /// Decide by the surroundings.
+    #[default]
+    Auto,
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
+/// How a notice leaves the terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Notify {
+    /// The best form the terminal is known for, else the bell.
+    #[default]
+    Auto,
+    /// Not at all.
+    Off,
+    /// The bell.
+    Bell,
+    /// `OSC 9`.
+    Osc9,
+    /// `OSC 777`.
+    Osc777,
+    /// `OSC 99`.
+    Osc99,
+}
+
+/// Which code writes the terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TerminalBackend {
+    /// Ours: the cheapest encoding of what changed.
+    #[default]
+    Own,
+    /// The stock one, to compare with.
+    Stock,
+}
+
+/// Programs to start when something ends; each is an argument list, empty for none. They get the job as JSON on their input.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Hooks {
+    /// When a job is saved.
+    pub on_done: Vec<String>,
+    /// When a job fails.
+    pub on_failed: Vec<String>,
+    /// When nothing is under way any more.
+    pub on_batch: Vec<String>,
+    /// How long one may run before it is ended.
+    pub timeout: Duration,
+}
+
+/// One line of `[keys]`: an action and the keys that shall do it (none: unbound).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyLine {
+    /// The action's name.
+    pub action: String,
+    /// The keys, as written.
+    pub keys: Vec<String>,
+    /// Line in the file, from 1, for messages.
+    pub line: usize,
+}
+
+/// Everything that was set, checked.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    /// The file that was read, if there was one.
+    pub file: Option<PathBuf>,
+    /// The profile in use.
+    pub profile: Option<String>,
+    /// Store and log.
+    pub data_dir: PathBuf,
+    /// Pictures.
+    pub results_dir: PathBuf,
+    /// Like `{date}/{tag}/{task}-{image}.{ext}`.
+    pub name_template: String,
+    /// The service, without `/v1`; https unless it is loopback.
+    pub base_url: Url,
+    /// Where the key is found.
+    pub key: KeySource,
+    /// Jobs between send and end at most: 1 to 10,000.
+    pub max_in_flight: u32,
+    /// Between two sends; may be zero.
+    pub submit_gap: Duration,
+    /// Free reads: 1 to 6,000 a minute.
+    pub reads_per_minute: u32,
+    /// Limits to spending.
+    pub caps: Caps,
+    /// How long a yes on the screen can be taken back.
+    pub grace: Duration,
+    /// Downloads at once: 1 to 64.
+    pub fetches_at_once: usize,
+    /// Passed through to the service; https, public.
+    pub callback_url: Option<String>,
+    /// See [`Theme`].
+    pub theme: Theme,
+    /// See [`ColorWhen`].
+    pub color: ColorWhen,
+    /// Draw with ASCII only.
+    pub ascii: Switch,
+    /// Fewer bytes: no pictures, no sparkline, 2 frames a second.
+    pub slow_link: bool,
+    /// Take the mouse.
+    pub mouse: Switch,
+    /// See [`Notify`].
+    pub notify: Notify,
+    /// See [`Hooks`].
+    pub hooks: Hooks,
+    /// See [`TerminalBackend`].
+    pub terminal_backend: TerminalBackend,
+    /// `[keys]`, in the file's order.
+    pub keys: Vec<KeyLine>,
+    /// What the user should know though nothing is wrong; one sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Config {
+    /// Whether the service is on this machine: the simulator or a test. Only then are plain http and loopback links taken.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.base_url)
+    }
+}
+
+/// What the command line says about settings.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Flags {
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--data-dir`
+    pub data_dir: Option<PathBuf>,
+    /// `--base-url`
+    pub base_url: Option<String>,
+    /// `--profile`
+    pub profile: Option<String>,
+    /// `--color`
+    pub color: Option<ColorWhen>,
+    /// `--ascii`
+    pub ascii: bool,
+    /// `--slow-link`
+    pub slow_link: bool,
+}
+
+/// The environment as far as it is of interest; empty variables count as not set.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The process's environment. Variables that are not UTF-8 are left out.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::of(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+    }
+
+    /// An environment made by hand.
+    #[must_use]
+    pub fn of<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        Self(pairs.into_iter().map(|(n, v)| (n.into(), v.into())).filter(|(_, v): &(String, String)| !v.is_empty()).collect())
+    }
+
+    /// The value of a variable that is set and not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The values may hold the key.
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// One mistake in what was set.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{place}: {what}; {next}")]
+pub struct ConfigError {
+    /// `FILE:LINE: key`, a variable's or a flag's name.
+    pub place: String,
+    /// What is wrong, as a lower-case fragment.
+    pub what: String,
+    /// What to do, as a lower-case fragment.
+    pub next: String,
+}
+
+/// All mistakes that were found, in the order of their places.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// Where the configuration file is looked for, and whether the user named the place.
+#[must_use]
+pub fn file_place(flags: &Flags, env: &Environment) -> (PathBuf, bool) {
+    if let Some(path) = &flags.config {
+        return (path.clone(), true);
+    }
+    if let Some(path) = env.get(variables::CONFIG) {
+        return (PathBuf::from(path), true);
+    }
+    let folder = project_folders().map_or_else(|| PathBuf::from("."), |folders| folders.config_dir().to_path_buf());
+    (folder.join("config.toml"), false)
+}
+
+fn project_folders() -> Option<directories::ProjectDirs> {
+    directories::ProjectDirs::from("", "", "mj-enhance")
+}
+
+fn default_data_dir() -> PathBuf {
+    project_folders().map_or_else(|| PathBuf::from("mj-enhance-data"), |folders| folders.data_dir().to_path_buf())
+}
+
+/// Reads and checks everything.
+///
+/// # Errors
+/// All mistakes at once: syntax, unknown names, wrong types, values out of range, a named file that is missing.
+pub fn load(flags: &Flags, env: &Environment) -> Result<Config, ConfigErrors> {
+    let (path, named) = file_place(flags, env);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => None,
+        Err(error) => {
+            let next = if error.kind() == std::io::ErrorKind::NotFound {
+                "make it with `mj-enhance config init`, or name another file with --config"
+            } else {
+                "mend the file, or name another one with --config"
+            };
+            return Err(ConfigErrors(vec![ConfigError {
+                place: path.display().to_string(),
+                what: format!("the configuration cannot be read: {error}"),
+                next: next.to_owned(),
+            }]));
+        }
+    };
+    check(text.as_deref(), &path, flags, env)
+}
+
+/// Checks a file's text together with flags and environment; `load` without the disk.
+///
+/// # Errors
+/// As [`load`].
+pub fn check(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment) -> Result<Config, ConfigErrors> {
+    let mut errors = Vec::new();
+    let mut read = match text {
+        Some(text) => file::read(text, path, &mut errors),
+        None => file::FileContent::default(),
+    };
+    let mut chosen = file::Settings::default();
+    if let Some(name) = &flags.profile {
+        match read.profiles.remove(name) {
+            Some(profile) => chosen = profile,
+            None => errors.push(unknown_profile(name, path, &read)),
+        }
+    }
+    let has_profile_folder = chosen.data_dir.is_some();
+    let profile_has_key = chosen.key_file.is_some() || chosen.key_command.is_some();
+    // A key source of the profile replaces whichever source the file has.
+    if profile_has_key {
+        read.settings.key_file = None;
+        read.settings.key_command = None;
+    }
+    let mut settings = chosen.or(read.settings);
+
+    let mut base_url = |text: &str, place: &str| match parse_base_url(text) {
+        Ok(url) => Some(url),
+        Err(what) => {
+            let next = "write it like https://api.evolink.ai".to_owned();
+            errors.push(ConfigError { place: place.to_owned(), what, next });
+            None
+        }
+    };
+    if let Some(url) = &flags.base_url {
+        settings.base_url = base_url(url, "--base-url").or(settings.base_url);
+    } else if let Some(url) = env.get(variables::BASE_URL) {
+        settings.base_url = base_url(url, variables::BASE_URL).or(settings.base_url);
+    }
+
+    if !errors.is_empty() {
+        return Err(ConfigErrors(errors));
+    }
+
+    let file_folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let home = env.get("HOME").map(PathBuf::from);
+    let from_file = |text: &str| in_file_folder(text, &file_folder, home.as_deref());
+    let data_dir = if let Some(folder) = &flags.data_dir {
+        folder.clone()
+    } else if let Some(folder) = env.get(variables::DATA_DIR) {
+        PathBuf::from(folder)
+    } else {
+        let base = settings.data_dir.as_deref().map_or_else(default_data_dir, &from_file);
+        // Two accounts in one store would look for each other's tasks: a profile gets a folder of its own.
+        match &flags.profile {
+            Some(name) if !has_profile_folder => base.join("profiles").join(name),
+            _ => base,
+        }
+    };
+    let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
+    let results_dir = settings.results_dir.as_deref().map_or_else(|| data_dir.join("results"), &from_file);
+    let results_dir = std::path::absolute(&results_dir).unwrap_or(results_dir);
+
+    let mut notes = Vec::new();
+    let key = if env.get(KEY_VARIABLE).is_some() {
+        if let (Some(name), true) = (&flags.profile, profile_has_key) {
+            notes.push(format!("{KEY_VARIABLE} is set and used instead of the key of profile {name}"));
+        }
+        KeySource::Environment
+    } else if let Some(file) = &settings.key_file {
+        KeySource::File(from_file(file))
+    } else if let Some(command) = settings.key_command.clone() {
+        KeySource::Command(command)
+    } else {
+        KeySource::Missing
+    };
+
+    Ok(Config {
+        file: text.map(|_| path.to_path_buf()),
+        profile: flags.profile.clone(),
+        data_dir,
+        results_dir,
+        name_template: settings.name_template.unwrap_or_else(|| "{date}/{tag}/{task}-{image}.{ext}".to_owned()),
+        base_url: settings.base_url.unwrap_or_else(units::default_base_url),
+        key,
+        max_in_flight: settings.max_in_flight.unwrap_or(4),
+        submit_gap: settings.submit_gap.unwrap_or(Duration::from_secs(1)),
+        reads_per_minute: settings.reads_per_minute.unwrap_or(60),
+        caps: Caps { session: settings.cap_session.and_then(|cap| cap.0), day: settings.cap_day.and_then(|cap| cap.0) },
+        grace: settings.grace.unwrap_or(Duration::from_secs(5)),
+        fetches_at_once: settings.fetches_at_once.map_or(4, |n| usize::try_from(n).unwrap_or(4)),
+        callback_url: settings.callback_url,
+        theme: settings.theme.unwrap_or_default(),
+        color: flags.color.or(settings.color).unwrap_or_default(),
+        ascii: if flags.ascii { Switch::On } else { settings.ascii.unwrap_or_default() },
+        slow_link: flags.slow_link || settings.slow_link.unwrap_or(false),
+        mouse: settings.mouse.unwrap_or_default(),
+        notify: settings.notify.unwrap_or_default(),
+        hooks: Hooks {
+            on_done: settings.on_done.unwrap_or_default(),
+            on_failed: settings.on_failed.unwrap_or_default(),
+            on_batch: settings.on_batch.unwrap_or_default(),
+            timeout: settings.hook_timeout.unwrap_or(Duration::from_secs(30)),
+        },
+        terminal_backend: settings.terminal_backend.unwrap_or_default(),
+        keys: read.keys,
+        notes,
+    })
+}
+
+fn unknown_profile(name: &str, path: &Path, read: &file::FileContent) -> ConfigError {
+    let next = match units::nearest(name, read.profiles.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean {near}?"),
+        None if read.profiles.is_empty() => format!("add a [profiles.{name}] table to {}", path.display()),
+        None => format!("the file has {}", read.profiles.keys().cloned().collect::<Vec<_>>().join(", ")),
+    };
+    ConfigError { place: "--profile".to_owned(), what: format!("there is no profile {name:?}"), next }
+}
+
+/// A path of the file: `~/` is the home folder, a relative one begins at the file's folder.
+fn in_file_folder(text: &str, folder: &Path, home: Option<&Path>) -> PathBuf {
+    match (text.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => folder.join(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

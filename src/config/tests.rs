@@ -1,0 +1,213 @@
+//! Tests of what the whole room promises.
+
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::job::Credits;
+
+fn nothing() -> (Flags, Environment) {
+    (Flags { data_dir: Some("/data".into()), ..Flags::default() }, Environment::default())
+}
+
+fn read(text: &str) -> Result<Config, ConfigErrors> {
+    let (flags, env) = nothing();
+    check(Some(text), Path::new("/etc/mj/config.toml"), &flags, &env)
+}
+
+fn wrong(text: &str) -> String {
+    read(text).expect_err(text).to_string()
+}
+
+#[test]
+fn the_example_equals_the_defaults() {
+    let (flags, env) = nothing();
+    let defaults = check(None, Path::new("/etc/mj/config.toml"), &flags, &env).unwrap();
+    let mut example = read(EXAMPLE).unwrap();
+    assert_eq!(example.file.take().as_deref(), Some(Path::new("/etc/mj/config.toml")));
+    assert_eq!(example, defaults);
+}
+
+#[test]
+fn the_example_sets_every_option_and_no_other() {
+    let table: toml::Table = EXAMPLE.parse().unwrap();
+    let mut written: Vec<&str> = table.keys().map(String::as_str).filter(|key| !["keys", "profiles"].contains(key)).collect();
+    let mut known: Vec<&str> = OPTIONS.iter().map(|option| option.name).collect();
+    written.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(written, known);
+}
+
+#[test]
+fn every_option_explains_itself_in_the_example() {
+    let lines: Vec<&str> = EXAMPLE.lines().collect();
+    for option in OPTIONS {
+        let place = lines.iter().position(|line| line.starts_with(&format!("{} = ", option.name))).unwrap();
+        assert!(lines[place - 1].starts_with("# "), "{} has no comment", option.name);
+    }
+}
+
+#[test]
+fn an_unknown_option_is_told_with_line_and_nearest_name() {
+    let said = wrong("theme = \"dark\"\nmax_inflight = 3\n");
+    assert_eq!(said, "/etc/mj/config.toml:2: max_inflight: is no option; did you mean max_in_flight?");
+    assert!(wrong("zzz = 1").contains("config.example.toml lists the options"));
+}
+
+#[test]
+fn the_key_itself_in_the_file_gets_its_own_hint_and_is_not_shown() {
+    let said = wrong("api_key = \"sk-secret\"");
+    assert!(said.contains("key_file") && !said.contains("sk-secret"), "{said}");
+}
+
+#[test]
+fn wrong_types_and_ranges_are_told_each_on_its_line() {
+    let said = wrong("max_in_flight = 0\nsubmit_gap = \"soon\"\ncap_day = -1\nmouse = 3\non_done = \"ls\"\ntheme = \"drak\"\n");
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 6, "{said}");
+    for (index, (key, part)) in [
+        ("max_in_flight", "0 is out of range; it must be a whole number from 1 to 10000"),
+        ("submit_gap", "\"soon\" is no time"),
+        ("cap_day", "-1 is below zero"),
+        ("mouse", "is an integer; it must be \"auto\", true or false"),
+        ("on_done", "is a string; it must be a list of texts"),
+        ("theme", "perhaps \"dark\" is meant"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert!(lines[index].starts_with(&format!("/etc/mj/config.toml:{}: {key}: ", index + 1)), "{}", lines[index]);
+        assert!(lines[index].contains(part), "{}", lines[index]);
+    }
+}
+
+#[test]
+fn broken_toml_is_told_with_its_line() {
+    let said = wrong("theme = \"dark\"\ngrace = = 3\n");
+    assert!(said.starts_with("/etc/mj/config.toml:2: this is not TOML"), "{said}");
+}
+
+#[test]
+fn values_are_read_in_all_their_forms() {
+    let config = read(
+        "max_in_flight = 10_000\nsubmit_gap = 0\ngrace = \"1m30s\"\ncap_day = 64.8\ncap_session = \"100\"\nascii = true\n\
+         mouse = \"auto\"\nkey_command = [\"pass\", \"show\", \"x\"]\nresults_dir = \"out\"\n[keys]\ncancel = [\"x\", \"Ctrl+x\"]\nquit = []\n",
+    )
+    .unwrap();
+    assert_eq!(config.max_in_flight, 10_000);
+    assert_eq!(config.submit_gap, Duration::ZERO);
+    assert_eq!(config.grace, Duration::from_secs(90));
+    assert_eq!(config.caps.day, Some(Credits::from_uc(648_000)));
+    assert_eq!(config.caps.session, Some(Credits::from_uc(1_000_000)));
+    assert_eq!(config.ascii, Switch::On);
+    assert_eq!(config.results_dir, Path::new("/etc/mj/out"));
+    assert_eq!(config.key, KeySource::Command(vec!["pass".into(), "show".into(), "x".into()]));
+    let keys: Vec<(&str, usize, usize)> = config.keys.iter().map(|k| (k.action.as_str(), k.keys.len(), k.line)).collect();
+    assert_eq!(keys, [("cancel", 2, 11), ("quit", 0, 12)]);
+}
+
+#[test]
+fn flags_win_over_environment_over_profile_over_file() {
+    let file = "base_url = \"https://file.example\"\ncap_day = 10\nkey_file = \"k\"\n\
+                [profiles.work]\nbase_url = \"https://work.example\"\ncap_day = 20\nkey_command = [\"pass\"]\n";
+    let path = Path::new("/etc/mj/config.toml");
+    let base = |flags: &Flags, env: &Environment| check(Some(file), path, flags, env).unwrap().base_url.to_string();
+    let mut flags = Flags::default();
+    let mut env = Environment::default();
+    assert_eq!(base(&flags, &env), "https://file.example/");
+    flags.profile = Some("work".into());
+    assert_eq!(base(&flags, &env), "https://work.example/");
+    let config = check(Some(file), path, &flags, &env).unwrap();
+    assert_eq!(config.caps.day, Some(Credits::from_uc(200_000)));
+    assert_eq!(config.key, KeySource::Command(vec!["pass".into()]));
+    assert!(config.data_dir.ends_with("profiles/work"));
+    env = Environment::of([(variables::BASE_URL, "https://env.example"), (KEY_VARIABLE, "sk-x")]);
+    assert_eq!(base(&flags, &env), "https://env.example/");
+    assert_eq!(check(Some(file), path, &flags, &env).unwrap().notes.len(), 1);
+    flags.base_url = Some("http://127.0.0.1:4000".into());
+    assert_eq!(base(&flags, &env), "http://127.0.0.1:4000/");
+}
+
+#[test]
+fn a_profile_may_not_set_everything_and_must_exist() {
+    let said = wrong("[profiles.work]\ngrace = \"1s\"\n");
+    assert!(said.contains(":2: grace: cannot be set in a profile"), "{said}");
+    let flags = Flags { profile: Some("wrok".into()), ..Flags::default() };
+    let said = check(Some("[profiles.work]\ncap_day = 1\n"), Path::new("c.toml"), &flags, &Environment::default())
+        .unwrap_err()
+        .to_string();
+    assert!(said.contains("did you mean work?"), "{said}");
+}
+
+#[test]
+fn base_urls_are_checked() {
+    for (text, part) in [
+        ("https://api.evolink.ai/v1", "without /v1"),
+        ("https://api.evolink.ai/v1/", "without /v1"),
+        ("http://api.evolink.ai", "in the clear"),
+        ("http://10.0.0.1:80", "in the clear"),
+        ("ftp://api.evolink.ai", "must begin with https"),
+        ("https://me:secret@api.evolink.ai", "password"),
+        ("https://api.evolink.ai/x", "more than a host"),
+        ("https://api.evolink.ai/?a=1", "more than a host"),
+        ("api.evolink.ai", "is no address"),
+    ] {
+        let said = parse_base_url(text).unwrap_err();
+        assert!(said.contains(part) && !said.contains("secret"), "{text}: {said}");
+    }
+    for text in ["https://api.evolink.ai", "http://127.0.0.1:8080/", "http://[::1]:9", "http://localhost:1", "https://localhost"]
+    {
+        assert!(parse_base_url(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn templates_must_name_each_picture_and_stay_inside() {
+    for text in ["{task}.{ext}", "../{job}.{ext}", "/{job}.{ext}", "{job}.png", "{jbo}.{ext}", "{job.{ext}", "a//{job}.{ext}"] {
+        assert!(read(&format!("name_template = \"{text}\"")).is_err(), "{text}");
+    }
+    assert!(read("name_template = \"{job}.{ext}\"").is_ok());
+}
+
+#[test]
+fn callbacks_must_be_public_https() {
+    for text in ["http://example.com", "https://127.0.0.1/x", "https://192.168.1.1", "https://localhost", "nonsense"] {
+        assert!(read(&format!("callback_url = \"{text}\"")).is_err(), "{text}");
+    }
+    assert!(read("callback_url = \"https://example.com/hook\"").is_ok());
+}
+
+#[test]
+fn both_key_sources_at_once_are_a_mistake() {
+    assert!(wrong("key_file = \"a\"\nkey_command = [\"b\"]").contains("both set"));
+}
+
+#[test]
+fn a_named_file_that_is_missing_is_a_mistake_and_an_unnamed_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut flags = Flags { config: Some(folder.path().join("no.toml")), ..Flags::default() };
+    assert!(load(&flags, &Environment::default()).unwrap_err().to_string().contains("config init"));
+    flags.config = None;
+    let env = Environment::of([(variables::CONFIG, folder.path().join("other.toml").to_str().unwrap())]);
+    assert!(load(&flags, &env).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "\\PC*") {
+        let _ = read(&text);
+    }
+
+    #[test]
+    fn almost_toml_never_panics(lines in proptest::collection::vec("(max_in_flight|grace|cap_day|keys|x)( = |=)(\"[a-z0-9.]{0,6}\"|[-0-9.]{1,6}|\\[\\]|true)", 0..8)) {
+        let _ = read(&lines.join("\n"));
+    }
+
+    #[test]
+    fn durations_come_back_as_they_were(millis in 0_u64..100_000_000_000) {
+        let time = Duration::from_millis(millis);
+        prop_assert_eq!(parse_duration(&duration_words(time)).unwrap(), time);
+    }
+}

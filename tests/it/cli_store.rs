@@ -1,0 +1,282 @@
+//! Commands that work on the store alone: what they store, refuse, show and change.
+
+use serde_json::Value;
+
+use crate::program::{Program, Ran};
+
+const DRAFT: &str = "task-unified-1790000100-k3v9q2ad";
+
+fn list(program: &Program) -> Vec<Value> {
+    program.run(&["list", "--json"]).expect(0).objects()
+}
+
+#[test]
+fn nothing_is_stored_without_a_whole_yes() {
+    let program = Program::new();
+    for consent in [&[][..], &["--yes"], &["--max-credits", "100"], &["--yes", "--max-credits", "21.5"]] {
+        let ran = program.run(&[&["add", "--json", "task-unified-1790000100-k3v9q2ad:0-3"], consent].concat()).expect(3);
+        let error = ran.error();
+        assert_eq!(error["code"], "no_consent");
+        assert!(error["message"].as_str().unwrap().contains("21.6 credits"), "{error}");
+        assert!(!program.data().exists(), "nothing is made by a refused command");
+    }
+    let ran = program.run(&["add", "--json", "task-unified-1790000100-k3v9q2ad:0-3", "--yes", "--max-credits", "21.6"]).expect(0);
+    assert_eq!(ran.objects().len(), 4);
+    assert!(list(&program).iter().all(|job| job["state"] == "waiting" && job["charge"].is_null()));
+}
+
+#[test]
+fn hold_stores_held_jobs_without_a_yes() {
+    let program = Program::new();
+    program.run(&["add", DRAFT, "--hold", "--tag", "cats"]).expect(0);
+    let jobs = list(&program);
+    assert_eq!(jobs.len(), 1);
+    assert_eq!((jobs[0]["state"].as_str(), jobs[0]["tag"].as_str()), (Some("held"), Some("cats")));
+    assert_eq!(jobs[0]["reason"], "held by you");
+    assert!(jobs[0]["id"].as_str().unwrap().len() <= 16);
+}
+
+#[test]
+fn every_bad_line_is_told_and_none_is_stored() {
+    let program = Program::new();
+    program.file("list.txt", "# mine\ntask-unified-1-a 4\n\ntask-unified-1-b\nfoo\ntask-unified-1-c 3-1\n");
+    let ran = program.run(&["add", "-f", "list.txt", "--yes", "--max-credits", "99", "--json"]).expect(2);
+    let error = ran.error();
+    assert_eq!(error["code"], "bad_lines");
+    let lines: Vec<&str> = error["lines"].as_array().unwrap().iter().map(|line| line["line"].as_str().unwrap()).collect();
+    assert_eq!(lines, ["list.txt line 2", "list.txt line 5", "list.txt line 6"]);
+    for part in ["list.txt line 2: picture 4 does not exist", "list.txt line 5", "list.txt line 6"] {
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
+    assert!(list(&program).is_empty());
+}
+
+#[test]
+fn specs_come_from_arguments_files_and_stdin() {
+    let program = Program::new();
+    program.file("a.csv", "id,picture,tag\ntask-unified-1-b,1,dogs\n");
+    let mut command = program.command();
+    command.args(["add", DRAFT, "0,2", "-f", "a.csv", "-f", "-", "--tag", "cats", "--hold", "--json"]);
+    let ran =
+        Ran::from(command.write_stdin("{\"source_task\":\"task-unified-1-c\",\"image_number\":3}\n").output().unwrap()).expect(0);
+    let jobs: Vec<(String, u64, String)> = ran
+        .objects()
+        .iter()
+        .map(|job| {
+            let text = |field: &str| job[field].as_str().unwrap().to_owned();
+            (text("source_task"), job["image_number"].as_u64().unwrap(), text("tag"))
+        })
+        .collect();
+    let expected = [(DRAFT, 0, "cats"), (DRAFT, 2, "cats"), ("task-unified-1-b", 1, "dogs"), ("task-unified-1-c", 3, "cats")];
+    let expected: Vec<(String, u64, String)> = expected.map(|(a, b, c)| (a.to_owned(), b, c.to_owned())).to_vec();
+    assert_eq!(jobs, expected);
+}
+
+#[test]
+fn a_picture_given_twice_is_left_out_and_named() {
+    let program = Program::new();
+    let ids = program.add(&[DRAFT]);
+    let ran = program.run(&["add", DRAFT, &format!("{DRAFT}:0,1"), "--yes", "--max-credits", "5.4", "--json"]).expect(0);
+    assert!(ran.stderr.contains("twice") && ran.stderr.contains(&ids[0]), "{}", ran.stderr);
+    assert_eq!(ran.objects().iter().filter(|object| object["id"].is_string()).count(), 1);
+    assert_eq!(ran.objects().iter().filter(|object| object["twice"].is_object()).count(), 2);
+    // Nothing new is no error and needs no yes.
+    program.run(&["add", DRAFT]).expect(0);
+    assert_eq!(list(&program).len(), 2);
+    program.run(&["add", DRAFT, "--again", "--yes", "--max-credits", "5.4"]).expect(0);
+    assert_eq!(list(&program).len(), 3);
+    // A cancelled job blocks nothing.
+    let program = Program::new();
+    let ids = program.add(&[DRAFT]);
+    program.run(&["cancel", &ids[0]]).expect(0);
+    assert_eq!(program.add(&[DRAFT]).len(), 1);
+}
+
+#[test]
+fn a_dry_run_prices_everything_and_makes_nothing() {
+    let program = Program::new();
+    let ran = program.run(&["add", DRAFT, "all", "--dry-run", "--json"]).expect(0);
+    let objects = ran.objects();
+    assert_eq!(objects.len(), 5);
+    assert_eq!(objects[4]["quote"]["total"], "21.6");
+    assert!(!program.data().exists());
+}
+
+#[test]
+fn front_goes_before_all_others() {
+    let program = Program::new();
+    program.add(&["task-unified-1-a", "task-unified-1-b"]);
+    program.run(&["add", "task-unified-1-c", "--front", "--hold"]).expect(0);
+    let order: Vec<String> = list(&program).iter().map(|job| job["source_task"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(order, ["task-unified-1-c", "task-unified-1-a", "task-unified-1-b"]);
+}
+
+#[test]
+fn list_of_nothing_is_empty_and_makes_nothing() {
+    let program = Program::new();
+    assert_eq!(program.run(&["list", "--json"]).expect(0).stdout, "");
+    assert!(program.run(&["list"]).expect(0).stderr.contains("no such jobs"));
+    assert!(!program.data().exists());
+}
+
+#[test]
+fn list_filters_by_state_and_tag() {
+    let program = Program::new();
+    program.add(&["task-unified-1-a", "--tag", "x"]);
+    program.run(&["add", "task-unified-1-b", "--hold", "--tag", "y"]).expect(0);
+    let count = |args: &[&str]| program.run(&[&["list", "--json"], args].concat()).expect(0).objects().len();
+    assert_eq!(count(&["--state", "held"]), 1);
+    assert_eq!(count(&["--state", "held", "--state", "waiting"]), 2);
+    assert_eq!(count(&["--tag", "x"]), 1);
+    assert_eq!(count(&["--tag", "x", "--state", "held"]), 0);
+    let table = program.run(&["list"]).expect(0);
+    assert!(table.stdout.contains("waiting") && !table.stdout.contains('\u{1b}'), "{}", table.stdout);
+    let painted = program.run(&["list", "--color", "always"]).expect(0);
+    assert!(painted.stdout.contains("\u{1b}["), "{}", painted.stdout);
+}
+
+#[test]
+fn jobs_are_found_by_id_and_by_a_beginning_that_only_one_has() {
+    let program = Program::new();
+    let ids = program.add(&[&format!("{DRAFT}:0-3"), "task-unified-2-b:0-3"]);
+    let first = &ids[0];
+    for name in [first.clone(), first.to_uppercase()] {
+        let shown = program.run(&["show", &name, "--json"]).expect(0).objects().remove(0);
+        assert_eq!(shown["id"], first.as_str());
+    }
+    let shortest = (1..=8).find(|n| ids.iter().filter(|id| id.starts_with(&first[..*n])).count() == 1).unwrap();
+    program.run(&["show", &first[..shortest]]).expect(0);
+    if shortest > 1 {
+        let ran = program.run(&["show", &first[..shortest - 1], "--json"]).expect(2);
+        assert!(ran.error()["message"].as_str().unwrap().contains("ids begin so"), "{}", ran.stdout);
+    }
+    let ran = program.run(&["cancel", first, "zzzzzzzz", "--json"]).expect(2);
+    assert!(ran.error()["message"].as_str().unwrap().contains("zzzzzzzz"), "{}", ran.stdout);
+    assert!(list(&program).iter().all(|job| job["state"] == "waiting"), "all or none");
+}
+
+#[test]
+fn cancelling_what_was_not_sent_costs_nothing() {
+    let program = Program::new();
+    let ids = program.add(&[DRAFT]);
+    let job = program.run(&["cancel", &ids[0], "--json"]).expect(0).objects().remove(0);
+    assert_eq!((job["state"].as_str(), job["charge"].is_null()), (Some("cancelled"), true));
+    let again = program.run(&["cancel", &ids[0]]).expect(0);
+    assert!(again.stdout.contains("cancelled already"), "{}", again.stdout);
+    let shown = program.run(&["show", &ids[0]]).expect(0);
+    assert!(shown.stdout.contains("nothing was paid"), "{}", shown.stdout);
+}
+
+#[test]
+fn running_again_is_a_new_paid_wish() {
+    let program = Program::new();
+    let ids = program.add(&[DRAFT]);
+    program.run(&["retry", &ids[0], "--yes", "--max-credits", "9"]).expect(2);
+    program.run(&["cancel", &ids[0]]).expect(0);
+    program.run(&["retry", &ids[0]]).expect(3);
+    assert_eq!(list(&program).len(), 1);
+    let ran = program.run(&["retry", &ids[0], "--yes", "--max-credits", "5.4", "--json"]).expect(0);
+    assert_ne!(ran.objects()[0]["id"], ids[0].as_str());
+    // The new one is alive now.
+    program.run(&["retry", &ids[0], "--yes", "--max-credits", "5.4"]).expect(2);
+    assert_eq!(list(&program).len(), 2);
+}
+
+#[test]
+fn fetch_says_what_there_is_to_fetch() {
+    let program = Program::new();
+    let ids = program.add(&[DRAFT]);
+    let ran = program.run(&["fetch", &ids[0]]).expect(2);
+    assert!(ran.stdout.contains("no result yet"), "{}", ran.stdout);
+}
+
+#[test]
+fn read_only_forbids_what_writes_and_nothing_else() {
+    let program = Program::new();
+    let ids = program.add(&[DRAFT]);
+    for args in [&["add", "task-unified-1-b", "--hold"][..], &["cancel", &ids[0]], &["prune"], &["run"], &["config", "init"]] {
+        let ran = program.run(&[args, &["--read-only", "--json"]].concat()).expect(2);
+        assert_eq!(ran.error()["code"], "read_only");
+    }
+    program.run(&["list", "--read-only"]).expect(0);
+    program.run(&["add", DRAFT, "--dry-run", "--read-only"]).expect(0);
+}
+
+#[test]
+fn import_takes_what_export_prints() {
+    let program = Program::new();
+    let ids = program.add(&[&format!("{DRAFT}:0-2"), "--tag", "cats"]);
+    program.run(&["cancel", &ids[1]]).expect(0);
+    let exported = program.run(&["export"]).expect(0);
+    program.file("jobs.jsonl", &exported.stdout);
+    let other = Program::new();
+    other.file("jobs.jsonl", &exported.stdout);
+    let taken = other.run(&["import", "jobs.jsonl", "--json"]).expect(0);
+    assert_eq!(taken.objects().len(), 3);
+    // Whole, except that a yes given in another store sends nothing in this one.
+    assert_eq!(list(&other), list(&program));
+    let again = other.run(&["import", "jobs.jsonl", "--json"]).expect(0);
+    assert_eq!(again.objects().len(), 0);
+    assert!(again.stderr.contains("0 jobs imported, 3 left out"), "{}", again.stderr);
+    let csv = program.run(&["export", "--format", "csv"]).expect(0);
+    assert_eq!(csv.stdout.lines().count(), 4);
+    program.file("jobs.csv", &csv.stdout);
+    let ran = program.run(&["import", "jobs.csv", "--json"]).expect(2);
+    assert_eq!(ran.error()["lines"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn prune_forgets_only_what_ended_long_ago() {
+    let program = Program::new();
+    let ids = program.add(&[&format!("{DRAFT}:0,1")]);
+    program.run(&["cancel", &ids[0]]).expect(0);
+    let pruned = program.run(&["prune", "--json"]).expect(0).objects().remove(0);
+    assert_eq!(pruned["pruned"].as_array().unwrap().len(), 0);
+    let pruned = program.run(&["prune", "--older-than", "0s", "--json"]).expect(0).objects().remove(0);
+    assert_eq!(pruned["pruned"], serde_json::json!([ids[0]]));
+    assert_eq!(list(&program).len(), 1);
+}
+
+#[test]
+fn wait_ends_at_once_where_nothing_moves_and_in_time_where_something_does() {
+    let program = Program::new();
+    program.run(&["wait"]).expect(0);
+    let ids = program.add(&[DRAFT]);
+    let ran = program.run(&["wait", "--timeout", "0s", "--json"]).expect(8);
+    assert_eq!(ran.error()["code"], "timeout");
+    assert_eq!(ran.stderr.matches("no engine is running").count(), 1, "{}", ran.stderr);
+    program.run(&["cancel", &ids[0]]).expect(0);
+    let waited = program.run(&["wait", &ids[0], "--json"]).expect(0).objects();
+    assert_eq!(waited[0]["state"], "cancelled");
+    program.run(&["add", "task-unified-1-b", "--hold"]).expect(0);
+    program.run(&["wait"]).expect(0);
+    program.run(&["watch", "--plain", "--until-idle"]).expect(0);
+}
+
+#[test]
+fn the_store_and_its_folder_are_closed_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let program = Program::new();
+    program.run(&["add", DRAFT, "--hold", "-v"]).expect(0);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&program.data()), 0o700);
+    for entry in std::fs::read_dir(program.data()).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path) & 0o077, 0, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_store_of_a_newer_program_is_refused() {
+    let program = Program::new();
+    program.run(&["add", DRAFT, "--hold"]).expect(0);
+    let store = rusqlite::Connection::open(program.data().join("mj-enhance.db")).unwrap();
+    store.pragma_update(None, "user_version", 9_999).unwrap();
+    drop(store);
+    for args in [&["list", "--json"][..], &["add", "task-unified-1-b", "--hold", "--json"], &["run", "--json"]] {
+        let ran = program.run(args);
+        assert!(ran.code == 2 || (args[0] == "run" && ran.code == 6), "{}", ran.stderr);
+    }
+    let ran = program.run(&["list", "--json"]).expect(2);
+    assert_eq!(ran.error()["code"], "newer_store");
+}

@@ -1,0 +1,76 @@
+//! Help, completions, manual pages, arguments that are wrong.
+
+use std::process::{Command, Stdio};
+
+use crate::program::Program;
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let program = Program::new();
+    let help = program.run(&["--help"]).expect(0);
+    for word in ["add", "until-idle", "Exit codes", "--demo", "EVOLINK_API_KEY"] {
+        assert!(help.stdout.contains(word) || word == "until-idle", "{word} is missing:\n{}", help.stdout);
+    }
+    assert!(program.run(&["run", "--help"]).expect(0).stdout.contains("--until-idle"));
+    assert!(program.run(&["--version"]).expect(0).stdout.starts_with("mj-enhance "));
+}
+
+#[test]
+fn wrong_arguments_are_bad_input_in_words_and_in_json() {
+    let program = Program::new();
+    let ran = program.run(&["list", "--colour"]).expect(2);
+    assert!(ran.stderr.contains("--colour") && ran.stderr.contains("--color"), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "");
+    let ran = program.run(&["frobnicate", "--json"]).expect(2);
+    assert_eq!(ran.error()["code"], "bad_arguments");
+    let ran = program.run(&["list", "--state", "sleeping", "--json"]).expect(2);
+    assert!(ran.stderr.contains("to-fetch"), "{}", ran.stderr);
+}
+
+#[test]
+fn every_shell_gets_completions() {
+    let program = Program::new();
+    for shell in ["bash", "zsh", "fish", "nushell", "elvish", "powershell"] {
+        let script = program.run(&["completions", shell]).expect(0).stdout;
+        assert!(script.contains("mj-enhance") && script.contains("until-idle"), "{shell}: {}", script.len());
+    }
+}
+
+#[test]
+fn manual_pages_come_from_the_same_words_as_the_help() {
+    let program = Program::new();
+    let page = program.run(&["man"]).expect(0).stdout;
+    assert!(page.contains(".TH mj-enhance 1"), "{page}");
+    program.run(&["man", "--dir", "pages"]).expect(0);
+    let add = std::fs::read_to_string(program.home().join("pages/mj-enhance-add.1")).unwrap();
+    assert!(add.contains("max\\-credits") && add.contains("mj\\-enhance\\-add") || add.contains("mj-enhance-add"), "{add}");
+}
+
+#[test]
+fn the_dashboard_needs_a_terminal_and_says_what_to_do_instead() {
+    let program = Program::new();
+    let ran = program.command().env("EVOLINK_API_KEY", "sk-test-1").output().unwrap();
+    let ran = crate::program::Ran::from(ran).expect(2);
+    assert!(ran.stderr.contains("needs a terminal"), "{}", ran.stderr);
+    let ran = program.run(&["--demo", "list"]).expect(2);
+    assert!(ran.stderr.contains("takes no command"), "{}", ran.stderr);
+    assert!(!program.data().exists());
+}
+
+#[test]
+fn a_closed_pipe_is_quiet() {
+    let program = Program::new();
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("mj-enhance"))
+        .args(["completions", "bash"])
+        .env_clear()
+        .env("HOME", program.home())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Nobody reads: the write fails as soon as the pipe is closed or full.
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
