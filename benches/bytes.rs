@@ -41,7 +41,7 @@ fn main() {
             }
         }
         let seconds = stream.seconds;
-        let hundredths = if bound == 0 { 100 } else { sums[0] * 100 / bound };
+        let hundredths = (sums[0] * 100).checked_div(bound).unwrap_or(100);
         println!(
             "{:<44} {:>8} {:>8} {:>8} {:>8} {:>7}.{:02}",
             stream.name,
@@ -57,9 +57,8 @@ fn main() {
 }
 
 fn streams() -> Vec<Stream> {
-    let ticks = |count, what: fn(u16) -> Row| {
-        (0..=60).map(move |second| table(120, 40, count, second, None, what)).collect::<Vec<_>>()
-    };
+    let ticks =
+        |count, what: fn(u16) -> Row| (0..=60).map(move |second| table(120, 40, count, second, None, what)).collect::<Vec<_>>();
     vec![
         Stream { name: "20 rows: percent, bar, elapsed, each second", frames: ticks(20, everything), seconds: 60 },
         Stream { name: "20 rows: percent and elapsed", frames: ticks(20, numbers), seconds: 60 },

@@ -337,10 +337,8 @@ mod tests {
 
     #[test]
     fn ssh_tmux_and_limits_are_known_and_everything_has_a_reason() {
-        let over = of(
-            &[("TERM", "screen-256color"), ("TMUX", "/tmp/tmux-1/default,1,0"), ("SSH_TTY", "/dev/pts/1")],
-            Wishes::default(),
-        );
+        let over =
+            of(&[("TERM", "screen-256color"), ("TMUX", "/tmp/tmux-1/default,1,0"), ("SSH_TTY", "/dev/pts/1")], Wishes::default());
         assert!(over.ssh.value && over.tmux.value && over.links.value && over.synchronized.value);
         assert_eq!(over.copy_limit.value, 100_000);
         let console = of(&[("TERM", "linux")], Wishes::default());

@@ -16,7 +16,7 @@ use rustix::termios::Termios;
 use super::device::Device;
 
 /// How long restoring may wait for a terminal that takes no bytes.
-const PATIENCE: Duration = Duration::from_millis(400);
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What the guard switches.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,6 +38,8 @@ struct Shared {
     mouse: AtomicBool,
     /// Nothing may be written any more.
     mute: AtomicBool,
+    /// Held while bytes are written; `true` once the terminal was given back in a hurry and takes no more frames.
+    closed: Mutex<bool>,
     /// The thread whose panic ends the program.
     thread: ThreadId,
     /// Panics of other threads, to be printed once the screen is ours no more.
@@ -64,6 +66,7 @@ impl Guard {
             entered: AtomicBool::new(false),
             mouse: AtomicBool::new(false),
             mute: AtomicBool::new(false),
+            closed: Mutex::new(false),
             thread: thread::current().id(),
             strays: Mutex::new(Vec::new()),
         });
@@ -119,6 +122,13 @@ impl Guard {
         }
     }
 
+    /// What the writer thread writes with: everything, or an error once the terminal is gone or was given back after a panic, so
+    /// that no late frame lands on the screen of the shell.
+    pub fn output(&self) -> impl FnMut(&[u8]) -> io::Result<()> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move |bytes| shared.write(bytes, false)
+    }
+
     /// The terminal is gone: nothing is written from now on, not even to restore it.
     pub fn mute(&self) {
         self.shared.mute.store(true, Ordering::SeqCst);
@@ -149,7 +159,7 @@ impl Shared {
     }
 
     /// Gives the terminal back without the help of the writer thread, which may be stuck or gone.
-    fn restore(&self) {
+    fn restore(self: &Arc<Self>) {
         if !self.entered.swap(false, Ordering::SeqCst) {
             return;
         }
@@ -157,11 +167,11 @@ impl Shared {
             // A frame may have been cut off in the middle: end any string and the synchronized update first.
             let mut bytes = b"\x1b\\\x1b[?2026l".to_vec();
             bytes.extend(self.leaving());
-            let device = self.device.clone();
+            let shared = Arc::clone(self);
             let (done, wait) = mpsc::channel();
             // On a thread of its own, since a terminal that takes no bytes must not keep the program from ending.
             let started = thread::Builder::new().name("terminal-restore".into()).spawn(move || {
-                let _ = device.write_all(&bytes);
+                let _ = shared.write(&bytes, true);
                 let _ = done.send(());
             });
             if started.is_ok() {
@@ -170,6 +180,15 @@ impl Shared {
         }
         let _ = self.device.set(&self.original);
         self.print_strays();
+    }
+
+    fn write(&self, bytes: &[u8], last: bool) -> io::Result<()> {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *closed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        *closed = last;
+        self.device.write_all(bytes)
     }
 
     fn strays(&self) -> MutexGuard<'_, Vec<String>> {

@@ -1,6 +1,6 @@
 //! Everything that can wake the loop, in one channel.
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
 
 use super::keys::Typed;
@@ -101,10 +101,7 @@ impl<T> Inbox<T> {
     pub fn next(&self, deadline: Option<Instant>) -> Vec<Message<T>> {
         let first = match deadline {
             None => self.receiver.recv().ok(),
-            Some(deadline) => match self.receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(message) => Some(message),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            },
+            Some(deadline) => self.receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok(),
         };
         let mut batch: Vec<_> = first.into_iter().chain(self.receiver.try_iter().take(Self::BATCH)).collect();
         batch.sort_by_key(Message::rank);

@@ -55,12 +55,8 @@ fn read<T>(device: &Device, mut commands: PipeReader, mailbox: &Mailbox<T>) {
     let mut typed = Vec::new();
     let mut bytes = [0; 4096];
     loop {
-        let wait = parser.is_waiting().then(|| Timespec {
-            tv_sec: 0,
-            tv_nsec: i64::from(ESCAPE_WAIT.subsec_nanos()),
-        });
-        let mut files =
-            [PollFd::new(device.input(), PollFlags::IN), PollFd::new(&commands, PollFlags::IN)];
+        let wait = parser.is_waiting().then(|| Timespec { tv_sec: 0, tv_nsec: i64::from(ESCAPE_WAIT.subsec_nanos()) });
+        let mut files = [PollFd::new(device.input(), PollFlags::IN), PollFd::new(&commands, PollFlags::IN)];
         match poll(&mut files, wait.as_ref()) {
             Ok(0) => parser.give_up_waiting(&mut typed),
             Ok(_) => {}

@@ -120,9 +120,8 @@ fn key(code: KeyCode, modifiers: KeyModifiers) -> Typed {
 
 fn step(bytes: &[u8]) -> Step {
     match bytes {
-        [] | [0x1b] => Step::More,
+        [] | [0x1b] | [0x1b, b'O'] => Step::More,
         [0x1b, b'[', rest @ ..] => control(rest),
-        [0x1b, b'O'] => Step::More,
         [0x1b, b'O', last, ..] => Step::Done(3, letter(*last, KeyModifiers::NONE)),
         [0x1b, 0x1b, ..] => Step::Done(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
         [0x1b, rest @ ..] => match plain(rest) {
@@ -353,17 +352,13 @@ mod tests {
 
     #[test]
     fn pastes_clicks_and_focus_are_known_and_answers_are_dropped() {
-        assert_eq!(typed(b"\x1b[200~a\r\nb\rc\x1b[31m\x1b[201~q"), [
-            Typed::Paste("a\nb\nc\x1b[31m".into()),
-            key(KeyCode::Char('q'), KeyModifiers::NONE)
-        ]);
+        assert_eq!(
+            typed(b"\x1b[200~a\r\nb\rc\x1b[31m\x1b[201~q"),
+            [Typed::Paste("a\nb\nc\x1b[31m".into()), key(KeyCode::Char('q'), KeyModifiers::NONE)]
+        );
         assert_eq!(typed(b"\x1b[I\x1b[O"), [Typed::Focus(true), Typed::Focus(false)]);
-        let click = MouseEvent {
-            kind: MouseEventKind::Down(MouseButton::Left),
-            column: 4,
-            row: 9,
-            modifiers: KeyModifiers::NONE,
-        };
+        let click =
+            MouseEvent { kind: MouseEventKind::Down(MouseButton::Left), column: 4, row: 9, modifiers: KeyModifiers::NONE };
         assert_eq!(typed(b"\x1b[<0;5;10M"), [Typed::Mouse(click)]);
         assert_eq!(typed(b"\x1b[<65;5;10M"), [Typed::Mouse(MouseEvent { kind: MouseEventKind::ScrollDown, ..click })]);
         assert_eq!(typed(b"\x1b[?62;22c\x1b[?2026;2$y"), []);

@@ -10,6 +10,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 use ratatui::Frame;
 
+use super::abilities::{Abilities, Colours};
 use super::canvas::Canvas;
 use super::device::Device;
 use super::frames::{FrameLimiter, Urgency};
@@ -69,7 +70,8 @@ pub enum Act<A> {
     Redraw,
     /// Mouse reports on or off.
     Mouse(bool),
-    /// Bytes for the terminal as they are, after the next frame: a picture. Cursor and attributes are set anew afterwards.
+    /// Bytes for the terminal as they are, after the next frame: a picture. Of several before one frame the last counts.
+    /// Cursor and attributes are set anew afterwards.
     Bytes(Vec<u8>),
     /// For the closure of [`run`].
     Custom(A),
@@ -136,9 +138,25 @@ impl Default for Options {
             modes: Modes::default(),
             mouse: false,
             signals: true,
-            // Product §6: exit within 1 s. The rest of it is for the store.
-            patience: Duration::from_millis(400),
+            // Product §6: exit within 1 s. Leaving waits twice this long at most; the rest is for the store.
+            patience: Duration::from_millis(300),
             clock: Timestamp::now,
+        }
+    }
+}
+
+impl Options {
+    /// What suits this terminal. `slow`: the line is thin (`--slow-link`), so fewer frames.
+    pub fn of(abilities: &Abilities, slow: bool) -> Self {
+        Self {
+            frames: if slow { FrameLimiter::slow() } else { FrameLimiter::new() },
+            style: paint::Style { colourless: abilities.colours.value == Colours::None, ..paint::Style::default() },
+            synchronized: abilities.synchronized.value,
+            notices: abilities.notices.value,
+            tmux: abilities.tmux.value,
+            copy_limit: abilities.copy_limit.value,
+            modes: Modes { title: abilities.title.value, log: None },
+            ..Self::default()
         }
     }
 }
@@ -176,17 +194,13 @@ where
 {
     let guard = Guard::new(device.clone(), options.modes.clone())?;
     let _watch = if options.signals { Some(Watch::start(inbox.mailbox())?) } else { None };
-    let output = device.clone();
     let mailbox = inbox.mailbox();
-    let writer = Writer::spawn(
-        move |bytes| output.write_all(bytes),
-        move |told| {
-            mailbox.send(match told {
-                Told::Free => Message::WriterReady,
-                Told::Lost => Message::Lost,
-            });
-        },
-    )?;
+    let writer = Writer::spawn(guard.output(), move |told| {
+        mailbox.send(match told {
+            Told::Free => Message::WriterReady,
+            Told::Lost => Message::Lost,
+        });
+    })?;
     let mut first = guard.enter()?;
     first.extend_from_slice(guard.mouse(options.mouse));
     let reader = Reader::start(device.clone(), inbox.mailbox())?;

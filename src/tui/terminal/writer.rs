@@ -152,11 +152,11 @@ mod tests {
     fn while_the_terminal_takes_nothing_the_slot_is_taken_and_then_the_loop_is_told_once() {
         let (taken, gate) = mpsc::channel::<()>();
         let (told, news) = mpsc::channel();
-        let (written, writes) = mpsc::channel();
+        let (record, output) = mpsc::channel();
         let writer = Writer::spawn(
             move |bytes| {
                 gate.recv().unwrap();
-                written.send(bytes.to_vec()).unwrap();
+                record.send(bytes.to_vec()).unwrap();
                 Ok(())
             },
             move |what| told.send(what).unwrap(),
@@ -173,16 +173,15 @@ mod tests {
         writer.submit(b"two".to_vec());
         taken.send(()).unwrap();
         assert!(writer.wait(Duration::from_mins(1)));
-        assert_eq!(writes.recv().unwrap(), b"one");
-        assert_eq!(writes.recv().unwrap(), b"two");
+        assert_eq!(output.recv().unwrap(), b"one");
+        assert_eq!(output.recv().unwrap(), b"two");
         assert!(news.try_recv().is_err(), "nobody asked to be told");
     }
 
     #[test]
     fn a_lost_terminal_is_told_and_takes_no_more_frames() {
         let (told, news) = mpsc::channel();
-        let writer =
-            Writer::spawn(|_| Err(io::ErrorKind::BrokenPipe.into()), move |what| told.send(what).unwrap()).unwrap();
+        let writer = Writer::spawn(|_| Err(io::ErrorKind::BrokenPipe.into()), move |what| told.send(what).unwrap()).unwrap();
         writer.submit(b"one".to_vec());
         assert_eq!(news.recv().unwrap(), Told::Lost);
         assert!(!writer.is_free());

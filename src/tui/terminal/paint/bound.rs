@@ -3,11 +3,12 @@
 //! Counted are, for the cells that look different:
 //! 1. the bytes of their characters (three for the end of a row that becomes blank, if that is less);
 //! 2. for each run of neighbours in one look, the cheapest arrival from any other run or from where the cursor stood: the
-//!    cheapest of all moves that [`super::motion`] knows, writing again what stands between included;
-//! 3. for each look in use that the pen does not have, one `SGR`: the shortest from any other look in use.
+//!    cheapest of all moves that [`super::motion`] knows, writing again what stands between included (in whatever look);
+//! 3. for each look that characters need and the pen does not have, one `SGR`: the shortest from any other look in use.
 //!
 //! The cheapest arrivals need not fit together into one way through all runs, and a look may have to be taken up twice, so the
-//! true cheapest encoding is this or more. Brackets of synchronized output and cursor visibility are not counted.
+//! true cheapest encoding is this or more; a property test holds it against what the painter writes. Brackets of
+//! synchronized output and cursor visibility are not counted.
 
 use super::cells::{Grid, Look};
 use super::motion;
@@ -18,24 +19,23 @@ use super::runs;
 /// The bound in bytes for turning the screen `old` into `new`.
 pub fn cheapest(start: State, old: &Grid, new: &Grid) -> usize {
     let runs = runs::between(old, new, false);
-    let mut looks: Vec<Look> = Vec::new();
-    for run in runs.iter().filter(|run| !run.blank) {
-        if !looks.contains(&run.look) {
-            looks.push(run.look);
+    let (mut needed, mut used): (Vec<Look>, Vec<Look>) = (Vec::new(), Vec::new());
+    for run in &runs {
+        if !run.blank && !needed.contains(&run.look) {
+            needed.push(run.look);
+        }
+        if !used.contains(&run.look) {
+            used.push(run.look);
         }
     }
     let mut bytes = 0;
     for (at, run) in runs.iter().enumerate() {
-        bytes += run.bytes;
-        let from_start = motion::cost(start.place, run.start, run.row, Some(&run.look), new);
-        let others = runs.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, other)| {
-            let before = motion::cost(other.after, run.start, run.row, Some(&other.look), new);
-            before.min(motion::cost(other.after, run.start, run.row, Some(&run.look), new))
-        });
-        bytes += others.chain([from_start]).min().unwrap_or(0);
+        let others = runs.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, other)| other.after);
+        let arrivals = others.chain([start.place]).map(|place| motion::least(place, run.start, run.row, new));
+        bytes += run.bytes + arrivals.min().unwrap_or(0);
     }
-    for look in looks.iter().filter(|look| Some(**look) != start.pen) {
-        let others = looks.iter().filter(|other| *other != look).map(Some);
+    for look in needed.iter().filter(|look| Some(**look) != start.pen) {
+        let others = used.iter().filter(|other| *other != look).map(Some);
         bytes += others.chain([start.pen.as_ref()]).map(|from| pen::cost(from, look)).min().unwrap_or(0);
     }
     bytes

@@ -22,8 +22,7 @@ pub struct Look {
 
 impl Look {
     /// What `CSI m` gives.
-    pub const PLAIN: Self =
-        Self { fg: Color::Reset, bg: Color::Reset, underline: Color::Reset, modifier: Modifier::empty() };
+    pub const PLAIN: Self = Self { fg: Color::Reset, bg: Color::Reset, underline: Color::Reset, modifier: Modifier::empty() };
 
     /// Whether a blank written with this look shows nothing at all.
     pub fn is_invisible_on_blank(&self) -> bool {
@@ -146,7 +145,8 @@ impl Grid {
 
     /// The column from which on the row is blank and plain; the width if its last cell is not.
     pub fn tail(&self, y: u16) -> u16 {
-        let blanks = self.row(y).iter().rev().take_while(|cell| matches!(cell, Shown::Blank(look) if look.is_invisible_on_blank()));
+        let blanks =
+            self.row(y).iter().rev().take_while(|cell| matches!(cell, Shown::Blank(look) if look.is_invisible_on_blank()));
         self.width - u16::try_from(blanks.count()).unwrap_or(self.width)
     }
 }

@@ -17,6 +17,7 @@ mod tests;
 use ratatui::backend::{Backend as _, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Color;
 
 use cells::{Grid, Look};
 use motion::Place;
@@ -42,7 +43,12 @@ pub struct Style {
     pub order: Order,
     /// Use `REP` (ECMA-48 §8.3.103) for repeated ASCII characters. Off by default: not every terminal knows it.
     pub repeat: bool,
+    /// Leave every colour out (`NO_COLOR`), whatever the views ask for. Bold, underline, reverse and so on stay.
+    pub colourless: bool,
 }
+
+/// Clears the screen. Erasing uses the background of the pen, so the pen comes first.
+const CLEAR: &[u8] = b"\x1b[m\x1b[2J";
 
 /// What the terminal shows, and how to change it.
 pub struct Painter {
@@ -89,14 +95,25 @@ impl Painter {
 
     /// Appends what makes the terminal show `next` and the cursor (hidden: `None`). Appends nothing if it already does.
     pub fn paint(&mut self, next: &Buffer, cursor: Option<Position>, out: &mut Vec<u8>) {
+        if self.style.colourless {
+            let mut plain = next.clone();
+            for cell in &mut plain.content {
+                (cell.fg, cell.bg, cell.underline_color) = (Color::Reset, Color::Reset, Color::Reset);
+            }
+            self.paint_as_is(&plain, cursor, out);
+        } else {
+            self.paint_as_is(next, cursor, out);
+        }
+    }
+
+    fn paint_as_is(&mut self, next: &Buffer, cursor: Option<Position>, out: &mut Vec<u8>) {
         let grid = Grid::of(next);
         if (grid.width, grid.height) != (self.shown.width, self.shown.height) {
             self.forget();
         }
         if self.fresh {
             self.fresh = false;
-            // Erasing uses the background of the pen, so the pen comes first.
-            out.extend_from_slice(b"\x1b[m\x1b[2J");
+            out.extend_from_slice(CLEAR);
             self.state = State { place: Place::default(), pen: Some(Look::PLAIN) };
             self.shown = Grid::empty(grid.width, grid.height);
             self.buffer = Buffer::empty(next.area);
@@ -142,7 +159,8 @@ impl Painter {
     pub fn bound(&self, next: &Buffer) -> usize {
         let grid = Grid::of(next);
         if self.fresh || (grid.width, grid.height) != (self.shown.width, self.shown.height) {
-            return bound::cheapest(State::default(), &Grid::empty(grid.width, grid.height), &grid);
+            let state = State { place: Place::default(), pen: Some(Look::PLAIN) };
+            return CLEAR.len() + bound::cheapest(state, &Grid::empty(grid.width, grid.height), &grid);
         }
         bound::cheapest(self.state, &self.shown, &grid)
     }

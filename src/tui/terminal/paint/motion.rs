@@ -4,7 +4,7 @@
 //! pending line break) and after characters of doubtful width the column is not known; `CR` or an absolute move makes it
 //! known again. The terminal is in raw mode, so a line feed keeps its column; it is used only above the last row.
 
-use super::cells::{Grid, Look};
+use super::cells::{Grid, Look, Shown};
 
 /// Where the cursor stands, counted from 0; `None` where that is not certain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -57,12 +57,17 @@ enum Way {
 
 /// The length of the cheapest way, in bytes. `pen` and `grid` allow writing again what stands between in the same look.
 pub fn cost(from: Place, column: u16, row: u16, pen: Option<&Look>, grid: &Grid) -> usize {
-    cheapest(from, column, row, pen, grid).0
+    cheapest(from, column, row, |cell| pen.is_some_and(|pen| cell.fits(pen)), grid).0
+}
+
+/// The length of the cheapest way if what stands between could be written again with any pen: no way costs less.
+pub fn least(from: Place, column: u16, row: u16, grid: &Grid) -> usize {
+    cheapest(from, column, row, |_| true, grid).0
 }
 
 /// Appends the cheapest way.
 pub fn go(from: Place, column: u16, row: u16, pen: Option<&Look>, grid: &Grid, out: &mut Vec<u8>) {
-    let (cost, way) = cheapest(from, column, row, pen, grid);
+    let (cost, way) = cheapest(from, column, row, |cell| pen.is_some_and(|pen| cell.fits(pen)), grid);
     let start = out.len();
     match way {
         Way::Both(column, row) => match (row, column) {
@@ -109,7 +114,7 @@ pub fn go(from: Place, column: u16, row: u16, pen: Option<&Look>, grid: &Grid, o
     debug_assert_eq!(out.len() - start, cost, "{way:?}");
 }
 
-fn cheapest(from: Place, column: u16, row: u16, pen: Option<&Look>, grid: &Grid) -> (usize, Way) {
+fn cheapest(from: Place, column: u16, row: u16, fits: impl Fn(&Shown) -> bool, grid: &Grid) -> (usize, Way) {
     let absolute = match (row, column) {
         (0, 0) => 3,
         (row, 0) => 3 + digits(row + 1),
@@ -121,7 +126,7 @@ fn cheapest(from: Place, column: u16, row: u16, pen: Option<&Look>, grid: &Grid)
     if down >= absolute {
         return both;
     }
-    let (aside, horizontal) = horizontal(from.column, column, row, pen, grid);
+    let (aside, horizontal) = horizontal(from.column, column, row, fits, grid);
     if down + aside <= absolute { (down + aside, Way::Parts(vertical, horizontal)) } else { both }
 }
 
@@ -140,7 +145,7 @@ fn vertical(from: Option<u16>, to: u16) -> (usize, Vertical) {
     if relative.0 <= absolute.0 { relative } else { absolute }
 }
 
-fn horizontal(from: Option<u16>, to: u16, row: u16, pen: Option<&Look>, grid: &Grid) -> (usize, Horizontal) {
+fn horizontal(from: Option<u16>, to: u16, row: u16, fits: impl Fn(&Shown) -> bool, grid: &Grid) -> (usize, Horizontal) {
     if from == Some(to) {
         return (0, Horizontal::Stay);
     }
@@ -162,27 +167,27 @@ fn horizontal(from: Option<u16>, to: u16, row: u16, pen: Option<&Look>, grid: &G
         }
         Some(from) => {
             take(csi_len(to - from), Horizontal::Forward(to - from));
-            if let Some(cost) = pen.and_then(|pen| rewritten(grid, row, from, to, pen)) {
+            if let Some(cost) = rewritten(grid, row, from, to, &fits) {
                 take(cost, Horizontal::Rewrite(from, to));
             }
         }
         None => {}
     }
-    if let Some(cost) = pen.and_then(|pen| rewritten(grid, row, 0, to, pen)) {
+    if let Some(cost) = rewritten(grid, row, 0, to, &fits) {
         take(1 + cost, Horizontal::ReturnRewrite(to));
     }
     best
 }
 
-/// The bytes of these cells, if they can be written with this pen and for less than any move costs.
-fn rewritten(grid: &Grid, row: u16, from: u16, to: u16, pen: &Look) -> Option<usize> {
+/// The bytes of these cells, if they can be written with the pen and for less than any move costs.
+fn rewritten(grid: &Grid, row: u16, from: u16, to: u16, fits: &impl Fn(&Shown) -> bool) -> Option<usize> {
     // `CSI nnn C` has 6 bytes; nothing longer can win.
     if to - from > 6 {
         return None;
     }
     let mut cost = 0;
     for cell in &grid.row(row)[usize::from(from)..usize::from(to)] {
-        if !cell.is_simple() || !cell.fits(pen) {
+        if !cell.is_simple() || !fits(cell) {
             return None;
         }
         cost += cell.text().len();

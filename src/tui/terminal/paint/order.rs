@@ -3,7 +3,7 @@
 //! Every order gives the same screen; they differ in the bytes for cursor moves and pen changes. The costs between two
 //! runs are known exactly, so this is the way of a travelling salesman through the changed cells. Row by row and style by
 //! style (within a style column by column, going down) are simple tours; for frames with few runs a nearest-neighbour tour is added
-//! and the best ones are improved by moving chains to better places (Or-opt). The cheapest tour, as really written, wins.
+//! and the best one is improved by moving chains to better places (Or-opt). The cheapest tour, as really written, wins.
 
 use super::cells::{Grid, Look};
 use super::motion::{self, Place};
@@ -22,7 +22,7 @@ pub struct State {
 /// Up to so many runs the search is tried; it takes time with the square of their number (about 0.3 ms for 60 runs).
 const SEARCHED: usize = 140;
 /// Chains of up to so many runs are moved together.
-const CHAIN: usize = 12;
+const CHAIN: usize = 6;
 
 /// Which orders are tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -48,8 +48,7 @@ pub fn write(start: State, runs: &[Run], grid: &Grid, order: Order, repeat: bool
     if order == Order::Cheapest && (2..=SEARCHED).contains(&runs.len()) {
         let costs = Costs::new(start, runs, grid);
         tours.push(costs.nearest());
-        for at in 0..3 {
-            let mut tour = tours[at].clone();
+        if let Some(mut tour) = tours.iter().min_by_key(|tour| costs.length(tour)).cloned() {
             costs.improve(&mut tour);
             tours.push(tour);
         }
@@ -177,9 +176,9 @@ impl Costs {
         let count = runs.len();
         let mut table = Vec::with_capacity((count + 1) * count);
         for from in 0..=count {
-            let (state, known) = runs.get(from).map_or((start, looks.len()), |run| {
-                (State { place: run.after, pen: Some(run.look) }, numbers[from])
-            });
+            let (state, known) = runs
+                .get(from)
+                .map_or((start, looks.len()), |run| (State { place: run.after, pen: Some(run.look) }, numbers[from]));
             for (to, run) in runs.iter().enumerate() {
                 let pen = state.pen.filter(|pen| run.fits(pen));
                 let turn = if pen.is_some() { 0 } else { pens[known][numbers[to]] };
@@ -188,6 +187,12 @@ impl Costs {
             }
         }
         Self { count, table }
+    }
+
+    /// The bytes between the runs of a whole tour.
+    fn length(&self, tour: &[usize]) -> i32 {
+        let from = std::iter::once(self.count).chain(tour.iter().copied());
+        from.zip(tour).map(|(from, to)| self.between(from, *to)).sum()
     }
 
     fn between(&self, from: usize, to: usize) -> i32 {
@@ -207,7 +212,7 @@ impl Costs {
     }
 
     /// Moves chains of runs to better places until nothing gets better.
-    fn improve(&self, tour: &mut Vec<usize>) {
+    fn improve(&self, tour: &mut [usize]) {
         let n = tour.len();
         // Each pass makes the tour shorter by at least a byte; the limit only bounds the time of one frame.
         for _ in 0..24 {
@@ -227,7 +232,7 @@ impl Costs {
         }
     }
 
-    fn move_chain(&self, tour: &mut Vec<usize>, from: usize, length: usize) -> bool {
+    fn move_chain(&self, tour: &mut [usize], from: usize, length: usize) -> bool {
         let n = tour.len();
         let before = |at: usize| if at == 0 { self.count } else { tour[at - 1] };
         let (head, last) = (tour[from], tour[from + length - 1]);

@@ -108,6 +108,9 @@ fn piece() -> impl Strategy<Value = Piece> {
     (0..130_u16, 0..50_u16, text, style()).prop_map(|(x, y, text, style)| Piece { x, y, text, style })
 }
 
+/// Whether everything goes first, what is then drawn, and where the cursor is.
+type Change = (bool, Vec<Piece>, Option<(u16, u16)>);
+
 fn apply(buffer: &mut Buffer, pieces: &[Piece]) {
     let area = buffer.area;
     for piece in pieces {
@@ -115,7 +118,7 @@ fn apply(buffer: &mut Buffer, pieces: &[Piece]) {
     }
 }
 
-fn check(size: (u16, u16), style: Style, frames: &[(bool, Vec<Piece>, Option<(u16, u16)>)]) {
+fn check(size: (u16, u16), style: Style, frames: &[Change]) {
     let mut terminal = vt100::Parser::new(size.1.try_into().unwrap(), size.0.try_into().unwrap(), 0);
     terminal.process(b"\x1b[?25l");
     let mut painter = Painter::new(style);
@@ -127,7 +130,9 @@ fn check(size: (u16, u16), style: Style, frames: &[(bool, Vec<Piece>, Option<(u1
         apply(&mut buffer, pieces);
         let cursor = cursor.map(|(x, y)| Position::new(x % size.0, y % size.1));
         let mut out = Vec::new();
+        let bound = painter.bound(&buffer);
         painter.paint(&buffer, cursor, &mut out);
+        assert!(style.repeat || out.len() >= bound, "{} bytes, but the bound is {bound}", out.len());
         terminal.process(&out);
         let wanted = Grid::of(&buffer);
         assert_eq!(
@@ -146,7 +151,7 @@ fn check(size: (u16, u16), style: Style, frames: &[(bool, Vec<Piece>, Option<(u1
     }
 }
 
-fn frames() -> impl Strategy<Value = Vec<(bool, Vec<Piece>, Option<(u16, u16)>)>> {
+fn frames() -> impl Strategy<Value = Vec<Change>> {
     let cursor = proptest::option::weighted(0.3, (0..130_u16, 0..50_u16));
     proptest::collection::vec((proptest::bool::weighted(0.1), proptest::collection::vec(piece(), 0..12), cursor), 1..8)
 }
@@ -161,7 +166,7 @@ proptest! {
         repeat in any::<bool>(),
         frames in frames(),
     ) {
-        check(size, Style { encoder: Encoder::Thrifty, order, repeat }, &frames);
+        check(size, Style { encoder: Encoder::Thrifty, order, repeat, colourless: false }, &frames);
     }
 }
 
@@ -173,6 +178,20 @@ fn control_sequences_in_a_cell_never_reach_the_terminal() {
     let mut out = Vec::new();
     Painter::new(Style::default()).paint(&buffer, None, &mut out);
     assert!(!String::from_utf8(out).unwrap().contains("]0;"));
+}
+
+#[test]
+fn without_colours_no_colour_code_is_written() {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
+    let look = CellStyle::new().fg(Color::Red).bg(Color::Blue).add_modifier(Modifier::REVERSED | Modifier::BOLD);
+    buffer.set_string(0, 0, "x", look);
+    for encoder in [Encoder::Thrifty, Encoder::Stock] {
+        let mut out = Vec::new();
+        Painter::new(Style { encoder, colourless: true, ..Style::default() }).paint(&buffer, None, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.contains("31") && !text.contains("44") && !text.contains("[38;") && !text.contains("[48;5"), "{text:?}");
+        assert!(text.contains("7m"), "{text:?}");
+    }
 }
 
 #[test]
@@ -249,4 +268,25 @@ fn twenty_ticking_rows_cost_little_more_than_the_cheapest_encoding() {
     println!("bytes a second: bound {} ours {} row by row {} stock {}", bound / 60, ours / 60, rows / 60, stock / 60);
     assert!(ours * 10 <= bound * 12, "{ours} bytes against a bound of {bound}");
     assert!(ours * 2 <= stock, "{ours} bytes against {stock} of the stock backend");
+}
+
+#[test]
+fn the_stock_encoder_shows_the_same_screen() {
+    let mut painter = Painter::new(Style { encoder: Encoder::Stock, ..Style::default() });
+    let mut terminal = vt100::Parser::new(40.try_into().unwrap(), 120.try_into().unwrap(), 0);
+    let mut out = Vec::new();
+    for second in 0..5 {
+        let frame = ticking(second);
+        out.clear();
+        painter.paint(&frame, Some(Position::new(3, second)), &mut out);
+        terminal.process(&out);
+        let words = |buffer: &Buffer| -> Vec<String> { buffer.content.iter().map(|cell| cell.symbol().to_owned()).collect() };
+        let shown = terminal.screen().contents();
+        let wanted: String = words(&frame).chunks(120).map(|row| row.concat().trim_end().to_owned() + "\n").collect();
+        assert_eq!(shown.trim_end(), wanted.trim_end());
+        assert_eq!(terminal.screen().cursor_position(), (second, 3));
+        out.clear();
+        painter.paint(&frame, Some(Position::new(3, second)), &mut out);
+        assert!(out.is_empty(), "{out:?}");
+    }
 }

@@ -107,9 +107,7 @@ struct Stage {
 
 impl Stage {
     fn open(size: (u16, u16), reading: bool) -> Self {
-        let pty = native_pty_system()
-            .openpty(PtySize { rows: size.1, cols: size.0, pixel_width: 0, pixel_height: 0 })
-            .unwrap();
+        let pty = native_pty_system().openpty(PtySize { rows: size.1, cols: size.0, pixel_width: 0, pixel_height: 0 }).unwrap();
         let name = pty.master.tty_name().unwrap();
         let open = || OpenOptions::new().read(true).write(true).open(&name).unwrap();
         let device = Device::of(open().into(), open().into());
@@ -134,8 +132,7 @@ impl Stage {
         });
         let mailbox = mailbox.recv().unwrap();
         let terminal = vt100::Parser::new(NonZeroU16::new(size.1).unwrap(), NonZeroU16::new(size.0).unwrap(), 0);
-        let mut stage =
-            Self { pty: Some(pty), device, mailbox, done, thread, output: None, bytes: Vec::new(), terminal };
+        let mut stage = Self { pty: Some(pty), device, mailbox, done, thread, output: None, bytes: Vec::new(), terminal };
         if reading {
             stage.read();
         }
