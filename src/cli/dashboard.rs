@@ -1,28 +1,36 @@
 //! The dashboard, the demo, and `watch`: what is prepared before the screen opens.
 
 use std::io::IsTerminal;
+use std::sync::{Arc, Mutex};
 
 use super::args::Global;
-use super::context::Context;
+use super::context::{Context, now};
 use super::exit::Exit;
+use super::hooks::Hooks;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
-use super::{simulate, start};
-use crate::config::{self, Environment, KEY_VARIABLE, variables};
-use crate::engine::Sending;
+use super::{session, simulate, start};
+use crate::config::{self, ColorWhen, Config, Environment, KEY_VARIABLE, Switch, TerminalBackend, variables};
+use crate::engine::{Consent, Join, News, Sending, Session, Wish};
+use crate::job::{Credits, Tag, parse_line};
 use crate::simulator;
+use crate::tui::terminal::abilities::{ColourWish, Colours, Wishes};
+use crate::tui::terminal::osc::Notifier;
+use crate::tui::terminal::paint::Encoder;
+use crate::tui::terminal::{self, Abilities, Device, Inbox};
+use crate::tui::{self, App, AppOptions, Exporter, Face, Keymap, NotifyMethod, Theme, Ways};
 
 /// Opens the dashboard.
 pub fn dashboard(context: &Context) -> Outcome {
     needs_terminal(context)?;
     let sending = if context.read_only { Sending::Nothing } else { Sending::WithConsent };
-    open(context, sending)
+    open(context, sending, |_| {})
 }
 
 /// Opens the dashboard and changes nothing.
 pub fn watch(context: &Context) -> Outcome {
     needs_terminal(context)?;
-    open(context, Sending::Nothing)
+    open(context, Sending::Nothing, |_| {})
 }
 
 /// The dashboard on a simulator of its own, with a store that goes away.
@@ -53,7 +61,32 @@ pub fn demo(global: &Global, env: &Environment) -> Outcome {
     config.results_dir = config.data_dir.join("results");
     config.hooks = config::Hooks::default();
     config.callback_url = None;
-    open(&context(config, env), Sending::WithConsent)
+    open(&context(config, env), Sending::WithConsent, begin_demo)
+}
+
+/// What the demo's user has already said yes to, so that something moves without a key: some of it works, some does not.
+const DEMO_JOBS: [(&str, &str); 5] = [
+    ("task-unified-1790000100-k3v9q2ad all", "harbour"),
+    ("task-unified-1790000460-h8m4t7xe 0-2", "harbour"),
+    ("task-unified-1790000820-c2w6r9ps 0,3", "forest"),
+    ("task-unified-1790001180-n5j1z8bf 0,1", "forest"),
+    ("task-unified-1790001540-q7d3y6ug 0,3", "portraits"),
+];
+
+/// Pictures that stay held until somebody says yes.
+const DEMO_HELD: (&str, &str) = ("task-unified-1790001540-q7d3y6ug 1,2", "portraits");
+
+fn begin_demo(session: &mut Session) {
+    let mut add = |line: &str, tag: &str, consent: bool| {
+        let specs = parse_line(line).unwrap_or_default();
+        let consent =
+            consent.then(|| Consent { count: specs.len(), price: Credits::PUBLISHED_PRICE, grace: std::time::Duration::ZERO });
+        session.wish(Wish::Add { specs, tag: Tag::new(tag).ok(), front: false, again: false, consent });
+    };
+    for (line, tag) in DEMO_JOBS {
+        add(line, tag, true);
+    }
+    add(DEMO_HELD.0, DEMO_HELD.1, false);
 }
 
 fn needs_terminal(context: &Context) -> Result<(), Problem> {
@@ -74,15 +107,159 @@ fn needs_terminal(context: &Context) -> Result<(), Problem> {
     ))
 }
 
-/// INTEGRATOR: start `engine::Session` (as a screen too, unless read-only) and `tui::run` on it here; `config.keys` goes
-/// to `Keymap::with_overrides`, its mistakes are [`Problem`]s with exit 2 before the screen opens; `hooks::Hooks` sees the
-/// engine's jobs on their way to the screen.
-fn open(context: &Context, sending: Sending) -> Outcome {
-    let _ = sending;
-    context.config.key.read(&context.env)?;
-    start::log_to(&context.config, context.verbose)?;
-    Err(Problem {
-        exit: Exit::BadInput,
-        ..Problem::input("screen", "the screen is not part of this build", "take a build that has it")
+/// Opens the screen over a session. `begin` is called once the session runs.
+fn open(context: &Context, sending: Sending, begin: impl FnOnce(&mut Session)) -> Outcome {
+    let config = &context.config;
+    let keymap = keymap(config)?;
+    config.key.read(&context.env)?;
+    start::log_to(config, context.verbose)?;
+    let abilities = Abilities::of(&context.env.all(), wishes(config));
+    if !abilities.screen.value {
+        return Err(Problem::input(
+            "no_terminal",
+            format!("this terminal has no screen to draw on: {}", abilities.screen.why),
+            "use `run` and `watch --plain`, or set TERM to what the terminal is",
+        ));
+    }
+    let device = Device::open().map_err(|error| {
+        Problem::input("no_terminal", format!("the terminal cannot be opened: {error}"), "start it on a terminal")
+    })?;
+    let inbox = Inbox::<News>::default();
+    let mailbox = inbox.mailbox();
+    let hooks = Arc::new(Mutex::new(Some(Hooks::new(config.hooks.clone()))));
+    let watched = Arc::clone(&hooks);
+    let sink = Box::new(move |news: News| {
+        if let Ok(mut hooks) = watched.lock()
+            && let Some(hooks) = hooks.as_mut()
+        {
+            hooks.hear(&news);
+        }
+        mailbox.news(news);
+    });
+    let mut session = session::start(context, sending, Join::AsScreenToo, sink)?;
+    begin(&mut session);
+    let mut app = App::new(app_options(context, keymap, &abilities, session.remembered()), now());
+    let exit = tui::run(
+        &mut app,
+        Ways { session, inbox, device, options: terminal_options(config, &abilities), exporter: exporter(config) },
+    )
+    .map_err(|error| Problem::input("no_terminal", format!("the terminal cannot be used: {error}"), "start it on a terminal"))?;
+    let hooks = hooks.lock().ok().and_then(|mut hooks| hooks.take());
+    if let Some(hooks) = hooks {
+        hooks.finish();
+    }
+    if let Some(exit) = app.exit() {
+        if let Some(broken) = &exit.broken {
+            return Err(Problem::input("store", broken.clone(), "look at the log, then start again"));
+        }
+        if !exit.farewell.is_empty() {
+            Out::say(&exit.farewell);
+        }
+    }
+    Ok(match exit {
+        terminal::Exit::Quit => Exit::Ok,
+        terminal::Exit::Terminated | terminal::Exit::HungUp => Exit::Interrupted,
+    })
+}
+
+fn keymap(config: &Config) -> Result<Keymap, Problem> {
+    let overrides: Vec<(&str, Vec<String>, usize)> =
+        config.keys.iter().map(|key| (key.action.as_str(), key.keys.clone(), key.line)).collect();
+    Keymap::with_overrides(&overrides).map_err(|wrong| {
+        let place = config.file.as_ref().map_or_else(|| "[keys]".to_owned(), |file| file.display().to_string());
+        Problem {
+            lines: wrong.iter().map(|said| (place.clone(), said.clone())).collect(),
+            ..Problem::input("bad_config", "the keys cannot be used", "`?` in the dashboard and the README list every action")
+        }
+    })
+}
+
+fn wishes(config: &Config) -> Wishes {
+    Wishes {
+        colour: match config.color {
+            ColorWhen::Auto => ColourWish::Auto,
+            ColorWhen::Always => ColourWish::Always,
+            ColorWhen::Never => ColourWish::Never,
+        },
+        ascii: config.ascii == Switch::On,
+    }
+}
+
+fn app_options(context: &Context, keymap: Keymap, abilities: &Abilities, remembered: Option<&str>) -> AppOptions {
+    let config = &context.config;
+    let env = |name: &str| context.env.get(name).map(str::to_owned);
+    AppOptions {
+        keymap,
+        face: match config.ascii {
+            Switch::On => Face::Ascii,
+            Switch::Off => Face::Unicode,
+            Switch::Auto if abilities.unicode.value => Face::Unicode,
+            Switch::Auto => Face::Ascii,
+        },
+        theme: match config.theme {
+            config::Theme::Auto => Theme::Auto,
+            config::Theme::Dark => Theme::Dark,
+            config::Theme::Light => Theme::Light,
+            config::Theme::Mono => Theme::Mono,
+        },
+        color: abilities.colours.value > Colours::None,
+        slow_link: config.slow_link,
+        grace: config.grace,
+        profile: config.profile.clone(),
+        demo: false,
+        read_only: context.read_only,
+        mouse: mouse(config, abilities),
+        over_ssh: abilities.ssh.value,
+        user: env("USER").or_else(|| env("LOGNAME")).unwrap_or_default(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        zone: jiff::tz::TimeZone::system(),
+        notify: match (config.notify, abilities.notices.value) {
+            (config::Notify::Off, _) => NotifyMethod::Off,
+            (config::Notify::Bell, _) | (config::Notify::Auto, Notifier::Bell) => NotifyMethod::Bell,
+            _ => NotifyMethod::Desktop,
+        },
+        remembered: remembered.map(str::to_owned),
+    }
+}
+
+/// Mouse reports take the terminal's own selection away, and over SSH each is a packet: off there unless asked for.
+fn mouse(config: &Config, abilities: &Abilities) -> bool {
+    match config.mouse {
+        Switch::On => true,
+        Switch::Off => false,
+        Switch::Auto => !abilities.ssh.value,
+    }
+}
+
+fn terminal_options(config: &Config, abilities: &Abilities) -> terminal::Options {
+    let mut options = terminal::Options::of(abilities, config.slow_link);
+    options.modes.log = Some(config.data_dir.join("mj-enhance.log"));
+    options.mouse = mouse(config, abilities);
+    options.notices = match config.notify {
+        config::Notify::Auto | config::Notify::Off => options.notices,
+        config::Notify::Bell => Notifier::Bell,
+        config::Notify::Osc9 => Notifier::Osc9,
+        config::Notify::Osc777 => Notifier::Osc777,
+        config::Notify::Osc99 => Notifier::Osc99,
+    };
+    options.style.encoder = match config.terminal_backend {
+        TerminalBackend::Own => Encoder::Thrifty,
+        TerminalBackend::Stock => Encoder::Stock,
+    };
+    options
+}
+
+/// Exports go beside the results, under a name of their own.
+fn exporter(config: &Config) -> Exporter {
+    let folder = config.results_dir.clone();
+    Box::new(move |format, content| {
+        let said = |error: std::io::Error| format!("{}: {error}", folder.display());
+        std::fs::create_dir_all(&folder).map_err(said)?;
+        let stamp = now().strftime("%Y%m%d-%H%M%S").to_string();
+        let path = folder.join(format!("jobs-{stamp}.{}", format.extension()));
+        let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(said)?;
+        std::io::Write::write_all(&mut file, content.as_bytes()).map_err(said)?;
+        file.persist_noclobber(&path).map_err(|error| said(error.error))?;
+        Ok(path)
     })
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::json as job_json;
 use crate::config::{self, KEY_VARIABLE};
+use crate::engine::News;
 use crate::job::{Job, JobId, State};
 
 /// How often a running program is looked after.
@@ -42,6 +43,15 @@ impl Hooks {
     /// What was told so far was the past; from now on, changes count.
     pub fn loaded(&mut self) {
         self.live = true;
+    }
+
+    /// News on their way to a screen.
+    pub fn hear(&mut self, news: &News) {
+        match news {
+            News::Loaded => self.loaded(),
+            News::Jobs(jobs) => self.saw(jobs.iter().map(|job| &**job)),
+            _ => {}
+        }
     }
 
     /// Jobs as they are now.

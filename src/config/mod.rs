@@ -224,6 +224,12 @@ impl Environment {
         Self(pairs.into_iter().map(|(n, v)| (n.into(), v.into())).filter(|(_, v): &(String, String)| !v.is_empty()).collect())
     }
 
+    /// All of it but the key.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<String, String> {
+        self.0.iter().filter(|(name, _)| *name != KEY_VARIABLE).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// The value of a variable that is set and not empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

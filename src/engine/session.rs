@@ -40,6 +40,7 @@ pub enum Join {
 pub struct Session {
     commands: UnboundedSender<Command>,
     thread: Option<JoinHandle<()>>,
+    /// Far from the numbers that callers of [`Session::wish_as`] count with.
     tickets: u64,
     remembered: Option<String>,
 }
@@ -81,7 +82,7 @@ impl Session {
                 // What still runs in the runtime's pool (a look-up of a host, say) must not hold up leaving.
             })
             .map_err(|trouble| StartError::Thread(trouble.to_string()))?;
-        Ok(Self { commands, thread: Some(thread), tickets: 0, remembered })
+        Ok(Self { commands, thread: Some(thread), tickets: 1 << 32, remembered })
     }
 
     /// What the last screen of this store wanted to be remembered.

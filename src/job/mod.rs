@@ -13,6 +13,7 @@ mod life;
 mod life_tests;
 mod money;
 mod phase;
+pub mod query;
 mod quote;
 mod report;
 pub mod retry;

@@ -1,3 +1,31 @@
-//! The dashboard: loop, state, keys, views and the terminal under them.
+//! The dashboard: state, keys, and what is shown.
+//!
+//! `App::update(now, event)` turns what happened into effects; `view::screen` draws the app by a shared reference. This
+//! room does no I/O, reads no clock and knows neither SQL nor HTTP: data comes in as [`crate::engine::News`], acts leave
+//! as [`effect::Effect`].
 
+pub mod app;
+pub mod dashboard;
+pub mod effect;
+pub mod event;
+pub mod keymap;
+pub mod options;
 pub mod terminal;
+pub mod view;
+
+pub mod allows;
+mod book;
+mod field;
+mod overlay;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod update;
+
+pub use app::App;
+pub use dashboard::{Exporter, Ways, run};
+pub use effect::Effect;
+pub use event::Event;
+pub use keymap::{Keymap, keys_table_markdown};
+pub use options::{AppOptions, Face, NotifyMethod, Theme};

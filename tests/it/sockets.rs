@@ -1,7 +1,7 @@
 //! The engine with its real client, downloader and store against the simulator over loopback.
 
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use mj_enhance::api::{Client, ClientOptions};

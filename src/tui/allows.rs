@@ -1,0 +1,188 @@
+//! Whether an action fits now: the one question that dispatch, footer, help and palette ask.
+
+use std::borrow::Cow;
+
+use super::app::{App, Page};
+use super::keymap::Action;
+use crate::job::{ErrorClass, HoldReason, Job, Phase, State};
+
+/// Why an action does not fit, as a sentence for the status line.
+pub type Reason = Cow<'static, str>;
+
+/// Why an act does not fit one job, in the few words of "left out: 2 running".
+pub(crate) type Fit = Result<(), &'static str>;
+
+impl App {
+    /// Whether an action fits now.
+    ///
+    /// # Errors
+    /// Why it does not, as a sentence.
+    pub fn allows(&self, action: Action) -> Result<(), Reason> {
+        use Action as A;
+        let no = |said: &'static str| Err(Cow::Borrowed(said));
+        let changes = matches!(
+            action,
+            A::Add
+                | A::Hold
+                | A::Pause
+                | A::Later
+                | A::Earlier
+                | A::More
+                | A::Fewer
+                | A::Cancel
+                | A::Watch
+                | A::Fetch
+                | A::Ask
+                | A::RunAgain
+                | A::Remove
+                | A::Tag
+                | A::EditCaps
+        );
+        if changes && self.options.read_only {
+            return no("this dashboard only looks (--read-only)");
+        }
+        if changes && self.broken.is_some() {
+            return no("the session cannot go on; leave with q and start again");
+        }
+        match action {
+            A::Add | A::Pause | A::More | A::Fewer | A::EditCaps if self.status.is_none() => {
+                no("the engine has not answered yet; try again in a moment")
+            }
+            A::Hold => self.any(|job| hold(job).or_else(|_| release(job)), "nothing here can be held or released"),
+            A::Later | A::Earlier => self.any(movable, "only jobs that are not sent have a place in line"),
+            A::Cancel => self.any(stoppable, "it is over; D removes it from the list"),
+            A::Watch => self.any(watchable, "it is watched; w is for unwatched and unsure jobs"),
+            A::Fetch => self.any(fetchable, "there is nothing to fetch for it"),
+            A::RunAgain => {
+                if self.status.is_none() {
+                    return no("the engine has not answered yet; try again in a moment");
+                }
+                let alone = self.marks.is_empty();
+                self.any(move |job| again(job, alone), "only what is over can be run again")
+            }
+            A::Remove => self.any(removable, "only what is over can leave the list; x cancels it first"),
+            A::Tag | A::Show | A::CopyMenu | A::Open if self.page == Page::Jobs => {
+                self.any(|_| Ok(()), "there is no job here; a adds some")
+            }
+            A::CopyId => {
+                self.any(|job| if job.task.is_some() { Ok(()) } else { Err("no task") }, "it has no task id: it was not sent")
+            }
+            A::Mark | A::MarkRange | A::MarkAll | A::MarkInvert if self.book.order().is_empty() => {
+                no("there is no job here; a adds some")
+            }
+            A::Unmark if self.marks.is_empty() => no("nothing is marked"),
+            A::Undo if !self.can_undo() => no("there is nothing to undo"),
+            A::More | A::Fewer => {
+                let now = self.status.as_ref().map_or(1, |status| status.max_in_flight);
+                match action {
+                    A::More if now >= 10_000 => no("10,000 in flight is the most"),
+                    A::Fewer if now <= 1 => no("one in flight is the least; P pauses sending"),
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an act fits at least one target.
+    fn any(&self, fits: impl Fn(&Job) -> Fit, said: &'static str) -> Result<(), Reason> {
+        if self.marks.is_empty() {
+            let Some(job) = self.selected_job() else {
+                return Err(Cow::Borrowed("there is no job here; a adds some"));
+            };
+            return if fits(job).is_ok() { Ok(()) } else { Err(Cow::Owned(format!("{said} (it is {})", job.state()))) };
+        }
+        let some = self.mark_kinds.iter().filter_map(|id| self.book.job(*id)).any(|job| fits(job).is_ok());
+        if some { Ok(()) } else { Err(Cow::Owned(format!("{said} (none of the marked)"))) }
+    }
+
+    pub(crate) fn can_undo(&self) -> bool {
+        use super::app::Pending;
+        !self.undo.is_empty()
+            || !self.graces.is_empty()
+            || self.tickets.values().any(|pending| matches!(pending, Pending::Consent { withdraw: false, .. }))
+    }
+
+    /// Finds one marked job of each kind that acts differ in.
+    pub(crate) fn look_at_marks(&mut self) {
+        let Self { marks, book, .. } = self;
+        marks.retain(|id| book.job(*id).is_some_and(|job| !job.removed));
+        let mut seen = std::collections::HashSet::new();
+        self.mark_kinds = self
+            .marks
+            .iter()
+            .copied()
+            .filter(|id| {
+                self.book.job(*id).is_some_and(|job| {
+                    let class = job.failure().map(|failure| failure.class);
+                    seen.insert((job.state(), class, job.stop_wish, job.task.is_some(), job.links.is_empty()))
+                })
+            })
+            .collect();
+    }
+}
+
+pub(crate) fn hold(job: &Job) -> Fit {
+    if job.state() == State::Waiting { Ok(()) } else { Err(job.state().word()) }
+}
+
+pub(crate) fn release(job: &Job) -> Fit {
+    if job.state() == State::Held { Ok(()) } else { Err(job.state().word()) }
+}
+
+pub(crate) fn movable(job: &Job) -> Fit {
+    if matches!(job.state(), State::Held | State::Waiting) { Ok(()) } else { Err(job.state().word()) }
+}
+
+pub(crate) fn stoppable(job: &Job) -> Fit {
+    match &job.phase {
+        Phase::Sending if job.stop_wish => Err("stopping already"),
+        Phase::Held(_) | Phase::Waiting | Phase::Unsure(_) | Phase::Running(_) | Phase::Sending => Ok(()),
+        _ => Err(job.state().word()),
+    }
+}
+
+pub(crate) fn watchable(job: &Job) -> Fit {
+    match &job.phase {
+        Phase::Unwatched if job.task.is_some() => Ok(()),
+        Phase::Unsure(_) => Ok(()),
+        _ => Err(job.state().word()),
+    }
+}
+
+pub(crate) fn fetchable(job: &Job) -> Fit {
+    match &job.phase {
+        Phase::ToFetch(_) => Ok(()),
+        Phase::Failed(failure) if matches!(failure.class, ErrorClass::Link | ErrorClass::Local) && job.task.is_some() => Ok(()),
+        _ => Err(job.state().word()),
+    }
+}
+
+/// Whether a new wish for the same picture makes sense. `alone`: it was chosen by itself and not among others.
+pub(crate) fn again(job: &Job, alone: bool) -> Fit {
+    match &job.phase {
+        Phase::Failed(failure) => match failure.class {
+            ErrorClass::BadSource | ErrorClass::NotFound => Err("source gone"),
+            ErrorClass::Content if !alone => Err("refused by moderation"),
+            _ => Ok(()),
+        },
+        Phase::Cancelled(_) => Ok(()),
+        // Among others it would be paid for by accident.
+        Phase::Saved if alone => Ok(()),
+        _ => Err(job.state().word()),
+    }
+}
+
+pub(crate) fn removable(job: &Job) -> Fit {
+    if job.state().is_final() || job.state() == State::Unwatched { Ok(()) } else { Err(job.state().word()) }
+}
+
+/// Whether the service can say anything new about it.
+pub(crate) fn askable(job: &Job) -> bool {
+    matches!(job.state(), State::Unsure | State::Running | State::ToFetch | State::Unwatched)
+}
+
+/// Whether it is held because the price moved.
+pub(crate) fn held_for_price(job: &Job) -> bool {
+    matches!(job.phase, Phase::Held(HoldReason::Price { .. }))
+}

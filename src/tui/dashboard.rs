@@ -1,0 +1,117 @@
+//! The dashboard on a terminal: the app as the terminal half's screen, its effects handed to a session.
+
+use std::io;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use ratatui::Frame;
+
+use super::effect::ExportFormat;
+use super::terminal::{self, Act, Device, Inbox, Input, Screen};
+use super::{App, Effect, Event, view};
+use crate::engine::{Level, News, Notice, Session};
+
+/// Writes an export and says where it is, or why it could not be written.
+pub type Exporter = Box<dyn FnMut(ExportFormat, &str) -> Result<PathBuf, String>>;
+
+/// What a dashboard needs besides its app.
+pub struct Ways {
+    /// The engine or its follower.
+    pub session: Session,
+    /// Where news come in; the session's sink holds its mailbox.
+    pub inbox: Inbox<News>,
+    /// The terminal.
+    pub device: Device,
+    /// How frames are made.
+    pub options: terminal::Options,
+    /// Where exports go.
+    pub exporter: Exporter,
+}
+
+struct Shown<'a>(&'a mut App);
+
+impl Screen for Shown<'_> {
+    type News = News;
+    type Act = Effect;
+
+    fn update(&mut self, now: Timestamp, input: Input<News>) -> Vec<Act<Effect>> {
+        let event = match input {
+            Input::Key(key) => Event::Key(key),
+            Input::Paste(text) => Event::Paste(text),
+            Input::Mouse(mouse) => Event::Mouse(mouse),
+            Input::Resize(columns, rows) => Event::Resize(columns, rows),
+            Input::Focus(focused) => Event::Focus(focused),
+            Input::News(news) => Event::News(news),
+            Input::Tick => Event::Tick,
+            Input::Interrupt => Event::Interrupted,
+            Input::Terminate => Event::Terminate,
+            Input::Resumed => Event::Resumed,
+        };
+        self.0.update(now, event).into_iter().map(act).collect()
+    }
+
+    fn draw(&self, frame: &mut Frame, now: Timestamp) {
+        view::screen(self.0, frame, now);
+    }
+
+    fn take_dirty(&mut self) -> bool {
+        self.0.take_dirty()
+    }
+
+    fn next_tick(&self, now: Timestamp) -> Option<Timestamp> {
+        self.0.next_tick(now)
+    }
+
+    fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+/// What the terminal half does itself, and what is for the session.
+fn act(effect: Effect) -> Act<Effect> {
+    match effect {
+        Effect::Copy(text) => Act::Copy(text),
+        Effect::Bell => Act::Bell,
+        Effect::Notify { title, body } => Act::Notify { title, body },
+        Effect::Title(text) => Act::Title(text),
+        Effect::Suspend => Act::Suspend,
+        Effect::Redraw => Act::Redraw,
+        Effect::Mouse(on) => Act::Mouse(on),
+        Effect::Quit => Act::Quit,
+        effect @ (Effect::Wish { .. } | Effect::LoadDetails(_) | Effect::SaveScreenState(_) | Effect::Export { .. }) => {
+            Act::Custom(effect)
+        }
+    }
+}
+
+/// Shows the dashboard until the user leaves or the terminal goes away, then leaves the session in order.
+///
+/// # Errors
+/// When there is no terminal, or a thread cannot be started.
+pub fn run(app: &mut App, ways: Ways) -> io::Result<terminal::Exit> {
+    let Ways { session, inbox, device, options, mut exporter } = ways;
+    let mailbox = inbox.mailbox();
+    let exit = terminal::run(&mut Shown(app), &inbox, device, &options, |effect| match effect {
+        Effect::Wish { ticket, wish } => session.wish_as(ticket, wish),
+        Effect::LoadDetails(job) => session.details(job),
+        Effect::SaveScreenState(state) => session.remember(state),
+        Effect::Export { format, content } => {
+            let (level, text) = match exporter(format, &content) {
+                Ok(path) => (Level::Info, format!("exported to {}", path.display())),
+                Err(said) => (Level::Warning, format!("not exported: {said}")),
+            };
+            mailbox.news(News::Notice(Notice { at: (options.clock)(), level, job: None, text }));
+        }
+        // The terminal half has done these.
+        Effect::Copy(_)
+        | Effect::Bell
+        | Effect::Notify { .. }
+        | Effect::Title(_)
+        | Effect::Suspend
+        | Effect::Redraw
+        | Effect::Mouse(_)
+        | Effect::Quit => {}
+    });
+    session.stop();
+    exit
+}

@@ -1,0 +1,32 @@
+//! Everything that can wake the dashboard.
+
+use crossterm::event::{KeyEvent, MouseEvent};
+
+use crate::engine::News;
+
+/// What happened. All events of one batch carry the same `now`.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// A key, as the terminal library gives it; releases are ignored.
+    Key(KeyEvent),
+    /// Text that was pasted (bracketed paste).
+    Paste(String),
+    /// The mouse, where it is switched on.
+    Mouse(MouseEvent),
+    /// The terminal has this many columns and rows now. To be sent once at the start too.
+    Resize(u16, u16),
+    /// The window came into focus, or lost it.
+    Focus(bool),
+    /// The engine said something.
+    News(News),
+    /// A moment that [`super::App::next_tick`] asked for has come.
+    Tick,
+    /// Ctrl+c came as a signal: leave.
+    Interrupted,
+    /// SIGTERM or SIGHUP: leave at once.
+    Terminate,
+    /// The program is back from suspension: everything must be drawn anew.
+    Resumed,
+    /// The terminal took all bytes of the last frame.
+    WriterReady,
+}

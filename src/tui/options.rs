@@ -1,0 +1,100 @@
+//! How a dashboard is started.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::keymap::Keymap;
+
+/// Which characters signs, bars and lines are made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Face {
+    /// Signs and eighth blocks.
+    Unicode,
+    /// ASCII only.
+    Ascii,
+}
+
+/// Which of the 16 ANSI colours are used. The background is never painted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Theme {
+    /// Colours that can be read on dark and on light backgrounds.
+    Auto,
+    /// For dark backgrounds.
+    Dark,
+    /// For light backgrounds.
+    Light,
+    /// Bold, dim and reverse only.
+    Mono,
+}
+
+/// How notices leave through the terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotifyMethod {
+    /// No notices.
+    Off,
+    /// The bell.
+    Bell,
+    /// A desktop notice ([`super::Effect::Notify`]); the terminal half knows the escape code.
+    Desktop,
+}
+
+/// How a dashboard is started.
+#[derive(Clone, Debug)]
+pub struct AppOptions {
+    /// The keys.
+    pub keymap: Keymap,
+    /// The characters.
+    pub face: Face,
+    /// The colours.
+    pub theme: Theme,
+    /// Whether colours may be used at all (`NO_COLOR`, `--color`, `TERM=dumb`).
+    pub color: bool,
+    /// `--slow-link`: clocks in minutes, no sparkline.
+    pub slow_link: bool,
+    /// How long a yes can be taken back.
+    pub grace: Duration,
+    /// The profile's name for the header.
+    pub profile: Option<String>,
+    /// Whether this is `--demo`.
+    pub demo: bool,
+    /// `--read-only`: nothing is wished, only looked at.
+    pub read_only: bool,
+    /// Whether the mouse is on at the start.
+    pub mouse: bool,
+    /// Whether the terminal is at the other end of an SSH connection.
+    pub over_ssh: bool,
+    /// The user of the `scp` line.
+    pub user: String,
+    /// The host of the `scp` line.
+    pub host: String,
+    /// The time zone in which times are shown.
+    pub zone: TimeZone,
+    /// How notices leave.
+    pub notify: NotifyMethod,
+    /// What the last [`super::Effect::SaveScreenState`] held.
+    pub remembered: Option<String>,
+}
+
+impl Default for AppOptions {
+    fn default() -> Self {
+        Self {
+            keymap: Keymap::default(),
+            face: Face::Unicode,
+            theme: Theme::Auto,
+            color: true,
+            slow_link: false,
+            grace: Duration::from_secs(5),
+            profile: None,
+            demo: false,
+            read_only: false,
+            mouse: false,
+            over_ssh: false,
+            user: String::new(),
+            host: String::new(),
+            zone: TimeZone::UTC,
+            notify: NotifyMethod::Bell,
+            remembered: None,
+        }
+    }
+}

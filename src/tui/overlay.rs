@@ -1,0 +1,222 @@
+//! What can lie over the screen: a stack of one enum.
+
+use jiff::Timestamp;
+
+use super::book::Sort;
+use super::effect::ExportFormat;
+use super::field::Field;
+use super::keymap::Action;
+use crate::job::{JobId, Line, Quote, Spec, Tag, TaskId, Verdict};
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Overlay {
+    Filter(FilterLine),
+    Add(Box<AddBox>),
+    Price(PriceBox),
+    Ask(AskBox),
+    Menu(Menu),
+    Tag(TagBox),
+    Caps(CapsBox),
+    Command(CommandLine),
+    Help(HelpBox),
+    Show(JobId),
+}
+
+/// The filter line while it is typed.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct FilterLine {
+    pub field: Field,
+    /// The text before, for Esc and for undo.
+    pub before: String,
+}
+
+/// Which field of the add box has the cursor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AddField {
+    Lines,
+    Tag,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct AddBox {
+    pub lines: Field,
+    pub tag: Field,
+    pub at: AddField,
+    /// The verdict on each line that counts.
+    pub checked: Vec<Line>,
+    /// Why it cannot go on, after a try.
+    pub said: Option<String>,
+}
+
+impl AddBox {
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        let (mut ok, mut double, mut wrong) = (0, 0, 0);
+        for line in &self.checked {
+            match &line.verdict {
+                Verdict::Ok(specs) => ok += specs.len(),
+                Verdict::Twice { new, twice } => {
+                    ok += new.len();
+                    double += twice.len();
+                }
+                Verdict::Wrong(_) => wrong += 1,
+            }
+        }
+        (ok, double, wrong)
+    }
+
+    pub(crate) fn specs(&self) -> Vec<Spec> {
+        let specs = self.checked.iter().flat_map(|line| match &line.verdict {
+            Verdict::Ok(specs) | Verdict::Twice { new: specs, .. } => specs.as_slice(),
+            Verdict::Wrong(_) => &[],
+        });
+        specs.cloned().collect()
+    }
+}
+
+/// What a yes to a price is for; frozen when the box opened.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Purpose {
+    Add { specs: Vec<Spec>, tag: Option<Tag> },
+    Release { jobs: Vec<JobId> },
+    RunAgain { jobs: Vec<JobId> },
+    GoOn { jobs: Vec<JobId> },
+}
+
+impl Purpose {
+    pub(crate) fn verb(&self) -> &'static str {
+        match self {
+            Self::Add { .. } | Self::GoOn { .. } => "send",
+            Self::Release { .. } => "release",
+            Self::RunAgain { .. } => "run again",
+        }
+    }
+}
+
+/// The box that names count, price and balance: the only way to a consent.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct PriceBox {
+    pub purpose: Purpose,
+    pub quote: Quote,
+    pub title: String,
+    /// What is left out and why, and other things to know.
+    pub notes: Vec<String>,
+    /// What is in the way of a clean yes: a cap, the balance.
+    pub warnings: Vec<String>,
+    pub opened: Timestamp,
+}
+
+/// What a free but weighty act does after a yes.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum AskFor {
+    /// Cancel what is on the wire, stop watching what runs, give up what is unsure.
+    Stop {
+        drop: Vec<JobId>,
+        unwatch: Vec<JobId>,
+        give_up: Vec<JobId>,
+    },
+    Remove(Vec<JobId>),
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct AskBox {
+    pub title: String,
+    pub lines: Vec<String>,
+    /// What `y` does, in words.
+    pub yes: String,
+    pub purpose: AskFor,
+    pub opened: Timestamp,
+}
+
+/// What an entry of a menu does.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Choice {
+    Sort(Sort),
+    /// Shows or hides the column of this name.
+    Column(&'static str),
+    Copy {
+        what: &'static str,
+        text: String,
+    },
+    Adopt {
+        job: JobId,
+        task: TaskId,
+    },
+    Export(ExportFormat),
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct MenuItem {
+    pub key: char,
+    pub label: String,
+    pub note: String,
+    pub choice: Choice,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Menu {
+    pub title: String,
+    pub items: Vec<MenuItem>,
+    pub cursor: usize,
+    pub opened: Timestamp,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct TagBox {
+    pub field: Field,
+    pub jobs: Vec<JobId>,
+    pub said: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct CapsBox {
+    pub session: Field,
+    pub day: Field,
+    pub on_day: bool,
+    pub said: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct CommandLine {
+    pub field: Field,
+    /// The chosen entry among [`CommandLine::fitting`].
+    pub cursor: usize,
+}
+
+impl CommandLine {
+    /// The word before the first space, and the rest.
+    pub(crate) fn parts(&self) -> (&str, &str) {
+        let line = self.field.line().trim_start();
+        line.split_once(' ').map_or((line, ""), |(word, rest)| (word, rest.trim()))
+    }
+
+    /// The actions whose name or help fits what is typed, best first.
+    pub(crate) fn fitting(&self) -> Vec<Action> {
+        let (word, _) = self.parts();
+        let word = word.to_ascii_lowercase().replace('-', "_");
+        let mut found: Vec<(usize, Action)> = super::keymap::TABLE
+            .iter()
+            .filter_map(|row| {
+                let rank = if row.name == word {
+                    0
+                } else if row.name.starts_with(&word) {
+                    1
+                } else if row.name.contains(&word) {
+                    2
+                } else if row.help.to_lowercase().contains(&word.replace('_', " ")) {
+                    3
+                } else {
+                    return None;
+                };
+                Some((rank, row.action))
+            })
+            .collect();
+        found.sort_by_key(|(rank, _)| *rank);
+        found.into_iter().map(|(_, action)| action).collect()
+    }
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct HelpBox {
+    pub search: Field,
+    pub scroll: usize,
+}

@@ -1,0 +1,274 @@
+//! Builders of jobs, news and screens for the tests of this room.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::{Timestamp, ToSpan as _};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::app::App;
+use super::effect::Effect;
+use super::event::Event;
+use super::keymap::Key;
+use super::options::AppOptions;
+use super::view;
+use crate::engine::{Connection, Details, Done, News, Role, Seen, Status, TimelineEntry, Wish};
+use crate::job::{
+    Approval, Caps, Charge, Credits, Doubt, Failure, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, PaidSend,
+    Percent, Phase, Progress, SavedFile, Spent, State, Tag, TaskId,
+};
+
+/// A moment, in seconds after the beginning of the tests' time: 2026-11-22 14:00:00 UTC.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_795_356_000 + seconds).unwrap()
+}
+
+pub(crate) fn draft(n: u64) -> TaskId {
+    const LETTERS: [&str; 8] = ["k3v9q2ad", "p8w2m5xc", "b7n4t1zz", "m2c6r9he", "x5j8d3qa", "f1y7g4wp", "h9s2v6tn", "c4u3k8rb"];
+    let at = usize::try_from(n % 8).unwrap();
+    let name = if n < 8 { LETTERS[at].to_owned() } else { format!("{}{:04}", &LETTERS[at][..4], n % 10_000) };
+    TaskId::new(&format!("task-unified-{}-{name}", 1_790_000_100 + n)).unwrap()
+}
+
+pub(crate) fn new_job(n: u64) -> Job {
+    let image = ImageNumber::try_from(u8::try_from(n % 4).unwrap()).unwrap();
+    let mut job = Job::new(JobId::from_bits(0x00ab_0000_0000 + n), draft(n), image, i64::try_from(n).unwrap() * 10, at(-600));
+    job.revision = n + 1;
+    job
+}
+
+/// A job in a state, with all the facts that such a job has.
+pub(crate) fn job_in(n: u64, state: State) -> Job {
+    let mut job = new_job(n);
+    let price = Credits::PUBLISHED_PRICE;
+    if state.may_have_been_sent() && state != State::Cancelled {
+        job.approval = Some(Approval { seq: 1, price, at: at(-500), not_before: at(-495) });
+        job.send = Some(PaidSend {
+            key: IdempotencyKey::from_dice([7; 16]),
+            body: "{}".to_owned(),
+            agreed: price,
+            first_at: at(-90),
+            last_at: at(-90),
+            attempts: 1,
+            lost: 0,
+            cleared: false,
+        });
+        job.charge = Some(Charge::Reserved);
+    }
+    if !matches!(state, State::Held | State::Waiting | State::Sending | State::Unsure | State::Cancelled) {
+        job.task = Some(TaskId::new(&format!("task-unified-1795355900-t{n:07}")).unwrap());
+        job.sent_at = Some(at(-83));
+        job.reserved = Some(price);
+        job.estimate = Some(120);
+    }
+    if matches!(state, State::ToFetch | State::Fetching | State::Saved) {
+        job.finished_at = Some(at(-20));
+        job.link_expires_at = Some(at(86_380));
+        job.links = vec![format!("https://files.example.org/r/{n}.png")];
+        job.charge = Some(Charge::Charged);
+        job.charged = Some(price);
+    }
+    job.phase = match state {
+        State::Held => Phase::Held(HoldReason::You),
+        State::Waiting => {
+            job.approval = Some(Approval { seq: 1, price, at: at(-500), not_before: at(-495) });
+            Phase::Waiting
+        }
+        State::Sending => Phase::Sending,
+        State::Unsure => Phase::Unsure(Doubt {
+            why: "no answer within 30 s".to_owned(),
+            looked: true,
+            candidates: vec![
+                TaskId::new("task-unified-1795355910-one00001").unwrap(),
+                TaskId::new("task-unified-1795355911-two00002").unwrap(),
+            ],
+        }),
+        State::Running => Phase::Running(Progress { percent: Percent::new(42), seconds_left: Some(70), at: Some(at(-10)) }),
+        State::ToFetch => Phase::ToFetch(FetchTrouble { attempts: 2, last: Some("the line was cut at 40%".to_owned()) }),
+        State::Fetching => Phase::Fetching(FetchTrouble::default()),
+        State::Saved => {
+            job.saved_at = Some(at(-18));
+            job.files = vec![SavedFile {
+                path: format!("/data/results/2026-11-22/untagged/t{n:07}-0.png").into(),
+                sha256: "ab".repeat(32),
+                bytes: 3_141_592,
+            }];
+            Phase::Saved
+        }
+        State::Failed => {
+            job.finished_at = Some(at(-30));
+            job.charge = Some(Charge::NotKnown);
+            job.request_id = Some("req-77".to_owned());
+            Phase::Failed(Failure::of_task("content_policy_violation", "refused by moderation"))
+        }
+        State::Cancelled => {
+            job.finished_at = Some(at(-40));
+            Phase::Cancelled(crate::job::CancelledBy::You)
+        }
+        State::Unwatched => Phase::Unwatched,
+    };
+    job
+}
+
+pub(crate) fn jobs_in_every_state() -> Vec<Arc<Job>> {
+    State::ALL
+        .into_iter()
+        .zip(0..)
+        .map(|(state, n)| {
+            let mut job = job_in(n, state);
+            job.tag = (n % 3 == 0).then(|| Tag::new("sunset").unwrap());
+            Arc::new(job)
+        })
+        .collect()
+}
+
+/// So many jobs in all states.
+pub(crate) fn many_jobs(count: u64) -> Vec<Arc<Job>> {
+    (0..count).map(|n| Arc::new(job_in(n, State::ALL[usize::try_from(n).unwrap() % State::ALL.len()]))).collect()
+}
+
+pub(crate) fn status() -> Status {
+    Status {
+        role: Role::Engine,
+        connection: Connection::Up,
+        all_wait_until: None,
+        paused: None,
+        in_flight: 2,
+        max_in_flight: 4,
+        waiting_for_go: Vec::new(),
+        price: Credits::PUBLISHED_PRICE,
+        price_is_reported: true,
+        balance: Some(Seen { amount: Credits::from_uc(5_124_000), at: at(-60) }),
+        reserved: Credits::from_uc(108_000),
+        spent: Spent { session: Credits::from_uc(162_000), day: Credits::from_uc(216_000), month: Credits::from_uc(540_000) },
+        caps: Caps { session: None, day: Some(Credits::from_uc(1_000_000)) },
+    }
+}
+
+/// A dashboard at work in a test: it has a size, and time goes on by a tenth of a second with every key.
+pub(crate) struct Desk {
+    pub app: App,
+    pub now: Timestamp,
+    pub effects: Vec<Effect>,
+    pub size: (u16, u16),
+}
+
+impl Desk {
+    pub(crate) fn with(options: AppOptions, size: (u16, u16), jobs: Vec<Arc<Job>>) -> Self {
+        let mut desk = Self { app: App::new(options, at(0)), now: at(0), effects: Vec::new(), size };
+        desk.event(Event::Resize(size.0, size.1));
+        desk.event(Event::News(News::Status(Arc::new(status()))));
+        desk.event(Event::News(News::Jobs(jobs)));
+        desk.event(Event::News(News::Loaded));
+        desk.effects.clear();
+        desk
+    }
+
+    pub(crate) fn new(size: (u16, u16), jobs: Vec<Arc<Job>>) -> Self {
+        Self::with(AppOptions { user: "ada".to_owned(), host: "box".to_owned(), ..AppOptions::default() }, size, jobs)
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        let effects = self.app.update(self.now, event);
+        self.effects.extend(effects);
+    }
+
+    pub(crate) fn wait(&mut self, milliseconds: i64) {
+        self.now = self.now.checked_add(milliseconds.milliseconds()).unwrap();
+    }
+
+    pub(crate) fn key(&mut self, key: Key) {
+        self.wait(100);
+        self.event(Event::Key(event_of(key)));
+    }
+
+    /// Presses keys in the syntax of the keymap; `"text"` types it; `paste:text` pastes it (`|` is a line break).
+    pub(crate) fn keys(&mut self, keys: &str) -> &mut Self {
+        for part in keys.split_whitespace() {
+            if let Some(text) = part.strip_prefix("paste:") {
+                self.event(Event::Paste(text.replace('|', "\n").replace('_', " ")));
+            } else if let Some(text) = part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|t| !t.is_empty()) {
+                for c in text.chars() {
+                    self.key(Key::char(if c == '_' { ' ' } else { c }));
+                }
+            } else {
+                self.key(part.parse().unwrap());
+            }
+        }
+        self
+    }
+
+    pub(crate) fn status(&mut self, change: impl FnOnce(&mut Status)) -> &mut Self {
+        let mut status = status();
+        change(&mut status);
+        self.event(Event::News(News::Status(Arc::new(status))));
+        self
+    }
+
+    /// Answers the last wish.
+    pub(crate) fn answer(&mut self, done: Done) -> &mut Self {
+        let ticket = self.app.next_ticket - 1;
+        self.event(Event::News(News::Wished { ticket, outcome: Ok(done) }));
+        self
+    }
+
+    pub(crate) fn wishes(&self) -> Vec<&Wish> {
+        self.effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Wish { wish, .. } => Some(wish),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn details(&mut self) -> &mut Self {
+        let id = self.app.selected.unwrap();
+        let entry = |seconds, state, note: &str| TimelineEntry { at: at(seconds), state, note: note.to_owned() };
+        let details = Details {
+            timeline: vec![
+                entry(-600, State::Held, "recorded"),
+                entry(-500, State::Waiting, "approved at 5.4 credits"),
+                entry(-90, State::Sending, ""),
+                entry(-83, State::Running, "accepted"),
+            ],
+            raw: Some("{\n  \"status\": \"failed\",\n  \"error\": {\"code\": \"x\"}\n}".to_owned()),
+        };
+        self.event(Event::News(News::Details { job: id, details: Arc::new(details) }));
+        self
+    }
+
+    /// The screen as text, trailing spaces cut.
+    pub(crate) fn screen(&self) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(self.size.0, self.size.1)).unwrap();
+        terminal.draw(|frame| view::screen(&self.app, frame, self.now)).unwrap();
+        let buffer = terminal.backend().buffer();
+        let mut out = String::new();
+        for y in 0..buffer.area.height {
+            let mut skip = 0;
+            let mut line = String::new();
+            for x in 0..buffer.area.width {
+                let symbol = buffer[(x, y)].symbol();
+                if skip == 0 {
+                    line.push_str(symbol);
+                }
+                skip = unicode_width::UnicodeWidthStr::width(symbol).max(skip).saturating_sub(1);
+            }
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        out
+    }
+}
+
+pub(crate) fn event_of(key: Key) -> KeyEvent {
+    let mut modifiers = KeyModifiers::NONE;
+    if key.ctrl {
+        modifiers |= KeyModifiers::CONTROL;
+    }
+    if key.shift || matches!(key.code, KeyCode::Char(c) if c.is_uppercase()) {
+        modifiers |= KeyModifiers::SHIFT;
+    }
+    KeyEvent::new(key.code, modifiers)
+}

@@ -1,0 +1,167 @@
+//! Product §4, row by row: each key, in each place it names, does what the row says.
+
+use super::super::app::Page;
+use super::super::book::{Sort, View};
+use super::super::keymap::{Action, Keymap, Places, TABLE};
+use super::super::overlay::Overlay;
+use super::super::testing::{Desk, jobs_in_every_state, many_jobs};
+use crate::tui::effect::Effect;
+
+fn desk(keys: &str) -> Desk {
+    let mut desk = Desk::new((80, 24), jobs_in_every_state());
+    desk.keys(keys);
+    desk
+}
+
+fn row_after(keys: &str) -> usize {
+    let mut desk = Desk::new((80, 24), many_jobs(100));
+    desk.keys(keys);
+    desk.app.row
+}
+
+#[test]
+fn moving() {
+    assert_eq!(row_after("down j j up"), 2);
+    assert_eq!(row_after("j k k"), 0);
+    assert_eq!(row_after("G"), 99);
+    assert_eq!(row_after("end g"), 0);
+    assert_eq!(row_after("end home"), 0);
+    assert!(row_after("pgdn") > row_after("ctrl+d") && row_after("ctrl+d") > 0);
+    assert_eq!(row_after("pgdn pgup"), 0);
+    assert_eq!(row_after("ctrl+d ctrl+u"), 0);
+}
+
+#[test]
+fn details_open_and_close() {
+    for keys in ["enter", "right", "l"] {
+        assert!(desk(keys).app.details_open, "{keys}");
+        for back in ["left", "h", "esc", "q"] {
+            let after = desk(&format!("{keys} {back}"));
+            assert!(!after.app.details_open && !after.app.is_finished(), "{keys} {back}");
+        }
+    }
+    assert!(desk("enter").effects.iter().any(|effect| matches!(effect, Effect::LoadDetails(_))));
+    assert!(desk("enter tab").app.in_details);
+    assert!(!desk("enter tab shift+tab").app.in_details);
+    assert!(desk("6 enter tab j").app.details_scroll > 0);
+}
+
+#[test]
+fn views() {
+    for (key, view) in ('1'..='7').zip(View::ALL) {
+        let desk = desk(&key.to_string());
+        assert_eq!(desk.app.book.lens().view, view);
+        assert_eq!(desk.app.book.order().len(), desk.app.book.count_of(view));
+    }
+}
+
+#[test]
+fn filter_and_sort() {
+    let found = desk("/ \"state:failed\"");
+    assert_eq!(found.app.book.order().len(), 1, "it filters as you type");
+    assert_eq!(desk("/ \"state:failed\" esc").app.book.order().len(), 11);
+    assert_eq!(desk("/ \"state:failed\" enter esc").app.book.order().len(), 11);
+    assert_eq!(desk("s t").app.book.lens().sort, Sort::Tag);
+    assert!(desk("S").app.book.lens().reverse);
+}
+
+#[test]
+fn marking() {
+    let marked = desk("space");
+    assert_eq!((marked.app.marks.len(), marked.app.row), (1, 1), "marks and steps down");
+    assert_eq!(desk("V j j V").app.marks.len(), 3);
+    assert_eq!(desk("A").app.marks.len(), 11);
+    assert_eq!(desk("A A").app.marks.len(), 0);
+    assert_eq!(desk("space *").app.marks.len(), 10);
+    assert_eq!(desk(": \"mark_state:failed,saved\" enter").app.marks.len(), 2);
+}
+
+#[test]
+fn pages_boxes_and_the_rest() {
+    for place in ["", "enter tab ", "e ", "$ "] {
+        assert!(matches!(desk(&format!("{place}?")).app.overlays.last(), Some(Overlay::Help(_))), "{place}");
+        assert!(matches!(desk(&format!("{place}f1")).app.overlays.last(), Some(Overlay::Help(_))));
+        assert!(matches!(desk(&format!("{place}:")).app.overlays.last(), Some(Overlay::Command(_))));
+        assert!(desk(&format!("{place}ctrl+l")).effects.contains(&Effect::Redraw));
+        assert!(desk(&format!("{place}ctrl+z")).effects.contains(&Effect::Suspend));
+        assert!(desk(&format!("{place}ctrl+c")).app.is_finished());
+        assert!(desk(&format!("{place}M")).effects.contains(&Effect::Mouse(true)));
+        assert_eq!(desk(&format!("{place}r")).wishes().len(), 1);
+        assert_eq!(desk(&format!("{place}ctrl+r")).wishes().len(), 1);
+    }
+    for place in ["", "enter tab "] {
+        assert_eq!(desk(&format!("{place}e")).app.page, Page::Events);
+        assert_eq!(desk(&format!("{place}$")).app.page, Page::Spending);
+        assert!(matches!(desk(&format!("5 {place}o")).app.overlays.last(), Some(Overlay::Show(_))));
+        assert!(matches!(desk(&format!("5 {place}Y")).app.overlays.last(), Some(Overlay::Menu(_))));
+        let copied = desk(&format!("5 {place}y"));
+        assert!(copied.effects.iter().any(|effect| matches!(effect, Effect::Copy(text) if text.starts_with("task-unified-"))));
+    }
+    assert_eq!(desk("e q").app.page, Page::Jobs);
+    assert!(desk("q").app.is_finished());
+    let mut all = desk("e enter esc esc esc esc esc");
+    assert!(!all.app.is_finished(), "Esc never quits");
+    all.keys("esc");
+    assert!(!all.app.is_finished());
+    let Some(Effect::Copy(line)) = desk("5 Y s").effects.into_iter().find(|effect| matches!(effect, Effect::Copy(_))) else {
+        panic!("the scp line is copied")
+    };
+    assert!(line.starts_with("scp ada@box:/data/results/"), "{line}");
+    assert!(
+        matches!(desk("$ E j").effects.iter().find(|e| matches!(e, Effect::Export { .. })), Some(Effect::Export { content, .. }) if content.lines().count() == 11)
+    );
+}
+
+#[test]
+fn text_fields_take_letters_as_they_are() {
+    let mut desk = desk("/ \"сайт\"");
+    assert_eq!(desk.app.filter, "сайт", "never by place in a field");
+    desk.keys("esc о");
+    assert_eq!(desk.app.row, 1, "by place in command mode");
+}
+
+#[test]
+fn footer_help_palette_and_dispatch_agree() {
+    for keys in ["", "2", "3", "4", "5", "6", "7", "A", "enter tab", "e", "$", "2 G"] {
+        let desk = desk(keys);
+        for (key, _) in desk.app.hints() {
+            let pressed = match key.as_str() {
+                "Space" | "Enter" | "Esc" => key.to_lowercase(),
+                other => other.to_owned(),
+            };
+            let action = Keymap::default().action(pressed.parse().unwrap(), desk.app.place()).unwrap();
+            assert!(desk.app.allows(action).is_ok(), "{keys}: {key}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_key_says_why() {
+    for (keys, part) in [
+        ("5 p", "held or released"),
+        ("5 x", "it is over"),
+        ("2 d", "nothing to fetch"),
+        ("3 R", "only what is over"),
+        ("2 y", "not sent"),
+        ("u", "nothing to undo"),
+    ] {
+        let said = desk(keys).screen();
+        assert!(said.contains(part), "{keys}: {said}");
+    }
+}
+
+#[test]
+fn every_action_is_known_by_name_and_reached_by_the_command_line() {
+    for row in TABLE {
+        let mut desk = desk("5");
+        let before = desk.app.overlays.len();
+        desk.keys(":");
+        for c in row.name.chars() {
+            desk.key(super::super::keymap::Key::char(c));
+        }
+        let Some(Overlay::Command(line)) = desk.app.overlays.last() else { panic!("{}", row.name) };
+        assert_eq!(line.fitting().first(), Some(&row.action), "{}", row.name);
+        assert_eq!(before, 0);
+    }
+    assert!(TABLE.iter().any(|row| row.places == Places::ALL && row.action == Action::Help));
+}

@@ -1,0 +1,198 @@
+//! Stored screens: a size, a scenario, keys, and what is to be seen.
+
+use std::sync::Arc;
+
+use insta::Settings;
+use proptest::prelude::*;
+
+use super::super::options::{AppOptions, Face, Theme};
+use super::super::testing::{Desk, at, job_in, jobs_in_every_state, many_jobs};
+use crate::engine::{Connection, Done, News, Notice, PauseReason, Role};
+use crate::job::{Failure, Phase, State, Tag};
+use crate::tui::event::Event;
+
+type Scenario = fn((u16, u16)) -> Desk;
+
+fn every_state(size: (u16, u16)) -> Desk {
+    Desk::new(size, jobs_in_every_state())
+}
+
+fn nothing(size: (u16, u16)) -> Desk {
+    Desk::new(size, Vec::new())
+}
+
+fn crowd(size: (u16, u16)) -> Desk {
+    Desk::new(size, many_jobs(2_000))
+}
+
+fn ascii(size: (u16, u16)) -> Desk {
+    let options = AppOptions { face: Face::Ascii, color: false, theme: Theme::Mono, demo: true, ..AppOptions::default() };
+    Desk::with(options, size, jobs_in_every_state())
+}
+
+fn trouble(size: (u16, u16)) -> Desk {
+    let mut desk = every_state(size);
+    desk.status(|status| {
+        status.paused = Some(PauseReason::You);
+        status.all_wait_until = Some(at(27));
+        status.connection = Connection::Down { since: at(-30), why: "name did not resolve".to_owned() };
+        status.role = Role::Screen { engine_pid: Some(4711) };
+    });
+    desk
+}
+
+fn strange_names(size: (u16, u16)) -> Desk {
+    let names = [
+        "夏夏夏夏夏夏夏夏夏夏夏夏",
+        "שלום-עולם-ארוך-מאוד",
+        "e\u{301}e\u{301}e\u{301}",
+        "👩\u{1f3fd}x",
+        "a_very_long_tag_of_32_characters",
+    ];
+    let jobs = names.iter().zip(0..).map(|(name, n)| {
+        let mut job = job_in(n, State::Running);
+        job.tag = Tag::new(name).ok();
+        job.phase = Phase::Failed(Failure::of_task("x\u{1b}[2J", "bad \u{1b}]0;title\u{7} text \u{202e}gnp"));
+        Arc::new(job)
+    });
+    Desk::new(size, jobs.collect())
+}
+
+fn screen(name: &str, size: (u16, u16), scenario: Scenario, keys: &str) {
+    let mut desk = scenario(size);
+    desk.keys(keys);
+    if desk.app.details_open && desk.app.selected.is_some() {
+        desk.details();
+    }
+    stored(name, &desk);
+}
+
+fn stored(name: &str, desk: &Desk) {
+    let mut settings = Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, desk.screen()));
+}
+
+const SMALL: (u16, u16) = (80, 24);
+const WIDE: (u16, u16) = (120, 40);
+const ADD_LINES: &str =
+    "a paste:task-unified-1790000100-aaaa0001_0,2|task-unified-1790000100-aaaa0001_2|nonsense|task-unified-1790000100-k3v9q2ad";
+
+macro_rules! screens {
+    ($($name:ident $size:expr, $scenario:ident, $keys:expr;)*) => {
+        $(#[test]
+        fn $name() {
+            screen(stringify!($name), $size, $scenario, $keys);
+        })*
+    };
+}
+
+screens! {
+    all_states_small SMALL, every_state, "";
+    all_states_wide WIDE, every_state, "";
+    a_crowd_at_the_end SMALL, crowd, "G";
+    no_jobs_yet SMALL, nothing, "";
+    ascii_without_colour SMALL, ascii, "space space";
+    ascii_price_box SMALL, ascii, "6 R";
+    in_trouble SMALL, trouble, "";
+    in_trouble_wide WIDE, trouble, "";
+    one_column (59, 15), every_state, "";
+    one_column_details (40, 14), every_state, "6 enter";
+    one_column_small (40, 10), every_state, "";
+    a_sentence (29, 5), every_state, "";
+    strange_names_small SMALL, strange_names, "j";
+    details_below SMALL, every_state, "6 enter";
+    details_beside WIDE, every_state, "6 enter";
+    details_of_an_unsure_job WIDE, every_state, "7 enter";
+    details_scrolled SMALL, every_state, "6 enter tab j j j";
+    events_of_nothing SMALL, every_state, "e";
+    spending_small SMALL, every_state, "$";
+    caps_box SMALL, every_state, "$ c";
+    help SMALL, every_state, "?";
+    help_searched SMALL, every_state, "? \"order\"";
+    palette SMALL, every_state, ":";
+    palette_searched SMALL, every_state, ": \"ma\"";
+    sort_menu SMALL, every_state, "s";
+    filter_finds SMALL, every_state, "/ \"state:failed,held\"";
+    filter_wrong SMALL, every_state, "/ \"state:faild_tag:x\"";
+    filter_finds_nothing SMALL, every_state, "/ \"tag:none\" enter";
+    marks_and_range SMALL, every_state, "j space j V j j";
+    add_box_empty SMALL, nothing, "a";
+    add_box_with_lines SMALL, nothing, ADD_LINES;
+    add_price SMALL, nothing, "a paste:task-unified-1790000100-aaaa0001_all ctrl+d";
+    run_again_of_many SMALL, every_state, "A R";
+    release_price SMALL, every_state, "2 G p";
+    stop_watching SMALL, every_state, "3 j x";
+    cancel_of_many SMALL, every_state, "A x";
+    remove_of_many SMALL, every_state, "A D";
+    adopt_menu SMALL, every_state, "7 w";
+    copy_menu SMALL, every_state, "5 Y";
+    show_box SMALL, every_state, "5 o";
+    tag_box SMALL, every_state, "t \"su\"";
+    columns_menu SMALL, every_state, ": \"columns\" enter";
+}
+
+#[test]
+fn a_yes_counts_down_and_can_be_stopped() {
+    let mut desk = nothing(SMALL);
+    desk.keys("a paste:task-unified-1790000100-aaaa0001_all ctrl+d y");
+    let jobs: Vec<_> = (0..4).map(|n| job_in(n, State::Waiting).id).collect();
+    desk.answer(Done { said: "4 jobs in line".to_owned(), jobs, left_out: vec![], approval: Some((3, at(5))) });
+    stored("grace_countdown", &desk);
+}
+
+#[test]
+fn events_are_listed_newest_first() {
+    let mut desk = every_state(SMALL);
+    for (n, text) in [(0, "took over as the engine"), (1, "429: all wait 30 s, nothing is lost"), (2, "the store is slow")] {
+        let level = [crate::engine::Level::Info, crate::engine::Level::Warning, crate::engine::Level::Alarm][n];
+        let job = (n == 1).then(|| job_in(1, State::Running).id);
+        let notice = Notice { at: at(i64::try_from(n).unwrap()), level, job, text: text.to_owned() };
+        desk.event(Event::News(News::Notice(notice)));
+    }
+    desk.keys("e");
+    stored("events_listed", &desk);
+}
+
+#[test]
+fn themes_differ_in_colour_only() {
+    let text = |theme, color| {
+        let options = AppOptions { theme, color, ..AppOptions::default() };
+        Desk::with(options, SMALL, jobs_in_every_state()).screen()
+    };
+    let auto = text(Theme::Auto, true);
+    for (theme, color) in [(Theme::Dark, true), (Theme::Light, true), (Theme::Mono, true), (Theme::Auto, false)] {
+        assert_eq!(text(theme, color), auto);
+    }
+}
+
+#[test]
+fn the_ascii_face_is_ascii() {
+    for keys in ["", "?", ":", "A x", "6 enter", "$", "5 o", "s", "a", "e"] {
+        let mut desk = ascii(WIDE);
+        desk.keys(keys);
+        assert!(desk.screen().is_ascii(), "{keys}: {}", desk.screen());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn nothing_panics_at_any_size(width in 1_u16..200, height in 1_u16..60, which in 0_usize..24, resized in 1_u16..200) {
+        let keys = ["", "enter", "A x", "A R", "? \"x\"", ": \"ma\"", "$", "$ c", "e", "a", "7 w", "5 Y", "5 o", "t", "/ \"state:x\"",
+            "6 enter tab G", "s", "G pgup", "A D", "V j j", "3 j x", "2 G p", "a paste:x|y|task-unified-1-夏 tab \"tag\"", ": \"columns\" enter"];
+        for scenario in [every_state, ascii, strange_names, trouble, nothing] {
+            let mut desk = scenario((width, height));
+            desk.keys(keys[which]);
+            if desk.app.selected.is_some() {
+                desk.details();
+            }
+            desk.screen();
+            // The frame may be of another size than the last event said.
+            desk.size = (resized, height);
+            desk.screen();
+        }
+    }
+}

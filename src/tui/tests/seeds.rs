@@ -1,0 +1,131 @@
+//! Long runs of random keys: nothing is ever paid for without a box and a yes.
+
+use super::super::keymap::{Key, TABLE};
+use super::super::options::AppOptions;
+use super::super::overlay::Overlay;
+use super::super::testing::{Desk, many_jobs};
+use crate::engine::{Done, Wish};
+use crate::tui::effect::Effect;
+
+fn consent(wish: &Wish) -> bool {
+    match wish {
+        Wish::Add { consent, .. } | Wish::Resume { consent, .. } => consent.is_some(),
+        Wish::Approve { .. } | Wish::RunAgain { .. } => true,
+        _ => false,
+    }
+}
+
+fn all_keys() -> Vec<Key> {
+    let mut keys: Vec<Key> = (' '..='~').map(Key::char).chain("éйцяφש夏".chars().map(Key::char)).collect();
+    for row in TABLE {
+        keys.extend(row.default_keys());
+    }
+    for more in ["enter", "esc", "tab", "shift+tab", "backspace", "delete", "left", "right", "ctrl+d", "ctrl+w"] {
+        // What brings on boxes and leaves them is pressed more often.
+        keys.extend(std::iter::repeat_n(more.parse::<Key>().unwrap(), 4));
+    }
+    for more in ["a", "R", "p", "P", "x", "D", "A", "space", "u"] {
+        keys.extend(std::iter::repeat_n(more.parse::<Key>().unwrap(), 6));
+    }
+    keys.retain(|key| !matches!((key.code, key.ctrl), (crossterm::event::KeyCode::Char('c'), true)));
+    keys
+}
+
+fn desk() -> Desk {
+    let mut desk = Desk::with(AppOptions::default(), (80, 24), many_jobs(60));
+    desk.status(|status| status.waiting_for_go = vec![many_jobs(2)[1].id]);
+    desk
+}
+
+/// Plays so many random keys; `check` sees the overlay before each key and the effects of it.
+fn play(seed: u64, count: usize, keys: &[Key], mut check: impl FnMut(Option<&Overlay>, Key, &[Effect])) {
+    let mut dice = fastrand::Rng::with_seed(seed);
+    let mut desk = desk();
+    for turn in 0..count {
+        let key = keys[dice.usize(..keys.len())];
+        let before = desk.app.overlays.last().cloned();
+        desk.effects.clear();
+        desk.key(key);
+        let effects = std::mem::take(&mut desk.effects);
+        check(before.as_ref(), key, &effects);
+        for effect in &effects {
+            if let Effect::Wish { ticket, .. } = effect
+                && dice.bool()
+            {
+                let done =
+                    Done { said: "done".to_owned(), jobs: many_jobs(2).iter().map(|job| job.id).collect(), ..Done::default() };
+                desk.event(crate::tui::event::Event::News(crate::engine::News::Wished { ticket: *ticket, outcome: Ok(done) }));
+            }
+        }
+        if turn % 500 == 0 && dice.bool() {
+            desk.event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\nyyy\n".to_owned()));
+        }
+        if turn % 2_000 == 0 {
+            desk.app.exit = None;
+            desk.screen();
+        }
+    }
+}
+
+#[test]
+fn a_hundred_thousand_keys_without_y_pay_nothing_and_change_only_what_they_may() {
+    let mut keys = all_keys();
+    // `н` lies where `y` does.
+    keys.retain(|key| !matches!(key.code, crossterm::event::KeyCode::Char('y' | 'н' | 'υ' | 'ט')));
+    let (mut wishes, mut boxes) = (0, 0);
+    play(1, 100_000, &keys, |overlay, key, effects| {
+        boxes += usize::from(matches!(overlay, Some(Overlay::Price(_))));
+        for effect in effects {
+            let Effect::Wish { wish, .. } = effect else { continue };
+            wishes += 1;
+            assert!(!consent(wish), "{key} made {wish:?}");
+            let weighty = matches!(wish, Wish::Unwatch { .. } | Wish::GiveUp { .. } | Wish::Remove { removed: true, .. });
+            let single_removal = matches!(wish, Wish::Remove { jobs, .. } if jobs.len() == 1);
+            let by_name = matches!(overlay, Some(Overlay::Command(_)));
+            if weighty {
+                assert!(single_removal && (key == Key::char('D') || by_name), "{key} made {wish:?}");
+            }
+        }
+    });
+    assert!(wishes > 500 && boxes > 500, "{wishes} wishes and {boxes} keys in price boxes: the keys reach too little");
+}
+
+#[test]
+fn a_hundred_thousand_pairs_with_y_pay_only_from_a_price_box() {
+    let keys = all_keys();
+    let y = Key::char('y');
+    let mut pairs = Vec::new();
+    let mut dice = fastrand::Rng::with_seed(7);
+    for _ in 0..100_000 {
+        pairs.push(keys[dice.usize(..keys.len())]);
+        pairs.push(y);
+    }
+    let mut desk = desk();
+    let mut paid = 0;
+    for (turn, key) in pairs.into_iter().enumerate() {
+        let before = desk.app.overlays.last().cloned();
+        desk.effects.clear();
+        desk.key(key);
+        for wish in desk.wishes() {
+            if consent(wish) {
+                paid += 1;
+                let Some(Overlay::Price(price)) = &before else { panic!("{key} paid without a box: {wish:?}") };
+                let named = match wish {
+                    Wish::Add { specs, consent: Some(yes), .. } => (specs.len(), yes.count),
+                    Wish::Approve { jobs, consent: yes }
+                    | Wish::RunAgain { jobs, consent: yes }
+                    | Wish::Resume { jobs, consent: Some(yes) } => (jobs.len(), yes.count),
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(named, (price.quote.count, price.quote.count), "what the box named is what is sent");
+                assert!(key == y || super::super::keymap::by_place(key) == Some(y), "{key}");
+            }
+        }
+        if turn % 700 == 0 {
+            desk.app.exit = None;
+            desk.app.overlays.clear();
+            desk.event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\n".to_owned()));
+        }
+    }
+    assert!(paid > 100, "{paid}: the keys reach too little");
+}

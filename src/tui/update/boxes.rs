@@ -1,0 +1,204 @@
+//! Keys while something lies over the screen.
+
+use crossterm::event::KeyCode;
+use jiff::Timestamp;
+
+use super::super::app::{App, Pending, Undo};
+use super::super::effect::Effect;
+use super::super::keymap::{Key, by_place};
+use super::super::overlay::{Choice, Menu, Overlay};
+use super::Effects;
+use crate::engine::{Level, Wish};
+
+/// A letter of a box: by its place on the keyboard where the layout is not Latin.
+fn letter(key: Key) -> Option<char> {
+    by_place(key).unwrap_or(key).typed()
+}
+
+fn is_back(key: Key) -> bool {
+    key.code == KeyCode::Esc || matches!(letter(key), Some('n' | 'q'))
+}
+
+impl App {
+    /// Takes a key in the top box, which was taken off the stack; it is put back where it stays open.
+    pub(super) fn press_in(&mut self, now: Timestamp, overlay: Overlay, key: Key, effects: &mut Effects) {
+        match overlay {
+            // Keys that were typed before the box opened come with the same moment as the key that opened it: they are
+            // no answer to what nobody has read yet.
+            Overlay::Price(price) if now <= price.opened => self.overlays.push(Overlay::Price(price)),
+            Overlay::Ask(ask) if now <= ask.opened => self.overlays.push(Overlay::Ask(ask)),
+            Overlay::Menu(menu) if now <= menu.opened => self.overlays.push(Overlay::Menu(menu)),
+            Overlay::Price(price) => match letter(key) {
+                Some('y') => self.agree(price, effects),
+                Some('h') => match &price.purpose {
+                    super::super::overlay::Purpose::Add { .. } => self.add_held(price, effects),
+                    _ => self.overlays.push(Overlay::Price(price)),
+                },
+                _ if is_back(key) => {
+                    // Back to the lines, which are still there.
+                    if let super::super::overlay::Purpose::Add { .. } = price.purpose
+                        && self.draft.is_some()
+                    {
+                        self.open_add(None);
+                    } else {
+                        self.say(Level::Info, "nothing was sent");
+                    }
+                }
+                _ => self.overlays.push(Overlay::Price(price)),
+            },
+            Overlay::Ask(ask) => match letter(key) {
+                Some('y') => self.say_yes(ask.purpose, effects),
+                _ if is_back(key) => self.say(Level::Info, "nothing was changed"),
+                _ => self.overlays.push(Overlay::Ask(ask)),
+            },
+            Overlay::Menu(menu) => self.press_in_menu(now, menu, key, effects),
+            Overlay::Show(id) => {
+                let open = key.code != KeyCode::Esc && !matches!(letter(key), Some('o' | 'q' | 'h'));
+                match letter(key) {
+                    Some('y') => {
+                        self.copy_id(effects);
+                        self.overlays.push(Overlay::Show(id));
+                    }
+                    Some('Y') => self.open_copy_menu(now),
+                    _ if open && key.code != KeyCode::Enter => self.overlays.push(Overlay::Show(id)),
+                    _ => {}
+                }
+            }
+            Overlay::Filter(line) => self.press_in_filter(now, line, key),
+            Overlay::Add(add) => self.press_in_add(now, add, key),
+            Overlay::Tag(tag) => self.press_in_tag(tag, key, effects),
+            Overlay::Caps(caps) => self.press_in_caps(caps, key, effects),
+            Overlay::Command(command) => self.press_in_command(now, command, key, effects),
+            Overlay::Help(help) => self.press_in_help(help, key),
+        }
+    }
+
+    fn press_in_menu(&mut self, now: Timestamp, mut menu: Menu, key: Key, effects: &mut Effects) {
+        let last = menu.items.len().saturating_sub(1);
+        let chosen = match (key.code, letter(key)) {
+            (KeyCode::Esc, _) => return,
+            (KeyCode::Enter, _) => Some(menu.cursor),
+            (KeyCode::Down | KeyCode::Tab, _) if !key.shift => {
+                menu.cursor = if menu.cursor >= last { 0 } else { menu.cursor + 1 };
+                None
+            }
+            (KeyCode::Up | KeyCode::Tab, _) => {
+                menu.cursor = menu.cursor.checked_sub(1).unwrap_or(last);
+                None
+            }
+            (_, Some(letter)) => match menu.items.iter().position(|item| item.key == letter) {
+                Some(found) => Some(found),
+                None => match letter {
+                    'j' => {
+                        menu.cursor = (menu.cursor + 1).min(last);
+                        None
+                    }
+                    'k' => {
+                        menu.cursor = menu.cursor.saturating_sub(1);
+                        None
+                    }
+                    'q' => return,
+                    ' ' => Some(menu.cursor),
+                    _ => None,
+                },
+            },
+            _ => None,
+        };
+        let Some(item) = chosen.and_then(|index| menu.items.get(index)).cloned() else {
+            self.overlays.push(Overlay::Menu(menu));
+            return;
+        };
+        match item.choice {
+            Choice::Sort(sort) => {
+                let lens = self.book.lens();
+                let reverse = lens.sort == sort && !lens.reverse;
+                self.order(sort, reverse, now);
+            }
+            Choice::Column(name) => {
+                if !self.hidden.remove(name) {
+                    self.hidden.insert(name);
+                }
+                // The menu stays, so that several columns can be chosen.
+                let cursor = chosen.unwrap_or(0);
+                self.open_columns_menu(menu.opened, cursor);
+            }
+            Choice::Copy { what, text } => {
+                self.say(Level::Info, format!("copied the {what}: {text}"));
+                effects.push(Effect::Copy(text));
+            }
+            Choice::Adopt { job, task } => self.wish(Wish::Adopt { job, task }, Pending::Plain, effects),
+            Choice::Export(format) => {
+                let content = self.export(format);
+                effects.push(Effect::Export { format, content });
+            }
+        }
+    }
+
+    pub(super) fn press_in_tag(&mut self, mut tag: super::super::overlay::TagBox, key: Key, effects: &mut Effects) {
+        match key.code {
+            KeyCode::Esc => return,
+            KeyCode::Enter => {
+                let word = if tag.field.is_empty() { Ok(None) } else { crate::job::Tag::new(tag.field.line()).map(Some) };
+                match word {
+                    Ok(word) => {
+                        self.retag(tag.jobs, word, effects);
+                        return;
+                    }
+                    Err(why) => tag.said = Some(why.to_string()),
+                }
+            }
+            KeyCode::Tab => {
+                if let Some(known) = self.tags_like(tag.field.line()) {
+                    tag.field.set(&known);
+                }
+            }
+            _ => {
+                if tag.field.press(key) {
+                    tag.said = None;
+                }
+            }
+        }
+        self.overlays.push(Overlay::Tag(tag));
+    }
+
+    /// The next known tag that begins with what is typed.
+    pub(crate) fn tags_like(&self, start: &str) -> Option<String> {
+        let mut known = self.book.tags().keys().filter(|tag| !tag.is_empty());
+        known.find(|tag| tag.starts_with(start) && *tag != start).cloned()
+    }
+
+    pub(super) fn press_in_caps(&mut self, mut caps: super::super::overlay::CapsBox, key: Key, effects: &mut Effects) {
+        match key.code {
+            KeyCode::Esc => return,
+            KeyCode::Tab | KeyCode::Up | KeyCode::Down => caps.on_day = !caps.on_day,
+            KeyCode::Enter => {
+                let read = |text: &str| -> Result<Option<crate::job::Credits>, String> {
+                    let text = text.trim();
+                    if text.is_empty() || text == "none" {
+                        return Ok(None);
+                    }
+                    let cap: crate::job::Credits = text.parse().map_err(|why| format!("{text:?} is {why}"))?;
+                    if cap < crate::job::Credits::ZERO { Err("a cap is not below zero".to_owned()) } else { Ok(Some(cap)) }
+                };
+                match (read(caps.session.line()), read(caps.day.line())) {
+                    (Ok(session), Ok(day)) => {
+                        let before = self.status.as_ref().map(|status| status.caps).unwrap_or_default();
+                        let new = crate::job::Caps { session, day };
+                        if new != before {
+                            self.wish(Wish::Caps(new), Pending::Local(Undo::Caps(before)), effects);
+                        }
+                        return;
+                    }
+                    (Err(why), _) | (_, Err(why)) => caps.said = Some(why),
+                }
+            }
+            _ => {
+                let field = if caps.on_day { &mut caps.day } else { &mut caps.session };
+                if field.press(key) {
+                    caps.said = None;
+                }
+            }
+        }
+        self.overlays.push(Overlay::Caps(caps));
+    }
+}

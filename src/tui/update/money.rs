@@ -1,0 +1,197 @@
+//! The way to a yes: every box that names a price is opened here, and every consent is made here.
+
+use jiff::Timestamp;
+
+use super::super::allows;
+use super::super::app::{App, Pending, Undo};
+use super::super::field::Field;
+use super::super::overlay::{AddBox, AddField, Overlay, PriceBox, Purpose};
+use super::Effects;
+use crate::engine::{Consent, Level, PauseReason, Wish};
+use crate::job::{Credits, HoldReason, JobId, Phase, Quote, State, Tag, check_lines, text};
+
+impl App {
+    pub(super) fn open_add(&mut self, pasted: Option<&str>) {
+        let mut add = self.draft.take().unwrap_or_else(|| {
+            Box::new(AddBox {
+                lines: Field::many_lines(),
+                tag: Field::one_line(""),
+                at: AddField::Lines,
+                checked: Vec::new(),
+                said: None,
+            })
+        });
+        add.at = AddField::Lines;
+        if let Some(text) = pasted {
+            add.lines.insert(text);
+        }
+        self.check(&mut add);
+        self.overlays.push(Overlay::Add(add));
+    }
+
+    /// Looks at every line anew.
+    pub(super) fn check(&self, add: &mut AddBox) {
+        add.said = None;
+        add.checked = check_lines(&add.lines.text(), |spec| self.book.has_twin(spec));
+    }
+
+    /// From the add box to the price box; says what is in the way.
+    pub(super) fn finish_add(&mut self, now: Timestamp, mut add: Box<AddBox>) {
+        let (ok, double, wrong) = add.counts();
+        let tag = if add.tag.is_empty() { Ok(None) } else { Tag::new(add.tag.line()).map(Some) };
+        let said = match &tag {
+            Err(why) => Some(why.to_string()),
+            _ if wrong > 0 => {
+                Some(format!("{} cannot be read; nothing is queued before that is mended", text::count(wrong, "line")))
+            }
+            _ if ok == 0 && double > 0 => Some("all of it is in the list already; R runs a finished one again".to_owned()),
+            _ if ok == 0 => Some("write or paste the ids of drafts first, one per line".to_owned()),
+            _ => None,
+        };
+        if said.is_some() {
+            add.said = said;
+            self.overlays.push(Overlay::Add(add));
+            return;
+        }
+        let mut notes = Vec::new();
+        if double > 0 {
+            notes.push(format!("{} left out: in the list already, or given twice", text::count(double, "picture")));
+        }
+        let purpose = Purpose::Add { specs: add.specs(), tag: tag.unwrap_or_default() };
+        self.draft = Some(add);
+        self.open_price(purpose, ok, format!("add {}", text::count(ok, "job")), notes, now);
+    }
+
+    pub(super) fn open_release(&mut self, jobs: Vec<JobId>, left_out: Option<String>, now: Timestamp) {
+        let mut notes: Vec<String> = left_out.into_iter().collect();
+        let reasons = |why: fn(&HoldReason) -> bool| {
+            let is =
+                |id: &&JobId| self.book.job(**id).is_some_and(|job| matches!(&job.phase, Phase::Held(reason) if why(reason)));
+            jobs.iter().filter(is).count()
+        };
+        let source = reasons(|why| matches!(why, HoldReason::Source { .. }));
+        if source > 0 {
+            notes.push(format!("{source} held because the look at the draft found trouble; a yes sends all the same"));
+        }
+        let capped = reasons(|why| matches!(why, HoldReason::Cap { .. }));
+        if capped > 0 {
+            notes.push(format!("{capped} held by a cap; the cap still counts, $ changes it"));
+        }
+        let count = jobs.len();
+        self.open_price(Purpose::Release { jobs }, count, format!("release {}", text::count(count, "held job")), notes, now);
+    }
+
+    pub(super) fn run_again(&mut self, now: Timestamp) {
+        let alone = self.marks.is_empty();
+        let sorted = self.sort_out(|job| {
+            allows::again(job, alone)?;
+            if !alone && self.book.is_on_its_way_elsewhere(job) { Err("run again already") } else { Ok(()) }
+        });
+        let count = sorted.jobs.len();
+        if count == 0 {
+            self.say(Level::Info, sorted.left_out().unwrap_or_default());
+            return;
+        }
+        let mut notes: Vec<String> = sorted.left_out().into_iter().collect();
+        notes.push("each is a new paid wish; what the first one cost stays as it is".to_owned());
+        if alone && let Some(job) = self.selected_job() {
+            if self.book.is_on_its_way_elsewhere(job) {
+                notes.push("another job for this picture is in the list already".to_owned());
+            }
+            if job.state() == State::Saved {
+                notes.push("its picture is saved already".to_owned());
+            }
+            if let Some(failure) = job.failure().filter(|failure| !failure.may_pass()) {
+                notes.push(format!("{}: it will probably fail again", failure.meaning()));
+            }
+        }
+        let quote = format!("run {count} again");
+        self.open_price(Purpose::RunAgain { jobs: sorted.jobs }, count, quote, notes, now);
+    }
+
+    pub(super) fn pause_or_go_on(&mut self, now: Timestamp, effects: &mut Effects) {
+        let Some(status) = self.status.clone() else { return };
+        let mut jobs = status.waiting_for_go.clone();
+        if status.paused.is_none() && jobs.is_empty() {
+            self.wish(Wish::Pause, Pending::Local(Undo::Pause), effects);
+            return;
+        }
+        if status.paused.is_some() {
+            let more = self
+                .book
+                .all()
+                .map(|entry| &entry.job)
+                .filter(|job| !job.removed && (job.state() == State::Waiting || allows::held_for_price(job)));
+            jobs.extend(more.map(|job| job.id));
+        }
+        jobs.sort_unstable();
+        jobs.dedup();
+        jobs.retain(|id| self.book.job(*id).is_some_and(|job| matches!(job.state(), State::Waiting | State::Held)));
+        jobs.sort_by_key(|id| self.book.job(*id).map(|job| job.place));
+        if jobs.is_empty() {
+            self.wish(Wish::Resume { jobs, consent: None }, Pending::Plain, effects);
+            return;
+        }
+        let mut notes = Vec::new();
+        if !status.waiting_for_go.is_empty() {
+            notes.push(format!("{} approved before this start", are_words(status.waiting_for_go.len())));
+        }
+        match &status.paused {
+            Some(PauseReason::Price { agreed, now }) => notes.push(format!("the price is {now} now, agreed were {agreed}")),
+            Some(PauseReason::Login { said } | PauseReason::Balance { said } | PauseReason::Access { said }) => {
+                notes.push(format!("paused because: {}", text::clean(said)));
+            }
+            Some(PauseReason::You) | None => {}
+        }
+        let count = jobs.len();
+        self.open_price(Purpose::GoOn { jobs }, count, format!("go on sending {}", text::count(count, "job")), notes, now);
+    }
+
+    fn open_price(&mut self, purpose: Purpose, count: usize, title: String, mut notes: Vec<String>, now: Timestamp) {
+        let Some(status) = &self.status else {
+            self.say(Level::Info, "the engine has not answered yet; try again in a moment");
+            return;
+        };
+        let quote = Quote { count, price: status.price, balance: status.balance.map(|seen| seen.amount) };
+        if !status.price_is_reported {
+            notes.push("the price is the published one; the service has not told its own yet".to_owned());
+        }
+        let mut warnings = Vec::new();
+        if let Some(room) = status.caps.room(&status.spent, status.price).filter(|room| *room < count) {
+            warnings.push(format!("the caps leave room for {room}; the rest will be held"));
+        }
+        if quote.balance_after().is_some_and(|after| after < Credits::ZERO) {
+            warnings.push("the balance does not cover it; what it does not cover will be held".to_owned());
+        }
+        self.overlays.push(Overlay::Price(PriceBox { purpose, quote, title, notes, warnings, opened: now }));
+    }
+
+    /// The yes: the only place where a consent is made.
+    pub(super) fn agree(&mut self, price: PriceBox, effects: &mut Effects) {
+        let consent = Consent { count: price.quote.count, price: price.quote.price, grace: self.options.grace };
+        let adds = matches!(price.purpose, Purpose::Add { .. });
+        let wish = match price.purpose {
+            Purpose::Add { specs, tag } => {
+                self.draft = None;
+                Wish::Add { specs, tag, front: false, again: false, consent: Some(consent) }
+            }
+            Purpose::Release { jobs } => Wish::Approve { jobs, consent },
+            Purpose::RunAgain { jobs } => Wish::RunAgain { jobs, consent },
+            Purpose::GoOn { jobs } => Wish::Resume { jobs, consent: Some(consent) },
+        };
+        self.wish(wish, Pending::Consent { withdraw: false, adds }, effects);
+    }
+
+    /// Adds without a yes: the jobs are held.
+    pub(super) fn add_held(&mut self, price: PriceBox, effects: &mut Effects) {
+        if let Purpose::Add { specs, tag } = price.purpose {
+            self.draft = None;
+            let wish = Wish::Add { specs, tag, front: false, again: false, consent: None };
+            self.wish(wish, Pending::Added, effects);
+        }
+    }
+}
+
+fn are_words(count: usize) -> String {
+    if count == 1 { "1 was".to_owned() } else { format!("{count} were") }
+}

@@ -1,0 +1,191 @@
+//! What the engine says.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::super::app::{App, Grace, MOST_EVENTS, Pending, Undo};
+use super::super::effect::Effect;
+use super::super::options::NotifyMethod;
+use super::Effects;
+use crate::engine::{Done, Level, News, Notice, Wish};
+use crate::job::{Job, JobId, State, text};
+
+impl App {
+    pub(super) fn hear(&mut self, now: Timestamp, news: News, effects: &mut Effects) {
+        // Progress of rows that nobody sees draws nothing.
+        self.dirty |= match &news {
+            News::Progress(news) => {
+                let visible: Vec<JobId> = self.visible().map(|job| job.id).collect();
+                news.iter().any(|(id, _)| visible.contains(id) || (self.details_open && self.selected == Some(*id)))
+            }
+            _ => true,
+        };
+        match news {
+            News::Jobs(jobs) => self.take_jobs(now, jobs, effects),
+            News::Loaded => {
+                self.book.loaded(now);
+                self.batch.busy = self.active() > 0;
+            }
+            News::Gone(ids) => {
+                self.book.remove(&ids);
+                self.look_at_marks();
+            }
+            News::Progress(news) => self.book.hear(news, now),
+            News::Status(status) => self.status = Some(status),
+            News::Notice(notice) => self.take_notice(notice, effects),
+            News::Wished { ticket, outcome } => self.take_answer(ticket, outcome, effects),
+            News::Details { job, details } => self.details = Some((job, details)),
+            News::Broken(said) => {
+                self.say(Level::Alarm, said.clone());
+                self.broken = Some(said);
+            }
+        }
+    }
+
+    fn active(&self) -> usize {
+        [State::Waiting, State::Sending, State::Running, State::ToFetch, State::Fetching]
+            .into_iter()
+            .map(|state| self.book.count(state))
+            .sum()
+    }
+
+    fn take_jobs(&mut self, now: Timestamp, jobs: Vec<Arc<Job>>, effects: &mut Effects) {
+        let mut failed: Vec<(JobId, String)> = Vec::new();
+        if self.book.is_loaded() {
+            for job in &jobs {
+                let before = self.book.job(job.id).map(|old| old.state());
+                let is_new = |state| job.state() == state && before.is_some_and(|before| before != state);
+                if is_new(State::Saved) {
+                    self.batch.saved += 1;
+                    self.warned.remove(&job.id);
+                }
+                if is_new(State::Failed) {
+                    self.batch.failed += 1;
+                    failed.push((
+                        job.id,
+                        format!("{}:{} failed: {}", job.source.short(), job.image, job.reason().unwrap_or_default()),
+                    ));
+                }
+            }
+        }
+        let marked = !self.marks.is_empty();
+        self.book.put(jobs, now);
+        if marked {
+            self.look_at_marks();
+        }
+        if !self.book.is_loaded() {
+            return;
+        }
+        match failed.as_slice() {
+            [] => {}
+            [(_, said)] => self.tell(said, effects),
+            several => self.tell(&format!("{} failed", text::count(several.len(), "job")), effects),
+        }
+        let busy = self.active() > 0;
+        if !busy && self.batch.busy {
+            let (saved, failed) = (self.batch.saved, self.batch.failed);
+            let mut said = format!("all done: {saved} saved");
+            if failed > 0 {
+                let _ = write!(said, ", {failed} failed");
+            }
+            if saved + failed > 0 {
+                self.tell(&said, effects);
+                self.say(if failed > 0 { Level::Warning } else { Level::Info }, said);
+            }
+        }
+        if busy && !self.batch.busy {
+            (self.batch.saved, self.batch.failed) = (0, 0);
+        }
+        self.batch.busy = busy;
+    }
+
+    /// Tells a person who looks elsewhere (product §6).
+    fn tell(&self, said: &str, effects: &mut Effects) {
+        if self.focused {
+            return;
+        }
+        match self.options.notify {
+            NotifyMethod::Off => {}
+            NotifyMethod::Bell => {
+                if !effects.contains(&Effect::Bell) {
+                    effects.push(Effect::Bell);
+                }
+            }
+            NotifyMethod::Desktop => {
+                effects.push(Effect::Notify { title: "mj-enhance".to_owned(), body: text::clean(said).into_owned() });
+            }
+        }
+    }
+
+    fn take_notice(&mut self, mut notice: Notice, effects: &mut Effects) {
+        notice.text = text::clean(&notice.text).into_owned();
+        if notice.level == Level::Alarm {
+            self.tell(&notice.text, effects);
+        }
+        let weightier = self.message.as_ref().is_none_or(|(level, _)| notice.level >= *level);
+        if notice.level > Level::Info && weightier {
+            self.message = Some((notice.level, notice.text.clone()));
+        }
+        if self.events.len() == MOST_EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(notice);
+    }
+
+    fn take_answer(&mut self, ticket: u64, outcome: Result<Done, String>, effects: &mut Effects) {
+        let Some(pending) = self.tickets.remove(&ticket) else { return };
+        let done = match outcome {
+            Ok(done) => done,
+            Err(said) => {
+                self.say(Level::Alarm, text::clean(&said).into_owned());
+                return;
+            }
+        };
+        match &pending {
+            Pending::Consent { withdraw, adds } => {
+                if let Some((approval, until)) = done.approval {
+                    if *withdraw {
+                        self.wish(Wish::Withdraw { approval }, Pending::Plain, effects);
+                    } else {
+                        self.graces.push(Grace { approval, until, jobs: done.jobs.len() });
+                    }
+                }
+                if *adds && let Some(first) = done.jobs.first() {
+                    self.selected = Some(*first);
+                }
+            }
+            Pending::Added => self.selected = done.jobs.first().copied().or(self.selected),
+            Pending::Local(undo) => self.push_undo(limit(undo, &done.jobs)),
+            Pending::Plain => {}
+        }
+        let mut said = text::clean(&done.said).into_owned();
+        if !done.left_out.is_empty() {
+            let (what, why) = &done.left_out[0];
+            let named = format!("{} ({})", text::clean(what), text::clean(why));
+            let more = done.left_out.len() - 1;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            said = format!("{said}{}left out: {named}{more}", if said.is_empty() { "" } else { "; " });
+        }
+        if !said.is_empty() {
+            self.say(if done.left_out.is_empty() { Level::Info } else { Level::Warning }, said);
+        }
+    }
+}
+
+/// Only what an act reached is taken back by its undo.
+fn limit(undo: &Undo, reached: &[JobId]) -> Undo {
+    if reached.is_empty() {
+        return undo.clone();
+    }
+    let reached: std::collections::HashSet<JobId> = reached.iter().copied().collect();
+    let keep = |ids: &[JobId]| ids.iter().copied().filter(|id| reached.contains(id)).collect::<Vec<_>>();
+    match undo {
+        Undo::Hold(ids) => Undo::Hold(keep(ids)),
+        Undo::Move(ids, place) => Undo::Move(keep(ids), *place),
+        Undo::Remove(ids) => Undo::Remove(keep(ids)),
+        Undo::Retag(groups) => Undo::Retag(groups.iter().map(|(tag, ids)| (tag.clone(), keep(ids))).collect()),
+        other => other.clone(),
+    }
+}

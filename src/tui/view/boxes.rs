@@ -1,0 +1,405 @@
+//! What lies over the screen.
+
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::super::overlay::{AddBox, AddField, AskBox, CapsBox, CommandLine, HelpBox, Menu, Overlay, PriceBox, Purpose, TagBox};
+use super::fields::field;
+use super::paint::{Paint, Pieces, columns, fit, wrap};
+use super::{Layout, words};
+use crate::job::{Credits, JobId, Verdict, text};
+
+pub(super) fn draw(paint: &mut Paint<'_>, layout: &Layout) {
+    let app = paint.app;
+    let room = Rect::new(0, 0, layout.footer.width, layout.message.y);
+    match app.overlays.last() {
+        None | Some(Overlay::Filter(_)) => {}
+        Some(Overlay::Add(add)) => add_box(paint, room, add),
+        Some(Overlay::Price(price)) => price_box(paint, room, price),
+        Some(Overlay::Ask(ask)) => ask_box(paint, room, ask),
+        Some(Overlay::Menu(menu)) => menu_box(paint, room, menu),
+        Some(Overlay::Tag(tag)) => tag_box(paint, room, tag),
+        Some(Overlay::Caps(caps)) => caps_box(paint, room, caps),
+        Some(Overlay::Command(line)) => palette(paint, room, line),
+        Some(Overlay::Help(help)) => help_box(paint, room, help),
+        Some(Overlay::Show(id)) => show_box(paint, room, *id),
+    }
+}
+
+/// A box in the middle, as high as its lines, with them in it. The last lines stay where not all fit: they hold the keys.
+fn sheet(paint: &mut Paint<'_>, room: Rect, title: &str, width: u16, lines: &[Pieces]) -> Rect {
+    let width = (width + 4).min(room.width);
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).min(room.height);
+    let area = Rect::new((room.width - width) / 2, (room.height - height) / 3, width, height);
+    let inner = paint.frame(area, title);
+    let rows = usize::from(inner.height);
+    let cut = lines.len().saturating_sub(rows);
+    let (head, tail) = if cut > 0 { (rows.saturating_sub(2), lines.len() - rows.min(2)) } else { (lines.len(), lines.len()) };
+    for (line, y) in lines[..head.min(lines.len())].iter().chain(&lines[tail..]).zip(inner.top()..inner.bottom()) {
+        paint.pieces(inner.x, y, inner.width, line);
+    }
+    inner
+}
+
+/// Text wrapped to lines of one style.
+fn put(lines: &mut Vec<Pieces>, said: &str, width: u16, style: Style) {
+    lines.extend(wrap(said, width).into_iter().map(|part| vec![(part, style)]));
+}
+
+fn keys(paint: &Paint<'_>, pairs: &[(&str, String)]) -> Pieces {
+    let mut out = Vec::new();
+    for (key, word) in pairs {
+        if !out.is_empty() {
+            out.push((" · ".to_owned(), paint.styles.dim));
+        }
+        out.push(((*key).to_owned(), paint.styles.accent.add_modifier(Modifier::BOLD)));
+        out.push((format!(" {word}"), paint.styles.plain));
+    }
+    out
+}
+
+fn price_box(paint: &mut Paint<'_>, room: Rect, price: &PriceBox) {
+    let styles = paint.styles;
+    let width = room.width.saturating_sub(4).min(66);
+    let quote = &price.quote;
+    let mut lines: Vec<Pieces> = vec![Vec::new()];
+    let jobs = text::count(quote.count, "job");
+    lines.push(vec![
+        (format!("{jobs} × {} credits = ", quote.price), styles.plain),
+        (format!("{} credits", quote.total()), styles.strong),
+    ]);
+    let balance = match (quote.balance, quote.balance_after()) {
+        (Some(now), Some(after)) => {
+            let style = if after < Credits::ZERO { styles.warn } else { styles.strong };
+            vec![(format!("balance {now} → "), styles.plain), (after.to_string(), style), (" after it".to_owned(), styles.plain)]
+        }
+        _ => vec![("the balance is not known".to_owned(), styles.warn)],
+    };
+    lines.push(balance);
+    if let Some(status) = &paint.app.status {
+        let mut parts = Vec::new();
+        for (name, spent, cap) in
+            [("today", status.spent.day, status.caps.day), ("session", status.spent.session, status.caps.session)]
+        {
+            if let Some(cap) = cap {
+                parts.push(format!("{name} {spent} → {} of {cap}", spent + quote.total()));
+            }
+        }
+        if !parts.is_empty() {
+            lines.push(vec![(parts.join(" · "), styles.plain)]);
+        }
+    }
+    for said in &price.warnings {
+        put(&mut lines, said, width, styles.warn);
+    }
+    for said in &price.notes {
+        put(&mut lines, said, width, styles.dim);
+    }
+    if !paint.app.options.grace.is_zero() {
+        let said = format!("after the yes u stops it for {} s", paint.app.options.grace.as_secs());
+        put(&mut lines, &said, width, styles.dim);
+    }
+    lines.push(Vec::new());
+    let mut pairs = vec![("y", format!("{} {}", price.purpose.verb(), quote.words()))];
+    if matches!(price.purpose, Purpose::Add { .. }) {
+        pairs.push(("h", "add held".to_owned()));
+    }
+    pairs.push(("n", "back".to_owned()));
+    lines.push(keys(paint, &pairs));
+    let widest = lines.iter().map(line_width).max().unwrap_or(0).max(columns(&price.title) + 4);
+    sheet(paint, room, &format!("{}?", price.title), widest.min(width), &lines);
+}
+
+fn line_width(line: &Pieces) -> u16 {
+    line.iter().map(|(text, _)| columns(text)).sum()
+}
+
+fn ask_box(paint: &mut Paint<'_>, room: Rect, ask: &AskBox) {
+    let width = room.width.saturating_sub(4).min(66);
+    let mut lines: Vec<Pieces> = vec![Vec::new()];
+    for said in &ask.lines {
+        put(&mut lines, said, width, paint.styles.plain);
+    }
+    lines.push(Vec::new());
+    lines.push(keys(paint, &[("y", ask.yes.clone()), ("n", "back".to_owned())]));
+    let widest = lines.iter().map(line_width).max().unwrap_or(0).max(columns(&ask.title) + 4);
+    sheet(paint, room, &ask.title, widest.min(width), &lines);
+}
+
+fn menu_box(paint: &mut Paint<'_>, room: Rect, menu: &Menu) {
+    let styles = paint.styles;
+    let label = menu.items.iter().map(|item| columns(&item.label)).max().unwrap_or(0);
+    let note = menu.items.iter().map(|item| columns(&item.note)).max().unwrap_or(0);
+    let width = (label + note + 7).max(columns(&menu.title) + 4).min(room.width.saturating_sub(4)).min(90);
+    let lines: Vec<Pieces> = menu
+        .items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| {
+            let chosen = index == menu.cursor;
+            let style = if chosen { styles.chosen } else { styles.plain };
+            let pad = " ".repeat(usize::from(label.saturating_sub(columns(&item.label))));
+            vec![
+                (format!(" {} ", item.key), styles.accent.add_modifier(Modifier::BOLD)),
+                (format!(" {}{pad} ", item.label), style),
+                (format!(" {}", item.note), styles.dim),
+            ]
+        })
+        .collect();
+    sheet(paint, room, &menu.title, width, &lines);
+}
+
+fn tag_box(paint: &mut Paint<'_>, room: Rect, tag: &TagBox) {
+    let width = room.width.saturating_sub(4).min(50);
+    let styles = paint.styles;
+    let mut lines: Vec<Pieces> = vec![Vec::new()];
+    if let Some(said) = &tag.said {
+        put(&mut lines, said, width, styles.bad);
+    } else {
+        let near = paint.app.tags_like(tag.field.line()).map(|near| format!("Tab: {near}")).unwrap_or_default();
+        put(&mut lines, &near, width, styles.dim);
+    }
+    let title = format!("tag for {}", text::count(tag.jobs.len(), "job"));
+    let inner = sheet(paint, room, &title, width, &lines);
+    if inner.height > 0 {
+        field(paint, inner.x, inner.y, inner.width, &tag.field, styles.strong, true);
+    }
+}
+
+fn caps_box(paint: &mut Paint<'_>, room: Rect, caps: &CapsBox) {
+    let styles = paint.styles;
+    let width = room.width.saturating_sub(4).min(50);
+    let mut lines: Vec<Pieces> = vec![Vec::new(), Vec::new(), Vec::new()];
+    let said = caps.said.clone().unwrap_or_else(|| "credits; empty is no cap".to_owned());
+    put(&mut lines, &said, width, if caps.said.is_some() { styles.bad } else { styles.dim });
+    let inner = sheet(paint, room, "caps", width, &lines);
+    for (y, name, value, here) in [(0, "today    ", &caps.day, caps.on_day), (1, "session  ", &caps.session, !caps.on_day)] {
+        if y < inner.height {
+            let style = if here { styles.strong } else { styles.plain };
+            let used = paint.text(inner.x, inner.y + y, inner.width, name, if here { styles.accent } else { styles.dim });
+            field(paint, inner.x + used, inner.y + y, inner.width.saturating_sub(used), value, style, here);
+        }
+    }
+}
+
+fn add_box(paint: &mut Paint<'_>, room: Rect, add: &AddBox) {
+    let styles = paint.styles;
+    let width = room.width.min(104);
+    let height = room.height.min(24);
+    let area = Rect::new((room.width - width) / 2, (room.height - height) / 3, width, height);
+    let inner = paint.frame(area, "add jobs");
+    if inner.height < 2 {
+        return;
+    }
+    let below = inner.height.min(4);
+    let rows = inner.height - below;
+    let (lines, x, right) = (add.lines.lines(), inner.x, inner.right());
+    if add.lines.is_empty() && rows > 0 {
+        let hints = [
+            "draft ids, one per line:",
+            "",
+            "task-unified-1790000100-k3v9q2ad        picture 0",
+            "task-unified-1790000100-k3v9q2ad 0,2    these pictures",
+            "task-unified-1790000100-k3v9q2ad all    all four",
+            "CSV and JSON lines are read too",
+        ];
+        for (hint, y) in hints.iter().skip(usize::from(rows < 6) * 2).zip(inner.y + 1..inner.y + rows) {
+            paint.text(x, y, inner.width, hint, styles.dim);
+        }
+    }
+    let numbers = if lines.len() > 999 { 6 } else { 4 };
+    let first = add.lines.row().saturating_sub(usize::from(rows.saturating_sub(1)));
+    let verdict_width = (inner.width / 3).clamp(6, 34);
+    for (index, y) in (first..lines.len()).zip(inner.y..inner.y + rows) {
+        let verdict = add.checked.binary_search_by_key(&(index + 1), |line| line.number).ok().map(|at| &add.checked[at].verdict);
+        let (said, style) = match verdict {
+            None => (String::new(), styles.dim),
+            Some(Verdict::Ok(specs)) if specs.len() == 1 => ("ok".to_owned(), styles.good),
+            Some(Verdict::Ok(specs)) => (format!("ok, {} pictures", specs.len()), styles.good),
+            Some(Verdict::Twice { new, twice }) if new.is_empty() => (format!("twice: {}", pictures(twice.len())), styles.warn),
+            Some(Verdict::Twice { new, twice }) => (format!("ok {}, twice {}", new.len(), twice.len()), styles.warn),
+            Some(Verdict::Wrong(why)) => (why.clone(), styles.bad),
+        };
+        paint.right(x, y, numbers - 1, &(index + 1).to_string(), styles.dim);
+        let room = inner.width.saturating_sub(numbers + verdict_width + 1);
+        if index == add.lines.row() {
+            field(paint, x + numbers, y, room, &add.lines, styles.plain, add.at == AddField::Lines);
+        } else {
+            paint.text(x + numbers, y, room, &lines[index], styles.plain);
+        }
+        paint.text(right.saturating_sub(verdict_width), y, verdict_width, &said, style);
+    }
+    add_foot(paint, inner, rows, add);
+}
+
+fn pictures(count: usize) -> String {
+    text::count(count, "picture")
+}
+
+fn add_foot(paint: &mut Paint<'_>, inner: Rect, rows: u16, add: &AddBox) {
+    let styles = paint.styles;
+    let (ok, double, wrong) = add.counts();
+    let mut y = inner.y + rows;
+    paint.rule(inner.x, y, inner.width);
+    y += 1;
+    let here = add.lines.row() + 1;
+    let trouble = add.checked.iter().find_map(|line| match &line.verdict {
+        Verdict::Wrong(why) if line.number == here => Some(why.clone()),
+        _ => None,
+    });
+    if y < inner.bottom() {
+        let mut pieces: Pieces = vec![(format!("{ok} ok"), if ok > 0 { styles.good } else { styles.dim })];
+        if double > 0 {
+            pieces.push((format!(" · {double} twice, left out"), styles.warn));
+        }
+        if wrong > 0 {
+            pieces.push((format!(" · {} wrong", text::count(wrong, "line")), styles.bad));
+        }
+        if let Some(status) = paint.app.status.as_ref().filter(|_| ok > 0) {
+            pieces.push((format!(" · about {} credits", status.price.times(ok)), styles.dim));
+        }
+        paint.pieces(inner.x, y, inner.width, &pieces);
+        y += 1;
+    }
+    if y < inner.bottom() {
+        let on = add.at == AddField::Tag;
+        let used = paint.text(inner.x, y, inner.width, "tag  ", if on { styles.accent } else { styles.dim });
+        field(paint, inner.x + used, y, inner.width.saturating_sub(used), &add.tag, styles.plain, on);
+        y += 1;
+    }
+    if y < inner.bottom() {
+        let (said, style) = match (&add.said, trouble) {
+            (Some(said), _) => (said.clone(), styles.bad),
+            (None, Some(why)) => (why, styles.bad),
+            (None, None) if add.lines.is_at_open_end() => {
+                ("Enter on this empty line goes on to the price".to_owned(), styles.dim)
+            }
+            (None, None) => ("nothing is sent before you say yes to the price".to_owned(), styles.dim),
+        };
+        paint.text(inner.x, y, inner.width, &said, style);
+    }
+}
+
+fn palette(paint: &mut Paint<'_>, room: Rect, line: &CommandLine) {
+    let styles = paint.styles;
+    let app = paint.app;
+    let fitting = line.fitting();
+    let rows = usize::from(room.height.saturating_sub(2)).min(12);
+    let first = line.cursor.saturating_sub(rows.saturating_sub(1));
+    let width = room.width.saturating_sub(4).min(90);
+    let lines: Vec<Pieces> = fitting
+        .iter()
+        .enumerate()
+        .skip(first)
+        .take(rows)
+        .map(|(index, action)| {
+            let row = action.row();
+            let fits = app.allows(*action);
+            let key = app.options.keymap.shown(*action).unwrap_or_default();
+            let style = if index == line.cursor {
+                styles.chosen
+            } else if fits.is_ok() {
+                styles.plain
+            } else {
+                styles.dim
+            };
+            let help = match &fits {
+                Ok(()) => row.help.to_owned(),
+                Err(why) => format!("not now: {why}"),
+            };
+            vec![
+                (format!("{:<18}", row.name), style),
+                (format!(" {key:>9}  "), styles.accent),
+                (fit(&help, width.saturating_sub(30), paint.ascii).into_owned(), styles.dim),
+            ]
+        })
+        .collect();
+    if lines.is_empty() {
+        return;
+    }
+    let height = u16::try_from(lines.len()).unwrap_or(0) + 2;
+    let low = Rect::new(0, room.height.saturating_sub(height), room.width, height.min(room.height));
+    let inner = paint.frame(Rect { width: (width + 4).min(room.width), ..low }, "every action by name");
+    for (line, y) in lines.iter().zip(inner.top()..inner.bottom()) {
+        paint.pieces(inner.x, y, inner.width, line);
+    }
+}
+
+fn help_box(paint: &mut Paint<'_>, room: Rect, help: &HelpBox) {
+    let styles = paint.styles;
+    let app = paint.app;
+    let width = room.width.min(92);
+    let area = Rect::new((room.width - width) / 2, 0, width, room.height);
+    let inner = paint.frame(area, "keys");
+    if inner.height == 0 {
+        return;
+    }
+    let used = paint.text(inner.x, inner.y, inner.width, "search  ", styles.dim);
+    field(paint, inner.x + used, inner.y, inner.width.saturating_sub(used), &help.search, styles.plain, true);
+    let rows = app.help_rows(help);
+    let rows_len = rows.len();
+    let visible = usize::from(inner.height.saturating_sub(1));
+    let first = help.scroll.min(rows_len.saturating_sub(visible));
+    for (row, y) in rows.iter().skip(first).zip(inner.y + 1..inner.bottom()) {
+        let keys: Vec<_> = app.options.keymap.keys(row.action).iter().map(|key| key.shown()).collect();
+        let keys = if keys.is_empty() { format!(":{}", row.name) } else { keys.join(" ") };
+        let fits = app.allows(row.action).is_ok();
+        let style = if fits { styles.plain } else { styles.dim };
+        let kind = match row.kind {
+            super::super::keymap::Kind::Paid => "paid, asks",
+            kind => kind.word(),
+        };
+        let mut x = inner.x;
+        x += paint.text(x, y, 16.min(inner.width), &format!("{keys:<15} "), if fits { styles.accent } else { styles.dim });
+        let side = if inner.width >= 70 { 23 } else { 0 };
+        paint.text(x, y, inner.right().saturating_sub(x + side), row.help, style);
+        if side > 0 {
+            let where_ = format!("{:<14} {kind}", fit(&row.places.words(), 13, paint.ascii));
+            paint.text(inner.right() - side + 1, y, side - 1, &where_, styles.dim);
+        }
+    }
+    if rows_len > first + visible {
+        let more = format!(" {} more below ", rows_len - first - visible);
+        paint.right(area.x + 2, area.bottom() - 1, area.width - 4, &more, styles.dim);
+    }
+    if rows_len == 0 {
+        paint.text(inner.x, inner.y + 1, inner.width, "no key does that; Esc clears the search", styles.dim);
+    }
+}
+
+fn show_box(paint: &mut Paint<'_>, room: Rect, id: JobId) {
+    let styles = paint.styles;
+    let app = paint.app;
+    let Some(job) = app.book.job(id) else { return };
+    let width = room.width.saturating_sub(4).min(110);
+    let mut lines: Vec<Pieces> = Vec::new();
+    for file in &job.files {
+        let path = text::clean(&file.path.to_string_lossy()).into_owned();
+        put(&mut lines, &path, width, styles.strong);
+        let said = format!("{} · SHA-256 {}", words::bytes(file.bytes), file.sha256);
+        put(&mut lines, &said, width, styles.dim);
+        let scp = app.scp_line(&file.path.to_string_lossy());
+        put(&mut lines, &scp, width, styles.accent);
+    }
+    if job.files.is_empty() {
+        put(&mut lines, "no picture is here yet", width, styles.plain);
+    }
+    let dead = job.link_expires_at.is_some_and(|end| end <= paint.now);
+    for link in &job.links {
+        put(&mut lines, &text::clean(link), width, if dead { styles.dim } else { styles.plain });
+    }
+    if let Some(end) = job.link_expires_at {
+        let left = words::minutes(end.duration_since(paint.now).as_secs());
+        put(
+            &mut lines,
+            &if dead { "the link is dead".to_owned() } else { format!("the link dies in {left}") },
+            width,
+            styles.dim,
+        );
+    }
+    if let Some(task) = &job.task {
+        put(&mut lines, task.as_str(), width, styles.plain);
+    }
+    let widest = lines.iter().map(line_width).max().unwrap_or(0).max(20);
+    sheet(paint, room, &format!("{}:{}", job.source.short(), job.image), widest.min(width), &lines);
+}

@@ -1,0 +1,306 @@
+//! The brush: styles of the theme, the face, and text cut by display width.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+use super::super::app::App;
+use super::super::options::{Face, Theme};
+use crate::engine::Level;
+use crate::job::State;
+
+/// The few styles there are; the background is never painted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Styles {
+    pub plain: Style,
+    pub dim: Style,
+    pub strong: Style,
+    pub accent: Style,
+    pub good: Style,
+    pub warn: Style,
+    pub bad: Style,
+    pub chosen: Style,
+}
+
+impl Styles {
+    fn of(app: &App) -> Self {
+        let plain = Style::new();
+        let dim = Style::new().add_modifier(Modifier::DIM);
+        let strong = Style::new().add_modifier(Modifier::BOLD);
+        let chosen = Style::new().add_modifier(Modifier::REVERSED);
+        let theme = if app.options.color { app.options.theme } else { Theme::Mono };
+        let color = |color: Color| Style::new().fg(color);
+        let (accent, good, warn, bad) = match theme {
+            Theme::Mono => (strong, plain, strong, strong),
+            Theme::Auto => (color(Color::Cyan), color(Color::Green), color(Color::Yellow), color(Color::Red)),
+            Theme::Dark => (color(Color::LightCyan), color(Color::LightGreen), color(Color::LightYellow), color(Color::LightRed)),
+            Theme::Light => (color(Color::Blue), color(Color::Green), color(Color::Magenta), color(Color::Red)),
+        };
+        Self { plain, dim, strong, accent, good, warn, bad, chosen }
+    }
+}
+
+/// A piece of text with its style.
+pub(super) type Piece = (String, Style);
+/// A line of pieces.
+pub(super) type Pieces = Vec<Piece>;
+
+pub(super) struct Paint<'a> {
+    pub app: &'a App,
+    pub buffer: &'a mut Buffer,
+    pub now: Timestamp,
+    pub styles: Styles,
+    pub cursor: Option<(u16, u16)>,
+    pub ascii: bool,
+}
+
+impl<'a> Paint<'a> {
+    pub(super) fn new(app: &'a App, buffer: &'a mut Buffer, now: Timestamp) -> Self {
+        let ascii = app.options.face == Face::Ascii;
+        Self { styles: Styles::of(app), app, buffer, now, cursor: None, ascii }
+    }
+
+    /// Writes text in at most `width` columns, and says how many it took. What does not fit ends in an ellipsis.
+    pub(super) fn text(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
+        let room = self.buffer.area.right().saturating_sub(x).min(width);
+        if room == 0 || y >= self.buffer.area.bottom() {
+            return 0;
+        }
+        let faced = self.faced(text);
+        let fitted = fit(&faced, room, self.ascii);
+        let (end, _) = self.buffer.set_stringn(x, y, &fitted, usize::from(room), style);
+        end - x
+    }
+
+    /// Writes text so that it ends at the right edge of `width` columns.
+    pub(super) fn right(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) {
+        let faced = self.faced(text).into_owned();
+        let cells = columns(&faced).min(width);
+        self.text(x + (width - cells), y, cells, &faced, style);
+    }
+
+    /// Writes pieces one after the other.
+    pub(super) fn pieces(&mut self, x: u16, y: u16, width: u16, pieces: &[Piece]) -> u16 {
+        let mut used = 0;
+        for (text, style) in pieces {
+            if used >= width {
+                break;
+            }
+            used += self.text(x + used, y, width - used, text, *style);
+        }
+        used
+    }
+
+    pub(super) fn restyle(&mut self, area: Rect, style: Style) {
+        self.buffer.set_style(area.intersection(self.buffer.area), style);
+    }
+
+    pub(super) fn rule(&mut self, x: u16, y: u16, width: u16) {
+        let line = if self.ascii { "-" } else { "─" }.repeat(usize::from(width));
+        self.text(x, y, width, &line, self.styles.dim);
+    }
+
+    /// What the face has no sign for becomes plain ASCII.
+    fn faced<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if !self.ascii || text.is_ascii() {
+            return Cow::Borrowed(text);
+        }
+        let out = text.graphemes(true).map(|grapheme| match grapheme {
+            "·" | "─" | "–" | "—" => "-",
+            "…" => ".",
+            "→" => ">",
+            "×" => "x",
+            "≤" => "<",
+            "↑" => "^",
+            "↓" => "v",
+            ascii if ascii.is_ascii() => ascii,
+            other if other.width() > 1 => "??",
+            _ => "?",
+        });
+        Cow::Owned(out.collect())
+    }
+
+    /// The sign of a state.
+    pub(super) fn sign(&self, state: State) -> &'static str {
+        let (unicode, ascii) = match state {
+            State::Held => ("‖", "="),
+            State::Waiting => ("○", "."),
+            State::Sending => ("↑", ">"),
+            State::Unsure => ("?", "?"),
+            State::Running => ("●", "*"),
+            State::ToFetch => ("↓", "v"),
+            State::Fetching => ("⇣", "v"),
+            State::Saved => ("✓", "+"),
+            State::Failed => ("✗", "!"),
+            State::Cancelled => ("–", "-"),
+            State::Unwatched => ("◌", "~"),
+        };
+        if self.ascii { ascii } else { unicode }
+    }
+
+    pub(super) fn state_style(&self, state: State) -> Style {
+        match state {
+            State::Held | State::Unsure => self.styles.warn,
+            State::Sending | State::Running | State::ToFetch | State::Fetching => self.styles.accent,
+            State::Saved => self.styles.good,
+            State::Failed => self.styles.bad,
+            State::Waiting => self.styles.plain,
+            State::Cancelled | State::Unwatched => self.styles.dim,
+        }
+    }
+
+    pub(super) fn level_style(&self, level: Level) -> Style {
+        match level {
+            Level::Info => self.styles.plain,
+            Level::Warning => self.styles.warn,
+            Level::Alarm => self.styles.bad.add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// A bar of eighth blocks (or `#-`), as wide as asked.
+    pub(super) fn bar(&self, percent: u8, width: u16) -> (String, String) {
+        let eighths = usize::from(percent.min(100)) * usize::from(width) * 8 / 100;
+        let width = usize::from(width);
+        if self.ascii {
+            let full = (eighths / 8).min(width);
+            return ("#".repeat(full), "-".repeat(width - full));
+        }
+        let (full, part) = ((eighths / 8).min(width), eighths % 8);
+        let mut done = "█".repeat(full);
+        let mut rest = width - full;
+        if part > 0 && rest > 0 {
+            done.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][part - 1]);
+            rest -= 1;
+        }
+        (done, "·".repeat(rest))
+    }
+
+    /// Empties an area and draws a frame with a title round it; what is inside comes back.
+    pub(super) fn frame(&mut self, area: Rect, title: &str) -> Rect {
+        let area = area.intersection(self.buffer.area);
+        for y in area.top()..area.bottom() {
+            for x in area.left()..area.right() {
+                self.buffer[(x, y)].reset();
+            }
+        }
+        // The left neighbour may be the first half of a wide character that is half covered now.
+        if area.left() > 0 {
+            for y in area.top()..area.bottom() {
+                let cell = &mut self.buffer[(area.left() - 1, y)];
+                if cell.symbol().width() > 1 {
+                    cell.set_symbol(" ");
+                }
+            }
+        }
+        if area.width < 4 || area.height < 3 {
+            return Rect::ZERO;
+        }
+        let [corner_a, corner_b, corner_c, corner_d, across, down] =
+            if self.ascii { ["+", "+", "+", "+", "-", "|"] } else { ["╭", "╮", "╰", "╯", "─", "│"] };
+        let style = self.styles.dim;
+        let middle = across.repeat(usize::from(area.width - 2));
+        let (top, bottom) = (area.top(), area.bottom() - 1);
+        self.text(area.x, top, area.width, &format!("{corner_a}{middle}{corner_b}"), style);
+        self.text(area.x, bottom, area.width, &format!("{corner_c}{middle}{corner_d}"), style);
+        for y in top + 1..bottom {
+            self.text(area.x, y, 1, down, style);
+            self.text(area.right() - 1, y, 1, down, style);
+        }
+        if !title.is_empty() {
+            self.text(area.x + 2, top, area.width.saturating_sub(4), &format!(" {title} "), self.styles.strong);
+        }
+        Rect::new(area.x + 2, top + 1, area.width - 4, area.height - 2)
+    }
+}
+
+/// How many columns a text takes, capped where no screen is that wide.
+pub(super) fn columns(text: &str) -> u16 {
+    u16::try_from(text.width()).unwrap_or(u16::MAX)
+}
+
+/// The text in at most `width` columns; where something is cut off an ellipsis says so.
+pub(super) fn fit(text: &str, width: u16, ascii: bool) -> Cow<'_, str> {
+    if text.width() <= usize::from(width) {
+        return Cow::Borrowed(text);
+    }
+    let room = usize::from(width).saturating_sub(1);
+    let mut out = String::new();
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        used += grapheme.width();
+        if used > room {
+            break;
+        }
+        out.push_str(grapheme);
+    }
+    if width > 0 {
+        out.push(if ascii { '>' } else { '…' });
+    }
+    Cow::Owned(out)
+}
+
+/// Breaks a text into lines of at most `width` columns, at spaces where it can.
+pub(super) fn wrap(text: &str, width: u16) -> Vec<String> {
+    let width = usize::from(width.max(1));
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_inclusive(' ') {
+        if line.width() + word.trim_end().width() <= width {
+            line.push_str(word);
+            continue;
+        }
+        if !line.trim().is_empty() {
+            lines.push(std::mem::take(&mut line).trim_end().to_owned());
+        }
+        line.clear();
+        if word.trim().is_empty() {
+            continue;
+        }
+        for grapheme in word.graphemes(true) {
+            if line.width() + grapheme.width() > width && !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push_str(grapheme);
+        }
+    }
+    if !line.trim().is_empty() || lines.is_empty() {
+        lines.push(line.trim_end().to_owned());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn text_is_cut_by_columns() {
+        assert_eq!(fit("abcdef", 4, false), "abc…");
+        assert_eq!(fit("夏夏夏", 4, false), "夏…");
+        assert_eq!(fit("夏夏", 4, false), "夏夏");
+        assert_eq!(fit("abc", 0, false), "");
+    }
+
+    #[test]
+    fn lines_break_at_spaces() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrap("", 4), [""]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_wider_than_asked(text in "\\PC{0,40}", width in 2_u16..30) {
+            prop_assert!(fit(&text, width, false).width() <= usize::from(width));
+            for line in wrap(&text, width) {
+                prop_assert!(line.width() <= usize::from(width), "{line:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The table of jobs: each column is one value.
+
+use jiff::Timestamp;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::super::app::App;
+use super::super::book::{Entry, View};
+use super::super::keymap::Action;
+use super::paint::{Paint, columns, wrap};
+use super::{Layout, words};
+use crate::job::{Job, Phase, State};
+
+/// The columns that can be hidden, by name.
+pub(crate) const COLUMN_NAMES: [&str; 7] = ["id", "tag", "progress", "elapsed", "left", "credits", "link"];
+
+/// One column.
+#[derive(Clone, Copy)]
+struct Column {
+    /// For hiding; empty for those that stay.
+    name: &'static str,
+    title: &'static str,
+    /// Columns it needs, and the most it can use.
+    least: u16,
+    most: u16,
+    /// Which goes first where there is no room: the highest.
+    rank: u8,
+    right: bool,
+    cell: fn(&Paint<'_>, &Entry) -> (String, Style),
+}
+
+const COLUMNS: [Column; 8] = [
+    Column {
+        name: "id",
+        title: "job",
+        least: 8,
+        most: 8,
+        rank: 9,
+        right: false,
+        cell: |p, e| (e.job.id.to_string(), p.styles.dim),
+    },
+    Column { name: "", title: "state", least: 11, most: 11, rank: 0, right: false, cell: state },
+    Column { name: "", title: "draft", least: 10, most: 10, rank: 0, right: false, cell: draft },
+    Column { name: "tag", title: "tag", least: 8, most: 16, rank: 6, right: false, cell: tag },
+    // What changes every second stands together.
+    Column {
+        name: "progress",
+        title: "progress",
+        least: 15,
+        most: 25,
+        rank: 1,
+        right: false,
+        cell: |p, _| (String::new(), p.styles.plain),
+    },
+    Column { name: "elapsed", title: "time", least: 6, most: 6, rank: 2, right: true, cell: elapsed },
+    Column { name: "left", title: "est.", least: 7, most: 7, rank: 5, right: true, cell: left },
+    Column { name: "credits", title: "credit", least: 6, most: 6, rank: 3, right: true, cell: credits },
+];
+const LINK: Column = Column { name: "link", title: "link", least: 6, most: 6, rank: 4, right: true, cell: link };
+
+fn state(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
+    let state = entry.job.state();
+    let word = if entry.job.stop_wish && state == State::Sending { "stopping" } else { state.word() };
+    (format!("{} {word}", paint.sign(state)), paint.state_style(state))
+}
+
+fn draft(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
+    (format!("{}:{}", entry.job.source.short(), entry.job.image), paint.styles.plain)
+}
+
+fn tag(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
+    (entry.job.tag.as_ref().map_or_else(String::new, |tag| tag.as_str().to_owned()), paint.styles.dim)
+}
+
+fn elapsed(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
+    let job = &entry.job;
+    let slow = paint.app.options.slow_link;
+    let began = job.sent_at.or_else(|| job.send.as_ref().map(|send| send.first_at));
+    match (began, job.finished_at, job.state()) {
+        (Some(began), None, State::Running | State::Sending) => {
+            (words::duration(words::since(began, paint.now), slow), paint.styles.plain)
+        }
+        (Some(began), Some(end), _) if job.sent_at.is_some() => {
+            (words::duration(words::since(began, end), slow), paint.styles.dim)
+        }
+        _ => (String::new(), paint.styles.dim),
+    }
+}
+
+/// Time left as the service estimates it; never ours.
+fn left(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
+    let left = seconds_left(entry, paint.now);
+    (left.map_or_else(String::new, |left| format!("~{}", words::duration(left, paint.app.options.slow_link))), paint.styles.dim)
+}
+
+fn seconds_left(entry: &Entry, now: Timestamp) -> Option<i64> {
+    let job = &entry.job;
+    let progress = entry.progress()?;
+    let (from, seconds) = match (progress.seconds_left, progress.at) {
+        (Some(left), Some(at)) => (at, i64::from(left)),
+        _ => (job.sent_at?, i64::from(job.estimate?)),
+    };
+    let left = seconds - words::since(from, now);
+    (left > 0).then_some(left)
+}
+
+fn credits(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
+    let text = words::credits(&entry.job, paint.app.status.as_ref().map(|status| status.price));
+    let style = if text.ends_with('?') {
+        paint.styles.warn
+    } else if text.starts_with('~') {
+        paint.styles.dim
+    } else {
+        paint.styles.plain
+    };
+    (text, style)
+}
+
+/// Hours to the dead link, for what is not saved yet.
+fn link(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
+    let unsaved = matches!(entry.job.state(), State::ToFetch | State::Fetching);
+    match entry.job.link_expires_at.filter(|_| unsaved) {
+        Some(end) => {
+            let left = end.duration_since(paint.now).as_secs();
+            let style = if left < 3_600 {
+                paint.styles.bad
+            } else if left < 4 * 3_600 {
+                paint.styles.warn
+            } else {
+                paint.styles.plain
+            };
+            (words::minutes(left), style)
+        }
+        None => (String::new(), paint.styles.dim),
+    }
+}
+
+/// The columns that fit, each with its place and width.
+fn plan(app: &App, width: u16) -> Vec<(Column, u16, u16)> {
+    let tagged = app.book.tags().keys().any(|tag| !tag.is_empty());
+    let shown = |column: &&Column| !app.hidden.contains(column.name) && (column.name != "tag" || tagged);
+    let all: Vec<Column> = COLUMNS.iter().chain([&LINK]).filter(shown).copied().collect();
+    let gap = if width >= 100 { 2 } else { 1 };
+    // Two columns for cursor and mark, one to part them from the rest.
+    let mut room = width.saturating_sub(3);
+    let mut by_rank: Vec<usize> = (0..all.len()).collect();
+    by_rank.sort_by_key(|index| all[*index].rank);
+    let mut widths = vec![0; all.len()];
+    for index in by_rank {
+        let need = all[index].least + gap;
+        if need <= room + gap {
+            widths[index] = all[index].least;
+            room = room.saturating_sub(need);
+        } else if all[index].rank == 0 && room > 0 {
+            widths[index] = room;
+            room = 0;
+        }
+    }
+    for (index, column) in all.iter().enumerate() {
+        if widths[index] > 0 {
+            let more = room.min(column.most - column.least.min(column.most));
+            widths[index] += more;
+            room -= more;
+        }
+    }
+    let mut x = 3;
+    let mut out = Vec::new();
+    for (column, width) in all.into_iter().zip(widths).filter(|(_, width)| *width > 0) {
+        out.push((column, x, width));
+        x += width + gap;
+    }
+    out
+}
+
+pub(super) fn draw(paint: &mut Paint<'_>, layout: &Layout) {
+    let app = paint.app;
+    let area = layout.list;
+    if area.height == 0 {
+        return;
+    }
+    if app.book.order().is_empty() {
+        return empty(paint, area);
+    }
+    let columns = plan(app, area.width);
+    if !layout.narrow {
+        for (column, x, width) in &columns {
+            let title = if column.title == "est." && *width >= 7 { "est." } else { column.title };
+            if column.right {
+                paint.right(*x, area.y, *width, title, paint.styles.dim);
+            } else {
+                paint.text(*x, area.y, *width, title, paint.styles.dim);
+            }
+        }
+    }
+    let range = app.anchor.and_then(|id| app.book.row(id)).map(|row| row.min(app.row)..=row.max(app.row));
+    let shown = app.book.order().iter().enumerate().skip(app.offset).take(layout.rows());
+    for ((index, id), y) in shown.zip(layout.first_row()..) {
+        if let Some(entry) = app.book.entry(*id) {
+            let marked = app.marks.contains(id);
+            let in_range = range.as_ref().is_some_and(|range| range.contains(&index));
+            row(paint, y, &columns, entry, app.selected == Some(*id), marked, in_range);
+        }
+    }
+}
+
+fn row(
+    paint: &mut Paint<'_>,
+    y: u16,
+    columns: &[(Column, u16, u16)],
+    entry: &Entry,
+    selected: bool,
+    marked: bool,
+    in_range: bool,
+) {
+    let styles = paint.styles;
+    if selected {
+        let sign = if paint.ascii { ">" } else { "▌" };
+        paint.text(0, y, 1, sign, styles.accent.add_modifier(Modifier::BOLD));
+    }
+    if marked || in_range {
+        let sign = match (marked, paint.ascii) {
+            (true, false) => "◆",
+            (true, true) => "#",
+            (false, false) => "┆",
+            (false, true) => ":",
+        };
+        paint.text(1, y, 1, sign, styles.accent);
+    }
+    let mut note_from = None;
+    let mut note_to = 0;
+    for (column, x, width) in columns {
+        match column.name {
+            "progress" => {
+                progress(paint, entry, *x, y, *width);
+                note_from = Some(*x);
+                note_to = x + width;
+            }
+            "elapsed" | "left" if note_from.is_some() && note(&entry.job, u16::MAX).is_some() => note_to = x + width,
+            _ => {
+                let (text, style) = (column.cell)(paint, entry);
+                let style =
+                    if selected && column.rank == 0 { style.add_modifier(Modifier::REVERSED | Modifier::BOLD) } else { style };
+                // The chosen cells are filled to their width, so that the mark of the selection is one piece.
+                if selected && column.rank == 0 {
+                    paint.restyle(Rect::new(*x, y, *width, 1), style);
+                }
+                if column.right {
+                    paint.right(*x, y, *width, &text, style);
+                } else {
+                    paint.text(*x, y, *width, &text, style);
+                }
+            }
+        }
+    }
+    if let Some(x) = note_from
+        && let Some(said) = note(&entry.job, note_to - x)
+    {
+        let style = if entry.job.state() == State::Cancelled { styles.dim } else { paint.state_style(entry.job.state()) };
+        paint.text(x, y, note_to - x, &said, style.add_modifier(Modifier::DIM));
+    }
+}
+
+/// A bar and a number where the service gave a number, and nothing where it did not.
+fn progress(paint: &mut Paint<'_>, entry: &Entry, x: u16, y: u16, width: u16) {
+    let Some(percent) = entry.progress().and_then(|progress| progress.percent) else { return };
+    let bar_width = width.saturating_sub(5);
+    let (done, rest) = paint.bar(percent.get(), bar_width);
+    let styles = paint.styles;
+    let used = paint.text(x, y, bar_width, &done, styles.accent);
+    paint.text(x + used, y, bar_width - used, &rest, styles.dim);
+    paint.right(x + bar_width, y, width - bar_width, &format!("{}%", percent.get()), styles.plain);
+}
+
+/// Why a row stands where it stands, in the place where running rows have their progress.
+fn note(job: &Job, width: u16) -> Option<String> {
+    match &job.phase {
+        Phase::Failed(failure) => {
+            let meaning = failure.meaning();
+            Some(if columns(&meaning) <= width { meaning.into_owned() } else { failure.code.replace('_', " ") })
+        }
+        Phase::Held(_) | Phase::Unsure(_) | Phase::Cancelled(_) | Phase::ToFetch(_) => job.reason(),
+        Phase::Unwatched => Some("goes on at EvoLink, unwatched".to_owned()),
+        _ => None,
+    }
+}
+
+/// What to do where there is nothing.
+fn empty(paint: &mut Paint<'_>, area: Rect) {
+    let app = paint.app;
+    let key = |action| app.options.keymap.shown(action).unwrap_or_else(|| format!(":{}", Action::name(action)));
+    let (title, hint) = if !app.book.is_loaded() {
+        ("opening the store".to_owned(), String::new())
+    } else if !app.filter.is_empty() {
+        ("the filter finds nothing".to_owned(), format!("{} clears it", key(Action::Escape)))
+    } else if app.book.count_of(View::All) > 0 {
+        let view = app.book.lens().view;
+        (format!("no job is {}", view.word()), format!("{} shows all", key(Action::ViewAll)))
+    } else {
+        (
+            "no jobs yet".to_owned(),
+            format!(
+                "{} adds some: paste the ids of finished drafts, one per line. Nothing is sent before you say yes to its price. {} shows all keys.",
+                key(Action::Add),
+                key(Action::Help)
+            ),
+        )
+    };
+    let width = area.width.saturating_sub(4).min(60);
+    let lines = if hint.is_empty() { Vec::new() } else { wrap(&hint, width) };
+    let height = u16::try_from(lines.len()).unwrap_or(0) + 2;
+    let mut y = area.y + area.height.saturating_sub(height) / 3;
+    let centre = |text: &str| (area.width.saturating_sub(columns(text))) / 2;
+    if y < area.bottom() {
+        paint.text(area.x + centre(&title), y, area.width, &title, paint.styles.strong);
+    }
+    y += 2;
+    for line in lines {
+        if y >= area.bottom() {
+            break;
+        }
+        paint.text(area.x + centre(&line), y, area.width, &line, paint.styles.dim);
+        y += 1;
+    }
+}
