@@ -9,12 +9,12 @@ use super::exit::Exit;
 use super::hooks::Hooks;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
-use super::{session, simulate, start};
-use crate::config::{self, ColorWhen, Config, Environment, KEY_VARIABLE, Switch, TerminalBackend, variables};
+use super::{session, simulate, start, surroundings};
+use crate::config::{self, Config, Environment, KEY_VARIABLE, TerminalBackend, variables};
 use crate::engine::{Consent, Join, News, Sending, Session, Wish};
 use crate::job::{Credits, Tag, parse_line};
 use crate::simulator;
-use crate::tui::terminal::abilities::{ColourWish, Colours, Wishes};
+use crate::tui::terminal::abilities::Colours;
 use crate::tui::terminal::osc::Notifier;
 use crate::tui::terminal::paint::Encoder;
 use crate::tui::terminal::{self, Abilities, Device, Inbox};
@@ -113,7 +113,7 @@ fn open(context: &Context, sending: Sending, begin: impl FnOnce(&mut Session)) -
     let keymap = keymap(config)?;
     config.key.read(&context.env)?;
     start::log_to(config, context.verbose)?;
-    let abilities = Abilities::of(&context.env.all(), wishes(config));
+    let abilities = surroundings::abilities(config, &context.env);
     if !abilities.screen.value {
         return Err(Problem::input(
             "no_terminal",
@@ -174,28 +174,12 @@ fn keymap(config: &Config) -> Result<Keymap, Problem> {
     })
 }
 
-fn wishes(config: &Config) -> Wishes {
-    Wishes {
-        colour: match config.color {
-            ColorWhen::Auto => ColourWish::Auto,
-            ColorWhen::Always => ColourWish::Always,
-            ColorWhen::Never => ColourWish::Never,
-        },
-        ascii: config.ascii == Switch::On,
-    }
-}
-
 fn app_options(context: &Context, keymap: Keymap, abilities: &Abilities, remembered: Option<&str>) -> AppOptions {
     let config = &context.config;
-    let env = |name: &str| context.env.get(name).map(str::to_owned);
+    let (user, host) = surroundings::scp(&context.env);
     AppOptions {
         keymap,
-        face: match config.ascii {
-            Switch::On => Face::Ascii,
-            Switch::Off => Face::Unicode,
-            Switch::Auto if abilities.unicode.value => Face::Unicode,
-            Switch::Auto => Face::Ascii,
-        },
+        face: if abilities.unicode.value { Face::Unicode } else { Face::Ascii },
         theme: match config.theme {
             config::Theme::Auto => Theme::Auto,
             config::Theme::Dark => Theme::Dark,
@@ -208,10 +192,10 @@ fn app_options(context: &Context, keymap: Keymap, abilities: &Abilities, remembe
         profile: config.profile.clone(),
         demo: false,
         read_only: context.read_only,
-        mouse: mouse(config, abilities),
+        mouse: surroundings::mouse(config, abilities).value,
         over_ssh: abilities.ssh.value,
-        user: env("USER").or_else(|| env("LOGNAME")).unwrap_or_default(),
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        user,
+        host,
         zone: jiff::tz::TimeZone::system(),
         notify: match (config.notify, abilities.notices.value) {
             (config::Notify::Off, _) => NotifyMethod::Off,
@@ -222,19 +206,10 @@ fn app_options(context: &Context, keymap: Keymap, abilities: &Abilities, remembe
     }
 }
 
-/// Mouse reports take the terminal's own selection away, and over SSH each is a packet: off there unless asked for.
-fn mouse(config: &Config, abilities: &Abilities) -> bool {
-    match config.mouse {
-        Switch::On => true,
-        Switch::Off => false,
-        Switch::Auto => !abilities.ssh.value,
-    }
-}
-
 fn terminal_options(config: &Config, abilities: &Abilities) -> terminal::Options {
     let mut options = terminal::Options::of(abilities, config.slow_link);
     options.modes.log = Some(config.data_dir.join("mj-enhance.log"));
-    options.mouse = mouse(config, abilities);
+    options.mouse = surroundings::mouse(config, abilities).value;
     options.notices = match config.notify {
         config::Notify::Auto | config::Notify::Off => options.notices,
         config::Notify::Bell => Notifier::Bell,

@@ -12,6 +12,7 @@ use super::json::SCHEMA;
 use super::out::{Out, Paint};
 use super::problem::{Outcome, Problem};
 use super::start;
+use super::surroundings;
 use crate::api::{Client, ClientOptions, ListQuery, Service};
 use crate::config::{self, Config, Environment, Flags, KEY_VARIABLE};
 use crate::store::{Access, Store};
@@ -50,7 +51,8 @@ impl Report {
 /// Checks everything, tells everything, and gives the code of what is worst.
 pub fn doctor(flags: &Flags, env: &Environment, out: Out) -> Outcome {
     let mut report = Report(Vec::new());
-    match config::load(flags, env) {
+    let loaded = config::load(flags, env);
+    match &loaded {
         Ok(config) => {
             let file = config.file.as_ref().map_or_else(
                 || format!("no file at {}, defaults are used", config::file_place(flags, env).0.display()),
@@ -60,18 +62,18 @@ pub fn doctor(flags: &Flags, env: &Environment, out: Out) -> Outcome {
             for note in &config.notes {
                 report.note("configuration", note.clone(), "");
             }
-            service(&config, env, &mut report);
+            service(config, env, &mut report);
             disk("data folder", &config.data_dir, &mut report);
             disk("results", &config.results_dir, &mut report);
-            store(&config, &mut report);
+            store(config, &mut report);
         }
         Err(errors) => {
-            for error in errors.0 {
-                report.bad("configuration", config::ConfigErrors(vec![error]).into());
+            for error in &errors.0 {
+                report.bad("configuration", config::ConfigErrors(vec![error.clone()]).into());
             }
         }
     }
-    terminal(env, &mut report);
+    terminal(loaded.as_ref().ok(), env, &mut report);
     tmux(env, &mut report);
     tell(&report, out)
 }
@@ -158,8 +160,8 @@ fn clock(newest: Option<Timestamp>, report: &mut Report) {
             format!("the account's newest task was made {} s from now", made.duration_since(now).as_secs()),
             "set this machine's clock; times and searches for lost sends depend on it",
         ),
-        Some(_) => report.good("clock", format!("{now}, not behind the service")),
-        None => report.good("clock", format!("{now}; the account has no task to compare it with")),
+        Some(_) => report.good("clock", format!("{now:.0}, not behind the service")),
+        None => report.good("clock", format!("{now:.0}; the account has no task to compare it with")),
     }
 }
 
@@ -214,29 +216,23 @@ fn store(config: &Config, report: &mut Report) {
     }
 }
 
-fn terminal(env: &Environment, report: &mut Report) {
+fn terminal(config: Option<&Config>, env: &Environment, report: &mut Report) {
     let name = "terminal";
     if !std::io::stdout().is_terminal() {
         return report.note(name, "stdout is no terminal", "the dashboard needs one; `run` and `watch --plain` do not");
     }
     let term = env.get("TERM").unwrap_or("not set");
-    let colors = match (env.get("NO_COLOR"), env.get("COLORTERM"), term) {
-        (Some(_), ..) => "no colour, because NO_COLOR is set",
-        (None, _, "dumb") => "no colour, because TERM is dumb",
-        (None, Some("truecolor" | "24bit"), _) => "16 colours by default; the terminal says it has all (COLORTERM)",
-        (None, _, term) if term.contains("256") => "16 colours by default; the terminal says it has 256 (TERM)",
-        _ => "16 colours by default",
-    };
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| Some((*name, env.get(name)?)));
-    let face = match locale {
-        Some((name, value)) if value.to_ascii_lowercase().replace('-', "").contains("utf8") => format!("Unicode, from {name}"),
-        Some((name, value)) => format!("ASCII, because {name} is {value}"),
-        None => "ASCII, because no locale is set".to_owned(),
-    };
-    report.good(name, format!("TERM is {term}; {colors}"));
-    report.good(name, format!("drawn with {face}"));
-    if env.get("SSH_CONNECTION").is_some() || env.get("SSH_TTY").is_some() {
-        report.good(name, "over SSH: mouse off by default; --slow-link sends fewer bytes");
+    report.good(name, format!("TERM is {term}"));
+    if let Some(config) = config {
+        let here = surroundings::abilities(config, env);
+        for (what, value, why) in here.report() {
+            report.good(name, format!("{what}: {value}, because {why}"));
+        }
+        let mouse = surroundings::mouse(config, &here);
+        report.good(name, format!("mouse: {}, because {}", if mouse.value { "yes" } else { "no" }, mouse.why));
+        if here.ssh.value {
+            report.good(name, "over SSH; --slow-link sends fewer bytes");
+        }
     }
     if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout()) {
         let found = format!("{} columns, {} rows", size.ws_col, size.ws_row);

@@ -116,7 +116,7 @@ pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
     field("link dies", job.link_expires_at.filter(|_| job.saved_at.is_none()).map_or_else(String::new, |at| at.to_string()))?;
     for entry in store.timeline(job.id)? {
         let note = if entry.note.is_empty() { String::new() } else { format!("  {}", text::clean(&entry.note)) };
-        out.line(&format!("  {}  {:<9}{note}", entry.at, entry.state))?;
+        out.line(&format!("  {:.0}  {:<9}{note}", entry.at, entry.state))?;
     }
     if args.raw {
         match store.raw_answer(job.id)? {

@@ -27,6 +27,7 @@ mod session;
 mod shells;
 mod simulate;
 mod start;
+pub mod surroundings;
 mod wait;
 mod words;
 

@@ -222,7 +222,9 @@ impl Watch {
             if context.out.json {
                 context.out.object(&super::json::job(&job))?;
             }
-            Out::say(&super::words::sentence(&job));
+            let sentence = super::words::sentence(&job);
+            tracing::info!("{sentence}");
+            Out::say(&sentence);
         }
         self.told.insert(job.id, stands);
         self.jobs.insert(job.id, job);

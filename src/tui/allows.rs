@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::app::{App, Page};
 use super::keymap::Action;
-use crate::job::{ErrorClass, HoldReason, Job, Phase, State};
+use crate::job::{ErrorClass, HoldReason, Job, JobId, Phase, State};
 
 /// Why an action does not fit, as a sentence for the status line.
 pub type Reason = Cow<'static, str>;
@@ -107,19 +107,25 @@ impl App {
     pub(crate) fn look_at_marks(&mut self) {
         let Self { marks, book, .. } = self;
         marks.retain(|id| book.job(*id).is_some_and(|job| !job.removed));
-        let mut seen = std::collections::HashSet::new();
-        self.mark_kinds = self
-            .marks
-            .iter()
-            .copied()
-            .filter(|id| {
-                self.book.job(*id).is_some_and(|job| {
-                    let class = job.failure().map(|failure| failure.class);
-                    seen.insert((job.state(), class, job.stop_wish, job.task.is_some(), job.links.is_empty()))
-                })
-            })
-            .collect();
+        self.mark_kinds.clear();
+        for id in self.marks.iter().copied().collect::<Vec<_>>() {
+            self.look_at_mark(id);
+        }
     }
+
+    /// Remembers a marked job if it is the first of its kind.
+    pub(crate) fn look_at_mark(&mut self, id: JobId) {
+        let Some(job) = self.book.job(id) else { return };
+        let mut known = self.mark_kinds.iter().filter_map(|id| self.book.job(*id));
+        if !known.any(|other| kind(other) == kind(job)) {
+            self.mark_kinds.push(id);
+        }
+    }
+}
+
+/// What decides which acts fit a job.
+fn kind(job: &Job) -> (State, Option<ErrorClass>, bool, bool) {
+    (job.state(), job.failure().map(|failure| failure.class), job.stop_wish, job.task.is_some())
 }
 
 pub(crate) fn hold(job: &Job) -> Fit {

@@ -103,7 +103,11 @@ pub(crate) enum Undo {
     Move(Vec<JobId>, Place),
     Retag(Vec<(Option<Tag>, Vec<JobId>)>),
     Remove(Vec<JobId>),
-    Marks(HashSet<JobId>),
+    /// Marks that were set, and marks that were taken away.
+    Marks {
+        set: Vec<JobId>,
+        taken: Vec<JobId>,
+    },
     Filter(String),
     Order(Sort, bool),
     InFlight(u32),

@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::{Timestamp, ToSpan as _};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 
 use super::app::App;
 use super::effect::Effect;
@@ -240,11 +241,16 @@ impl Desk {
         self
     }
 
-    /// The screen as text, trailing spaces cut.
-    pub(crate) fn screen(&self) -> String {
+    /// The screen as cells.
+    pub(crate) fn cells(&self) -> Buffer {
         let mut terminal = Terminal::new(TestBackend::new(self.size.0, self.size.1)).unwrap();
         terminal.draw(|frame| view::screen(&self.app, frame, self.now)).unwrap();
-        let buffer = terminal.backend().buffer();
+        terminal.backend().buffer().clone()
+    }
+
+    /// The screen as text, trailing spaces cut.
+    pub(crate) fn screen(&self) -> String {
+        let buffer = self.cells();
         let mut out = String::new();
         for y in 0..buffer.area.height {
             let mut skip = 0;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::overlay::Overlay;
 use super::super::testing::{Desk, at, job_in, jobs_in_every_state, many_jobs, new_job};
 use crate::engine::{Consent, Done, News, PauseReason, Place, Wish};
 use crate::job::{Caps, Credits, JobId, State, Tag};
@@ -77,6 +78,16 @@ fn keys_typed_before_the_box_opened_are_dropped() {
 }
 
 #[test]
+fn a_pasted_y_is_no_yes() {
+    let mut desk = desk();
+    desk.keys("6 R paste:y|y");
+    desk.keys("paste:y");
+    assert!(desk.wishes().is_empty());
+    desk.keys("n P");
+    assert!(matches!(desk.wishes().as_slice(), [Wish::Pause]));
+}
+
+#[test]
 fn an_open_box_is_frozen() {
     let mut desk = desk();
     desk.keys("A R");
@@ -97,12 +108,12 @@ fn an_open_box_is_frozen() {
 fn a_bulk_act_names_what_it_leaves_out() {
     let mut desk = desk();
     desk.keys("A R");
-    let said = desk.screen();
-    assert!(said.contains("10 left out"), "{said}");
-    let said = said.replace(['\n', '│', ' '], "");
-    for part in ["1 running", "1 saved", "1 refused by moderation", "run 1 again"] {
-        assert!(said.contains(&part.replace(' ', "")), "{part}: {said}");
+    let Some(Overlay::Price(price)) = desk.app.overlays.last() else { panic!("{}", desk.screen()) };
+    let said = format!("{}; {}", price.title, price.notes.join("; "));
+    for part in ["run 1 again", "10 left out: ", "1 running", "1 saved", "1 refused by moderation"] {
+        assert!(said.contains(part), "{part}: {said}");
     }
+    assert!(desk.screen().contains("y run again 1 job, 5.4 credits"), "{}", desk.screen());
 }
 
 #[test]
@@ -328,4 +339,44 @@ fn read_only_wishes_nothing() {
     let mut desk = Desk::with(options, (80, 24), jobs_in_every_state());
     desk.keys("a 6 R y D 2 p x + - P 7 r w t");
     assert!(desk.wishes().is_empty());
+}
+
+#[test]
+fn the_mouse_chooses_a_row_and_opens_it() {
+    use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+    let click = MouseEvent { kind: MouseEventKind::Down(MouseButton::Left), column: 5, row: 6, modifiers: KeyModifiers::NONE };
+    let mut desk = desk();
+    desk.event(Event::Mouse(click));
+    assert_eq!(desk.app.row, 0, "the mouse is off");
+    desk.keys("M");
+    desk.event(Event::Mouse(click));
+    assert_eq!(desk.app.row, 2);
+    desk.event(Event::Mouse(click));
+    assert!(desk.app.details_open);
+}
+
+#[test]
+fn the_cursor_stays_with_its_job_while_rows_move() {
+    let mut desk = desk();
+    desk.keys("/ \"state:running\" enter esc");
+    let running = id(State::Running);
+    desk.app.selected = Some(running);
+    let mut job = job_in(4, State::Saved);
+    job.revision = 50;
+    desk.event(Event::News(News::Jobs(vec![Arc::new(job)])));
+    assert_eq!(desk.app.selected, Some(running));
+    assert_eq!(desk.app.book.order()[desk.app.row], running);
+}
+
+#[test]
+fn what_nobody_sees_draws_nothing() {
+    let mut desk = Desk::new((80, 24), many_jobs(200));
+    assert!(desk.app.take_dirty());
+    let far = *desk.app.book.order().last().unwrap();
+    desk.event(Event::News(News::Progress(vec![(far, crate::job::Progress::default())])));
+    desk.event(Event::WriterReady);
+    desk.event(Event::Focus(true));
+    assert!(!desk.app.needs_draw());
+    desk.keys("j");
+    assert!(desk.app.needs_draw());
 }

@@ -169,6 +169,38 @@ fn themes_differ_in_colour_only() {
 }
 
 #[test]
+fn backgrounds_are_never_painted_and_no_colour_means_none() {
+    use ratatui::style::Color;
+    for (theme, color) in
+        [(Theme::Auto, true), (Theme::Dark, true), (Theme::Light, true), (Theme::Mono, true), (Theme::Auto, false)]
+    {
+        for keys in ["", "A x", "6 enter", "$", "/ \"state:faild\"", ": \"x\"", "a"] {
+            let mut desk = Desk::with(AppOptions { theme, color, ..AppOptions::default() }, WIDE, jobs_in_every_state());
+            desk.keys(keys);
+            for cell in desk.cells().content() {
+                assert_eq!(cell.bg, Color::Reset, "{theme:?} {keys}");
+                assert!(!matches!(cell.fg, Color::Rgb(..) | Color::Indexed(_)), "16 colours only");
+                if !color || theme == Theme::Mono {
+                    assert_eq!(cell.fg, Color::Reset, "{theme:?} {keys}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn moving_the_selection_changes_few_cells() {
+    let idle: Vec<_> = (0..60).map(|n| Arc::new(job_in(n, State::Saved))).collect();
+    let mut desk = Desk::new(WIDE, idle);
+    desk.keys("j");
+    let before = desk.cells();
+    desk.keys("j");
+    let after = desk.cells();
+    let changed = before.diff(&after).len();
+    assert!(changed <= 60, "{changed} cells");
+}
+
+#[test]
 fn the_ascii_face_is_ascii() {
     for keys in ["", "?", ":", "A x", "6 enter", "$", "5 o", "s", "a", "e"] {
         let mut desk = ascii(WIDE);

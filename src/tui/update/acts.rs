@@ -282,8 +282,11 @@ impl App {
                 }
             }
             Undo::Remove(jobs) => self.wish(Wish::Remove { jobs, removed: false }, Pending::Plain, effects),
-            Undo::Marks(marks) => {
-                self.marks = marks;
+            Undo::Marks { set, taken } => {
+                for id in &set {
+                    self.marks.remove(id);
+                }
+                self.marks.extend(taken);
                 self.look_at_marks();
                 self.say(Level::Info, format!("{} marked again", text::count(self.marks.len(), "job")));
             }

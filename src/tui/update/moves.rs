@@ -66,19 +66,27 @@ impl App {
 
     pub(super) fn set_marks(&mut self, marks: HashSet<JobId>) {
         if marks != self.marks {
-            let before = std::mem::replace(&mut self.marks, marks);
-            self.push_undo(Undo::Marks(before));
+            let set = marks.difference(&self.marks).copied().collect();
+            let taken = self.marks.difference(&marks).copied().collect();
+            self.marks = marks;
+            self.push_undo(Undo::Marks { set, taken });
             self.look_at_marks();
         }
     }
 
     pub(super) fn mark_and_step(&mut self) {
         let Some(id) = self.selected else { return };
-        let mut marks = self.marks.clone();
-        if !marks.remove(&id) {
-            marks.insert(id);
+        // One mark among many thousands must not cost a look at all of them.
+        if self.marks.remove(&id) {
+            self.push_undo(Undo::Marks { set: Vec::new(), taken: vec![id] });
+            if self.mark_kinds.contains(&id) {
+                self.look_at_marks();
+            }
+        } else {
+            self.marks.insert(id);
+            self.push_undo(Undo::Marks { set: vec![id], taken: Vec::new() });
+            self.look_at_mark(id);
         }
-        self.set_marks(marks);
         self.step(1);
     }
 

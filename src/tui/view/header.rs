@@ -192,10 +192,10 @@ fn tabs(paint: &mut Paint<'_>, area: Rect) {
         let count = if count > 0 || view == View::All { format!(" {}", words::short_count(count)) } else { String::new() };
         format!("{} {name}{count}", index + 1)
     };
-    let short = {
-        let long: u16 = View::ALL.iter().enumerate().map(|(index, view)| columns(&label(*view, index, false)) + 2).sum();
-        long > area.width
-    };
+    let size = |short: bool| View::ALL.iter().enumerate().map(|(at, view)| columns(&label(*view, at, short))).sum::<u16>();
+    let gaps = 6;
+    let short = size(false) + gaps * 2 > area.width;
+    let gap = if short && size(true) + gaps * 2 > area.width { 1 } else { 2 };
     let mut x = area.x;
     for (index, view) in View::ALL.into_iter().enumerate() {
         let chosen = app.book.lens().view == view && app.page == Page::Jobs;
@@ -211,7 +211,7 @@ fn tabs(paint: &mut Paint<'_>, area: Rect) {
         if x + columns(&text) > area.right() {
             break;
         }
-        x += paint.text(x, area.y, area.right() - x, &text, style) + 2;
+        x += paint.text(x, area.y, area.right() - x, &text, style) + gap;
     }
 }
 

@@ -1,0 +1,79 @@
+//! What the terminal and the connection can do, with what the settings say on top; each decision with its reason.
+
+use crate::config::{ColorWhen, Config, Environment, Switch};
+use crate::tui::terminal::Abilities;
+use crate::tui::terminal::abilities::{ColourWish, Known, Wishes};
+
+/// The terminal's abilities under these settings.
+#[must_use]
+pub fn abilities(config: &Config, env: &Environment) -> Abilities {
+    let colour = match config.color {
+        ColorWhen::Auto => ColourWish::Auto,
+        ColorWhen::Always => ColourWish::Always,
+        ColorWhen::Never => ColourWish::Never,
+    };
+    let mut abilities = Abilities::of(&env.all(), Wishes { colour, ascii: config.ascii == Switch::On });
+    if config.ascii == Switch::Off {
+        abilities.unicode = Known { value: true, why: "ascii is set to false".to_owned() };
+    }
+    abilities
+}
+
+/// Mouse reports take the terminal's own selection away, and over SSH each is a packet: off there unless asked for.
+#[must_use]
+pub fn mouse(config: &Config, abilities: &Abilities) -> Known<bool> {
+    let (value, why) = match config.mouse {
+        Switch::On => (true, "mouse is set to true"),
+        Switch::Off => (false, "mouse is set to false"),
+        Switch::Auto if abilities.ssh.value => (false, "over SSH the terminal's own selection is wanted"),
+        Switch::Auto => (true, "this is no SSH connection"),
+    };
+    Known { value, why: why.to_owned() }
+}
+
+/// User and host of a ready `scp` line: the address this machine was reached at, else its name.
+#[must_use]
+pub fn scp(env: &Environment) -> (String, String) {
+    let user = env.get("USER").or(env.get("LOGNAME")).unwrap_or_default().to_owned();
+    // "client client-port server server-port"
+    let host = match env.get("SSH_CONNECTION").and_then(|text| text.split_whitespace().nth(2)) {
+        // scp wants an IPv6 address in brackets.
+        Some(server) if server.contains(':') => format!("[{server}]"),
+        Some(server) => server.to_owned(),
+        None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    };
+    (user, host)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{Flags, check};
+
+    fn config(file: &str) -> Config {
+        check(Some(file), Path::new("c.toml"), &Flags::default(), &Environment::default()).unwrap()
+    }
+
+    #[test]
+    fn settings_go_before_what_the_environment_says() {
+        let env = Environment::of([("TERM", "xterm"), ("LANG", "C")]);
+        assert!(!abilities(&config(""), &env).unicode.value);
+        assert!(abilities(&config("ascii = false"), &env).unicode.value);
+        let utf8 = Environment::of([("TERM", "xterm"), ("LANG", "C.UTF-8")]);
+        assert!(abilities(&config(""), &utf8).unicode.value);
+        assert!(!abilities(&config("ascii = true"), &utf8).unicode.value);
+    }
+
+    #[test]
+    fn over_ssh_the_mouse_is_left_alone_and_scp_knows_the_address() {
+        let env = Environment::of([("TERM", "xterm"), ("SSH_CONNECTION", "10.0.0.9 5022 10.0.0.1 22"), ("USER", "me")]);
+        let here = abilities(&config(""), &env);
+        assert!(!mouse(&config(""), &here).value);
+        assert!(mouse(&config("mouse = true"), &here).value);
+        assert_eq!(scp(&env), ("me".to_owned(), "10.0.0.1".to_owned()));
+        let local = abilities(&config(""), &Environment::of([("TERM", "xterm")]));
+        assert!(mouse(&config(""), &local).value);
+    }
+}
