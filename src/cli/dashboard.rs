@@ -80,7 +80,7 @@ fn begin_demo(session: &mut Session) {
     let mut add = |line: &str, tag: &str, consent: bool| {
         let specs = parse_line(line).unwrap_or_default();
         let consent =
-            consent.then(|| Consent { count: specs.len(), price: Credits::PUBLISHED_PRICE, grace: std::time::Duration::ZERO });
+            consent.then_some(Consent { count: specs.len(), price: Credits::PUBLISHED_PRICE, grace: std::time::Duration::ZERO });
         session.wish(Wish::Add { specs, tag: Tag::new(tag).ok(), front: false, again: false, consent });
     };
     for (line, tag) in DEMO_JOBS {

@@ -116,7 +116,7 @@ pub struct SendGuard {
     pub day_start: Timestamp,
 }
 
-/// How [`Store::begin_send`] ended.
+/// How [`crate::store::Store::begin_send`] ended.
 #[derive(Clone, PartialEq, Debug)]
 pub enum BeginSend {
     /// Body and key are on disk, synced: the request may leave now.

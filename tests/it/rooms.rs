@@ -84,7 +84,7 @@ fn doors_open_one_way() {
                 }
             }
             for stranger in strangers {
-                if words_after(code, stranger).any(|rest| rest.is_empty()) && code.contains(&format!("{stranger}::")) {
+                if words_after(code, stranger).any(str::is_empty) && code.contains(&format!("{stranger}::")) {
                     wrong.push(format!("{}:{}: {room} must not know {stranger}", file.display(), number + 1));
                 }
             }
