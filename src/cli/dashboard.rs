@@ -24,13 +24,13 @@ use crate::tui::{self, App, AppOptions, Exporter, Face, Keymap, NotifyMethod, Th
 pub fn dashboard(context: &Context) -> Outcome {
     needs_terminal(context)?;
     let sending = if context.read_only { Sending::Nothing } else { Sending::WithConsent };
-    open(context, sending, |_| {})
+    open(context, sending, false)
 }
 
 /// Opens the dashboard and changes nothing.
 pub fn watch(context: &Context) -> Outcome {
     needs_terminal(context)?;
-    open(context, Sending::Nothing, |_| {})
+    open(context, Sending::Nothing, false)
 }
 
 /// The dashboard on a simulator of its own, with a store that goes away.
@@ -61,7 +61,7 @@ pub fn demo(global: &Global, env: &Environment) -> Outcome {
     config.results_dir = config.data_dir.join("results");
     config.hooks = config::Hooks::default();
     config.callback_url = None;
-    open(&context(config, env), Sending::WithConsent, begin_demo)
+    open(&context(config, env), Sending::WithConsent, true)
 }
 
 /// What the demo's user has already said yes to, so that something moves without a key: some of it works, some does not.
@@ -107,8 +107,8 @@ fn needs_terminal(context: &Context) -> Result<(), Problem> {
     ))
 }
 
-/// Opens the screen over a session. `begin` is called once the session runs.
-fn open(context: &Context, sending: Sending, begin: impl FnOnce(&mut Session)) -> Outcome {
+/// Opens the screen over a session; the demo's own jobs are added first.
+fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     let config = &context.config;
     let keymap = keymap(config)?;
     config.key.read(&context.env)?;
@@ -137,8 +137,10 @@ fn open(context: &Context, sending: Sending, begin: impl FnOnce(&mut Session)) -
         mailbox.news(news);
     });
     let mut session = session::start(context, sending, Join::AsScreenToo, sink)?;
-    begin(&mut session);
-    let mut app = App::new(app_options(context, keymap, &abilities, session.remembered()), now());
+    if demo {
+        begin_demo(&mut session);
+    }
+    let mut app = App::new(AppOptions { demo, ..app_options(context, keymap, &abilities, session.remembered()) }, now());
     let exit = tui::run(
         &mut app,
         Ways { session, inbox, device, options: terminal_options(config, &abilities), exporter: exporter(config) },

@@ -192,10 +192,14 @@ fn tabs(paint: &mut Paint<'_>, area: Rect) {
         let count = if count > 0 || view == View::All { format!(" {}", words::short_count(count)) } else { String::new() };
         format!("{} {name}{count}", index + 1)
     };
-    let size = |short: bool| View::ALL.iter().enumerate().map(|(at, view)| columns(&label(*view, at, short))).sum::<u16>();
+    // Every name keeps room for the largest count there can be, so that counting jobs does not move the other names.
+    let digits = columns(&words::short_count(app.book.count_of(View::All))).max(2);
+    let roomy = |view: View, short: bool| 3 + columns(if short { view.short() } else { view.word() }) + digits;
+    let size = |short: bool| View::ALL.iter().map(|view| roomy(*view, short)).sum::<u16>();
     let gaps = 6;
     let short = size(false) + gaps * 2 > area.width;
     let gap = if short && size(true) + gaps * 2 > area.width { 1 } else { 2 };
+    let crowded = short && size(true) + gaps > area.width;
     let mut x = area.x;
     for (index, view) in View::ALL.into_iter().enumerate() {
         let chosen = app.book.lens().view == view && app.page == Page::Jobs;
@@ -211,7 +215,8 @@ fn tabs(paint: &mut Paint<'_>, area: Rect) {
         if x + columns(&text) > area.right() {
             break;
         }
-        x += paint.text(x, area.y, area.right() - x, &text, style) + gap;
+        paint.text(x, area.y, area.right() - x, &text, style);
+        x += gap + if crowded { columns(&text) } else { roomy(view, short) };
     }
 }
 
