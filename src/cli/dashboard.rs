@@ -136,7 +136,8 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
         }
         mailbox.news(news);
     });
-    let mut session = session::start(context, sending, Join::AsScreenToo, sink)?;
+    let join = if sending == Sending::Nothing { Join::LookOn } else { Join::AsScreenToo };
+    let mut session = session::start(context, sending, join, sink)?;
     if demo {
         begin_demo(&mut session);
     }

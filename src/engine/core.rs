@@ -125,6 +125,7 @@ pub struct Engine {
     pub(super) dice: fastrand::Rng,
     sink: Box<dyn Fn(News) + Send>,
     lock: Option<EngineLock>,
+    looks_on: bool,
     screen: Option<ScreenLock>,
     other_pid: Option<u32>,
     revision: u64,
@@ -209,6 +210,7 @@ impl Engine {
             dice: services.dice,
             sink,
             lock,
+            looks_on: false,
             screen: None,
             other_pid: None,
             revision: 0,
@@ -265,6 +267,11 @@ impl Engine {
     /// Marks this process as a screen for the engine of another process.
     pub fn attach_screen(&mut self, screen: ScreenLock) {
         self.screen = Some(screen);
+    }
+
+    /// This process never takes over and writes nothing.
+    pub fn only_look_on(&mut self) {
+        self.looks_on = true;
     }
 
     /// Gives the store back; what is under way is dropped as it would be by a crash.
@@ -788,7 +795,11 @@ impl Engine {
     fn command(&mut self, command: Command) {
         match command {
             Command::Wish { ticket, wish } => {
-                let outcome = self.perform(wish);
+                let outcome = if self.looks_on {
+                    Err("nothing was changed: this screen only looks on".to_owned())
+                } else {
+                    self.perform(wish)
+                };
                 self.send(News::Wished { ticket, outcome });
             }
             Command::Details(job) => {
@@ -798,6 +809,7 @@ impl Engine {
                 };
                 self.send(News::Details { job, details: Arc::new(details) });
             }
+            Command::SaveScreenState(_) if self.looks_on => {}
             Command::SaveScreenState(state) => {
                 if let Err(trouble) = self.store.set_screen_state(&state) {
                     self.notice(Level::Warning, None, format!("the view could not be remembered: {trouble}"));
@@ -827,6 +839,10 @@ impl Engine {
             self.watch_links();
             return;
         }
+        if self.looks_on {
+            self.other_pid = Store::engine_pid(&self.options.data_dir);
+            return;
+        }
         match Store::lock_engine(&self.options.data_dir) {
             Ok(Some(lock)) => {
                 self.lock = Some(lock);
@@ -849,6 +865,7 @@ impl Engine {
             return Ok(());
         }
         self.outside = outside;
+        self.store.refresh()?;
         let changes = self.store.changes_since(self.revision)?;
         let floor_moved = changes.settings.send_floor != self.settings.send_floor;
         self.settings = changes.settings;
@@ -1009,6 +1026,9 @@ impl Engine {
             }
         }
         self.ops.abort_all();
+        if self.looks_on {
+            return;
+        }
         if let Err(trouble) = self.store.flush() {
             warn!(%trouble, "the store could not be flushed; it is whole all the same");
         }

@@ -205,6 +205,11 @@ impl Engine {
         let Some(open) = self.open.clone().filter(|open| open.job == id) else { return };
         self.balance_changed();
         match result {
+            // One task for two wishes: whose it is cannot be told from this answer.
+            Ok(answer) if self.has_task(&answer.report.id) => {
+                self.write(vec![(id, Update::AnswerLost(format!("answered with {}, which is another job's", answer.report.id)))]);
+                self.give_up_asking(id, "the service answered with another job's task");
+            }
             Ok(answer) => {
                 self.open = None;
                 self.no_capacity = 0;
@@ -364,10 +369,7 @@ impl Engine {
             }
         }
         let rows = listing.rows;
-        let belongs = |task: &crate::job::TaskId| {
-            self.store.find(task.as_str()).is_ok_and(|jobs| jobs.iter().any(|job| job.task.as_ref() == Some(task)))
-        };
-        let findings = settle(&self.windows(), &rows, belongs);
+        let findings = settle(&self.windows(), &rows, |task| self.has_task(task));
         for (id, finding) in findings {
             let looked = self.jobs.get(&id).is_some_and(|job| matches!(&job.phase, Phase::Unsure(doubt) if doubt.looked));
             match finding {

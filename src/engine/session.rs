@@ -34,6 +34,8 @@ pub enum Join {
     AsScreenToo,
     /// Be the engine or fail with [`StartError::Locked`].
     EngineOnly,
+    /// Never be the engine, and write nothing: `watch`, `--read-only`.
+    LookOn,
 }
 
 /// The engine's thread, from the outside. Dropping it leaves in order.
@@ -51,14 +53,16 @@ impl Session {
     /// # Errors
     /// When the store cannot be used, or with [`Join::EngineOnly`] when another process is the engine.
     pub fn start(options: Options, join: Join, services: Services, sink: Box<dyn Fn(News) + Send>) -> Result<Self, StartError> {
-        let store = Store::open(&options.data_dir, Access::ReadWrite)?;
-        let lock = Store::lock_engine(&options.data_dir)?;
+        let access = if join == Join::LookOn { Access::ReadOnly } else { Access::ReadWrite };
+        let store = Store::open(&options.data_dir, access)?;
+        let lock = if join == Join::LookOn { None } else { Store::lock_engine(&options.data_dir)? };
         if lock.is_none() && join == Join::EngineOnly {
             return Err(StartError::Locked { pid: Store::engine_pid(&options.data_dir) });
         }
         let screen = match join {
             Join::AsScreenToo => Some(Store::lock_screen(&options.data_dir)?),
-            Join::EngineOnly => None,
+            // Who only looks on may not write a lock file; the engine's progress comes with its other writes.
+            Join::EngineOnly | Join::LookOn => None,
         };
         let remembered = store.screen_state()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -71,6 +75,9 @@ impl Session {
             .spawn(move || {
                 runtime.block_on(async move {
                     let mut engine = Engine::new(store, lock, options, services, sink);
+                    if join == Join::LookOn {
+                        engine.only_look_on();
+                    }
                     if let Some(screen) = screen {
                         engine.attach_screen(screen);
                     }

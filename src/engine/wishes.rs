@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::core::Engine;
 use super::{Consent, Done, Place, Wish};
-use crate::job::{Applied, Job, JobId, Phase, Spec, State, Tag, Update, text};
+use crate::job::{Applied, Job, JobId, Phase, Spec, State, Tag, TaskId, Update, text};
 use crate::store::{Ask, NewJob, PauseReason, StoreError};
 
 impl Engine {
@@ -32,6 +32,9 @@ impl Engine {
             Wish::Watch { jobs } => self.each(&jobs, "watched again", |_| Update::Watch),
             Wish::FetchNow { jobs } => self.fetch_wish(&jobs),
             Wish::AskNow { jobs } => self.ask_wish(&jobs),
+            Wish::Adopt { task, .. } if self.has_task(&task) => {
+                Err(Refused::Said(format!("nothing was changed: {task} belongs to another job")))
+            }
             Wish::Adopt { job, task } => self.each(&[job], "settled", |_| Update::Adopted(task.clone())),
             Wish::RunAgain { jobs, consent } => self.run_again(&jobs, consent),
             Wish::Move { jobs, to } => self.shift(&jobs, to),
@@ -57,6 +60,11 @@ impl Engine {
                 Ok(said("caps changed"))
             }
         }
+    }
+
+    /// Whether some job has this task already.
+    pub(super) fn has_task(&self, task: &TaskId) -> bool {
+        self.store.find(task.as_str()).is_ok_and(|jobs| jobs.iter().any(|job| job.task.as_ref() == Some(task)))
     }
 
     /// One update for each job; what it did not fit is left out and named.
