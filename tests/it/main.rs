@@ -9,4 +9,5 @@ mod lives;
 mod program;
 mod rooms;
 mod sockets;
+mod stage;
 mod world;
