@@ -434,7 +434,9 @@ impl Engine {
             self.to_fetch.remove(&(expiry, id));
         }
         self.to_fetch.remove(&(Timestamp::MAX, id));
-        self.line.remove(id);
+        if job.phase != Phase::Waiting {
+            self.line.remove(id);
+        }
         self.behind_floor.remove(&id);
         self.in_flight.remove(&id);
         self.unsure.remove(&id);
@@ -442,8 +444,14 @@ impl Engine {
         let mut asks = false;
         match &job.phase {
             Phase::Waiting => match job.approval {
-                Some(yes) if yes.seq > self.settings.send_floor => self.line.insert(id, job.place, yes.not_before),
+                Some(yes) if yes.seq > self.settings.send_floor => {
+                    // By the wall clock no more than the whole period is left, whichever way it was turned meanwhile.
+                    let whole = Duration::try_from(yes.not_before.duration_since(yes.at)).unwrap_or_default();
+                    let left = Duration::try_from(yes.not_before.duration_since(self.clock.now())).unwrap_or_default();
+                    self.line.insert(id, job.place, yes.seq, now + left.min(whole));
+                }
                 _ => {
+                    self.line.remove(id);
                     self.behind_floor.insert(id, job.place);
                 }
             },

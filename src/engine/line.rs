@@ -2,49 +2,55 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::job::JobId;
 
 /// Approved jobs in the order of their places; jobs in their grace period stand aside until it is over.
+///
+/// The period is waited out by the runtime's clock, so a wall clock that is turned back does not stop the line for a day.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line {
     ready: BTreeSet<(i64, JobId)>,
-    grace: BTreeSet<(Timestamp, JobId)>,
-    places: BTreeMap<JobId, (i64, Timestamp)>,
+    grace: BTreeSet<(Instant, JobId)>,
+    places: BTreeMap<JobId, Stand>,
+}
+
+/// Where a job stands in line.
+#[derive(Clone, Copy, Debug)]
+struct Stand {
+    at: i64,
+    /// The number of the yes whose grace period is waited for.
+    yes: u64,
+    due: Instant,
 }
 
 impl Line {
-    /// Puts a job in, or moves it.
-    pub(super) fn insert(&mut self, id: JobId, place: i64, not_before: Timestamp) {
+    /// Puts a job in, or moves it. A job that is moved goes on waiting for the end that was set when its yes came in.
+    pub(super) fn insert(&mut self, id: JobId, place: i64, yes: u64, due: Instant) {
+        let due = self.places.get(&id).filter(|before| before.yes == yes).map_or(due, |before| before.due);
         self.remove(id);
-        self.places.insert(id, (place, not_before));
-        self.grace.insert((not_before, id));
+        self.places.insert(id, Stand { at: place, yes, due });
+        self.grace.insert((due, id));
     }
 
     /// Takes a job out.
     pub(super) fn remove(&mut self, id: JobId) {
-        if let Some((place, not_before)) = self.places.remove(&id) {
-            self.ready.remove(&(place, id));
-            self.grace.remove(&(not_before, id));
+        if let Some(Stand { at, due, .. }) = self.places.remove(&id) {
+            self.ready.remove(&(at, id));
+            self.grace.remove(&(due, id));
         }
     }
 
-    /// The first job whose grace period is over.
-    pub(super) fn next(&mut self, now: Timestamp) -> Option<JobId> {
-        self.admit(now);
-        self.ready.first().map(|(_, id)| *id)
-    }
-
     /// The first jobs that may be sent, in order.
-    pub(super) fn head(&mut self, now: Timestamp, most: usize) -> Vec<JobId> {
+    pub(super) fn head(&mut self, now: Instant, most: usize) -> Vec<JobId> {
         self.admit(now);
         self.ready.iter().take(most).map(|(_, id)| *id).collect()
     }
 
     /// When the next grace period ends.
-    pub(super) fn next_admission(&self) -> Option<Timestamp> {
-        self.grace.first().map(|(not_before, _)| *not_before)
+    pub(super) fn next_admission(&self) -> Option<Instant> {
+        self.grace.first().map(|(due, _)| *due)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -55,14 +61,14 @@ impl Line {
         self.places.keys().copied()
     }
 
-    fn admit(&mut self, now: Timestamp) {
-        while let Some((not_before, id)) = self.grace.first().copied() {
-            if not_before > now {
+    fn admit(&mut self, now: Instant) {
+        while let Some((due, id)) = self.grace.first().copied() {
+            if due > now {
                 return;
             }
-            self.grace.remove(&(not_before, id));
-            if let Some((place, _)) = self.places.get(&id) {
-                self.ready.insert((*place, id));
+            self.grace.remove(&(due, id));
+            if let Some(Stand { at, .. }) = self.places.get(&id) {
+                self.ready.insert((*at, id));
             }
         }
     }
@@ -72,23 +78,22 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    #[test]
-    fn jobs_go_by_place_once_their_grace_is_over() {
+    #[tokio::test(start_paused = true)]
+    async fn jobs_go_by_place_once_their_grace_is_over() {
         let [a, b, c] = [1, 2, 3].map(JobId::from_bits);
+        let start = Instant::now();
+        let at = |seconds| start + std::time::Duration::from_secs(seconds);
         let mut line = Line::default();
-        line.insert(a, 10, at(5));
-        line.insert(b, 20, at(0));
-        line.insert(c, 15, at(0));
+        line.insert(a, 10, 2, at(5));
+        line.insert(b, 20, 1, at(0));
+        line.insert(c, 15, 1, at(0));
+        line.insert(a, 10, 2, at(9));
         assert_eq!(line.head(at(1), 9), [c, b]);
         assert_eq!(line.next_admission(), Some(at(5)));
-        assert_eq!(line.next(at(5)), Some(a));
-        line.insert(a, 30, at(0));
+        assert_eq!(line.head(at(5), 1), [a], "the end that was set first counts");
+        line.insert(a, 30, 3, at(0));
         assert_eq!(line.head(at(6), 9), [c, b, a], "a new place counts");
         line.remove(c);
-        assert_eq!(line.next(at(6)), Some(b));
+        assert_eq!(line.head(at(6), 1), [b]);
     }
 }

@@ -55,7 +55,7 @@ impl Engine {
             return;
         }
         let now = Instant::now();
-        for id in self.line.head(self.clock.now(), LOOK_AHEAD) {
+        for id in self.line.head(now, LOOK_AHEAD) {
             let Some(job) = self.jobs.get(&id) else { continue };
             if needs_no_look(job) || self.sources.verdict(&job.source, job.image) != Verdict::Unknown {
                 continue;
@@ -80,8 +80,7 @@ impl Engine {
             self.send_same_key(id);
             return;
         }
-        let stamp = self.clock.now();
-        while let Some(id) = self.line.next(stamp) {
+        for id in self.line.head(now, LOOK_AHEAD) {
             let Some(job) = self.jobs.get(&id).cloned() else {
                 self.line.remove(id);
                 continue;
@@ -90,6 +89,8 @@ impl Engine {
                 match self.sources.verdict(&job.source, job.image) {
                     Verdict::Fine => {}
                     Verdict::Asked | Verdict::Unknown => return,
+                    // One draft that cannot be read must not stop all others.
+                    Verdict::Troubled => continue,
                     Verdict::Hold(why) => {
                         self.notice(Level::Warning, Some(id), format!("{id} is held: {why}"));
                         self.write(vec![(id, Update::Hold(why))]);
@@ -443,18 +444,21 @@ impl Engine {
         if !self.sending_is_open() || self.has_open_questions() || self.in_flight.len() >= self.max_in_flight() as usize {
             return None;
         }
-        let stamp = self.clock.now();
-        let at = if !self.resend.is_empty() {
-            now
-        } else if let Some(id) = self.line.next(stamp) {
-            let job = self.jobs.get(&id)?;
-            if !needs_no_look(job) && matches!(self.sources.verdict(&job.source, job.image), Verdict::Asked) {
-                return None;
+        let ready = self.line.head(now, LOOK_AHEAD).into_iter().find_map(|id| {
+            let verdict =
+                self.jobs.get(&id).filter(|job| !needs_no_look(job)).map(|job| self.sources.verdict(&job.source, job.image));
+            match verdict {
+                Some(Verdict::Troubled) => None,
+                Some(Verdict::Asked) => Some(false),
+                _ => Some(true),
             }
-            now
-        } else {
-            let left = self.line.next_admission()?.duration_since(stamp);
-            now + Duration::try_from(left).unwrap_or_default()
+        });
+        let at = match ready {
+            _ if !self.resend.is_empty() => now,
+            Some(true) => now,
+            // An answer about a draft wakes the loop by itself.
+            Some(false) => return None,
+            None => self.line.next_admission()?,
         };
         let at = self.send_not_before.map_or(at, |not_before| at.max(not_before));
         Some(self.gate.may_send(now).err().map_or(at, |open| at.max(open)))

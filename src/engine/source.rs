@@ -12,6 +12,8 @@ const COMPLETE: usize = 4;
 enum Known {
     /// A look is under way.
     Asked,
+    /// A look failed on the way and is tried again.
+    Troubled,
     /// The service's answer.
     Seen(Box<TaskReport>),
     /// The service has no such task.
@@ -27,6 +29,8 @@ pub(super) enum Verdict {
     Hold(HoldReason),
     /// The answer is awaited.
     Asked,
+    /// The answer is awaited, and the last try failed on the way: others may go first.
+    Troubled,
     /// Nobody has looked.
     Unknown,
 }
@@ -42,8 +46,18 @@ impl Sources {
         self.known.insert(id.clone(), Known::Asked);
     }
 
-    pub(super) fn seen(&mut self, report: TaskReport) {
+    pub(super) fn seen(&mut self, mut report: TaskReport) {
+        // Only how many links there are counts, and a run of the program may look at thousands of drafts.
+        report.raw = None;
+        report.links.iter_mut().for_each(|link| *link = String::new());
         self.known.insert(report.id.clone(), Known::Seen(Box::new(report)));
+    }
+
+    /// A look failed on the way; it is under way again.
+    pub(super) fn troubled(&mut self, id: &TaskId) {
+        if let Some(known @ Known::Asked) = self.known.get_mut(id) {
+            *known = Known::Troubled;
+        }
     }
 
     pub(super) fn missing(&mut self, id: &TaskId) {
@@ -66,6 +80,7 @@ impl Sources {
         match self.known.get(id) {
             None => Verdict::Unknown,
             Some(Known::Asked) => Verdict::Asked,
+            Some(Known::Troubled) => Verdict::Troubled,
             Some(Known::Missing) => hold("the service has no such draft; its record may be gone"),
             Some(Known::Seen(report)) => judge(report, image),
         }

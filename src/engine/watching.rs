@@ -193,6 +193,9 @@ impl Engine {
         };
         for (asker, _) in askers {
             self.desk.failed(&asker, now + wait, now);
+            if let Asker::Source(source) = asker {
+                self.sources.troubled(&source);
+            }
         }
     }
 

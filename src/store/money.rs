@@ -212,7 +212,8 @@ fn not_now(job: &Job, settings: &Settings, now: Timestamp) -> Option<&'static st
     if yes.seq <= settings.send_floor {
         return Some("its yes is older than this start: it needs a new one");
     }
-    if now < yes.not_before {
+    // A clock that was turned back behind the yes says nothing; the engine waits out the period by another one.
+    if (yes.at..yes.not_before).contains(&now) {
         return Some("its grace period is not over");
     }
     settings.paused.is_some().then_some("sending is paused")
