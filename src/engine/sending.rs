@@ -205,6 +205,7 @@ impl Engine {
         self.came_back(result.as_ref().err());
         let Some(open) = self.open.clone().filter(|open| open.job == id) else { return };
         self.balance_changed();
+        let result = result.and_then(|answer| self.no_others_task(id, answer));
         match result {
             // One task for two wishes: whose it is cannot be told from this answer.
             Ok(answer) if self.has_task(&answer.report.id) => {
@@ -283,6 +284,21 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// An answer that names the task of another job says nothing about this one.
+    fn no_others_task(&self, id: JobId, answer: Submitted) -> Result<Submitted, ApiError> {
+        let task = &answer.report.id;
+        let others = self.store.find(task.as_str()).unwrap_or_default();
+        let Some(other) = others.iter().find(|job| job.id != id && job.task.as_ref() == Some(task)) else { return Ok(answer) };
+        Err(ApiError {
+            class: ErrorClass::Nonsense,
+            code: "other_task".into(),
+            message: format!("it names the task of job {}", other.id),
+            status: Some(200),
+            request_id: answer.report.request_id,
+            retry_after: None,
+        })
     }
 
     /// The service surely made nothing, unless an earlier attempt is open: then the job is unsure.
