@@ -331,6 +331,7 @@ impl Engine {
         if !self.store_is_well() {
             return;
         }
+        // (While it is not well, `next_page` names no time either.)
         if self.listing.is_none() && self.settle_at.is_some_and(|at| at <= now) {
             self.settle_at = None;
             let earliest = self.windows().iter().map(|window| window.from).min();
@@ -349,6 +350,7 @@ impl Engine {
     /// When the task list may be read on, if it is to be.
     pub(super) fn next_page(&self, now: Instant) -> Option<Instant> {
         match &self.listing {
+            _ if !self.store_is_well() => None,
             Some(listing) if listing.in_air => None,
             Some(_) => Some(self.gate.clone().take_read(now).err().unwrap_or(now)),
             None => self.settle_at,
@@ -368,19 +370,28 @@ impl Engine {
         let now = Instant::now();
         self.came_back(result.as_ref().err());
         let Some(mut listing) = self.listing.take() else { return };
+        let looked_through;
         match result {
             Ok(page) => {
                 self.list_failures = 0;
                 let past = page.rows.iter().any(|row| row.created_at.is_some_and(|created| created < listing.from));
-                let last = page.rows.is_empty() || listing.page >= MOST_PAGES;
-                listing.rows.extend(page.rows);
-                if !past && !last {
+                looked_through = past || page.rows.is_empty();
+                // A gateway that does not know the filter lists other models' tasks too; they are nobody's answer here.
+                listing.rows.extend(page.rows.into_iter().filter(|row| row.model.is_empty() || row.model == ENHANCE_MODEL));
+                if !looked_through && listing.page < MOST_PAGES {
                     self.listing = Some(Listing { page: listing.page + 1, in_air: false, ..listing });
                     return;
                 }
             }
             Err(error) => {
-                self.list_failures += 1;
+                self.list_failures = self.list_failures.saturating_add(1);
+                if self.list_failures == 3 {
+                    let text = format!(
+                        "the account's task list cannot be read: {}; nothing is sent until the lost answer was looked into, or x gives it up",
+                        error.sentence()
+                    );
+                    self.notice(Level::Alarm, None, text);
+                }
                 self.settle_at = Some(now + retry::read_wait(self.list_failures, error.retry_after, self.dice.f64()));
                 return;
             }
@@ -396,8 +407,14 @@ impl Engine {
                 }
                 Finding::Nothing => {
                     self.write(vec![(id, Update::Looked(Vec::new()))]);
-                    if !looked {
+                    if !looked && looked_through {
                         self.after_nothing_fits(id);
+                    } else if !looked {
+                        let text = format!(
+                            "{id} stays unsure: nothing fits in the newest {} of the account, and there are more; x gives it up",
+                            crate::job::text::count(rows.len(), "task")
+                        );
+                        self.notice(Level::Alarm, Some(id), text);
                     }
                 }
                 Finding::Ambiguous(tasks) => {
