@@ -36,6 +36,8 @@ const MONEY_SLOT: Duration = Duration::from_millis(250);
 const BALANCE_DELAY: Duration = Duration::from_secs(2);
 /// While jobs run, the balance is read so often anyway.
 const BALANCE_EVERY: Duration = Duration::from_mins(1);
+/// So late, balance and price go before the reads of tasks.
+const MONEY_LATE: Duration = Duration::from_secs(10);
 /// The price is read so often while jobs wait.
 const PRICE_EVERY: Duration = Duration::from_mins(10);
 /// How many jobs go into one message when the store is read at the start.
@@ -546,6 +548,14 @@ impl Engine {
                 self.backlog.clear();
                 if self.backlog_at.take().is_some() {
                     self.notice(Level::Info, None, "the store can be written again; nothing was lost");
+                    // Answers about fresh links may be among what waited; who still waits for one asks again.
+                    let now = Instant::now();
+                    for id in &self.fresh_links {
+                        if let Some(task) = self.jobs.get(id).and_then(|job| job.task.as_ref()) {
+                            self.desk.ask(Asker::Job(*id), task, now, now);
+                            self.desk.alone(&Asker::Job(*id));
+                        }
+                    }
                 }
                 let changed = results.iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job.clone()).collect();
                 self.absorb_all(changed);
@@ -577,6 +587,11 @@ impl Engine {
         self.pump_looks();
         self.pump_settling();
         self.pump_sends();
+        // A full desk takes every read there is; what the header shows of the money must not starve behind it.
+        let late = Instant::now().checked_sub(MONEY_LATE);
+        if late.is_some_and(|late| [self.balance_at, self.price_at].into_iter().flatten().any(|at| at <= late)) {
+            self.pump_money();
+        }
         self.pump_reads();
         self.pump_fetches();
         self.pump_money();
@@ -706,7 +721,8 @@ impl Engine {
             Some(error) if error.class == ErrorClass::Network => {
                 if !matches!(self.connection, Connection::Down { .. }) {
                     self.connection = Connection::Down { since: self.clock.now(), why: error.sentence() };
-                    self.balance_at.get_or_insert(now + Duration::from_secs(5));
+                    let knock = now + Duration::from_secs(5);
+                    self.balance_at = Some(self.balance_at.map_or(knock, |at| at.min(knock)));
                 }
             }
             Some(error) if error.class == ErrorClass::Login => {
@@ -1010,8 +1026,10 @@ impl Engine {
             let closed = self.gate.closed_until(now);
             at_latest(closed);
             if closed.is_none() {
-                at_latest(self.balance_at.filter(|_| !self.balance_in_air));
-                at_latest(self.price_at.filter(|_| !self.price_in_air));
+                // Never before the budget has a read for it: a time that has passed would be looked at again and again.
+                let budget = self.gate.clone().take_read(now).err().unwrap_or(now);
+                at_latest(self.balance_at.filter(|_| !self.balance_in_air).map(|at| at.max(budget)));
+                at_latest(self.price_at.filter(|_| !self.price_in_air).map(|at| at.max(budget)));
                 at_latest(self.next_page(now));
                 at_latest(self.open.as_ref().and_then(|open| open.repeat_at));
                 at_latest(self.next_read(now));
@@ -1024,6 +1042,9 @@ impl Engine {
     }
 
     async fn leave(&mut self) {
+        if !self.store_is_well() {
+            self.write(Vec::new());
+        }
         if self.open.as_ref().is_some_and(|open| open.in_air) {
             let deadline = Instant::now() + LAST_ANSWER;
             while self.open.as_ref().is_some_and(|open| open.in_air) {

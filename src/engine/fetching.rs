@@ -33,6 +33,8 @@ impl Engine {
             let Some((job, Applied::Changed(_))) = written.last() else { return };
             let request = self.request(job);
             self.fetching.insert(id);
+            // Its time has come; kept, it would wake the loop again and again while the download runs.
+            self.fetch_retry.remove(&id);
             let fetcher = Arc::clone(&self.fetcher);
             self.spawn(Kind::Fetch(id), async move { Done::Fetched(id, fetcher.fetch(&request).await) });
         }
@@ -111,7 +113,7 @@ impl Engine {
         if self.fetching.len() >= self.options.fetches_at_once || !self.store_is_well() {
             return None;
         }
-        self.fetch_retry.values().min().copied()
+        self.fetch_retry.iter().filter(|(id, _)| !self.fresh_links.contains(id)).map(|(_, at)| *at).min()
     }
 
     /// Fetches at once what waits for its next try, or a dead link once more.
