@@ -102,6 +102,14 @@ impl Client {
         Ok(Self { base, key: key.to_owned().into(), limits, http: OnceCell::new() })
     }
 
+    /// Other time limits for whole calls, the body included: the paid request (30 s without this) and reads (15 s,
+    /// reference §7.5).
+    #[must_use]
+    pub fn with_limits(mut self, submit: Duration, read: Duration) -> Self {
+        self.limits = Limits { submit, read };
+        self
+    }
+
     fn key(&self) -> &str {
         self.key.expose_secret()
     }

@@ -54,6 +54,12 @@ fn credits(value: &Value) -> Option<Credits> {
     }
 }
 
+/// Whether an amount can be the price of a task: below zero it would make room under the caps, and what is beyond a
+/// million credits would one day overflow the sums.
+fn believable(amount: Credits) -> bool {
+    (Credits::ZERO..=Credits::from_uc(1_000_000 * Credits::UC_PER_CREDIT)).contains(&amount)
+}
+
 fn percent(value: &Value) -> Option<Percent> {
     Percent::new(i64::from(whole(value)?))
 }
@@ -111,11 +117,16 @@ pub(super) fn report(value: &Value, key: &str) -> Option<TaskReport> {
     report.percent = task.get("progress").and_then(percent);
     report.seconds_left = task.get("task_info").and_then(|info| info.get("estimated_time")).and_then(whole);
     report.links = links(task);
-    report.reserved = usage.and_then(|usage| usage.get("credits_reserved")).and_then(credits);
-    report.used = usage.and_then(used);
+    report.reserved =
+        usage.and_then(|usage| usage.get("credits_reserved")).and_then(credits).filter(|amount| believable(*amount));
+    report.used = usage.and_then(used).filter(|amount| believable(*amount));
     report.billing = task.get("billing").and_then(billing);
     report.model = shown(task.get("model"), key);
     report.created = task.get("created").or_else(|| task.get("created_at")).and_then(time);
+    report.ended = report.created.zip(task.get("duration").and_then(number)).and_then(|(created, seconds)| {
+        let ran = jiff::SignedDuration::try_from_secs_f64(seconds).ok().filter(|ran| !ran.is_negative())?;
+        created.checked_add(ran).ok()
+    });
     report.request_id = shown(task.get("request_id"), key);
     report.failure = failure(&report.status, task, key);
     report.raw = Some(raw(value, key));
@@ -172,7 +183,7 @@ fn billing(value: &Value) -> Option<Billing> {
         return None;
     }
     let said = |name: &str| value.get(name).and_then(word).unwrap_or_default();
-    let amount = |name: &str| value.get(name).and_then(credits).filter(|amount| *amount >= Credits::ZERO);
+    let amount = |name: &str| value.get(name).and_then(credits).filter(|amount| believable(*amount));
     Some(Billing {
         charge_status: match said("charge_status").as_str() {
             "reserved" => ChargeStatus::Reserved,
@@ -377,6 +388,7 @@ mod tests {
         assert_eq!(report.links, ["https://files.example/a.png", "http://files.example/b.png"]);
         assert_eq!((report.reserved, report.used), (Some(Credits::PUBLISHED_PRICE), Some(Credits::PUBLISHED_PRICE)));
         assert_eq!(report.created.map(Timestamp::as_second), Some(1_790_000_777));
+        assert_eq!(report.ended.map(Timestamp::as_millisecond), Some(1_790_000_808_500));
         assert_eq!(report.request_id.as_deref(), Some("req-1"));
         let raw = report.raw.unwrap();
         assert!(raw.contains("[cut]") && !raw.contains("sk-abc"), "{raw}");

@@ -135,7 +135,7 @@ pub struct Job {
     pub finished_at: Option<Timestamp>,
     /// When its files were on disk.
     pub saved_at: Option<Timestamp>,
-    /// 24 h after we first saw it completed (reference §12).
+    /// 24 h after the task ended, as far as that is known, and never later than 24 h after we heard of it (reference §4.4).
     pub link_expires_at: Option<Timestamp>,
     /// The service's first estimate of the run, in seconds.
     pub estimate: Option<u32>,
@@ -705,7 +705,11 @@ impl Job {
             }
             TaskStatus::Completed => {
                 self.links = report.links;
-                self.link_expires_at = now.checked_add(jiff::SignedDuration::from_hours(LINK_LIFE_HOURS)).ok();
+                // The link's life begins with the end of the task and not with our hearing of it, which may be a day
+                // later. Where the service does not say when that was, it was not before we last heard that it ran.
+                let heard = self.progress().and_then(|progress| progress.at).or(self.sent_at).unwrap_or(now);
+                let began = report.ended.unwrap_or(heard).max(self.sent_at.unwrap_or(heard)).min(now);
+                self.link_expires_at = began.checked_add(jiff::SignedDuration::from_hours(LINK_LIFE_HOURS)).ok();
                 self.phase = Phase::ToFetch(FetchTrouble::default());
                 changed("completed")
             }

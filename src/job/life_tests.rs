@@ -170,3 +170,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_links_life_is_counted_from_the_end_of_its_task_and_not_from_our_hearing_of_it() {
+    let at = |hours: i64| Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap();
+    let ends = |ended: Option<Timestamp>, heard: i64| {
+        let mut job = new_job();
+        let task = TaskId::new("task-unified-1790000000-0").unwrap();
+        job.apply(Update::Approve(Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at: at(1), not_before: at(1) }), at(1));
+        job.apply(Update::SendStarted { key: IdempotencyKey::from_dice([1; 16]), body: String::new() }, at(1));
+        let report = Box::new(TaskReport::new(task.clone(), TaskStatus::Pending));
+        job.apply(Update::Accepted { report, replayed: false }, at(1));
+        let mut report = TaskReport::new(task, TaskStatus::Completed);
+        report.links = vec!["https://a".into()];
+        report.ended = ended;
+        job.apply(Update::Reported(Box::new(report)), at(heard));
+        job.link_expires_at.unwrap()
+    };
+    assert_eq!(ends(Some(at(2)), 24), at(26));
+    assert_eq!(ends(None, 24), at(25), "it may have ended as soon as we stopped looking");
+    assert_eq!(ends(Some(at(99)), 24), at(48), "never later than a day after we heard of it");
+    assert_eq!(ends(Some(at(-99)), 24), at(25), "nor before it was sent");
+    assert_eq!(ends(Some(at(2)), -24), at(0), "a clock that was turned back gives no more time");
+}

@@ -114,6 +114,8 @@ pub struct TaskReport {
     pub model: Option<String>,
     /// `created`, by the service's clock.
     pub created: Option<Timestamp>,
+    /// When the task ended: `created` and `duration` together, by the service's clock.
+    pub ended: Option<Timestamp>,
     /// Request id of the answer.
     pub request_id: Option<String>,
     /// The answer as it came, secrets cut out, at most a few KB; for people to read.
@@ -136,6 +138,7 @@ impl TaskReport {
             billing: None,
             model: None,
             created: None,
+            ended: None,
             request_id: None,
             raw: None,
         }
