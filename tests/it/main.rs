@@ -1,10 +1,12 @@
 //! One integration binary: whole lives, scenarios, screens, command line, pseudo-terminals.
 
+mod catching_up;
 mod cli_config;
 mod cli_run;
 mod cli_service;
 mod cli_store;
 mod cli_words;
+mod hostile;
 mod lives;
 mod program;
 mod rooms;
