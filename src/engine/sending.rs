@@ -207,11 +207,6 @@ impl Engine {
         self.balance_changed();
         let result = result.and_then(|answer| self.no_others_task(id, answer));
         match result {
-            // One task for two wishes: whose it is cannot be told from this answer.
-            Ok(answer) if self.has_task(&answer.report.id) => {
-                self.write(vec![(id, Update::AnswerLost(format!("answered with {}, which is another job's", answer.report.id)))]);
-                self.give_up_asking(id, "the service answered with another job's task");
-            }
             Ok(answer) => {
                 self.open = None;
                 self.no_capacity = 0;

@@ -18,7 +18,7 @@ use mj_enhance::job::{Caps, Credits, Job, JobId, Progress, Spec, State, parse_li
 use mj_enhance::simulator::{Running, Scenario, Simulator};
 
 /// How long a condition may take before the test says what it waited for. Nothing sleeps: it is only a bound.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(3);
 
 /// The machine's clock, turned by a test.
 #[derive(Debug, Default)]
