@@ -22,7 +22,7 @@ use crate::api::gate::Gate;
 use crate::api::{ApiError, Balance, ListPage, Service, Submitted, TaskRow};
 use crate::fetch::{FetchError, Fetcher};
 use crate::job::{
-    Applied, Caps, Credits, ErrorClass, Job, JobId, Phase, Progress, SavedFile, Spent, State, TaskReport, Update, retry,
+    Applied, Caps, Credits, ErrorClass, Job, JobId, Phase, Progress, SavedFile, Spent, State, TaskId, TaskReport, Update, retry,
 };
 use crate::store::{Ask, EngineLock, ScreenLock, Settings, Store, StoreError};
 
@@ -545,20 +545,19 @@ impl Engine {
         self.backlog.extend(updates);
         match self.store.apply(self.backlog.clone(), self.clock.now()) {
             Ok(results) => {
-                self.backlog.clear();
+                let waited: HashSet<JobId> = self.backlog.drain(..).map(|(id, _)| id).collect();
+                let mut again = Vec::new();
                 if self.backlog_at.take().is_some() {
                     self.notice(Level::Info, None, "the store can be written again; nothing was lost");
-                    // Answers about fresh links may be among what waited; who still waits for one asks again.
-                    let now = Instant::now();
-                    for id in &self.fresh_links {
-                        if let Some(task) = self.jobs.get(id).and_then(|job| job.task.as_ref()) {
-                            self.desk.ask(Asker::Job(*id), task, now, now);
-                            self.desk.alone(&Asker::Job(*id));
-                        }
-                    }
+                    again = self.settle_fresh_links(&waited, &results);
                 }
                 let changed = results.iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job.clone()).collect();
                 self.absorb_all(changed);
+                let now = Instant::now();
+                for (id, task) in again {
+                    self.desk.ask(Asker::Job(id), &task, now, now);
+                    self.desk.alone(&Asker::Job(id));
+                }
                 results
             }
             Err(trouble) => {
@@ -569,6 +568,21 @@ impl Engine {
                 Vec::new()
             }
         }
+    }
+
+    /// Answers about fresh links may be among what had to wait for the store: who got one is fetched, and who still
+    /// waits for one is returned, to be asked about once more.
+    fn settle_fresh_links(&mut self, waited: &HashSet<JobId>, results: &[(Job, Applied)]) -> Vec<(JobId, TaskId)> {
+        let mut again = Vec::new();
+        for id in waited.iter().filter(|id| self.fresh_links.contains(id)).copied().collect::<Vec<_>>() {
+            let Some(after) = results.iter().rev().map(|(job, _)| job).find(|job| job.id == id) else { continue };
+            if self.jobs.get(&id).is_some_and(|before| before.links != after.links) {
+                self.fresh_links.remove(&id);
+            } else if let Some(task) = &after.task {
+                again.push((id, task.clone()));
+            }
+        }
+        again
     }
 
     /// Whether the store takes what the engine has to write.

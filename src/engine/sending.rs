@@ -326,7 +326,6 @@ impl Engine {
         if !self.store_is_well() {
             return;
         }
-        // (While it is not well, `next_page` names no time either.)
         if self.listing.is_none() && self.settle_at.is_some_and(|at| at <= now) {
             self.settle_at = None;
             let earliest = self.windows().iter().map(|window| window.from).min();

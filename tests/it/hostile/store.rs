@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use mj_enhance::engine::{Join, Level, Role, StartError, Wish};
 use mj_enhance::job::{Charge, State};
-use mj_enhance::simulator::Route;
+use mj_enhance::simulator::{Effect, Fault, Route};
 use mj_enhance::store::{Access, Store, StoreError};
 
 use super::until_asking;
@@ -204,31 +204,59 @@ fn a_screen_goes_on_in_place_of_an_engine_that_is_gone_without_a_new_yes() {
     fresh.until("loaded", |stage| stage.jobs.len() == 8);
 }
 
-#[test]
-fn a_full_disk_stops_sending_loses_nothing_and_is_told() {
+/// A limit on the size of files holds for a whole process, so such a test runs itself once more in one of its own. There
+/// it gets the function that sets the limit, in bytes, or takes it away.
+fn in_a_process_of_its_own(test: &str) -> Option<impl Fn(Option<u64>)> {
     const CHILD: &str = "MJ_ENHANCE_TEST_CHILD";
     if std::env::var_os(CHILD).is_none() {
-        // The limit holds for a whole process, so this needs one of its own.
-        let name = "hostile::store::a_full_disk_stops_sending_loses_nothing_and_is_told";
+        let name = format!("hostile::store::{test}");
         let out = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", name, "--nocapture"])
+            .args(["--exact", &name, "--nocapture"])
             .env(CHILD, "1")
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success() && said.contains("1 passed"), "{said}");
-        return;
+        return None;
     }
     // Without a handler the signal that comes with EFBIG ends the process.
-    signal_hook::flag::register(25, Arc::new(AtomicBool::new(false))).unwrap();
-    let limit = |bytes: Option<u64>| {
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false))).unwrap();
+    Some(|bytes: Option<u64>| {
         let maximum = rustix::process::getrlimit(rustix::process::Resource::Fsize).maximum;
-        rustix::process::setrlimit(
-            rustix::process::Resource::Fsize,
-            rustix::process::Rlimit { current: bytes.or(maximum), maximum },
-        )
-        .unwrap();
+        let limit = rustix::process::Rlimit { current: bytes.or(maximum), maximum };
+        rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).unwrap();
+    })
+}
+
+#[test]
+fn a_fresh_link_that_came_while_the_disk_was_full_is_used_afterwards() {
+    let Some(limit) = in_a_process_of_its_own("a_fresh_link_that_came_while_the_disk_was_full_is_used_afterwards") else {
+        return;
     };
+    let mut stage = Stage::start(&format!("fresh_links = true\nlink_life_hours = 1.0\n{FAST}"), Setup::default());
+    stage.simulator().add_fault(Fault::new(Route::File, Effect::ResetBefore).at(&[1])).unwrap();
+    stage.simulator().add_fault(Fault::new(Route::File, Effect::SlowHeaders { seconds: 1.0 }).at(&[1])).unwrap();
+    stage.add_lines(&[&format!("{DRAFT} 0")]);
+    until_asking(&mut stage, "a first try", |stage| stage.all_are(State::ToFetch) && stage.job().reason().is_some());
+    let dead = stage.job().links.clone();
+    // The link dies; the disk fills up while its host takes its time to say so.
+    stage.simulator().advance(std::time::Duration::from_hours(2));
+    let id = stage.job().id;
+    stage.wish(Wish::FetchNow { jobs: vec![id] });
+    stage.until("the second try", |stage| stage.simulator().counts().of(Route::File) == 2);
+    let reads = stage.simulator().counts().of(Route::Read);
+    limit(Some(1));
+    stage.until("told", |stage| stage.was_told(Level::Alarm, "sending is stopped until the store can be written"));
+    stage.until("the fresh link came", |stage| stage.simulator().counts().of(Route::Read) > reads);
+    limit(None);
+    stage.until("saved", |stage| stage.all_are(State::Saved));
+    assert_ne!(stage.job().links, dead);
+    assert_eq!((stage.pictures().len(), stage.simulator().counts().of(Route::Submit)), (1, 1));
+}
+
+#[test]
+fn a_full_disk_stops_sending_loses_nothing_and_is_told() {
+    let Some(limit) = in_a_process_of_its_own("a_full_disk_stops_sending_loses_nothing_and_is_told") else { return };
     let mut stage = Stage::start(&FAST.replace("run_seconds = 0.3", "run_seconds = 600.0"), Setup::default());
     stage.add_lines(&[&format!("{DRAFT} all")]);
     stage.until("four running", |stage| stage.count(State::Running) == 4);
