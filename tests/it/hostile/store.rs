@@ -233,17 +233,18 @@ fn a_fresh_link_that_came_while_the_disk_was_full_is_used_afterwards() {
     let Some(limit) = in_a_process_of_its_own("a_fresh_link_that_came_while_the_disk_was_full_is_used_afterwards") else {
         return;
     };
-    let mut stage = Stage::start(&format!("fresh_links = true\nlink_life_hours = 1.0\n{FAST}"), Setup::default());
-    stage.simulator().add_fault(Fault::new(Route::File, Effect::ResetBefore).at(&[1])).unwrap();
-    stage.simulator().add_fault(Fault::new(Route::File, Effect::SlowHeaders { seconds: 1.0 }).at(&[1])).unwrap();
+    // Without downloads at first, so that the link is dead before anybody tries it.
+    let later = Setup { fetches_at_once: 0, ..Setup::default() };
+    let mut stage = Stage::start(&format!("fresh_links = true\nlink_life_hours = 1.0\n{FAST}"), later);
     stage.add_lines(&[&format!("{DRAFT} 0")]);
-    until_asking(&mut stage, "a first try", |stage| stage.all_are(State::ToFetch) && stage.job().reason().is_some());
+    until_asking(&mut stage, "a result to fetch", |stage| stage.all_are(State::ToFetch));
     let dead = stage.job().links.clone();
-    // The link dies; the disk fills up while its host takes its time to say so.
     stage.simulator().advance(std::time::Duration::from_hours(2));
-    let id = stage.job().id;
-    stage.wish(Wish::FetchNow { jobs: vec![id] });
-    stage.until("the second try", |stage| stage.simulator().counts().of(Route::File) == 2);
+    // The disk fills up while the host takes its time to say that the link is dead.
+    stage.simulator().add_fault(Fault::new(Route::File, Effect::SlowHeaders { seconds: 3.0 }).at(&[1])).unwrap();
+    stage.setup.fetches_at_once = 1;
+    stage.restart();
+    stage.until("the first try", |stage| stage.simulator().counts().of(Route::File) == 1);
     let reads = stage.simulator().counts().of(Route::Read);
     limit(Some(1));
     stage.until("told", |stage| stage.was_told(Level::Alarm, "sending is stopped until the store can be written"));
