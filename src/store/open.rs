@@ -35,23 +35,24 @@ pub(super) fn open(folder: &Path, access: Access) -> Result<Opened, StoreError> 
     }
     let suspicious = look(&file)?;
     let (mut db, snapshot) = connect(&file, access)?;
-    prepare(&mut db, &file, access, suspicious).map_err(|stop| match stop {
+    let stands_in = prepare(&mut db, &file, access, suspicious).map_err(|stop| match stop {
         Stop::Told(error) => error,
         Stop::Trouble(trouble) => trouble.at(&file),
     })?;
-    Ok(Opened { db, file, snapshot })
+    Ok(Opened { db, file, snapshot: snapshot || stands_in })
 }
 
 pub(super) fn in_memory() -> Result<Opened, StoreError> {
     let file = PathBuf::from(":memory:");
-    let open = || {
-        let mut db = Connection::open_in_memory()?;
-        settle(&db)?;
-        schema::migrate(&mut db)?;
-        Ok(db)
-    };
-    let db = open().map_err(|trouble: Trouble| trouble.at(&file))?;
+    let db = empty().map_err(|trouble| trouble.at(&file))?;
     Ok(Opened { db, file, snapshot: false })
+}
+
+fn empty() -> Result<Connection, Trouble> {
+    let mut db = Connection::open_in_memory()?;
+    settle(&db)?;
+    schema::migrate(&mut db)?;
+    Ok(db)
 }
 
 fn unusable(path: &Path, why: String) -> StoreError {
@@ -166,7 +167,8 @@ fn settle(db: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn prepare(db: &mut Connection, file: &Path, access: Access, suspicious: bool) -> Result<(), Stop> {
+/// Checks the store, and brings it up to date if it may be written. True if an empty one in memory was put in its place.
+fn prepare(db: &mut Connection, file: &Path, access: Access, suspicious: bool) -> Result<bool, Stop> {
     settle(db)?;
     // Read as one moment saw it: another process may be making the store right now.
     let (found, ours, fresh) = {
@@ -186,7 +188,11 @@ fn prepare(db: &mut Connection, file: &Path, access: Access, suspicious: bool) -
     }
     if access == Access::ReadOnly {
         return if found == schema::known() {
-            Ok(())
+            Ok(false)
+        } else if fresh {
+            // Its maker is just making it, or was killed at it: there are no jobs in it yet.
+            *db = empty()?;
+            Ok(true)
         } else {
             let why = format!(
                 "the store has the older version {found} and cannot be brought up to {} while it is only read: open it once without --read-only",
@@ -199,7 +205,7 @@ fn prepare(db: &mut Connection, file: &Path, access: Access, suspicious: bool) -
     schema::migrate(db)?;
     // A log that grew in a busy hour is cut back after the next checkpoint.
     db.query_row("PRAGMA journal_size_limit = 8388608", [], |_| Ok(()))?;
-    Ok(())
+    Ok(false)
 }
 
 /// SQLite's own check of the whole file.

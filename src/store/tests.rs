@@ -417,6 +417,18 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_store_whose_making_was_cut_off_reads_as_empty_and_is_finished_by_the_next_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mj-enhance.db"), b"").unwrap();
+    let mut reader = Store::open(folder.path(), Access::ReadOnly).unwrap();
+    assert!(reader.is_snapshot() && reader.jobs().unwrap().is_empty());
+    assert_eq!(std::fs::read(folder.path().join("mj-enhance.db")).unwrap(), b"", "reading changes nothing");
+    drop(Store::open(folder.path(), Access::ReadWrite).unwrap());
+    reader.refresh().unwrap();
+    assert!(reader.jobs().unwrap().is_empty());
+}
+
+#[test]
 fn reading_only_makes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("none");
