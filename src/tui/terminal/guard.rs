@@ -36,6 +36,8 @@ struct Shared {
     entered: AtomicBool,
     /// Mouse reports are on.
     mouse: AtomicBool,
+    /// They were on at some time, so the terminal may not have heard yet that they are off.
+    had_mouse: AtomicBool,
     /// Nothing may be written any more.
     mute: AtomicBool,
     /// Held while bytes are written; `true` once the terminal was given back in a hurry and takes no more frames.
@@ -65,6 +67,7 @@ impl Guard {
             modes,
             entered: AtomicBool::new(false),
             mouse: AtomicBool::new(false),
+            had_mouse: AtomicBool::new(false),
             mute: AtomicBool::new(false),
             closed: Mutex::new(false),
             thread: thread::current().id(),
@@ -101,6 +104,7 @@ impl Guard {
         if self.shared.mouse.swap(on, Ordering::SeqCst) == on {
             return b"";
         }
+        self.shared.had_mouse.store(true, Ordering::SeqCst);
         if on { MOUSE_ON } else { MOUSE_OFF }
     }
 
@@ -148,7 +152,7 @@ const MOUSE_OFF: &[u8] = b"\x1b[?1000;1006l";
 impl Shared {
     fn leaving(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(64);
-        if self.mouse.load(Ordering::SeqCst) {
+        if self.had_mouse.load(Ordering::SeqCst) {
             bytes.extend_from_slice(MOUSE_OFF);
         }
         bytes.extend_from_slice(b"\x1b[?1004l\x1b[?2004l\x1b[m\x1b[?25h\x1b[?1049l");
