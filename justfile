@@ -33,3 +33,7 @@ fuzz TARGET SECONDS="60":
 # Whole lives of jobs under faults, from many seeds; LIFE_SEED=n replays one
 lives N="2000":
     LIVES={{N}} cargo test --test it lives -- --nocapture
+
+# The real binary killed N times through three doors (script, headless, dashboard); prints the table of docs/reliability.md
+kills N="1000":
+    KILLS={{N}} cargo test --test it kills_through_three_doors -- --nocapture

@@ -6,6 +6,7 @@ pub mod config;
 pub mod engine;
 pub mod fetch;
 pub mod job;
+pub mod kill_point;
 pub mod simulator;
 pub mod store;
 pub mod tui;

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::magic::{self, Kind};
 use super::{FetchError, FetchRequest};
 use crate::job::{SavedFile, text};
+use crate::kill_point;
 
 /// How many names are tried before a folder counts as unusable.
 const NAMES_MOST: u32 = 10_000;
@@ -182,6 +183,7 @@ impl Part {
         for count in 1..=NAMES_MOST {
             let name = if count == 1 { format!("{stem}.{ext}") } else { format!("{stem}-{count}.{ext}") };
             let path = folder.join(name);
+            kill_point::moment("before a picture gets its name");
             match name_file(&self.path, &path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     if !is_file(&path, self.length, &sha256) {
@@ -189,7 +191,7 @@ impl Part {
                     }
                 }
                 Err(error) => return Err(local(&error, &path)),
-                Ok(()) => {}
+                Ok(()) => kill_point::moment("after a picture got its name"),
             }
             remove(&self.path);
             sync_folder(folder);
@@ -283,11 +285,13 @@ pub(super) fn write_side(request: &FetchRequest, hosts: &[String], files: &[Save
     let mut bytes = serde_json::to_vec_pretty(&side).unwrap_or_default();
     bytes.push(b'\n');
     file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(|e| fault(&e))?;
+    kill_point::moment("before the side file gets its name");
     for count in 1..=NAMES_MOST {
         let path = side_path(&first.path, count);
         match file.persist_noclobber(&path) {
             Ok(_) => {
                 sync_folder(folder);
+                kill_point::moment("after the side file got its name");
                 return Ok(());
             }
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {

@@ -9,6 +9,7 @@ use super::fault::{StoreError, Trouble};
 use super::rows::{self, bits, nanos, signed, unsigned};
 use super::{Store, ledger};
 use crate::job::{Applied, Job, TaskReport, Update};
+use crate::kill_point;
 
 /// The moments of a write at which a test can stop it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -182,6 +183,10 @@ impl Store {
 }
 
 fn ask(hook: &mut Option<CommitHook>, moment: Moment) -> Result<(), Trouble> {
+    kill_point::moment(match moment {
+        Moment::Before => "before a write to the store",
+        Moment::After => "after a write to the store",
+    });
     let go_on = hook.as_mut().is_none_or(|hook| hook(moment));
     if go_on { Ok(()) } else { Err(Trouble::Said("stopped by a test".to_owned())) }
 }

@@ -35,6 +35,8 @@ impl Screen for Shown<'_> {
     type Act = Effect;
 
     fn update(&mut self, now: Timestamp, input: Input<News>) -> Vec<Act<Effect>> {
+        #[cfg(debug_assertions)]
+        panic_if_a_test_asks(&input);
         let event = match input {
             Input::Key(key) => Event::Key(key),
             Input::Paste(text) => Event::Paste(text),
@@ -64,6 +66,16 @@ impl Screen for Shown<'_> {
 
     fn is_finished(&self) -> bool {
         self.0.is_finished()
+    }
+}
+
+/// A test must see what a panic leaves of the terminal: with `MJ_ENHANCE_TEST_PANIC=screen`, pasting the word `panic` is one.
+/// Not in release builds.
+#[cfg(debug_assertions)]
+fn panic_if_a_test_asks(input: &Input<News>) {
+    let asked = || std::env::var_os("MJ_ENHANCE_TEST_PANIC").is_some_and(|place| place == "screen");
+    if matches!(input, Input::Paste(text) if text == "panic") {
+        assert!(!asked(), "asked for by MJ_ENHANCE_TEST_PANIC");
     }
 }
 

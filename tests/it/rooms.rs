@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 /// Each room and the rooms it may use.
 const DOORS: &[(&str, &[&str])] = &[
     ("job", &[]),
+    ("kill_point", &[]),
     ("simulator", &[]),
     ("preview", &[]),
     ("api", &["job"]),
-    ("store", &["job"]),
-    ("fetch", &["job"]),
+    ("store", &["job", "kill_point"]),
+    ("fetch", &["job", "kill_point"]),
     ("engine", &["api", "store", "fetch", "job"]),
     ("tui", &["engine", "job", "preview"]),
     ("config", &["job"]),

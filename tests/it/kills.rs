@@ -1,0 +1,256 @@
+//! The real binary killed at any moment and at every named one, through three doors: script, headless engine, dashboard.
+//! After each kill the next start goes on from what is on disk. `KILLS=n` raises the count; `KILLS_SEED=n` repeats the dice.
+
+use std::process::Child;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::house::{House, QUICK, signal, until};
+use crate::pty::Pty;
+
+/// Jobs of one store; it is killed until they are all home, then the books are compared and the next store begins.
+const JOBS: usize = 24;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+fn dice() -> fastrand::Rng {
+    let seed = number("KILLS_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!("KILLS_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}
+
+/// What came of one door.
+#[derive(Default)]
+struct Row {
+    door: &'static str,
+    stores: usize,
+    kills: usize,
+    starts: usize,
+    jobs: usize,
+    saved: usize,
+    charges: usize,
+}
+
+impl Row {
+    /// Compares the books of a store that came to rest.
+    fn close(&mut self, house: &House) {
+        house.assert_all_saved(JOBS);
+        self.stores += 1;
+        self.jobs += JOBS;
+        self.saved += house.count("saved");
+        self.charges += house.paid();
+    }
+}
+
+fn print(rows: &[Row]) {
+    println!("| door | stores | starts | kills | jobs in | saved | charges | double charges |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for row in rows {
+        let Row { door, stores, kills, starts, jobs, saved, charges } = row;
+        println!("| {door} | {stores} | {starts} | {kills} | {jobs} | {saved} | {charges} | {} |", charges - jobs);
+    }
+}
+
+/// Kills a process after a random time, unless it ended before; whether it was killed. The time is the subject here.
+fn kill_after(child: &mut Child, time: Duration) -> bool {
+    std::thread::sleep(time);
+    if child.try_wait().unwrap().is_some() {
+        return false;
+    }
+    child.kill().unwrap();
+    !child.wait().unwrap().success()
+}
+
+/// A random moment: often early, where the money is, sometimes late.
+fn moment(dice: &mut fastrand::Rng) -> Duration {
+    let most = if dice.bool() { 200 } else { 1200 };
+    Duration::from_micros(dice.u64(5_000..most * 1_000))
+}
+
+/// `add` until one is not killed: a killed one has stored all or nothing.
+fn add(house: &House, dice: &mut fastrand::Rng, row: &mut Row, goal: usize) {
+    let file = house.spec_file(JOBS);
+    let args = ["add", "-f", file.to_str().unwrap(), "--yes", "--max-credits", "1000"];
+    loop {
+        row.starts += 1;
+        let mut child = house.spawn(&args);
+        if row.kills >= goal || !kill_after(&mut child, Duration::from_micros(dice.u64(1_000..120_000))) {
+            assert!(child.wait().unwrap().success());
+            assert_eq!(house.jobs().len(), JOBS);
+            return;
+        }
+        row.kills += 1;
+        let stored = house.jobs().len();
+        assert!(stored == 0 || stored == JOBS, "{stored} jobs of one add");
+    }
+}
+
+/// The script: `add`, then `run --until-idle`, until it ends by itself.
+fn by_script(goal: usize) -> Row {
+    let mut row = Row { door: "script", ..Row::default() };
+    let mut dice = dice();
+    while row.kills < goal {
+        let house = House::new(QUICK);
+        add(&house, &mut dice, &mut row, goal);
+        loop {
+            row.starts += 1;
+            let mut child = house.spawn(&["run", "--until-idle", "--yes", "--max-credits", "1000"]);
+            if row.kills >= goal || !kill_after(&mut child, moment(&mut dice)) {
+                assert_eq!(child.wait().unwrap().code(), Some(0));
+                break;
+            }
+            row.kills += 1;
+        }
+        row.close(&house);
+    }
+    row
+}
+
+/// The engine as a service runs it: without end and without a terminal.
+fn headless(goal: usize) -> Row {
+    let mut row = Row { door: "headless", ..Row::default() };
+    let mut dice = dice();
+    while row.kills < goal {
+        let house = House::new(QUICK);
+        house.program.add(&house.specs(JOBS).iter().map(String::as_str).collect::<Vec<_>>());
+        while row.kills < goal && house.count("saved") < JOBS {
+            row.starts += 1;
+            let mut child = house.spawn(&["run", "--yes", "--max-credits", "1000"]);
+            assert!(kill_after(&mut child, moment(&mut dice)), "it runs without end");
+            row.kills += 1;
+        }
+        row.starts += 1;
+        house.run(&["run", "--until-idle", "--yes", "--max-credits", "1000"]).expect(0);
+        row.close(&house);
+    }
+    row
+}
+
+/// The dashboard, with a user who says yes to what waits after every start.
+fn on_screen(goal: usize) -> Row {
+    let mut row = Row { door: "dashboard", ..Row::default() };
+    let mut dice = dice();
+    while row.kills < goal {
+        let house = House::new(QUICK);
+        house.program.add(&house.specs(JOBS).iter().map(String::as_str).collect::<Vec<_>>());
+        while row.kills < goal && house.count("saved") < JOBS {
+            row.starts += 1;
+            let mut pty = Pty::dashboard(&house);
+            // It can only be killed at a moment of sending if somebody says yes.
+            if dice.u8(..4) > 0 && pty.within(Duration::from_secs(1), |screen| screen.contains("wait for P")) {
+                pty.keys("P");
+                if pty.within(Duration::from_secs(1), |screen| screen.contains("y send")) {
+                    pty.keys("y");
+                }
+            }
+            pty.within(moment(&mut dice), |_| false);
+            assert_eq!(pty.kill().signal.as_deref(), Some("Killed"));
+            row.kills += 1;
+        }
+        row.starts += 1;
+        house.run(&["run", "--until-idle", "--yes", "--max-credits", "1000"]).expect(0);
+        row.close(&house);
+    }
+    row
+}
+
+#[test]
+fn fifty_kills_at_any_moment_of_the_script_end_with_every_job_saved_and_paid_once() {
+    let row = by_script(50);
+    assert_eq!(row.kills, 50);
+    print(&[row]);
+}
+
+#[test]
+fn kills_through_three_doors_lose_no_job_and_pay_none_twice() {
+    let goal = usize::try_from(number("KILLS").unwrap_or(24)).unwrap();
+    let each = goal.div_ceil(3);
+    let doors: [fn(usize) -> Row; 3] = [by_script, headless, on_screen];
+    let rows: Vec<Row> = std::thread::scope(|scope| {
+        let running: Vec<_> = doors.map(|door| scope.spawn(move || door(each))).into_iter().collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(rows.iter().map(|row| row.kills).sum::<usize>() >= goal);
+    print(&rows);
+}
+
+/// Kills at the nth named moment around a durable write; whether there was an nth one.
+fn kill_at(n: usize, args: &[&str], house: &House) -> bool {
+    let ran = house.command(args).env("MJ_ENHANCE_TEST_KILL", n.to_string()).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    let killed = ran.status.code().is_none();
+    assert_eq!(killed, said.contains("killed at moment"), "{said}");
+    assert!(killed || ran.status.success(), "{said}");
+    killed
+}
+
+#[test]
+fn a_kill_at_each_named_moment_around_a_durable_write_loses_nothing() {
+    const JOBS: usize = 2;
+    let quick = QUICK.replace("0.3", "0.02");
+    let file = |house: &House| house.spec_file(JOBS).to_str().unwrap().to_owned();
+    let run = ["run", "--until-idle", "--yes", "--max-credits", "1000"];
+    // The moments of `add`.
+    let mut moments = 0;
+    for n in 1.. {
+        let house = House::new(&quick);
+        let args = ["add", "-f", &file(&house), "--yes", "--max-credits", "1000"];
+        if !kill_at(n, &args, &house) {
+            break;
+        }
+        moments += 1;
+        house.run(&args).expect(0);
+        house.run(&run).expect(0);
+        house.assert_all_saved(JOBS);
+    }
+    assert!(moments >= 2, "{moments}");
+    // Those of `run`: each in a store of its own, a few side by side.
+    let (next, last) = (AtomicUsize::new(1), AtomicUsize::new(usize::MAX));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, Ordering::SeqCst);
+                    if n > last.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    let house = House::new(&quick);
+                    house.run(&["add", "-f", &file(&house), "--yes", "--max-credits", "1000"]).expect(0);
+                    if !kill_at(n, &run, &house) {
+                        last.fetch_min(n, Ordering::SeqCst);
+                    }
+                    house.run(&run).expect(0);
+                    house.assert_all_saved(JOBS);
+                }
+            });
+        }
+    });
+    let moments = last.into_inner() - 1;
+    println!("{moments} moments of `run`, each with a kill");
+    assert!(moments >= 4 * JOBS, "{moments}");
+}
+
+#[test]
+fn signals_end_a_headless_engine_in_order_and_the_next_one_goes_on() {
+    for (what, code) in [(Signal::TERM, Some(130)), (Signal::HUP, Some(130)), (Signal::INT, Some(130)), (Signal::KILL, None)] {
+        let house = House::new("run_seconds = 3600\nmore_drafts = 2\n[balance]\naccount = 100\n");
+        house.program.add(&house.specs(4).iter().map(String::as_str).collect::<Vec<_>>());
+        let mut child = house.spawn(&["run", "--yes", "--max-credits", "1000"]);
+        until(|| house.paid() >= 2);
+        signal(child.id(), what);
+        assert_eq!(child.wait().unwrap().code(), code, "{what:?}");
+        house.simulator.finish_all();
+        // What is sent now runs without end until it is told to end.
+        let mut child = house.spawn(&["run", "--until-idle", "--yes", "--max-credits", "1000"]);
+        until(|| {
+            house.simulator.finish_all();
+            child.try_wait().unwrap().is_some()
+        });
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        house.assert_all_saved(4);
+    }
+}

@@ -1,0 +1,101 @@
+//! The terminal is given back whatever happens, and an idle dashboard is silent.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::house::{House, QUICK};
+use crate::pty::Pty;
+
+fn open(house: &House, env: &[(&str, &str)]) -> Pty {
+    let pty = Pty::open(house, (80, 24), &[], env);
+    pty.shows("connected");
+    pty
+}
+
+#[test]
+fn q_gives_the_terminal_back() {
+    let house = House::new(QUICK);
+    let mut pty = open(&house, &[]);
+    pty.keys("q");
+    let ended = pty.ended();
+    assert_eq!((ended.code, &ended.signal), (0, &None));
+    ended.assert_restored();
+}
+
+#[test]
+fn ctrl_c_twice_gives_the_terminal_back() {
+    let house = House::new(QUICK);
+    let mut pty = open(&house, &[]);
+    pty.keys("\x03\x03");
+    let ended = pty.ended();
+    assert_eq!((ended.code, &ended.signal), (0, &None));
+    ended.assert_restored();
+}
+
+#[test]
+fn signals_give_the_terminal_back() {
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let house = House::new(QUICK);
+        // With the mouse, which is one more thing to give back.
+        let mut pty = open(&house, &[]);
+        pty.keys("M");
+        pty.signal(signal);
+        let ended = pty.ended();
+        assert_eq!(ended.signal, None, "{signal:?}");
+        assert_eq!(ended.code, if signal == Signal::INT { 0 } else { 130 }, "{signal:?}");
+        ended.assert_restored();
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_before_it_speaks() {
+    let house = House::new(QUICK);
+    let mut pty = open(&house, &[("MJ_ENHANCE_TEST_PANIC", "screen")]);
+    pty.paste("panic");
+    let ended = pty.ended();
+    ended.assert_restored();
+    assert_ne!(ended.code, 0);
+    for word in ["MJ_ENHANCE_TEST_PANIC", "This is a fault of mj-enhance", "mj-enhance.log"] {
+        assert!(ended.screen.contains(word), "{word}: {}", ended.screen);
+    }
+    // The words stand in full on the screen that came back.
+    let left = ended.raw.windows(8).rposition(|window| window == b"\x1b[?1049l").unwrap();
+    assert!(String::from_utf8_lossy(&ended.raw[left..]).contains("MJ_ENHANCE_TEST_PANIC"));
+    // And the store is whole.
+    assert!(house.jobs().is_empty());
+}
+
+#[test]
+fn a_line_that_drops_ends_the_dashboard_within_a_second_and_keeps_the_store_whole() {
+    let house = House::new("run_seconds = 3600\nmore_drafts = 1\n[balance]\naccount = 100\n");
+    house.program.add(&house.specs(1).iter().map(String::as_str).collect::<Vec<_>>());
+    let mut pty = open(&house, &[]);
+    pty.press("P", "y send");
+    pty.press("y", "● running");
+    let (code, took) = pty.hang_up();
+    assert_eq!(code, 130);
+    // The promise is one second; a machine full of tests gets some more.
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    let jobs = house.jobs();
+    assert_eq!(jobs[0]["state"], "running");
+    house.simulator.finish_all();
+    house.run(&["run", "--until-idle"]).expect(0);
+    house.assert_all_saved(1);
+}
+
+#[test]
+fn an_idle_dashboard_writes_not_one_byte_in_thirty_seconds() {
+    let house = House::new(QUICK);
+    house.program.add(&house.specs(4).iter().map(String::as_str).collect::<Vec<_>>());
+    house.run(&["run", "--until-idle", "--yes", "--max-credits", "100"]).expect(0);
+    let pty = open(&house, &[]);
+    pty.shows("saved");
+    // Time is the subject here: what a settling screen still has to say comes in the first seconds.
+    std::thread::sleep(Duration::from_secs(2));
+    let before = pty.bytes();
+    std::thread::sleep(Duration::from_secs(30));
+    let written = pty.bytes() - before;
+    let all = pty.kill().raw;
+    assert_eq!(written, 0, "{:?}", String::from_utf8_lossy(&all[before..]));
+}

@@ -1,0 +1,1 @@
+//! Screens and headless engines on one store.

@@ -1,0 +1,1 @@
+//! The key stays out of everything that is written.
