@@ -78,9 +78,10 @@ fn plan_cancel(job: Job, give_up: bool) -> Act {
 pub fn fetch(args: &IdsArgs, context: &Context) -> Outcome {
     let mut store = context.store()?;
     let jobs = Context::jobs(&store, &args.ids)?;
-    let acts = jobs.into_iter().map(plan_fetch).collect();
+    let acts: Vec<Act> = jobs.into_iter().map(plan_fetch).collect();
+    let is_work = acts.iter().any(|act| act.ask.is_some());
     let outcome = perform(&mut store, acts, context)?;
-    if let Some(hint) = context.engine_hint() {
+    if is_work && let Some(hint) = context.engine_hint() {
         Out::say(&format!("Nothing is fetched yet: {hint}."));
     }
     Ok(outcome)
@@ -149,15 +150,17 @@ pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
             Some(why) => left_out.push((job, why)),
         }
     }
+    if take.is_empty() {
+        let message = match left_out.as_slice() {
+            [(job, why)] => format!("{} cannot be run again: {why}", words::name(job)),
+            many => format!("none of {} can be run again", text::count(many.len(), "job")),
+        };
+        let lines = left_out.iter().map(|(job, why)| (words::name(job), why.clone())).collect();
+        let next = "only failed and cancelled jobs are run again without --again; nothing was stored";
+        return Err(Problem { lines, ..Problem::input("nothing_to_retry", message, next) });
+    }
     for (job, why) in &left_out {
         Out::say(&format!("{} is left out: {why}", words::name(job)));
-    }
-    if take.is_empty() {
-        return Err(Problem::input(
-            "nothing_to_retry",
-            format!("none of {} can be run again", text::count(left_out.len(), "job")),
-            "only failed and cancelled jobs are run again without --again; nothing was stored",
-        ));
     }
     let quote = consent::quote(take.len(), &store.settings()?);
     let yes = consent::check(args.consent, &quote, "")?;

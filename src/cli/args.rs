@@ -26,8 +26,9 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 ok, 1 some job failed, 2 bad input, 3 no consent or cap, 4 unsure jobs left, 5 network, 6 login,
-7 locked by another engine, 8 --timeout passed, 130 interrupted. When several fit: 130, 6, 7, 2, 3, 4, 5, 1.";
+Exit codes: 0 ok, 1 some job failed, 2 bad input, 3 no consent or cap, 4 unsure jobs left,
+5 network, 6 login, 7 locked by another engine, 8 --timeout passed, 130 interrupted.
+When several fit: the first of 130, 6, 7, 2, 3, 4, 5, 1.";
 
 /// What every command takes.
 #[derive(Args, Debug, Default, Clone)]

@@ -48,9 +48,10 @@ pub fn path(flags: &Flags, env: &Environment, out: Out) -> Outcome {
     Ok(Exit::Ok)
 }
 
-/// Says what was read; mistakes never come here, they end the reading.
+/// Says what was read. Mistakes of the file end the reading before this; keys are checked here.
 pub fn check(context: &Context) -> Outcome {
     let config = &context.config;
+    super::dashboard::keymap(config)?;
     let out = context.out;
     out.object(&json!({
         "schema": SCHEMA,

@@ -165,14 +165,22 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     })
 }
 
-fn keymap(config: &Config) -> Result<Keymap, Problem> {
+/// The keys with the user's changes.
+///
+/// # Errors
+/// Every unknown action, unknown key and clash, with its line.
+pub fn keymap(config: &Config) -> Result<Keymap, Problem> {
     let overrides: Vec<(&str, Vec<String>, usize)> =
         config.keys.iter().map(|key| (key.action.as_str(), key.keys.clone(), key.line)).collect();
     Keymap::with_overrides(&overrides).map_err(|wrong| {
         let place = config.file.as_ref().map_or_else(|| "[keys]".to_owned(), |file| file.display().to_string());
+        let message = match wrong.as_slice() {
+            [one] => format!("{place}: {one}"),
+            many => format!("[keys] has {} mistakes", many.len()),
+        };
         Problem {
             lines: wrong.iter().map(|said| (place.clone(), said.clone())).collect(),
-            ..Problem::input("bad_config", "the keys cannot be used", "`?` in the dashboard and the README list every action")
+            ..Problem::input("bad_config", message, "`?` in the dashboard and the README list every action and its key")
         }
     })
 }

@@ -62,6 +62,11 @@ pub fn doctor(flags: &Flags, env: &Environment, out: Out) -> Outcome {
             for note in &config.notes {
                 report.note("configuration", note.clone(), "");
             }
+            if let Err(problem) = super::dashboard::keymap(config) {
+                for (place, what) in &problem.lines {
+                    report.bad("configuration", Problem::input(problem.code, format!("{place}: {what}"), problem.next.clone()));
+                }
+            }
             service(config, env, &mut report);
             disk("data folder", &config.data_dir, &mut report);
             disk("results", &config.results_dir, &mut report);
@@ -144,8 +149,12 @@ fn service(config: &Config, env: &Environment, report: &mut Report) {
             }
             clock(newest, report);
         }
-        Err(problem) => {
+        Err(mut problem) => {
             let name = if problem.exit == Exit::Login { "key" } else { "network" };
+            // Elsewhere the next step is this command.
+            if problem.next.contains("doctor") {
+                problem.next = format!("look at {}; keys are made at https://evolink.ai/dashboard/keys", config.key.words());
+            }
             report.bad(name, problem);
         }
     }

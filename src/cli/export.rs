@@ -200,8 +200,7 @@ pub fn import(args: &ImportArgs, context: &Context) -> Outcome {
     let mut jobs = Vec::new();
     let mut wrong = Vec::new();
     for (index, line) in given.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let read = serde_json::from_str::<Exported>(line).map_err(|error| error.to_string()).and_then(Exported::into_job);
-        match read {
+        match read_line(line) {
             Ok(job) => jobs.push(job),
             Err(error) => wrong.push((format!("{shown} line {}", index + 1), text::clean(&error).into_owned())),
         }
@@ -223,6 +222,16 @@ pub fn import(args: &ImportArgs, context: &Context) -> Outcome {
     }
     Out::say(&format!("{} imported, {} left out.", text::count(jobs.len() - left_out.len(), "job"), left_out.len()));
     Ok(Exit::Ok)
+}
+
+/// One line of an export; what is wrong with it is said without the parser's own words for types.
+fn read_line(line: &str) -> Result<Job, String> {
+    match serde_json::from_str::<Value>(line) {
+        Ok(value) if value.is_object() => {
+            serde_json::from_value::<Exported>(value).map_err(|error| error.to_string()).and_then(Exported::into_job)
+        }
+        _ => Err("this is no JSON object".to_owned()),
+    }
 }
 
 /// Forgets jobs that ended long ago.
@@ -266,6 +275,14 @@ mod tests {
         let line = exported(&job).to_string();
         let back = serde_json::from_str::<Exported>(&line).unwrap().into_job().unwrap();
         assert_eq!(back, job);
+    }
+
+    #[test]
+    fn a_line_that_is_no_job_is_refused_in_words() {
+        for line in ["id,source_task", "22222222,task", "[]", "7"] {
+            assert_eq!(read_line(line).unwrap_err(), "this is no JSON object", "{line}");
+        }
+        assert_eq!(read_line("{\"schema\":1}").unwrap_err(), "missing field `id`");
     }
 
     #[test]

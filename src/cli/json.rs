@@ -40,7 +40,7 @@ pub fn job(job: &Job) -> Value {
 
 fn failure(failure: &Failure) -> Value {
     let message = if failure.message.is_empty() { failure.meaning().into_owned() } else { failure.message.clone() };
-    json!({ "code": failure.code, "message": message, "next": failure.next_step() })
+    json!({ "code": failure.code, "message": message, "next": super::words::next_step(failure) })
 }
 
 #[cfg(test)]

@@ -111,7 +111,11 @@ impl From<ApiError> for Problem {
             _ => Exit::Network,
         };
         let code = if exit == Exit::Login { "login" } else { "service" };
-        Self::new(exit, code, error.sentence(), error.failure().next_step())
+        let next = match exit {
+            Exit::Login => error.failure().next_step(),
+            _ => "look at the connection, then try again; nothing was sent and nothing is paid for asking",
+        };
+        Self::new(exit, code, error.sentence(), next)
     }
 }
 

@@ -12,7 +12,7 @@ use super::out::Out;
 use super::problem::{Outcome, Problem};
 use super::session::{self, locked};
 use super::{list, start, wait};
-use crate::engine::{Connection, Join, Level, News, PauseReason, Role, Sending, Status};
+use crate::engine::{Connection, Join, Level, News, Notice, PauseReason, Role, Sending, Status};
 use crate::job::{HoldReason, Job, JobId, Phase, State, text};
 use crate::store::Store;
 
@@ -147,7 +147,15 @@ impl Watch {
                         return Ok(None);
                     }
                     if self.last_answer.elapsed() >= args.patience && self.is_down() {
-                        Out::say("The service has not answered for too long; nothing is lost, start this again later.");
+                        let problem = Problem::new(
+                            Exit::Network,
+                            "service",
+                            "the service has not answered for too long; nothing is lost",
+                            "start this again later",
+                        );
+                        Out::say(&problem.words());
+                        context.out.object(&problem.json())?;
+                        // Not returned as the problem: other codes may go first.
                         return Ok(Some(Exit::Network));
                     }
                 }
@@ -190,7 +198,7 @@ impl Watch {
             }
             News::Gone(ids) => ids.iter().for_each(|id| drop(self.jobs.remove(id))),
             News::Status(status) => self.hear_status(status),
-            News::Notice(notice) if notice.level > Level::Info => Out::say(&text::clean(&notice.text)),
+            News::Notice(notice) if notice.level > Level::Info && !self.is_told(&notice) => Out::say(&text::clean(&notice.text)),
             News::Broken(why) => self.broken = Some(why),
             News::Progress(_) => self.answered(),
             News::Notice(_) | News::Wished { .. } | News::Details { .. } => {}
@@ -231,6 +239,17 @@ impl Watch {
         Ok(())
     }
 
+    /// Whether a sentence on the job's state, or on the pause, says the same as this notice.
+    fn is_told(&self, notice: &Notice) -> bool {
+        match notice.job {
+            Some(id) => self.jobs.get(&id).is_some_and(|job| {
+                let begins = format!("{id} {}", if job.state() == State::Held { "is held" } else { "failed" });
+                matches!(job.state(), State::Held | State::Failed) && notice.text.starts_with(&begins)
+            }),
+            None => notice.text.starts_with("sending is paused"),
+        }
+    }
+
     fn hear_status(&mut self, status: Arc<Status>) {
         match &status.connection {
             Connection::Down { why, .. } if !self.saw_down => {
@@ -254,6 +273,8 @@ impl Watch {
         let paused = |status: &Status| status.paused.clone();
         if paused(&status) != self.status.as_deref().and_then(paused)
             && let Some(why) = &status.paused
+            // A refused key ends the command, and its last words say so.
+            && !matches!(why, PauseReason::Login { .. })
         {
             Out::say(&pause_words(why));
         }

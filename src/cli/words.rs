@@ -1,6 +1,6 @@
 //! Jobs in sentences, for people who read lines instead of a screen.
 
-use crate::job::{Job, Phase, text};
+use crate::job::{ErrorClass, Failure, Job, Phase, text};
 
 /// `0000002d (k3v9q2ad:2, cats)`: a job's id, what it enhances, its tag.
 pub fn name(job: &Job) -> String {
@@ -14,7 +14,7 @@ pub fn sentence(job: &Job) -> String {
     let reason = job.reason().map_or_else(String::new, |why| format!(": {why}"));
     let task = || job.task.as_ref().map_or_else(String::new, |task| format!(" as {task}"));
     match &job.phase {
-        Phase::Held(_) => format!("{name} is held{reason}."),
+        Phase::Held(_) => format!("{name} is {}.", with_reason(job)),
         Phase::Waiting => format!("{name} is waiting in line."),
         Phase::Sending => format!("{name} is being sent."),
         Phase::Unsure(_) => format!("{name} is unsure{reason}."),
@@ -25,9 +25,38 @@ pub fn sentence(job: &Job) -> String {
             let files: Vec<String> = job.files.iter().map(|file| file.path.display().to_string()).collect();
             format!("{name} is saved: {}.", text::clean(&files.join(", ")))
         }
-        Phase::Failed(failure) => format!("{name} has failed{reason}; {}; {}.", money(job), failure.next_step()),
-        Phase::Cancelled(_) => format!("{name} is cancelled{reason}."),
+        Phase::Failed(failure) => format!("{name} has failed{reason}; {}; {}.", money(job), next_step(failure)),
+        Phase::Cancelled(_) => format!("{name} is {}.", with_reason(job)),
         Phase::Unwatched => format!("{name} is no longer watched; it goes on at EvoLink and is paid for if it completes."),
+    }
+}
+
+/// The state and why, without saying the state twice: `held by you`, `held: would cross cap_day of 5 credits`.
+fn with_reason(job: &Job) -> String {
+    let state = job.state().word();
+    match job.reason() {
+        None => state.to_owned(),
+        Some(why) if why.starts_with(state) => why,
+        Some(why) => format!("{state}: {why}"),
+    }
+}
+
+/// The one safe next step, for people who type commands; the dashboard names its keys instead.
+pub fn next_step(failure: &Failure) -> &'static str {
+    match failure.class {
+        ErrorClass::Balance => "top up at evolink.ai/dashboard/credits, then release it in the dashboard with p",
+        ErrorClass::KeyTotal => "raise the key's limit at evolink.ai/dashboard/keys, then release it in the dashboard with p",
+        ErrorClass::KeyDaily => "wait for the key's reset or raise its daily limit, then release it in the dashboard with p",
+        ErrorClass::Link => "ask for a fresh link with `mj-enhance fetch`; nothing is paid for that",
+        ErrorClass::Local => "mend the folder or disk, then fetch again with `mj-enhance fetch`",
+        ErrorClass::PaidOutcomeUnknown | ErrorClass::Network | ErrorClass::Nonsense => {
+            "ask the service again with `mj-enhance run`; nothing is paid for that"
+        }
+        ErrorClass::NoCapacity | ErrorClass::Passing | ErrorClass::Server | ErrorClass::RateLimited => {
+            "run it again later with `mj-enhance retry`; that is a new paid job"
+        }
+        ErrorClass::Unknown => "look at it with `mj-enhance show`; `mj-enhance retry` pays for another try",
+        _ => failure.next_step(),
     }
 }
 
