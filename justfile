@@ -22,6 +22,10 @@ lint:
 demo:
     cargo run --release -- --demo
 
+# Record the examples of docs/commands.md and the keys of the README anew
+examples:
+    EXAMPLES=write cargo test --test it examples
+
 # The numbers to hold
 bench *ARGS:
     cargo bench {{ARGS}}
