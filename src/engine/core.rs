@@ -333,8 +333,8 @@ impl Engine {
         if self.lock.is_some() {
             let taken_up: HashMap<JobId, Job> = self.become_engine(true, &jobs)?.into_iter().map(|job| (job.id, job)).collect();
             for job in &mut jobs {
+                // The revision stays: another process may have written in between, and is heard only then.
                 if let Some(now) = taken_up.get(&job.id) {
-                    self.revision = self.revision.max(now.revision);
                     job.clone_from(now);
                 }
             }
@@ -529,7 +529,10 @@ impl Engine {
             if let (Phase::Running(progress), Some(newer)) = (&mut job.phase, self.progress.get(&job.id)) {
                 *progress = *newer;
             }
-            self.revision = self.revision.max(job.revision);
+            // Only if nobody wrote in between: what lies there has not been heard yet.
+            if job.revision == self.revision + 1 {
+                self.revision = job.revision;
+            }
             let job = Arc::new(job);
             self.index(&job);
             told.push(job);
@@ -914,7 +917,9 @@ impl Engine {
             }
             self.send(News::Gone(changes.gone));
         }
-        self.absorb_all(changes.jobs);
+        let mut jobs = changes.jobs;
+        jobs.retain(|job| self.jobs.get(&job.id).is_none_or(|known| known.revision != job.revision));
+        self.absorb_all(jobs);
         if floor_moved {
             let all: Vec<Arc<Job>> = self.jobs.values().cloned().collect();
             for job in all {

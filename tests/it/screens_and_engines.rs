@@ -40,13 +40,17 @@ fn a_second_screen_shows_the_first_ones_progress_and_its_wishes_are_acted_upon()
     add_on_screen(&mut second, &specs[3..]);
     first.until("what the second one wished", |screen| screen.contains("running 6"));
     assert_eq!((house.paid(), engine(&house)), (6, Some(first.pid())));
+    // Until this screen has heard of it, `x` would be about a waiting job.
+    second.until("what it wished itself", |screen| screen.contains("running 6"));
     second.press("x", "stop watching?");
     second.keys("y");
     first.shows("1 unwatched");
     until(|| house.count("unwatched") == 1);
-    second.press("/state:unwatched\r", "filter: state:unwatched");
+    // This screen, too, has to hear of it before it can find it.
+    second.press("/state:unwatched\r", "◌ unwatched");
     second.keys("w");
     until(|| house.count("unwatched") == 0);
+    until(|| house.count("running") == 6);
     // News travel fast.
     house.simulator.finish_all();
     first.until("all saved", |screen| screen.contains("saved 6"));
