@@ -14,9 +14,6 @@ use crate::program::{Program, Ran};
 /// A service that is quick and has enough drafts and money.
 pub const QUICK: &str = "run_seconds = 0.3\npicture_size = 48\nmore_drafts = 10\n[balance]\naccount = 100000\n";
 
-/// What one job costs in the simulator, in its ten-thousandths.
-pub const PRICE: i64 = 54_000;
-
 pub struct House {
     pub simulator: Running,
     pub program: Program,
@@ -133,7 +130,9 @@ impl House {
         let of_jobs: Vec<_> = jobs
             .iter()
             .filter(|job| job["task_id"].is_string())
-            .map(|job| (job["source_task"].as_str().map(str::to_owned), job["image_number"].as_u64().map(|n| n as u8)))
+            .map(|job| {
+                (job["source_task"].as_str().map(str::to_owned), job["image_number"].as_u64().and_then(|n| u8::try_from(n).ok()))
+            })
             .collect();
         let sorted = |mut list: Vec<(Option<String>, Option<u8>)>| {
             list.sort();

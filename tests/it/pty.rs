@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::house::{House, signal};
 
 /// How long a condition may take before the test says what it waited for. Nothing sleeps: it is only a bound.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Seen {
     emulator: vt100::Parser,
@@ -79,10 +79,22 @@ impl Pty {
         Self::open(house, (80, 24), &[], &[])
     }
 
-    pub fn open(house: &House, (columns, rows): (u16, u16), args: &[&str], env: &[(&str, &str)]) -> Self {
-        let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
+    pub fn open(house: &House, size: (u16, u16), args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = CommandBuilder::new(assert_cmd::cargo::cargo_bin("mj-enhance"));
         command.args(args);
+        Self::start(house, size, command, env)
+    }
+
+    /// A shell script, in which `$0` is the program.
+    pub fn shell(house: &House, script: &str) -> Self {
+        let mut command = CommandBuilder::new("/bin/sh");
+        command.args(["-c", script]);
+        command.arg(assert_cmd::cargo::cargo_bin("mj-enhance"));
+        Self::start(house, (80, 24), command, &[])
+    }
+
+    fn start(house: &House, (columns, rows): (u16, u16), mut command: CommandBuilder, env: &[(&str, &str)]) -> Self {
+        let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
         command.env_clear();
         command.cwd(house.home());
         for (name, value) in house.environment() {
@@ -138,6 +150,11 @@ impl Pty {
     /// What is on the screen.
     pub fn text(&self) -> String {
         self.seen().emulator.screen().contents()
+    }
+
+    /// Whether the line settings are those of before the program.
+    pub fn line_is_restored(&self) -> bool {
+        settings(&*self.master) == self.before
     }
 
     /// How many bytes were written so far.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::house::{House, QUICK};
+use crate::house::{House, QUICK, until};
 use crate::pty::Pty;
 
 fn open(house: &House, env: &[(&str, &str)]) -> Pty {
@@ -98,4 +98,36 @@ fn an_idle_dashboard_writes_not_one_byte_in_thirty_seconds() {
     let written = pty.bytes() - before;
     let all = pty.kill().raw;
     assert_eq!(written, 0, "{:?}", String::from_utf8_lossy(&all[before..]));
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_until_fg() {
+    let house = House::new(QUICK);
+    // A shell with job control, which asks before it brings the program back.
+    let mut pty = Pty::shell(&house, "set -m; \"$0\"; echo stopped here; read answer; fg; echo left");
+    pty.shows("connected");
+    pty.keys("\x1a");
+    pty.shows("stopped here");
+    until(|| pty.line_is_restored());
+    pty.keys("go on\r");
+    pty.shows("connected");
+    pty.keys("q");
+    let ended = pty.ended();
+    assert!(ended.screen.contains("left"), "{}", ended.screen);
+    ended.assert_restored();
+}
+
+#[test]
+fn every_size_of_the_terminal_is_drawn_and_none_breaks_the_screen() {
+    let house = House::new(QUICK);
+    house.program.add(&house.specs(8).iter().map(String::as_str).collect::<Vec<_>>());
+    let mut pty = open(&house, &[]);
+    for (columns, rows) in [(120, 40), (60, 15), (59, 14), (40, 10), (29, 5), (1, 1), (2, 1), (300, 3), (80, 24)] {
+        let before = pty.bytes();
+        pty.resize(columns, rows);
+        until(|| pty.bytes() > before);
+    }
+    pty.until("the whole screen again", |screen| screen.contains("waiting 8") && screen.contains("8 wait for P"));
+    pty.keys("q");
+    pty.ended().assert_restored();
 }
