@@ -30,9 +30,19 @@ examples:
 bench *ARGS:
     cargo bench {{ARGS}}
 
-# One fuzz target for a while (cargo-fuzz and a nightly compiler are needed)
-fuzz TARGET SECONDS="60":
-    cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
+# Every fuzz target for so many seconds each, or one: `just fuzz 600 keys`. Needs `cargo install --locked cargo-fuzz` and a
+# C++ compiler, but no nightly: the variable opens the compiler's unstable flags, and no sanitizer is wanted, as there is no
+# `unsafe` here. `cargo test corpora` replays what is in fuzz/corpus; what a run finds new goes to fuzz/target/found first.
+fuzz SECONDS="60" *TARGETS="answers config errors keys life names queries retry_after specs store text":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    export RUSTC_BOOTSTRAP=1
+    cargo fuzz build -s none
+    for target in {{TARGETS}}; do
+        mkdir -p "fuzz/target/found/$target"
+        cargo fuzz run -s none "$target" "fuzz/target/found/$target" "fuzz/corpus/$target" -- \
+            -max_total_time={{SECONDS}} -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+    done
 
 # Whole lives of jobs under faults, from many seeds; LIFE_SEED=n replays one
 lives N="2000":

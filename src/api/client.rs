@@ -7,16 +7,17 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::OnceCell;
 use url::{Host, Url};
 
-use super::error::{ApiError, NOT_CONNECTED, request_id};
+use super::answer::Answer;
+use super::error::{ApiError, NOT_CONNECTED};
 use super::redact::redact;
-use super::{BATCH_MOST, Balance, ClientOptions, ENHANCE_MODEL, ListPage, ListQuery, Service, Submitted, wire};
+use super::{BATCH_MOST, Balance, ClientOptions, ENHANCE_MODEL, ListPage, ListQuery, Service, Submitted};
 use crate::job::{Credits, ErrorClass, IdempotencyKey, TaskId, TaskReport, text};
 
 /// What we call ourselves (reference §3.1: an honest product name).
@@ -184,29 +185,6 @@ impl Client {
         Ok(Answer { status, headers: response.headers().clone(), body })
     }
 
-    /// A call whose answer must be 2xx and JSON.
-    async fn ask(&self, call: Call<'_>) -> Result<(Answer, Value), ApiError> {
-        let answer = self.call(call).await?;
-        if !(200..300).contains(&answer.status) {
-            return Err(self.refused(&answer));
-        }
-        let body = wire::json(answer.status, &answer.body).map_err(|error| with_id(error, &answer))?;
-        Ok((answer, body))
-    }
-
-    /// The same for reads, where a 200 may still say no.
-    async fn read(&self, call: Call<'_>) -> Result<(Answer, Value), ApiError> {
-        let (answer, body) = self.ask(call).await?;
-        if wire::says_no(&body) {
-            return Err(wire::soften(self.refused(&answer)));
-        }
-        Ok((answer, body))
-    }
-
-    fn refused(&self, answer: &Answer) -> ApiError {
-        ApiError::from_answer(answer.status, &answer.headers, &answer.body, self.key(), Timestamp::now())
-    }
-
     fn get<'a>(&self, path: &'a [&'a str]) -> Call<'a> {
         Call { path, query: Vec::new(), body: None, idempotency_key: None, keyed: true, limit: self.limits.read }
     }
@@ -234,16 +212,6 @@ impl Client {
         }
         redact(&text::shorten(&text::clean(&cause.to_string()), 200), self.key())
     }
-
-    fn report(&self, body: &Value, answer: &Answer) -> Option<TaskReport> {
-        let mut report = wire::report(body, self.key())?;
-        let id = report.request_id.take().or_else(|| request_id(&answer.headers));
-        if let Some(failure) = report.failure.as_mut().filter(|failure| failure.request_id.is_none()) {
-            failure.request_id.clone_from(&id);
-        }
-        report.request_id = id;
-        Some(report)
-    }
 }
 
 /// Whether bytes came that do not unpack. The library calls every fault while unpacking a decoding error, a broken line too.
@@ -256,11 +224,6 @@ fn is_garbled(error: &reqwest::Error) -> bool {
         cause = inner.source();
     }
     false
-}
-
-fn with_id(mut error: ApiError, answer: &Answer) -> ApiError {
-    error.request_id = request_id(&answer.headers);
-    error
 }
 
 /// A pool that repeats nothing, follows nothing and sends nothing of ours but the name.
@@ -303,12 +266,6 @@ struct Call<'a> {
     limit: Duration,
 }
 
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
 impl Service for Client {
     fn submit<'a>(&'a self, key: &'a IdempotencyKey, body: &'a str) -> BoxFuture<'a, Result<Submitted, ApiError>> {
         async move {
@@ -318,32 +275,15 @@ impl Service for Client {
                 limit: self.limits.submit,
                 ..self.get(&["v1", "images", "generations"])
             };
-            let (answer, body) = self.ask(call).await?;
-            let replayed =
-                answer.headers.get("idempotency-replayed").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
-            let report = self
-                .report(&body, &answer)
-                .ok_or_else(|| with_id(ApiError::nonsense("no_task_id", "it names no task", answer.status), &answer))?;
-            Ok(Submitted { report, replayed })
+            self.call(call).await?.submitted(self.key(), Timestamp::now())
         }
         .boxed()
     }
 
     fn task<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<TaskReport, ApiError>> {
         async move {
-            let (answer, body) = self.ask(self.get(&["v1", "tasks", id.as_str()])).await?;
-            let report = match self.report(&body, &answer) {
-                Some(report) => report,
-                // A failed task has an `error` too, so only an answer without an id is taken as a refusal.
-                None if wire::says_no(&body) => return Err(wire::soften(self.refused(&answer))),
-                None => return Err(with_id(ApiError::nonsense("unreadable_answer", "it names no task", answer.status), &answer)),
-            };
-            if report.id == *id {
-                Ok(report)
-            } else {
-                let message = format!("{id} was asked for, and {} came", report.id);
-                Err(with_id(ApiError::nonsense("other_task", &message, answer.status), &answer))
-            }
+            let path = ["v1", "tasks", id.as_str()];
+            self.call(self.get(&path)).await?.task(id, self.key(), Timestamp::now())
         }
         .boxed()
     }
@@ -359,13 +299,8 @@ impl Service for Client {
             }
             let wanted: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
             let body = json!({ "task_ids": wanted }).to_string();
-            let (answer, body) = self.read(Call { body: Some(body), ..self.get(&["v1", "tasks", "batch"]) }).await?;
-            let mut reports = wire::batch(answer.status, &body, ids, self.key()).map_err(|error| with_id(error, &answer))?;
-            for report in &mut reports {
-                let id = report.request_id.take().or_else(|| request_id(&answer.headers));
-                report.request_id = id;
-            }
-            Ok(reports)
+            let call = Call { body: Some(body), ..self.get(&["v1", "tasks", "batch"]) };
+            self.call(call).await?.batch(ids, self.key(), Timestamp::now())
         }
         .boxed()
     }
@@ -377,26 +312,18 @@ impl Service for Client {
                 words.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))).collect();
             pairs.push(("page", query.page.to_string()));
             pairs.push(("page_size", query.page_size.to_string()));
-            let (answer, body) = self.read(Call { query: pairs, ..self.get(&["v1", "tasks"]) }).await?;
-            wire::list(answer.status, &body, &query, self.key()).map_err(|error| with_id(error, &answer))
+            let call = Call { query: pairs, ..self.get(&["v1", "tasks"]) };
+            self.call(call).await?.list(&query, self.key(), Timestamp::now())
         }
         .boxed()
     }
 
     fn credits(&self) -> BoxFuture<'_, Result<Balance, ApiError>> {
-        async move {
-            let (answer, body) = self.read(self.get(&["v1", "credits"])).await?;
-            wire::balance(answer.status, &body, self.key()).map_err(|error| with_id(error, &answer))
-        }
-        .boxed()
+        async move { self.call(self.get(&["v1", "credits"])).await?.credits(self.key(), Timestamp::now()) }.boxed()
     }
 
     fn models(&self) -> BoxFuture<'_, Result<Vec<String>, ApiError>> {
-        async move {
-            let (answer, body) = self.read(self.get(&["v1", "models"])).await?;
-            wire::models(answer.status, &body, self.key()).map_err(|error| with_id(error, &answer))
-        }
-        .boxed()
+        async move { self.call(self.get(&["v1", "models"])).await?.models(self.key(), Timestamp::now()) }.boxed()
     }
 
     fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>> {
@@ -404,8 +331,7 @@ impl Service for Client {
             // The catalog is public: it gets no key (reference §3.1).
             let path = ["v1", "catalog", "models", ENHANCE_MODEL, "pricing-rules"];
             let call = Call { query: vec![("view", "full".into())], keyed: false, ..self.get(&path) };
-            let (answer, body) = self.read(call).await?;
-            wire::price(answer.status, &body).map_err(|error| with_id(error, &answer))
+            self.call(call).await?.price(self.key(), Timestamp::now())
         }
         .boxed()
     }

@@ -135,7 +135,7 @@ impl ApiError {
         let class = ErrorClass::of_answer(effective, &code);
         let (message, named) = strip_request_id(&clean(&said.message));
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let request_id = request_id(headers).or(said.request_id).or(named);
+        let request_id = request_id(headers, key).or(said.request_id).or(named);
         let retry_after = headers
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
@@ -171,12 +171,12 @@ fn proven(code: &str) -> Option<PaidVerdict> {
     }
 }
 
-/// The request id of an answer's headers (reference §3.2).
-pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
+/// The request id of an answer's headers (reference §3.2), with `key` cut out of it.
+pub(super) fn request_id(headers: &HeaderMap, key: &str) -> Option<String> {
     ["x-request-id", "x-oneapi-request-id"]
         .into_iter()
         .find_map(|name| headers.get(name)?.to_str().ok())
-        .map(|id| text::shorten(&text::clean(id.trim()), 128).into_owned())
+        .map(|id| text::shorten(&redact(&text::clean(id.trim()), key), 128).into_owned())
         .filter(|id| !id.is_empty())
 }
 
@@ -335,7 +335,7 @@ mod tests {
             ApiError::from_answer(500, &headers, br#"{"error":{"message":"a (request id: one)"}}"#, "", Timestamp::UNIX_EPOCH);
         assert_eq!((error.message.as_str(), error.request_id.as_deref()), ("a", Some("two")));
         headers.insert("x-request-id", "three".parse().unwrap());
-        assert_eq!(request_id(&headers).as_deref(), Some("three"));
+        assert_eq!(request_id(&headers, "").as_deref(), Some("three"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! into no text that leaves this room; every answer is read up to a limit; all text in what is returned is clean and
 //! has everything that looks like a secret cut out.
 
+mod answer;
 mod client;
 mod error;
 pub mod gate;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 
 use crate::job::{Credits, IdempotencyKey, ImageNumber, Percent, TaskId, TaskReport, TaskStatus};
 
+pub use answer::Answer;
 pub use client::{Client, is_loopback};
 pub use error::{ApiError, PaidVerdict};
 pub use gate::Gate;

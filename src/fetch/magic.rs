@@ -99,6 +99,24 @@ fn brand(head: &[u8]) -> Option<Kind> {
     })
 }
 
+/// The file name extension for a whole picture of a kind that is taken, by its bytes alone.
+///
+/// # Errors
+/// A sentence that says why these bytes would not be kept as a result.
+pub fn picture_ext(bytes: &[u8]) -> Result<&'static str, String> {
+    let head = &bytes[..bytes.len().min(HEAD)];
+    if is_page(head) {
+        return Err("a web page instead of a picture".into());
+    }
+    let kind = Kind::of(head).ok_or("no picture of a known kind")?;
+    kind.check_size(head)?;
+    match is_whole(kind, io::Cursor::new(bytes), bytes.len() as u64) {
+        Ok(true) => Ok(kind.ext()),
+        Ok(false) => Err("the end of the picture is missing".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Whether bytes begin like a page or another text made for a browser.
 pub(super) fn is_page(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head);

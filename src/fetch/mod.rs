@@ -18,7 +18,8 @@ use futures_util::future::BoxFuture;
 use crate::job::SavedFile;
 
 pub use download::Downloader;
-pub use name::check_template;
+pub use magic::picture_ext;
+pub use name::{check_template, result_path};
 
 /// What to fetch and how to name it.
 #[derive(Clone, PartialEq, Debug)]

@@ -22,6 +22,16 @@ pub fn check_template(template: &str) -> Result<(), String> {
     Template::parse(template).map(drop)
 }
 
+/// Where the result of the link at `place` (from 0) goes, below `results_dir`; `ext` is without its dot. Where a file of
+/// that name is there already, the real one gets a number more.
+///
+/// # Errors
+/// As [`check_template`].
+pub fn result_path(template: &str, request: &FetchRequest, place: usize, ext: &str) -> Result<PathBuf, String> {
+    let template = Template::parse(template)?;
+    Ok(template.folder(request).join(format!("{}.{ext}", template.stem(request, place, ext))))
+}
+
 /// A checked template.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Template {

@@ -107,11 +107,12 @@ fn skip_string(rest: &mut Rest<'_>) {
     }
 }
 
-/// At most `most` characters, the last one an ellipsis where something was cut.
+/// At most `most` characters, the last one an ellipsis where something was cut; none at all where there is room for none.
 #[must_use]
 pub fn shorten(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         None => Cow::Borrowed(text),
+        Some(_) if most == 0 => Cow::Borrowed(""),
         Some(_) => Cow::Owned(text.chars().take(most.saturating_sub(1)).chain(['…']).collect()),
     }
 }
@@ -151,6 +152,7 @@ mod tests {
         assert_eq!(shorten("abcdef", 4), "abc…");
         assert_eq!(shorten("abcd", 4), "abcd");
         assert_eq!(shorten("夏夏夏", 2), "夏…");
+        assert_eq!((shorten("abc", 1), shorten("abc", 0)), ("…".into(), "".into()));
     }
 
     proptest! {

@@ -220,3 +220,14 @@ pub(crate) struct HelpBox {
     pub search: Field,
     pub scroll: usize,
 }
+
+impl super::App {
+    /// The quote of the price box on top, if there is one: what a yes now would agree to.
+    #[must_use]
+    pub fn asked_price(&self) -> Option<Quote> {
+        match self.overlays.last() {
+            Some(Overlay::Price(price)) => Some(price.quote),
+            _ => None,
+        }
+    }
+}

@@ -6,6 +6,7 @@ mod cli_run;
 mod cli_service;
 mod cli_store;
 mod cli_words;
+mod corpora;
 mod examples;
 mod hostile;
 mod house;

@@ -1,0 +1,160 @@
+//! What an answer says, once all of it is here. Nothing here calls anything, so every answer can be tried without a line.
+
+use jiff::Timestamp;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use super::error::{ApiError, request_id};
+use super::{Balance, ListPage, ListQuery, Submitted, wire};
+use crate::job::{Credits, TaskId, TaskReport};
+
+/// An answer as it came. `key` is cut out of every text that is read from it; `now` is what dates in it are counted from.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// The body, unpacked; of an error perhaps only its head.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The answer to the paid request (reference §4.1).
+    ///
+    /// # Errors
+    /// What the service said instead, or `unreadable_answer`, `no_task_id`.
+    pub fn submitted(&self, key: &str, now: Timestamp) -> Result<Submitted, ApiError> {
+        let body = self.json(key, now)?;
+        let replayed = self.headers.get("idempotency-replayed").is_some_and(|said| said.as_bytes().eq_ignore_ascii_case(b"true"));
+        let report = self.report(&body, key).ok_or_else(|| self.nonsense("no_task_id", "it names no task", key))?;
+        Ok(Submitted { report, replayed })
+    }
+
+    /// The task that was asked for (reference §4.3).
+    ///
+    /// # Errors
+    /// What the service said instead, or `unreadable_answer`, `other_task`.
+    pub fn task(&self, id: &TaskId, key: &str, now: Timestamp) -> Result<TaskReport, ApiError> {
+        let body = self.json(key, now)?;
+        let report = match self.report(&body, key) {
+            Some(report) => report,
+            // A failed task has an `error` too, so only an answer without an id is taken as a refusal.
+            None if wire::says_no(&body) => return Err(wire::soften(self.refused(key, now))),
+            None => return Err(self.nonsense("unreadable_answer", "it names no task", key)),
+        };
+        if report.id == *id {
+            Ok(report)
+        } else {
+            Err(self.nonsense("other_task", &format!("{id} was asked for, and {} came", report.id), key))
+        }
+    }
+
+    /// Those of the asked tasks that are in it (reference §4.5).
+    ///
+    /// # Errors
+    /// What the service said instead, or `unreadable_answer`.
+    pub fn batch(&self, asked: &[TaskId], key: &str, now: Timestamp) -> Result<Vec<TaskReport>, ApiError> {
+        let body = self.data(key, now)?;
+        let mut reports = wire::batch(self.status, &body, asked, key).map_err(|error| self.named(error, key))?;
+        for report in &mut reports {
+            let id = report.request_id.take().or_else(|| request_id(&self.headers, key));
+            report.request_id = id;
+        }
+        Ok(reports)
+    }
+
+    /// A page of the task list (reference §4.6).
+    ///
+    /// # Errors
+    /// What the service said instead, or `unreadable_answer`, `other_page`.
+    pub fn list(&self, query: &ListQuery, key: &str, now: Timestamp) -> Result<ListPage, ApiError> {
+        let body = self.data(key, now)?;
+        wire::list(self.status, &body, query, key).map_err(|error| self.named(error, key))
+    }
+
+    /// The balance (reference §4.7).
+    ///
+    /// # Errors
+    /// What the service said instead, or `unreadable_answer`.
+    pub fn credits(&self, key: &str, now: Timestamp) -> Result<Balance, ApiError> {
+        let body = self.data(key, now)?;
+        wire::balance(self.status, &body, key).map_err(|error| self.named(error, key))
+    }
+
+    /// The model ids (reference §4.8).
+    ///
+    /// # Errors
+    /// What the service said instead, or `unreadable_answer`.
+    pub fn models(&self, key: &str, now: Timestamp) -> Result<Vec<String>, ApiError> {
+        let body = self.data(key, now)?;
+        wire::models(self.status, &body, key).map_err(|error| self.named(error, key))
+    }
+
+    /// The price of one enhance (reference §4.9).
+    ///
+    /// # Errors
+    /// What the service said instead, or `price_unclear`.
+    pub fn price(&self, key: &str, now: Timestamp) -> Result<Credits, ApiError> {
+        let body = self.data(key, now)?;
+        wire::price(self.status, &body).map_err(|error| self.named(error, key))
+    }
+
+    /// The error that it is, in any of the shapes of reference §7.1.
+    #[must_use]
+    pub fn refused(&self, key: &str, now: Timestamp) -> ApiError {
+        ApiError::from_answer(self.status, &self.headers, &self.body, key, now)
+    }
+
+    /// The JSON of an answer that must be 2xx.
+    fn json(&self, key: &str, now: Timestamp) -> Result<Value, ApiError> {
+        if !(200..300).contains(&self.status) {
+            return Err(self.refused(key, now));
+        }
+        wire::json(self.status, &self.body).map_err(|error| self.named(error, key))
+    }
+
+    /// The same for reads, where a 200 may still say no.
+    fn data(&self, key: &str, now: Timestamp) -> Result<Value, ApiError> {
+        let body = self.json(key, now)?;
+        if wire::says_no(&body) { Err(wire::soften(self.refused(key, now))) } else { Ok(body) }
+    }
+
+    fn report(&self, body: &Value, key: &str) -> Option<TaskReport> {
+        let mut report = wire::report(body, key)?;
+        let id = report.request_id.take().or_else(|| request_id(&self.headers, key));
+        if let Some(failure) = report.failure.as_mut().filter(|failure| failure.request_id.is_none()) {
+            failure.request_id.clone_from(&id);
+        }
+        report.request_id = id;
+        Some(report)
+    }
+
+    fn nonsense(&self, code: &str, message: &str, key: &str) -> ApiError {
+        self.named(ApiError::nonsense(code, message, self.status), key)
+    }
+
+    fn named(&self, mut error: ApiError, key: &str) -> ApiError {
+        error.request_id = request_id(&self.headers, key);
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_echoed_as_a_request_id_is_cut_out() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-request-id", "req-SECRETKEY-1".parse().unwrap());
+        let id = TaskId::new("task-unified-1-a").unwrap();
+        let answer = |body: &str| Answer { status: 200, headers: headers.clone(), body: body.as_bytes().to_vec() };
+        let report =
+            answer(r#"{"id":"task-unified-1-a","status":"failed"}"#).task(&id, "SECRETKEY", Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(report.request_id.as_deref(), Some("req-[cut]-1"));
+        assert_eq!(report.failure.unwrap().request_id.as_deref(), Some("req-[cut]-1"));
+        let error = answer("{}").task(&id, "SECRETKEY", Timestamp::UNIX_EPOCH).unwrap_err();
+        assert_eq!(error.request_id.as_deref(), Some("req-[cut]-1"));
+    }
+}
