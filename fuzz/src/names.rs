@@ -27,9 +27,8 @@ pub fn run(data: &[u8]) {
     };
     let rest = bytes.rest();
     let taken = picture_ext(rest);
-    match &taken {
-        Ok(_) => assert!(picture_ext(&rest[..rest.len() - 1]).is_err() || rest.len() > 12, "a whole picture has a body"),
-        Err(said) => assert_clean(said, "what is wrong with a picture"),
+    if let Err(said) = &taken {
+        assert_clean(said, "what is wrong with a picture");
     }
     let ext = taken.unwrap_or("png");
     let path = result_path(&template, &request, place, ext);

@@ -211,3 +211,12 @@ proptest! {
         prop_assert_eq!(parse_duration(&duration_words(time)).unwrap(), time);
     }
 }
+
+#[test]
+fn what_the_file_may_call_results_the_downloads_take_and_messages_stay_clean() {
+    for template in ["{\u{202e}task}-{image}.{ext}", ".x/{job}.{ext}", "a}{job}.{ext}", "{job}}.{ext}", "{ext}/{job}.{ext}"] {
+        let said = super::units::check_template(template).unwrap_err();
+        assert!(!said.chars().any(crate::job::text::is_unsafe), "{said:?}");
+    }
+    assert_eq!(super::units::check_template("{date}/{tag}/{task}-{image}.{ext}"), Ok(()));
+}

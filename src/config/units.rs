@@ -131,10 +131,19 @@ const KNOWN: [&str; 6] = ["date", "tag", "task", "image", "job", "ext"];
 pub fn check_template(text: &str) -> Result<(), String> {
     let mut words = Vec::new();
     let mut rest = text;
+    if text.chars().any(crate::job::text::is_unsafe) {
+        return Err("holds a control character or one that cannot be seen".to_owned());
+    }
     while let Some(open) = rest.find('{') {
+        if rest[..open].contains('}') {
+            return Err("has a } without its {".to_owned());
+        }
         let Some(length) = rest[open..].find('}') else { return Err("has a { without a }".to_owned()) };
         words.push(&rest[open + 1..open + length]);
         rest = &rest[open + length + 1..];
+    }
+    if rest.contains('}') {
+        return Err("has a } without its {".to_owned());
     }
     for word in &words {
         if !KNOWN.contains(word) {
@@ -151,6 +160,12 @@ pub fn check_template(text: &str) -> Result<(), String> {
     }
     if text.starts_with('/') || text.contains('\\') || text.split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err("must stay below results_dir: no leading slash, no backslash, no empty part, no . or ..".to_owned());
+    }
+    if text.split('/').any(|part| part.starts_with('.')) {
+        return Err("must not hold a part that begins with a dot: such files are hidden".to_owned());
+    }
+    if text.rsplit_once('/').is_some_and(|(folders, _)| folders.contains("{ext}")) {
+        return Err("must not hold {ext} in a folder: it is known only when the file is there".to_owned());
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::job::text;
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -63,13 +65,17 @@ impl Trouble {
     /// The error to hand out for a store in this file.
     pub(super) fn at(self, path: &Path) -> StoreError {
         let path = path.to_owned();
+        // What is quoted from a damaged file may hold anything.
+        let clean = |said: String| text::clean(&said).into_owned();
         let error = match self {
-            Self::Damaged(why) => return StoreError::Damaged { path, why },
-            Self::Said(why) => return StoreError::Database(why),
+            Self::Damaged(why) => return StoreError::Damaged { path, why: clean(why) },
+            Self::Said(why) => return StoreError::Database(clean(why)),
             Self::Sql(error) => error,
         };
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged { path, why: error.to_string() },
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                StoreError::Damaged { path, why: clean(error.to_string()) }
+            }
             Some(ErrorCode::DiskFull) => StoreError::Database(format!(
                 "the disk is full: free some space on the disk of {}; the last change was not written",
                 path.display()
@@ -94,9 +100,21 @@ impl Trouble {
                     | rusqlite::Error::QueryReturnedNoRows
             ) =>
             {
-                StoreError::Damaged { path, why: error.to_string() }
+                StoreError::Damaged { path, why: clean(error.to_string()) }
             }
-            _ => StoreError::Database(error.to_string()),
+            _ => StoreError::Database(clean(error.to_string())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_damaged_file_reach_no_terminal() {
+        let said =
+            Trouble::Damaged("unrecognized token: \"\u{1}\u{1b}[2J\u{202e}\"".to_owned()).at(Path::new("/d/x.db")).to_string();
+        assert!(said.contains("unrecognized token: \"\"") && !said.chars().any(text::is_unsafe), "{said:?}");
     }
 }

@@ -18,7 +18,42 @@ fn replay(target: &str) {
         // Its name is in the output of a failing test.
         eprintln!("{}", file.display());
         entries::run(target, &data);
+        for seed in 0..mutations() {
+            let changed = mutate(&data, seed);
+            eprintln!("{} seed {seed}: {}", file.display(), changed.escape_ascii());
+            entries::run(target, &changed);
+        }
     }
+}
+
+/// How many changed copies of each file are run too; `CORPUS_MUTATIONS=100000` looks further without a fuzzer.
+fn mutations() -> u64 {
+    std::env::var("CORPUS_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(8)
+}
+
+/// A few bytes changed, taken out, put in or said twice; the same seed changes the same way.
+fn mutate(data: &[u8], seed: u64) -> Vec<u8> {
+    let mut dice = fastrand::Rng::with_seed(seed);
+    let mut out = data.to_vec();
+    for _ in 0..dice.usize(1..6) {
+        let at = dice.usize(..=out.len());
+        let end = (at + dice.usize(..12)).min(out.len());
+        match dice.u8(..5) {
+            0 if at < out.len() => out[at] = dice.u8(..),
+            1 => drop(out.drain(at..end)),
+            2 => out.insert(at, dice.u8(..)),
+            3 => {
+                let part = out[at..end].to_vec();
+                let to = dice.usize(..=out.len());
+                out.splice(to..to, part);
+            }
+            _ => {
+                const WORDS: [&str; 8] = ["\u{1b}[2J", "\u{202e}", "\"", "{", "夏\u{301}", "-1", "99999999999999999999", "\n"];
+                out.splice(at..at, WORDS[dice.usize(..WORDS.len())].bytes());
+            }
+        }
+    }
+    out
 }
 
 #[test]
