@@ -362,6 +362,11 @@ fn approval_of(jobs: &[Job]) -> Option<(u64, jiff::Timestamp)> {
 
 /// `37 jobs run again; 3 left out: 2 running, 1 gone`.
 fn summary(done: &Done, what: &str) -> String {
+    if done.jobs.is_empty()
+        && let [(_, why)] = done.left_out.as_slice()
+    {
+        return format!("nothing was changed: {why}");
+    }
     let mut out = format!("{} {what}", text::count(done.jobs.len(), "job"));
     if !done.left_out.is_empty() {
         let mut reasons: Vec<(usize, &str)> = Vec::new();

@@ -83,7 +83,10 @@ impl Parser {
         let held = std::mem::take(&mut self.waiting);
         match held[..] {
             [0x1b] => typed.push(key(KeyCode::Esc, KeyModifiers::NONE)),
-            [0x1b, c @ 0x20..=0x7e] => typed.push(key(KeyCode::Char(char::from(c)), KeyModifiers::ALT)),
+            [0x1b, c @ 0x20..=0x7e] => {
+                typed.push(key(KeyCode::Esc, KeyModifiers::NONE));
+                typed.push(key(KeyCode::Char(char::from(c)), KeyModifiers::NONE));
+            }
             // The rest of a sequence that the line has torn apart: noise.
             _ => {}
         }
@@ -124,13 +127,9 @@ fn step(bytes: &[u8]) -> Step {
         [0x1b, b'[', rest @ ..] => control(rest),
         [0x1b, b'O', last, ..] => Step::Done(3, letter(*last, KeyModifiers::NONE)),
         [0x1b, 0x1b, ..] => Step::Done(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
-        [0x1b, rest @ ..] => match plain(rest) {
-            Step::Done(used, Some(Typed::Key(event))) => {
-                Step::Done(used + 1, Some(key(event.code, event.modifiers | KeyModifiers::ALT)))
-            }
-            Step::Done(used, event) => Step::Done(used + 1, event),
-            other => other,
-        },
+        // A terminal sends Alt+x as Esc and x. No key of ours has Alt (product §4, rule 2), but Esc and a key in one packet
+        // are common over SSH: two keys.
+        [0x1b, _, ..] => Step::Done(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
         _ => plain(bytes),
     }
 }
@@ -343,11 +342,18 @@ mod tests {
             ("\x1b[[A", K::F(1), NONE),
             ("\x1b[15~", K::F(5), NONE),
             ("\x1b[24~", K::F(12), NONE),
-            ("\x1bx", K::Char('x'), KeyModifiers::ALT),
             ("\x1b[99;5u", K::Char('c'), CONTROL),
         ] {
             assert_eq!(typed(bytes.as_bytes()), [key(code, modifiers)], "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn esc_and_a_key_in_one_packet_are_two_keys() {
+        let plain = |code| key(code, KeyModifiers::NONE);
+        assert_eq!(typed(b"\x1bq"), [plain(KeyCode::Esc), plain(KeyCode::Char('q'))]);
+        assert_eq!(typed(b"\x1b1\x1b[A"), [plain(KeyCode::Esc), plain(KeyCode::Char('1')), plain(KeyCode::Up)]);
+        assert_eq!(typed(b"\x1b\x1b"), [plain(KeyCode::Esc), plain(KeyCode::Esc)]);
     }
 
     #[test]

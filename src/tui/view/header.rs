@@ -117,6 +117,8 @@ fn first_right(paint: &Paint<'_>) -> Vec<Piece> {
             let left = words::duration(until.duration_since(paint.now).as_secs() + 1, app.options.slow_link);
             out.push((format!("429: all wait {left}, nothing is lost"), styles.warn));
         }
+        // Another process asks the service; how its line is, this one does not know.
+        (Connection::Unknown, None) if matches!(status.role, Role::Screen { .. }) => {}
         (Connection::Unknown, None) => out.push(("not asked yet".to_owned(), styles.dim)),
         (Connection::Up, None) => out.push(("connected".to_owned(), styles.good)),
         (Connection::Down { since, why }, None) => {
@@ -236,7 +238,11 @@ pub(super) fn message(paint: &mut Paint<'_>, layout: &Layout) {
     let going: usize = app.graces.iter().map(|grace| grace.jobs).sum();
     if let Some(until) = app.graces.iter().map(|grace| grace.until).max().filter(|until| *until > paint.now) {
         let key = app.options.keymap.shown(super::super::keymap::Action::Undo).unwrap_or_else(|| ":undo".to_owned());
-        let said = format!("{} in {} s", goes(going), seconds_left(until, paint.now));
+        let left = match seconds_left(until, paint.now) {
+            seconds @ ..60 => format!("{seconds} s"),
+            seconds => words::duration(seconds, false),
+        };
+        let said = format!("{} in {left}", goes(going));
         pieces.push((said, styles.warn.add_modifier(Modifier::BOLD)));
         pieces.push((format!(" · {key} stops {}", if going == 1 { "it" } else { "them" }), styles.warn));
         if app.message.is_some() {
