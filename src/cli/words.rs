@@ -14,7 +14,7 @@ pub fn sentence(job: &Job) -> String {
     let reason = job.reason().map_or_else(String::new, |why| format!(": {why}"));
     let task = || job.task.as_ref().map_or_else(String::new, |task| format!(" as {task}"));
     match &job.phase {
-        Phase::Held(_) => format!("{name} is {}.", with_reason(job)),
+        Phase::Held(_) | Phase::Cancelled(_) => format!("{name} is {}.", with_reason(job)),
         Phase::Waiting => format!("{name} is waiting in line."),
         Phase::Sending => format!("{name} is being sent."),
         Phase::Unsure(_) => format!("{name} is unsure{reason}."),
@@ -26,7 +26,6 @@ pub fn sentence(job: &Job) -> String {
             format!("{name} is saved: {}.", text::clean(&files.join(", ")))
         }
         Phase::Failed(failure) => format!("{name} has failed{reason}; {}; {}.", money(job), next_step(failure)),
-        Phase::Cancelled(_) => format!("{name} is {}.", with_reason(job)),
         Phase::Unwatched => format!("{name} is no longer watched; it goes on at EvoLink and is paid for if it completes."),
     }
 }
