@@ -41,9 +41,18 @@ impl Act {
     }
 }
 
+/// The store, to write; nothing is made where there is none, since it has no job to act on.
+fn existing(context: &Context) -> Result<Store, Problem> {
+    context.may_write()?;
+    if context.store_to_read()?.is_none() {
+        return Err(Problem::input("no_such_job", "the store has no jobs", "`mj-enhance add` records some"));
+    }
+    context.store()
+}
+
 /// Drops what is not sent, stops watching what is (product §2, rule 9).
 pub fn cancel(args: &CancelArgs, context: &Context) -> Outcome {
-    let mut store = context.store()?;
+    let mut store = existing(context)?;
     let jobs = Context::jobs(&store, &args.ids)?;
     let acts = jobs.into_iter().map(|job| plan_cancel(job, args.give_up)).collect();
     perform(&mut store, acts, context)
@@ -76,7 +85,7 @@ fn plan_cancel(job: Job, give_up: bool) -> Act {
 
 /// Fetches now, and watches unwatched jobs again; free.
 pub fn fetch(args: &IdsArgs, context: &Context) -> Outcome {
-    let mut store = context.store()?;
+    let mut store = existing(context)?;
     let jobs = Context::jobs(&store, &args.ids)?;
     let acts: Vec<Act> = jobs.into_iter().map(plan_fetch).collect();
     let is_work = acts.iter().any(|act| act.ask.is_some());
@@ -139,9 +148,7 @@ fn perform(store: &mut Store, acts: Vec<Act>, context: &Context) -> Outcome {
 
 /// Runs jobs again: new paid wishes.
 pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
-    context.may_write()?;
-    let no_store = || Problem::input("no_such_job", "the store has no jobs", "`mj-enhance add` records some");
-    let store = context.store_to_read()?.ok_or_else(no_store)?;
+    let store = existing(context)?;
     let jobs = Context::jobs(&store, &args.ids)?;
     let (mut take, mut left_out) = (Vec::new(), Vec::new());
     for job in jobs {

@@ -156,6 +156,16 @@ fn jobs_are_found_by_id_and_by_a_beginning_that_only_one_has() {
 }
 
 #[test]
+fn acting_on_jobs_that_do_not_exist_makes_no_store() {
+    let program = Program::new();
+    for command in ["cancel", "fetch", "retry", "show", "wait"] {
+        let ran = program.run(&[command, "zzzzzzzz", "--json"]).expect(2);
+        assert_eq!(ran.error()["code"], "no_such_job", "{command}");
+        assert!(!program.data().exists(), "{command}");
+    }
+}
+
+#[test]
 fn cancelling_what_was_not_sent_costs_nothing() {
     let program = Program::new();
     let ids = program.add(&[DRAFT]);
