@@ -126,7 +126,6 @@ fn step(bytes: &[u8]) -> Step {
         [] | [0x1b] | [0x1b, b'O'] => Step::More,
         [0x1b, b'[', rest @ ..] => control(rest),
         [0x1b, b'O', last, ..] => Step::Done(3, letter(*last, KeyModifiers::NONE)),
-        [0x1b, 0x1b, ..] => Step::Done(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
         // A terminal sends Alt+x as Esc and x. No key of ours has Alt (product §4, rule 2), but Esc and a key in one packet
         // are common over SSH: two keys.
         [0x1b, _, ..] => Step::Done(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
