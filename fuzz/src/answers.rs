@@ -13,6 +13,8 @@ use super::text::assert_clean;
 /// The key of the pretended account; no text that comes out may hold it.
 pub const KEY: &str = "K3yThatNobodyMaySee";
 
+const NAMES: [&str; 5] = ["x-request-id", "x-oneapi-request-id", "retry-after", "date", "idempotency-replayed"];
+
 /// Status and headers by a few bytes, the rest is the body.
 pub fn answer(bytes: &mut Bytes<'_>, statuses: &[u16]) -> (u16, HeaderMap) {
     let status = match bytes.byte() {
@@ -20,7 +22,6 @@ pub fn answer(bytes: &mut Bytes<'_>, statuses: &[u16]) -> (u16, HeaderMap) {
         n => statuses[usize::from(n) % statuses.len()],
     };
     let mut headers = HeaderMap::new();
-    const NAMES: [&str; 5] = ["x-request-id", "x-oneapi-request-id", "retry-after", "date", "idempotency-replayed"];
     let which = bytes.byte();
     for (place, name) in NAMES.into_iter().enumerate() {
         if which & (1 << place) != 0

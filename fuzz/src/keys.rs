@@ -67,17 +67,17 @@ pub fn run(data: &[u8]) {
     let read_only = options.read_only;
     let now = at(0);
     let mut desk = Desk { app: App::new(options, now), now, size: (80, 24), status: status(), tickets: Vec::new(), read_only };
-    desk.event(Event::Resize(80, 24));
-    desk.event(Event::News(News::Status(Arc::new(status()))));
-    desk.event(Event::News(News::Jobs(JOBS.clone())));
-    desk.event(Event::News(News::Loaded));
+    desk.event(&Event::Resize(80, 24));
+    desk.event(&Event::News(News::Status(Arc::new(status()))));
+    desk.event(&Event::News(News::Jobs(JOBS.clone())));
+    desk.event(&Event::News(News::Loaded));
     for _ in 0..MOST {
         if bytes.is_empty() || desk.app.is_finished() {
             break;
         }
         desk.pass(bytes.byte());
         let event = desk.choose(&mut bytes);
-        desk.event(event);
+        desk.event(&event);
         desk.draw();
     }
 }
@@ -159,7 +159,7 @@ impl Desk {
                         (u64::from(bytes.byte()), self.now.checked_add(SignedDuration::from_secs(5)).unwrap_or(self.now))
                     }),
                 };
-                News::Wished { ticket, outcome: if bytes.byte() % 5 == 0 { Err(bytes.text(20)) } else { Ok(done) } }
+                News::Wished { ticket, outcome: if bytes.byte().is_multiple_of(5) { Err(bytes.text(20)) } else { Ok(done) } }
             }
             10 => News::Details { job: id, details: Arc::new(Details { timeline: Vec::new(), raw: Some(bytes.text(60)) }) },
             _ if bytes.byte() == 3 => News::Broken(bytes.text(20)),
@@ -174,7 +174,8 @@ impl Desk {
             1 => status.paused = bytes.yes().then(|| PauseReason::Login { said: bytes.text(20) }),
             2 => status.paused = bytes.yes().then_some(PauseReason::You),
             3 => {
-                status.waiting_for_go = (0..u64::from(bytes.byte() % 5)).map(|n| JobId::from_bits(0x00ab_0000_0000 + n)).collect()
+                status.waiting_for_go =
+                    (0..u64::from(bytes.byte() % 5)).map(|n| JobId::from_bits(0x00ab_0000_0000 + n)).collect();
             }
             4 => status.balance = bytes.yes().then(|| Seen { amount: Credits::from_uc(bytes.odd_number()), at: self.now }),
             5 => status.caps.day = bytes.yes().then(|| Credits::from_uc(bytes.odd_number())),
@@ -183,11 +184,11 @@ impl Desk {
         }
     }
 
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: &Event) {
         let asked = self.app.asked_price();
         let effects = self.app.update(self.now, event.clone());
         for effect in effects {
-            self.check(&effect, asked, &event);
+            self.check(&effect, asked, event);
             if let Effect::Wish { ticket, .. } = effect {
                 self.tickets.push(ticket);
             }

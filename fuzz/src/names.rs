@@ -47,9 +47,9 @@ fn stays_below(path: &Path, ext: &str) {
     assert!(!text.is_empty() && !text.contains('\\') && !text.chars().any(is_unsafe), "{text:?}");
     assert!(text.ends_with(&format!(".{ext}")), "{text:?}");
     for part in path.components() {
-        let Component::Normal(part) = part else { panic!("{path:?} leaves the folder") };
+        let Component::Normal(part) = part else { panic!("{text} leaves the folder") };
         let part = part.to_str().expect("a name is text");
-        assert!(!part.starts_with('.') && part.len() <= 120 && !part.contains("//"), "{path:?}");
+        assert!(!part.starts_with('.') && part.len() <= 120 && !part.contains("//"), "{text}");
     }
-    assert!(Path::new("/data/results").join(path).starts_with("/data/results"), "{path:?}");
+    assert!(Path::new("/data/results").join(path).starts_with("/data/results"), "{text}");
 }

@@ -12,13 +12,13 @@ pub fn run(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let now = at(i64::from(bytes.byte()) * 1_000_000);
     let all = String::from_utf8_lossy(bytes.rest());
-    let (value, date) = match all.split_once('\n') {
-        Some((value, date)) => (value, Some(date)),
+    let (value, clock) = match all.split_once('\n') {
+        Some((first, second)) => (first, Some(second)),
         None => (&*all, None),
     };
-    let wait = parse_retry_after(value, date, now);
-    assert_eq!(parse_retry_after(value, date, now), wait, "the same words ask for the same wait");
-    assert_eq!(parse_retry_after(&format!("  {value}\t"), date, now), wait, "spaces around it say nothing");
+    let wait = parse_retry_after(value, clock, now);
+    assert_eq!(parse_retry_after(value, clock, now), wait, "the same words ask for the same wait");
+    assert_eq!(parse_retry_after(&format!("  {value}\t"), clock, now), wait, "spaces around it say nothing");
     let Some(wait) = wait else { return };
     assert!(wait <= Duration::from_hours(24), "{value:?} asks for {wait:?}");
     if let Ok(seconds) = value.trim().parse::<u32>()

@@ -24,7 +24,7 @@ pub fn job(n: u64, state: State) -> Job {
     let image = ImageNumber::ALL[usize::try_from(n % 4).expect("small")];
     let mut job =
         Job::new(JobId::from_bits(0x00ab_0000_0000 + n), draft(n / 4), image, i64::try_from(n).expect("small") * 10, at(-600));
-    job.tag = (n % 3 == 0).then(|| Tag::new("sunset").expect("a tag"));
+    job.tag = n.is_multiple_of(3).then(|| Tag::new("sunset").expect("a tag"));
     job.revision = n + 1;
     for update in way(n, state) {
         job.apply(update, at(-60));
@@ -57,8 +57,8 @@ fn way(n: u64, state: State) -> Vec<Update> {
         report.status = status;
         Update::Reported(Box::new(report))
     };
-    let sent = [approve.clone(), send.clone(), accept];
-    let done = |more: &[Update]| [sent.as_slice(), &[ended(TaskStatus::Completed)], more].concat();
+    let running = [approve.clone(), send.clone(), accept];
+    let done = |more: &[Update]| [running.as_slice(), &[ended(TaskStatus::Completed)], more].concat();
     match state {
         State::Held => vec![],
         State::Waiting => vec![approve],
@@ -71,7 +71,7 @@ fn way(n: u64, state: State) -> Vec<Update> {
                 Update::Looked(vec![task(n), task(n + 1)]),
             ]
         }
-        State::Running => sent.to_vec(),
+        State::Running => running.to_vec(),
         State::ToFetch => done(&[Update::FetchTroubled("the line was cut".to_owned())]),
         State::Fetching => done(&[Update::FetchStarted]),
         State::Saved => done(&[Update::Saved(vec![SavedFile {
@@ -79,9 +79,9 @@ fn way(n: u64, state: State) -> Vec<Update> {
             sha256: "ab".repeat(32),
             bytes: 3_141_592,
         }])]),
-        State::Failed => [sent.as_slice(), &[ended(TaskStatus::Failed)]].concat(),
+        State::Failed => [running.as_slice(), &[ended(TaskStatus::Failed)]].concat(),
         State::Cancelled => vec![Update::Cancel],
-        State::Unwatched => [sent.as_slice(), &[Update::Unwatch]].concat(),
+        State::Unwatched => [running.as_slice(), &[Update::Unwatch]].concat(),
     }
 }
 

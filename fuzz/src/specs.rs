@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use mj_enhance::job::{Line, Spec, Verdict, check_lines, parse_line};
+use mj_enhance::job::{Line, Spec, Tag, Verdict, check_lines, parse_line};
 
 use super::text::assert_clean;
 
@@ -46,7 +46,7 @@ pub fn run(data: &[u8]) {
 
 /// Every form that can hold a spec gives it back.
 fn reads_back(spec: &Spec) {
-    let (id, image, tag) = (spec.source.as_str(), spec.image, spec.tag.as_ref().map(|tag| tag.as_str()));
+    let (id, image, tag) = (spec.source.as_str(), spec.image, spec.tag.as_ref().map(Tag::as_str));
     let json = serde_json::json!({"source_task": id, "image_number": image.get(), "tag": tag}).to_string();
     assert_eq!(parse_line(&json), Ok(vec![spec.clone()]), "{json}");
     // A colon ends an id outside JSON, and a tag that is a number would be another picture in CSV.
