@@ -28,10 +28,15 @@ use crate::store::{Ask, EngineLock, ScreenLock, Settings, Store, StoreError};
 
 /// How often the loop looks for changes of other processes and tries to become the engine.
 pub(super) const TICK: Duration = Duration::from_secs(1);
+/// The same while nothing is under way. A timer of the runtime costs two wake-ups when it is longer than 64 ms, so this is
+/// under one wake-up a second.
+const TICK_AT_REST: Duration = Duration::from_millis(2_500);
 /// Progress reaches this process's screen at most so often.
 const PROGRESS_SLOT: Duration = Duration::from_millis(100);
-/// The money figures of the header are counted anew at most so often.
+/// The money figures of the header are counted anew at most so often,
 const MONEY_SLOT: Duration = Duration::from_millis(250);
+/// and with a long money book so seldom that the counting takes one part in so many of the time.
+const MONEY_SHARE: u32 = 50;
 /// The balance is read this long after something that changed it, so that a burst costs one read.
 const BALANCE_DELAY: Duration = Duration::from_secs(2);
 /// While jobs run, the balance is read so often anyway.
@@ -40,8 +45,8 @@ const BALANCE_EVERY: Duration = Duration::from_mins(1);
 const MONEY_LATE: Duration = Duration::from_secs(10);
 /// The price is read so often while jobs wait.
 const PRICE_EVERY: Duration = Duration::from_mins(10);
-/// How many jobs go into one message when the store is read at the start.
-const LOAD_BATCH: usize = 1_000;
+/// How many jobs that are over are read in one turn of the loop after the start: a few milliseconds.
+const LOAD_BATCH: usize = 500;
 /// How long leaving waits for the answer to an open paid request; without it the job is looked into at the next start.
 const LAST_ANSWER: Duration = Duration::from_millis(700);
 
@@ -140,11 +145,15 @@ pub struct Engine {
     pub(super) set_aside: Vec<JobId>,
     /// Approved jobs whose yes is older than this start, with their places.
     behind_floor: BTreeMap<JobId, i64>,
+    /// Moves whenever they change, so that thousands of them are not compared in every turn of the loop.
+    behind_moved: u64,
     pub(super) in_flight: BTreeSet<JobId>,
     pub(super) unsure: BTreeSet<JobId>,
     pub(super) to_fetch: BTreeSet<(Timestamp, JobId)>,
     pub(super) fetching: HashSet<JobId>,
     pub(super) fetch_retry: BTreeMap<JobId, Instant>,
+    /// Nothing to fetch is ready before this; unknown after a change.
+    pub(super) fetch_ready_at: Option<Instant>,
     pub(super) fresh_links: HashSet<JobId>,
     pub(super) alarmed: HashMap<JobId, u8>,
 
@@ -181,10 +190,14 @@ pub struct Engine {
     progress_told: Instant,
     money: (Credits, Spent),
     money_is_old: bool,
-    money_counted: Option<Instant>,
-    told: Option<Arc<Status>>,
+    money_count_at: Option<Instant>,
+    /// The last status told, without its list of jobs, which has a number instead.
+    told: Option<Status>,
+    told_behind: u64,
     tick_at: Instant,
+    /// Everything that was in the store at the start has been told; up to where, until then.
     loaded: bool,
+    loaded_to: Option<JobId>,
     stopping: bool,
 }
 
@@ -222,11 +235,13 @@ impl Engine {
             line: Line::default(),
             set_aside: Vec::new(),
             behind_floor: BTreeMap::new(),
+            behind_moved: 0,
             in_flight: BTreeSet::new(),
             unsure: BTreeSet::new(),
             to_fetch: BTreeSet::new(),
             fetching: HashSet::new(),
             fetch_retry: BTreeMap::new(),
+            fetch_ready_at: None,
             fresh_links: HashSet::new(),
             alarmed: HashMap::new(),
             desk: Desk::default(),
@@ -258,10 +273,12 @@ impl Engine {
             progress_told: now,
             money: (Credits::ZERO, Spent::default()),
             money_is_old: true,
-            money_counted: None,
+            money_count_at: None,
             told: None,
+            told_behind: 0,
             tick_at: now + TICK,
             loaded: false,
+            loaded_to: None,
             stopping: false,
         }
     }
@@ -291,7 +308,12 @@ impl Engine {
         while !self.stopping {
             self.pump();
             self.tell();
-            let wake = self.next_wake();
+            let wake = if self.loaded {
+                Some(self.next_wake())
+            } else {
+                self.load_more()?;
+                None
+            };
             tokio::select! {
                 // Commands first: a key must not wait behind a thousand answers.
                 biased;
@@ -300,7 +322,7 @@ impl Engine {
                     None => self.stopping = true,
                 },
                 Some(done) = self.ops.join_next_with_id(), if !self.ops.is_empty() => self.done(done),
-                () = tokio::time::sleep_until(wake) => {}
+                () = until(wake) => {}
             }
             // Whatever else is ready is taken in the same turn, so a burst costs one turn of the loop.
             for _ in 0..256 {
@@ -326,7 +348,8 @@ impl Engine {
     /// Reads the store and takes up what was under way.
     fn start(&mut self) -> Result<(), StoreError> {
         self.outside = self.store.outside_version()?;
-        let changes = self.store.changes_since(0)?;
+        // What is not over is small and acts; what is over is only looked at, and follows turn by turn.
+        let changes = self.store.open_jobs()?;
         self.revision = changes.revision;
         self.settings = changes.settings;
         let mut jobs = changes.jobs;
@@ -341,21 +364,29 @@ impl Engine {
         } else {
             self.other_pid = Store::engine_pid(&self.options.data_dir);
         }
-        let mut batch = Vec::with_capacity(LOAD_BATCH);
-        for job in jobs {
-            let job = Arc::new(job);
-            self.index(&job);
-            batch.push(job);
-            if batch.len() == LOAD_BATCH {
-                self.send(News::Jobs(std::mem::take(&mut batch)));
-            }
+        let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
+        for job in &jobs {
+            self.index(job);
         }
-        if !batch.is_empty() {
-            self.send(News::Jobs(batch));
+        if !jobs.is_empty() {
+            self.send(News::Jobs(jobs));
         }
-        self.loaded = true;
-        self.send(News::Loaded);
-        info!(jobs = self.jobs.len(), engine = self.is_engine(), "the store is read");
+        info!(jobs = self.jobs.len(), engine = self.is_engine(), "what is not over is read");
+        Ok(())
+    }
+
+    /// Tells some more of the jobs that were over at the start. They are read as they are now, so it does not matter what
+    /// was changed and told in the meantime.
+    fn load_more(&mut self) -> Result<(), StoreError> {
+        let jobs = self.store.jobs_over(self.loaded_to, LOAD_BATCH)?;
+        self.loaded = jobs.len() < LOAD_BATCH;
+        self.loaded_to = jobs.last().map_or(self.loaded_to, |job| Some(job.id));
+        if !jobs.is_empty() {
+            self.send(News::Jobs(jobs.into_iter().map(Arc::new).collect()));
+        }
+        if self.loaded {
+            self.send(News::Loaded);
+        }
         Ok(())
     }
 
@@ -439,7 +470,7 @@ impl Engine {
         if job.phase != Phase::Waiting {
             self.line.remove(id);
         }
-        self.behind_floor.remove(&id);
+        let behind = self.behind_floor.remove(&id);
         self.in_flight.remove(&id);
         self.unsure.remove(&id);
         let asker = Asker::Job(id);
@@ -480,8 +511,12 @@ impl Engine {
             Phase::ToFetch(_) => {
                 asks = self.fresh_links.contains(&id);
                 self.to_fetch.insert((job.link_expires_at.unwrap_or(Timestamp::MAX), id));
+                self.fetch_ready_at = None;
             }
             Phase::Fetching(_) | Phase::Held(_) | Phase::Saved | Phase::Failed(_) | Phase::Cancelled(_) | Phase::Unwatched => {}
+        }
+        if behind != self.behind_floor.get(&id).copied() {
+            self.behind_moved += 1;
         }
         if !asks {
             self.desk.forget(&asker);
@@ -866,7 +901,8 @@ impl Engine {
         if now < self.tick_at {
             return;
         }
-        self.tick_at = now + TICK;
+        let rests = self.told.as_ref().is_some_and(|told| told.idle);
+        self.tick_at = now + if rests { TICK_AT_REST } else { TICK };
         if let Err(trouble) = self.hear_others() {
             self.notice(Level::Alarm, None, trouble.to_string());
         }
@@ -959,28 +995,31 @@ impl Engine {
             self.send(News::Progress(news));
         }
         let stamp = self.clock.now();
-        if self.money_is_old && self.money_counted.is_none_or(|at| now >= at + MONEY_SLOT) {
+        if self.money_is_old && self.money_count_at.is_none_or(|at| now >= at) {
             self.money_is_old = false;
-            self.money_counted = Some(now);
             let reserved =
                 self.jobs.values().filter(|job| job.charge == Some(crate::job::Charge::Reserved)).map(|job| job.spent()).sum();
             match self.store.spent(stamp, self.day_start(stamp), self.month_start(stamp)) {
                 Ok(spent) => self.money = (reserved, spent),
                 Err(trouble) => warn!(%trouble, "the spending could not be counted"),
             }
+            let counted = Instant::now();
+            self.money_count_at = Some(counted + MONEY_SLOT.max((counted - now) * MONEY_SHARE));
         }
         let status = self.status(stamp);
-        if self.told.as_deref() != Some(&status) {
-            let status = Arc::new(status);
-            self.told = Some(Arc::clone(&status));
-            self.send(News::Status(status));
+        if self.told_behind != self.behind_moved || self.told.as_ref() != Some(&status) {
+            let mut waiting: Vec<(i64, JobId)> = self.behind_floor.iter().map(|(id, place)| (*place, *id)).collect();
+            waiting.sort_unstable();
+            let waiting_for_go = waiting.into_iter().map(|(_, id)| id).collect();
+            self.told_behind = self.behind_moved;
+            self.told = Some(status.clone());
+            self.send(News::Status(Arc::new(Status { waiting_for_go, ..status })));
         }
     }
 
+    /// The state without the jobs that wait for a go.
     fn status(&self, stamp: Timestamp) -> Status {
         let now = Instant::now();
-        let mut waiting_for_go: Vec<(i64, JobId)> = self.behind_floor.iter().map(|(id, place)| (*place, *id)).collect();
-        waiting_for_go.sort_unstable();
         let all_wait_until = self.gate.closed_until(now).and_then(|until| {
             let left = jiff::SignedDuration::try_from(until - now).ok()?;
             // Whole seconds, so that the same wait is the same status each time it is asked for.
@@ -997,7 +1036,7 @@ impl Engine {
             paused: self.settings.paused.clone(),
             in_flight: u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX),
             max_in_flight: self.max_in_flight(),
-            waiting_for_go: waiting_for_go.into_iter().map(|(_, id)| id).collect(),
+            waiting_for_go: Vec::new(),
             price: self.price(),
             price_is_reported: self.settings.price.is_some(),
             balance: self.settings.balance,
@@ -1039,7 +1078,7 @@ impl Engine {
             at_latest(Some(self.progress_told + PROGRESS_SLOT));
         }
         if self.money_is_old {
-            at_latest(self.money_counted.map(|at| at + MONEY_SLOT));
+            at_latest(self.money_count_at);
         }
         if self.lock.is_some() {
             let closed = self.gate.closed_until(now);
@@ -1080,6 +1119,14 @@ impl Engine {
         if let Err(trouble) = self.store.flush() {
             warn!(%trouble, "the store could not be flushed; it is whole all the same");
         }
+    }
+}
+
+/// Waits until then, or only lets others have a turn.
+async fn until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => tokio::task::yield_now().await,
     }
 }
 

@@ -15,6 +15,9 @@ use crate::job::{Applied, Failure, Job, JobId, Phase, SavedFile, State, Update, 
 /// Hours before the end of a link at which an unsaved result is called out (product §5).
 const ALARMS: [(u8, i64); 2] = [(1, 4), (2, 1)];
 
+/// How long nobody looks for something to fetch where nothing waits, unless something comes.
+const NOTHING_TO_FETCH: Duration = Duration::from_hours(1);
+
 impl Engine {
     /// Starts downloads while there are places.
     pub(super) fn pump_fetches(&mut self) {
@@ -22,13 +25,17 @@ impl Engine {
             return;
         }
         let now = Instant::now();
-        while self.fetching.len() < self.options.fetches_at_once {
+        while self.fetching.len() < self.options.fetches_at_once && self.fetch_ready_at.is_none_or(|at| at <= now) {
             let ready = self
                 .to_fetch
                 .iter()
                 .map(|(_, id)| *id)
                 .find(|id| !self.fresh_links.contains(id) && self.fetch_retry.get(id).is_none_or(|at| *at <= now));
-            let Some(id) = ready else { return };
+            let Some(id) = ready else {
+                let waiting = self.fetch_retry.iter().filter(|(id, _)| !self.fresh_links.contains(id)).map(|(_, at)| *at);
+                self.fetch_ready_at = Some(waiting.min().unwrap_or(now + NOTHING_TO_FETCH));
+                return;
+            };
             let written = self.write(vec![(id, Update::FetchStarted)]);
             let Some((job, Applied::Changed(_))) = written.last() else { return };
             let request = self.request(job);
@@ -113,12 +120,14 @@ impl Engine {
         if self.fetching.len() >= self.options.fetches_at_once || !self.store_is_well() {
             return None;
         }
-        self.fetch_retry.iter().filter(|(id, _)| !self.fresh_links.contains(id)).map(|(_, at)| *at).min()
+        self.fetch_ready_at
+            .or_else(|| self.fetch_retry.iter().filter(|(id, _)| !self.fresh_links.contains(id)).map(|(_, at)| *at).min())
     }
 
     /// Fetches at once what waits for its next try, or a dead link once more.
     pub(super) fn fetch_now(&mut self, id: JobId) {
         self.fetch_retry.remove(&id);
+        self.fetch_ready_at = None;
         self.alarmed.remove(&id);
         self.write(vec![(id, Update::FetchAgain)]);
         // What is fetched again after its link was called dead begins with a fresh link.

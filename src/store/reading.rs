@@ -14,6 +14,9 @@ use crate::job::{Credits, ImageNumber, Job, JobId, Spent, State, Tag, TaskId};
 /// The order of the line; ids settle ties so that every reader sees the same.
 const IN_LINE: &str = "ORDER BY place, id";
 
+/// Jobs that are over, word for word as in the index of the others.
+const OVER: &str = "state IN ('saved', 'failed', 'cancelled', 'unwatched')";
+
 pub(super) fn settings(db: &Connection) -> Result<Settings, Trouble> {
     let text: String = db.prepare_cached("SELECT settings FROM meta")?.query_row([], |row| row.get(0))?;
     rows::from_json(&text, "the shared settings")
@@ -103,6 +106,29 @@ impl Store {
             }
             Ok(changes)
         })
+    }
+
+    /// The jobs that are not over (neither final nor unwatched) in line order, with everything else of a moment as
+    /// [`Store::changes_since`] tells it. The rest comes by [`Store::jobs_over`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open_jobs(&self) -> Result<Changes, StoreError> {
+        self.see(|_| {
+            let db = self.db.unchecked_transaction()?;
+            let jobs = rows::many(&db, &format!("WHERE NOT ({OVER}) {IN_LINE}"), [])?;
+            Ok(Changes { revision: self::revision(&db)?, settings: settings(&db)?, jobs, ..Changes::default() })
+        })
+    }
+
+    /// At most so many jobs that are over, in the order of their ids, from the one after `after` on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn jobs_over(&self, after: Option<JobId>, most: usize) -> Result<Vec<Job>, StoreError> {
+        let after = after.map_or(-1, bits);
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.see(|db| rows::many(db, &format!("WHERE id > ?1 AND {OVER} ORDER BY id LIMIT ?2"), params![after, most]))
     }
 
     /// A number that moves when another process changed the store (SQLite `PRAGMA data_version`); cheap.

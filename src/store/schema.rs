@@ -119,6 +119,10 @@ CREATE TABLE asks (
     job  INTEGER
 );
 ",
+    // 2: the jobs that are not over are found without reading those that are.
+    "
+CREATE INDEX jobs_open ON jobs (place, id) WHERE NOT (state IN ('saved', 'failed', 'cancelled', 'unwatched'));
+",
 ];
 
 /// The version this program writes.

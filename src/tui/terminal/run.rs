@@ -217,6 +217,7 @@ where
         size: (columns, rows),
         beside: Beside { before: first, ..Beside::default() },
         stopped: false,
+        first: true,
         finished: None,
     };
     run.turn(screen, vec![Input::Resize(columns, rows)], &mut perform);
@@ -273,6 +274,8 @@ struct Run<'a> {
     beside: Beside,
     /// Between Ctrl+z and going on: nothing is drawn.
     stopped: bool,
+    /// No frame was drawn yet.
+    first: bool,
     finished: Option<Exit>,
 }
 
@@ -432,7 +435,13 @@ impl Run<'_> {
             } else if self.options.synchronized {
                 out.extend_from_slice(b"\x1b[?2026l");
             }
-            self.frames.drawn(now);
+            if self.first {
+                // What the first frame could not know yet follows within milliseconds: it does not wait for a slot.
+                self.first = false;
+                self.frames = self.options.frames.clone();
+            } else {
+                self.frames.drawn(now);
+            }
         }
         for part in beside.title.iter().chain(&beside.copy).chain(&beside.notices) {
             out.extend_from_slice(part);
