@@ -26,9 +26,9 @@ demo:
 examples:
     EXAMPLES=write cargo test --test it examples
 
-# The numbers to hold
-bench *ARGS:
-    cargo bench {{ARGS}}
+# The numbers to hold: all of them, or one bench and its parts (`just bench dashboard idle`)
+bench NAME="*" *PARTS:
+    cargo bench --bench '{{NAME}}' -- {{PARTS}}
 
 # Every fuzz target for so many seconds each, or one: `just fuzz 600 keys`. Needs `cargo install --locked cargo-fuzz` and a
 # C++ compiler, but no nightly: the variable opens the compiler's unstable flags, and no sanitizer is wanted, as there is no
