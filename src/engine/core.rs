@@ -28,8 +28,8 @@ use crate::store::{Ask, EngineLock, ScreenLock, Settings, Store, StoreError};
 
 /// How often the loop looks for changes of other processes and tries to become the engine.
 pub(super) const TICK: Duration = Duration::from_secs(1);
-/// The same while nothing is under way. A timer of the runtime costs two wake-ups when it is longer than 64 ms, so this is
-/// under one wake-up a second.
+/// The same while nothing is under way. A timer of the runtime that is longer than 64 ms costs two wake-ups, so every
+/// second would be two wake-ups a second.
 const TICK_AT_REST: Duration = Duration::from_millis(2_500);
 /// Progress reaches this process's screen at most so often.
 const PROGRESS_SLOT: Duration = Duration::from_millis(100);
