@@ -179,6 +179,10 @@ fn prepare(db: &mut Connection, file: &Path, access: Access, suspicious: bool) -
     if !ours && !fresh {
         return Err(Trouble::Damaged("it is a database, but not a store of mj-enhance".to_owned()).into());
     }
+    // Mark and version are written together. Said before anything is switched, so that the file stays as it is.
+    if ours && found < 1 {
+        return Err(Trouble::Damaged(format!("its version is {found}, which no mj-enhance has written")).into());
+    }
     if found > schema::known() {
         let path = file.to_owned();
         return Err(Stop::Told(StoreError::Newer { path, found, known: schema::known() }));

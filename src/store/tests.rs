@@ -619,3 +619,20 @@ fn what_carries_money_is_synced_and_the_rest_is_not() {
     one(&mut store, 1, completed(1), 5);
     assert_eq!(level(&store), full);
 }
+
+#[test]
+fn a_store_of_an_impossible_version_is_refused_before_its_log_is_switched() {
+    for version in [-9, 0] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Store::open(folder.path(), Access::ReadWrite).unwrap());
+        let file = folder.path().join("mj-enhance.db");
+        let db = rusqlite::Connection::open(&file).unwrap();
+        db.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).unwrap();
+        db.pragma_update(None, "user_version", version).unwrap();
+        drop(db);
+        let before = std::fs::read(&file).unwrap();
+        let refused = Store::open(folder.path(), Access::ReadWrite);
+        assert!(matches!(refused, Err(StoreError::Damaged { .. })), "{version}: {refused:?}");
+        assert!(std::fs::read(&file).unwrap() == before, "{version}: the file is left as it is");
+    }
+}
