@@ -33,7 +33,7 @@ fn tasks() {
     dashboard.until(Duration::from_secs(30), |d| d.shows("10000"));
     std::thread::sleep(Duration::from_secs(15));
     let (before, looks, reads) = (dashboard.seen(), simulator.delays().reads, simulator.counts().of(Route::Batch));
-    std::thread::sleep(Duration::from_secs(60));
+    std::thread::sleep(Duration::from_mins(1));
     let (after, counts) = (dashboard.seen(), simulator.counts());
     let (looks, reads) = (simulator.delays().reads - looks, counts.of(Route::Batch) - reads);
     let sizes = &counts.batch_ids;
@@ -119,9 +119,9 @@ fn submitted(simulator: &Running) -> u64 {
 fn submits() {
     let simulator = simulate(mj_enhance::simulator::Scenario { run_seconds: 900.0, ..scenario(2_000, 900.0) });
     let home = Home::new(&simulator, "reads_per_minute = 60\nmax_in_flight = 10000\n");
-    let list: String = (0..500).map(|n| format!("{} all\n", common::draft(n * 4).as_str())).collect();
+    let list: Vec<String> = (0..500).map(|n| format!("{} all", common::draft(n * 4).as_str())).collect();
     let file = home.folder.path().join("list.txt");
-    std::fs::write(&file, list).expect("written");
+    std::fs::write(&file, list.join("\n")).expect("written");
     let consent = ["--yes", "--max-credits", "100000"];
     let added = program(&home, &[&["add", "--file", "list.txt", "--again"], consent.as_slice()].concat()).wait();
     assert!(added.is_ok_and(|ended| ended.success()), "the jobs are added");
