@@ -211,6 +211,15 @@ impl App {
         self.exit.is_some()
     }
 
+    /// The addresses that the box on top shows in full, for the terminal to make links of.
+    #[must_use]
+    pub fn links(&self) -> Vec<String> {
+        match self.overlays.last() {
+            Some(Overlay::Show(id)) => self.book.job(*id).map(|job| job.links.clone()).unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+
     /// How it ended, once it has.
     #[must_use]
     pub fn exit(&self) -> Option<&Exit> {

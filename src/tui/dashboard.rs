@@ -64,6 +64,10 @@ impl Screen for Shown<'_> {
         self.0.next_tick(now)
     }
 
+    fn links(&self) -> Vec<String> {
+        self.0.links()
+    }
+
     fn is_finished(&self) -> bool {
         self.0.is_finished()
     }

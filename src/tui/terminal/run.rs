@@ -95,6 +95,10 @@ pub trait Screen {
     fn take_dirty(&mut self) -> bool;
     /// When it wants a [`Input::Tick`], because something visible counts; `None`: not at all.
     fn next_tick(&self, now: Timestamp) -> Option<Timestamp>;
+    /// Addresses that it shows in full and that are to be links.
+    fn links(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Whether the run is over.
     fn is_finished(&self) -> bool;
 }
@@ -116,6 +120,8 @@ pub struct Options {
     pub copy_limit: usize,
     /// What the guard switches.
     pub modes: Modes,
+    /// Make addresses links (OSC 8).
+    pub links: bool,
     /// Mouse reports at start.
     pub mouse: bool,
     /// Listen to the signals of the process. Off in tests of the loop.
@@ -136,6 +142,7 @@ impl Default for Options {
             tmux: false,
             copy_limit: 0,
             modes: Modes::default(),
+            links: false,
             mouse: false,
             signals: true,
             // Product §6: exit within 1 s. Leaving waits twice this long at most; the rest is for the store.
@@ -155,6 +162,7 @@ impl Options {
             notices: abilities.notices.value,
             tmux: abilities.tmux.value,
             copy_limit: abilities.copy_limit.value,
+            links: abilities.links.value,
             modes: Modes { title: abilities.title.value, log: None },
             ..Self::default()
         }
@@ -430,6 +438,9 @@ impl Run<'_> {
             let clock = (self.options.clock)();
             let (buffer, cursor) = self.canvas.draw(|frame| screen.draw(frame, clock));
             self.painter.paint(buffer, cursor, &mut out);
+            if self.options.links {
+                self.painter.link(buffer, &screen.links(), &mut out);
+            }
             if out.len() == empty {
                 out.truncate(start);
             } else if self.options.synchronized {

@@ -93,6 +93,7 @@ fn pages_boxes_and_the_rest() {
         assert_eq!(desk(&format!("{place}e")).app.page, Page::Events);
         assert_eq!(desk(&format!("{place}$")).app.page, Page::Spending);
         assert!(matches!(desk(&format!("5 {place}o")).app.overlays.last(), Some(Overlay::Show(_))));
+        assert!(!desk(&format!("5 {place}o")).app.links().is_empty(), "the addresses in the box are links");
         assert!(matches!(desk(&format!("5 {place}Y")).app.overlays.last(), Some(Overlay::Menu(_))));
         let copied = desk(&format!("5 {place}y"));
         assert!(copied.effects.iter().any(|effect| matches!(effect, Effect::Copy(text) if text.starts_with("task-unified-"))));

@@ -6,6 +6,7 @@
 
 pub mod bound;
 pub mod cells;
+pub mod links;
 pub mod motion;
 pub mod order;
 pub mod pen;
@@ -61,6 +62,8 @@ pub struct Painter {
     cursor: Option<Position>,
     /// The next frame clears the screen first.
     fresh: bool,
+    /// The links that were written over the frame.
+    linked: Vec<links::Spot>,
 }
 
 impl Painter {
@@ -73,6 +76,7 @@ impl Painter {
             state: State::default(),
             cursor: None,
             fresh: true,
+            linked: Vec::new(),
         }
     }
 
@@ -106,6 +110,22 @@ impl Painter {
         }
     }
 
+    /// Appends what makes these addresses links where the frame just painted shows them; nothing where they are already.
+    pub fn link(&mut self, shown: &Buffer, addresses: &[String], out: &mut Vec<u8>) {
+        if addresses.is_empty() && self.linked.is_empty() {
+            return;
+        }
+        let spots = links::find(shown, addresses, self.style.colourless);
+        if spots != self.linked {
+            let before = out.len();
+            links::write(&spots, addresses, out);
+            if out.len() > before {
+                self.lose_track();
+            }
+            self.linked = spots;
+        }
+    }
+
     fn paint_as_is(&mut self, next: &Buffer, cursor: Option<Position>, out: &mut Vec<u8>) {
         let grid = Grid::of(next);
         if (grid.width, grid.height) != (self.shown.width, self.shown.height) {
@@ -113,6 +133,7 @@ impl Painter {
         }
         if self.fresh {
             self.fresh = false;
+            self.linked.clear();
             out.extend_from_slice(CLEAR);
             self.state = State { place: Place::default(), pen: Some(Look::PLAIN) };
             self.shown = Grid::empty(grid.width, grid.height);
