@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::house::{House, signal};
 
 /// How long a condition may take before the test says what it waited for. Nothing sleeps: it is only a bound.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 struct Seen {
     emulator: vt100::Parser,

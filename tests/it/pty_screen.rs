@@ -131,3 +131,47 @@ fn every_size_of_the_terminal_is_drawn_and_none_breaks_the_screen() {
     pty.keys("q");
     pty.ended().assert_restored();
 }
+
+#[test]
+fn the_surroundings_choose_face_and_colours() {
+    // (environment, arguments, signs outside ASCII, colours)
+    let cases: [(&[(&str, &str)], &[&str], bool, bool); 7] = [
+        (&[("LANG", "C.UTF-8")], &[], true, true),
+        (&[("LANG", "C"), ("LC_ALL", "C")], &[], false, true),
+        (&[("LANG", "C.UTF-8"), ("NO_COLOR", "1")], &[], true, false),
+        (&[("LANG", "C.UTF-8"), ("NO_COLOR", "1")], &["--color", "always"], true, true),
+        (&[("LANG", "C.UTF-8"), ("TERM", "never-heard-of")], &[], true, true),
+        (&[("LANG", "C.UTF-8"), ("TERM", "linux")], &["--ascii"], false, true),
+        (&[("LANG", "C.UTF-8")], &["--color", "never", "--ascii"], false, false),
+    ];
+    for (env, args, unicode, colours) in cases {
+        let house = House::new(QUICK);
+        let mut pty = Pty::open(&house, (80, 24), args, env);
+        pty.shows("connected");
+        pty.keys("a");
+        pty.shows("add jobs");
+        pty.keys("\x1b");
+        pty.shows("no jobs yet");
+        pty.keys("q");
+        let ended = pty.ended();
+        ended.assert_restored();
+        assert_eq!(!ended.raw.is_ascii(), unicode, "{env:?} {args:?}");
+        // SGR with a colour of the sixteen, alone or among others (ECMA-48 §8.3.117).
+        let text = String::from_utf8_lossy(&ended.raw).into_owned();
+        let coloured = text.split("\x1b[").skip(1).filter_map(|rest| rest.split_once('m')).any(|(codes, _)| {
+            codes.split(';').filter_map(|code| code.parse::<u8>().ok()).any(|code| matches!(code, 30..=37 | 90..=97))
+                && codes.bytes().all(|byte| byte.is_ascii_digit() || byte == b';')
+        });
+        assert_eq!(coloured, colours, "{env:?} {args:?}");
+    }
+}
+
+#[test]
+fn a_terminal_without_a_screen_is_told_what_to_use_instead() {
+    let house = House::new(QUICK);
+    let pty = Pty::open(&house, (80, 24), &[], &[("TERM", "dumb")]);
+    let ended = pty.ended();
+    assert_eq!(ended.code, 2);
+    assert!(ended.screen.contains("TERM=dumb") && ended.screen.contains("watch --plain"), "{}", ended.screen);
+    assert!(!ended.raw.contains(&0x1b), "no escape code went to a terminal that knows none");
+}
