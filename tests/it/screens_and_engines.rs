@@ -35,13 +35,13 @@ fn a_second_screen_shows_the_first_ones_progress_and_its_wishes_are_acted_upon()
     let mut second = Pty::dashboard(&house);
     second.shows(&format!("engine is process {}", first.pid()));
     add_on_screen(&mut first, &specs[..3]);
-    second.until("what the first one sent", |screen| screen.contains("running 3"));
+    second.until("what the first one sent", |screen| screen.contains("run 3"));
     // A wish of the screen that is no engine: paid by the engine, after a yes to a price here.
     add_on_screen(&mut second, &specs[3..]);
-    first.until("what the second one wished", |screen| screen.contains("running 6"));
+    first.until("what the second one wished", |screen| screen.contains("run 6"));
     assert_eq!((house.paid(), engine(&house)), (6, Some(first.pid())));
     // Until this screen has heard of it, `x` would be about a waiting job.
-    second.until("what it wished itself", |screen| screen.contains("running 6"));
+    second.until("what it wished itself", |screen| screen.contains("run 6"));
     second.press("x", "stop watching?");
     second.keys("y");
     first.shows("1 unwatched");
