@@ -12,8 +12,9 @@ use super::problem::{Outcome, Problem};
 use super::{session, simulate, start, surroundings};
 use crate::config::{self, Config, Environment, KEY_VARIABLE, TerminalBackend, variables};
 use crate::engine::{Consent, Join, News, Sending, Session, Wish};
-use crate::job::{Credits, Tag, parse_line};
+use crate::job::{CancelledBy, Charge, Credits, Doubt, IdempotencyKey, Job, JobId, PaidSend, Phase, Tag, TaskId, parse_line};
 use crate::simulator;
+use crate::store::{Access, Store};
 use crate::tui::terminal::abilities::Colours;
 use crate::tui::terminal::osc::Notifier;
 use crate::tui::terminal::paint::Encoder;
@@ -76,6 +77,53 @@ const DEMO_JOBS: [(&str, &str); 5] = [
 /// Pictures that stay held until somebody says yes.
 const DEMO_HELD: (&str, &str) = ("task-unified-1790001540-q7d3y6ug 1,2", "portraits");
 
+/// Jobs of an earlier hour, in the states that nothing in the demo leads to by itself; their tasks are in the demo's scenario.
+fn seed_demo(config: &Config) -> Result<(), Problem> {
+    let now = now();
+    let ago = |seconds: i64| now.checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap_or(now);
+    let job = |bits: u64, line: &str, seconds: i64| {
+        let spec = parse_line(line).ok().and_then(|specs| specs.into_iter().next())?;
+        let place = i64::try_from(bits).ok()? - 100;
+        let mut job = Job::new(JobId::from_bits(bits << 20 | 0x5_1e3a), spec.source, spec.image, place, ago(seconds));
+        job.tag = Tag::new("earlier").ok();
+        Some(job)
+    };
+    let send = |seconds: i64, dice: u8| PaidSend {
+        key: IdempotencyKey::from_dice([dice; 16]),
+        body: String::new(),
+        agreed: Credits::PUBLISHED_PRICE,
+        first_at: ago(seconds),
+        last_at: ago(seconds),
+        attempts: 1,
+        lost: 0,
+        cleared: false,
+    };
+    let mut jobs = Vec::new();
+    if let Some(mut unwatched) = job(1, "task-unified-1790001900-v4x2l9ok 0", 95) {
+        unwatched.phase = Phase::Unwatched;
+        unwatched.task = TaskId::new("task-unified-1790005400-r6t2y8ue").ok();
+        unwatched.send = Some(send(90, 1));
+        unwatched.sent_at = Some(ago(90));
+        unwatched.charge = Some(Charge::Reserved);
+        unwatched.reserved = Some(Credits::PUBLISHED_PRICE);
+        jobs.push(unwatched);
+    }
+    if let Some(mut unsure) = job(2, "task-unified-1790001900-v4x2l9ok 1", 60) {
+        let why = "the answer was lost: the connection was reset".to_owned();
+        unsure.phase = Phase::Unsure(Doubt { why, looked: false, candidates: Vec::new() });
+        unsure.send = Some(PaidSend { lost: 5, attempts: 5, ..send(45, 2) });
+        unsure.charge = Some(Charge::Reserved);
+        jobs.push(unsure);
+    }
+    if let Some(mut cancelled) = job(3, "task-unified-1790001180-n5j1z8bf 3", 80) {
+        cancelled.phase = Phase::Cancelled(CancelledBy::You);
+        cancelled.finished_at = Some(ago(70));
+        jobs.push(cancelled);
+    }
+    Store::open(&config.data_dir, Access::ReadWrite)?.import(&jobs)?;
+    Ok(())
+}
+
 fn begin_demo(session: &mut Session) {
     let mut add = |line: &str, tag: &str, consent: bool| {
         let specs = parse_line(line).unwrap_or_default();
@@ -137,6 +185,9 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
         mailbox.news(news);
     });
     let join = if sending == Sending::Nothing { Join::LookOn } else { Join::AsScreenToo };
+    if demo {
+        seed_demo(config)?;
+    }
     let mut session = session::start(context, sending, join, sink)?;
     if demo {
         begin_demo(&mut session);

@@ -54,7 +54,9 @@ fn main_job(size: (u16, u16)) {
     pty.press("\r", "y send 20 jobs");
     assert_eq!(house.paid(), 0);
     pty.keys("y");
-    let screen = pty.until("18 saved, 2 failed", |screen| screen.contains("saved 18") && (screen.contains("failed 2") || screen.contains("fail 2")));
+    let screen = pty.until("18 saved, 2 failed", |screen| {
+        screen.contains("saved 18") && (screen.contains("failed 2") || screen.contains("fail 2"))
+    });
     assert!(screen.contains("in flight 0/20"), "{screen}");
 
     // Read why, and what to press.

@@ -72,7 +72,7 @@ async fn the_demo_has_drafts_money_and_trouble() {
     }
     bench.advance(40.0);
     let slow = bench.get("/v1/tasks?status=processing&model=mj-v7-enhance").await.json();
-    assert_eq!(slow["total"], 1, "one is slow");
+    assert_eq!(slow["total"], 4, "one is slow, besides the three of an earlier hour");
     bench.advance(200.0);
     for id in ids {
         let task = bench.read(&id).await;
