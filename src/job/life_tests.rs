@@ -8,7 +8,7 @@ use super::failure::{ErrorClass, Failure};
 use super::id::{IdempotencyKey, ImageNumber, JobId, Tag, TaskId};
 use super::life::{Applied, Approval, Charge, Job, SavedFile, Update};
 use super::money::Credits;
-use super::phase::{CapName, HoldReason, Percent, Phase, State};
+use super::phase::{CancelledBy, CapName, FetchTrouble, HoldReason, Percent, Phase, Progress, State};
 use super::report::{TaskReport, TaskStatus};
 
 fn tasks() -> impl Strategy<Value = TaskId> {
@@ -118,6 +118,9 @@ fn check(before: &Job, update: &Update, applied: &Applied, after: &Job) {
             ),
         }
     }
+    if after.phase == Phase::Cancelled(CancelledBy::You) {
+        assert!(after.task.is_none() && after.charge.is_none(), "what was sent is not called cancelled by {update:?}");
+    }
     if matches!(from, State::Sending | State::Unsure) {
         assert!(after.send.is_some(), "the key of an open send is kept");
     }
@@ -169,6 +172,20 @@ proptest! {
             );
         }
     }
+}
+
+#[test]
+fn cancel_drops_what_was_not_sent_and_leaves_the_rest_as_it_is() {
+    let at = |phase: Phase| Job { phase, task: TaskId::new("task-unified-1-a").ok(), ..new_job() };
+    for phase in [Phase::Running(Progress::default()), Phase::ToFetch(FetchTrouble::default()), Phase::Unwatched, Phase::Saved] {
+        let mut job = at(phase);
+        let before = job.clone();
+        assert!(!job.apply(Update::Cancel, Timestamp::UNIX_EPOCH).changed(), "a {} job was sent", before.state());
+        assert_eq!(job, before);
+    }
+    let mut waiting = Job { phase: Phase::Waiting, ..new_job() };
+    assert!(waiting.apply(Update::Cancel, Timestamp::UNIX_EPOCH).changed());
+    assert_eq!((waiting.phase, waiting.charge), (Phase::Cancelled(CancelledBy::You), None));
 }
 
 #[test]

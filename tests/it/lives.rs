@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mj_enhance::api::enhance_body;
 use mj_enhance::engine::{Command, Consent, Engine, News, Options, PauseReason, Sending, Services, Status, Wish};
-use mj_enhance::job::{Caps, Credits, ErrorClass, ImageNumber, Job, JobId, Phase, Spec, State, TaskId};
+use mj_enhance::job::{CancelledBy, Caps, Credits, ErrorClass, ImageNumber, Job, JobId, Phase, Spec, State, TaskId};
 use mj_enhance::store::Store;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -423,6 +423,9 @@ fn check(life: &Life, store: &Store, tally: &mut Tally) -> Result<Tally, String>
         };
         if !settled {
             broken.push(format!("{} ended as {}", job.id, job.state()));
+        }
+        if job.phase == Phase::Cancelled(CancelledBy::You) && job.task.is_some() {
+            broken.push(format!("{} is called cancelled although it was sent", job.id));
         }
         if job.state() == State::Saved {
             let task = job.task.as_ref().map(TaskId::as_str).unwrap_or_default();
