@@ -493,8 +493,9 @@ impl Engine {
             }
             Phase::Unsure(doubt) => {
                 self.unsure.insert(id);
-                if !doubt.looked && self.settle_at.is_none() {
-                    self.settle_at = Some(now);
+                if !doubt.looked {
+                    let at = self.may_look_from(job, now);
+                    self.settle_at = Some(self.settle_at.map_or(at, |before| before.max(at)));
                 }
             }
             Phase::Running(progress) => {

@@ -194,6 +194,14 @@ impl Engine {
         self.look_later();
     }
 
+    /// From when on the task list may be looked through for this job: its last request may still be on its way at the
+    /// service, also when the process that sent it is gone.
+    pub(super) fn may_look_from(&self, job: &Job, now: Instant) -> Instant {
+        let sent = job.send.as_ref().map(|send| self.clock.now().duration_since(send.last_at));
+        let since = sent.and_then(|since| Duration::try_from(since).ok()).unwrap_or_default();
+        now + LIST_LAG.saturating_sub(since)
+    }
+
     fn look_later(&mut self) {
         let at = Instant::now() + LIST_LAG;
         self.settle_at = Some(self.settle_at.map_or(at, |before| before.max(at)));

@@ -216,7 +216,7 @@ impl Engine {
             let unsure: Vec<(JobId, Update)> = self.unsure.iter().map(|id| (*id, Update::LookAgain)).collect();
             if !unsure.is_empty() {
                 self.write(unsure);
-                self.settle_at = Some(now);
+                self.settle_at.get_or_insert(now);
             }
             return;
         }
@@ -229,7 +229,7 @@ impl Engine {
                 }
                 (State::Unsure, _) => {
                     self.write(vec![(*id, Update::LookAgain)]);
-                    self.settle_at = Some(now);
+                    self.settle_at.get_or_insert(now);
                 }
                 (State::Held, _) => self.sources.forget(&job.source),
                 _ => {}
