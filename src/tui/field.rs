@@ -1,8 +1,8 @@
 //! A text field of one or many lines.
 
 use crossterm::event::KeyCode;
+use ratatui::buffer::CellWidth as _;
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
 
 use super::keymap::Key;
 use crate::job::text;
@@ -50,7 +50,7 @@ impl Field {
 
     /// Columns of the terminal before the cursor.
     pub(crate) fn cells_before(&self) -> usize {
-        self.lines[self.row][..self.column].width()
+        usize::from(self.lines[self.row][..self.column].cell_width())
     }
 
     /// Whether the cursor stands in an empty last line below written ones.
@@ -153,7 +153,10 @@ impl Field {
         let cells = self.cells_before();
         self.row = row;
         let line = &self.lines[row];
-        self.column = line.grapheme_indices(true).find(|(at, _)| line[..*at].width() >= cells).map_or(line.len(), |(at, _)| at);
+        self.column = line
+            .grapheme_indices(true)
+            .find(|(at, _)| usize::from(line[..*at].cell_width()) >= cells)
+            .map_or(line.len(), |(at, _)| at);
     }
 
     fn before(&self) -> usize {

@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::{Timestamp, ToSpan as _};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, CellWidth as _};
 
 use super::app::App;
 use super::effect::Effect;
@@ -260,7 +260,7 @@ impl Desk {
                 if skip == 0 {
                     line.push_str(symbol);
                 }
-                skip = unicode_width::UnicodeWidthStr::width(symbol).max(skip).saturating_sub(1);
+                skip = usize::from(symbol.cell_width()).max(skip).saturating_sub(1);
             }
             out.push_str(line.trim_end());
             out.push('\n');

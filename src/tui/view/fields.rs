@@ -25,8 +25,9 @@ pub(super) fn field(paint: &mut Paint<'_>, x: u16, y: u16, width: u16, field: &F
 }
 
 fn skip_columns(line: &str, columns: usize) -> &str {
-    use unicode_width::UnicodeWidthStr as _;
-    let at = line.char_indices().map(|(at, _)| at).chain([line.len()]).find(|at| line[..*at].width() >= columns);
+    use ratatui::buffer::CellWidth as _;
+    let at =
+        line.char_indices().map(|(at, _)| at).chain([line.len()]).find(|at| usize::from(line[..*at].cell_width()) >= columns);
     &line[at.unwrap_or(line.len())..]
 }
 

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, CellWidth as _};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
 
 use super::super::app::App;
 use super::super::options::{Face, Theme};
@@ -119,7 +118,7 @@ impl<'a> Paint<'a> {
             "↑" => "^",
             "↓" => "v",
             ascii if ascii.is_ascii() => ascii,
-            other if other.width() > 1 => "??",
+            other if columns(other) > 1 => "??",
             _ => "?",
         });
         Cow::Owned(out.collect())
@@ -192,7 +191,7 @@ impl<'a> Paint<'a> {
         if area.left() > 0 {
             for y in area.top()..area.bottom() {
                 let cell = &mut self.buffer[(area.left() - 1, y)];
-                if cell.symbol().width() > 1 {
+                if columns(cell.symbol()) > 1 {
                     cell.set_symbol(" ");
                 }
             }
@@ -220,20 +219,21 @@ impl<'a> Paint<'a> {
 
 /// How many columns a text takes, capped where no screen is that wide.
 pub(super) fn columns(text: &str) -> u16 {
-    u16::try_from(text.width()).unwrap_or(u16::MAX)
+    // As the library's own buffer counts, so that both agree for every sign.
+    text.cell_width()
 }
 
 /// The text in at most `width` columns; where something is cut off an ellipsis says so.
 pub(super) fn fit(text: &str, width: u16, ascii: bool) -> Cow<'_, str> {
-    if text.width() <= usize::from(width) {
+    if columns(text) <= width {
         return Cow::Borrowed(text);
     }
-    let room = usize::from(width).saturating_sub(1);
+    let room = width.saturating_sub(1);
     let mut out = String::new();
     for grapheme in text.graphemes(true) {
         let before = out.len();
         out.push_str(grapheme);
-        if out.width() > room {
+        if columns(&out) > room {
             out.truncate(before);
             break;
         }
@@ -246,13 +246,13 @@ pub(super) fn fit(text: &str, width: u16, ascii: bool) -> Cow<'_, str> {
 
 /// Breaks a text into lines of at most `width` columns, at spaces where it can.
 pub(super) fn wrap(text: &str, width: u16) -> Vec<String> {
-    let width = usize::from(width.max(1));
+    let width = width.max(1);
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_inclusive(' ') {
         let before = line.len();
         line.push_str(word);
-        if line.trim_end().width() <= width {
+        if columns(line.trim_end()) <= width {
             continue;
         }
         line.truncate(before);
@@ -267,7 +267,7 @@ pub(super) fn wrap(text: &str, width: u16) -> Vec<String> {
             // The width of a text is not always the sum of its parts: some signs join.
             let before = line.len();
             line.push_str(grapheme);
-            if line.width() > width && before > 0 {
+            if columns(&line) > width && before > 0 {
                 line.truncate(before);
                 lines.push(std::mem::replace(&mut line, grapheme.to_owned()));
             }
@@ -293,6 +293,15 @@ mod tests {
     }
 
     #[test]
+    fn a_voicing_mark_of_halfwidth_kana_takes_one_column_as_terminals_draw_it() {
+        for text in ["ｶﾞ", "$ﾟ"] {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
+            let (end, _) = buffer.set_stringn(0, 0, text, usize::MAX, Style::new());
+            assert_eq!((end, columns(text)), (2, 2), "{text}");
+        }
+    }
+
+    #[test]
     fn lines_break_at_spaces() {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
@@ -302,9 +311,9 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_wider_than_asked(text in "\\PC{0,40}", width in 4_u16..30) {
-            prop_assert!(fit(&text, width, false).width() <= usize::from(width));
+            prop_assert!(columns(&fit(&text, width, false)) <= width);
             for line in wrap(&text, width) {
-                prop_assert!(line.width() <= usize::from(width), "{line:?}");
+                prop_assert!(columns(&line) <= width, "{line:?}");
             }
         }
     }

@@ -3,9 +3,8 @@
 //! Two cells that look the same compare equal here even where their styles differ in something nobody can see, such as
 //! the text colour of a blank. A wide character owns two cells; the second one is never written by itself.
 
-use ratatui::buffer::{Buffer, Cell, CellDiffOption};
+use ratatui::buffer::{Buffer, Cell, CellDiffOption, CellWidth as _};
 use ratatui::style::{Color, Modifier};
-use unicode_width::UnicodeWidthStr;
 
 /// The attributes a terminal keeps between two characters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -159,9 +158,9 @@ fn shown(cell: &Cell, room: usize) -> Shown {
     let modifier = cell.modifier;
     let underline = if modifier.contains(Modifier::UNDERLINED) { short(cell.underline_color) } else { Color::Reset };
     let look = Look { fg: short(cell.fg), bg: short(cell.bg), underline, modifier };
-    let width = text.width();
     // A control character must not reach the terminal, a character without width has no cell, and a wide one does not fit into the last.
-    let unfit = width == 0 || width > 2 || width > room || text.chars().any(char::is_control);
+    let width = if text.chars().any(char::is_control) { 0 } else { usize::from(text.cell_width()) };
+    let unfit = width == 0 || width > 2 || width > room;
     if text == " " || unfit {
         let seen = modifier & ON_BLANK;
         let (fg, underline) = if seen.is_empty() { (Color::Reset, Color::Reset) } else { (look.fg, look.underline) };
