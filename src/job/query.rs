@@ -304,14 +304,14 @@ fn test(body: &str) -> Result<Test, String> {
 fn unknown_key(key: &str) -> String {
     let names = QUERY_KEYS.iter().map(|(name, _)| name.trim_end_matches(':'));
     let near = names.min_by_key(|name| strsim::osa_distance(name, key)).unwrap_or("state");
-    format!("{key:?} is no key of a query; the nearest is {near}")
+    format!("{:?} is no key of a query; the nearest is {near}", super::text::clean(key))
 }
 
 fn state(word: &str) -> Result<State, String> {
     let word = word.to_ascii_lowercase();
     State::from_word(&word).ok_or_else(|| {
         let near = State::ALL.into_iter().map(State::word).min_by_key(|known| strsim::osa_distance(known, &word));
-        format!("{word:?} is no state; the nearest is {}", near.unwrap_or("held"))
+        format!("{:?} is no state; the nearest is {}", super::text::clean(&word), near.unwrap_or("held"))
     })
 }
 
