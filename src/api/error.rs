@@ -134,6 +134,8 @@ impl ApiError {
         let code = if code.is_empty() || number.is_some() { format!("http_{effective}") } else { code };
         let class = ErrorClass::of_answer(effective, &code);
         let (message, named) = strip_request_id(&clean(&said.message));
+        // Where the request id stood, two halves of a key may have come together.
+        let message = clean(&message);
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let request_id = request_id(headers, key).or(said.request_id).or(named);
         let retry_after = headers
