@@ -70,6 +70,8 @@ pub fn job(n: u64, kind: Kind, now: Timestamp) -> Job {
         agreed: price,
         first_at: sent,
         last_at: sent,
+        first_there: None,
+        last_there: None,
         attempts: 1,
         lost: 0,
         cleared: false,

@@ -41,7 +41,7 @@ pub fn jobs(count: u64) -> Vec<Job> {
 fn way(n: u64, state: State) -> Vec<Update> {
     let price = Credits::PUBLISHED_PRICE;
     let approve = Update::Approve(Approval { seq: 1, price, at: at(-500), not_before: at(-495) });
-    let send = Update::SendStarted { key: key(n), body: "{}".to_owned() };
+    let send = Update::SendStarted { key: key(n), body: "{}".to_owned(), there: None };
     let mut report = TaskReport::new(task(n), TaskStatus::Processing);
     report.percent = Percent::new(42);
     report.seconds_left = Some(70);
@@ -68,7 +68,7 @@ fn way(n: u64, state: State) -> Vec<Update> {
                 approve,
                 send,
                 Update::GaveUpAsking("no answer within 30 s".to_owned()),
-                Update::Looked(vec![task(n), task(n + 1)]),
+                Update::Looked { candidates: vec![task(n), task(n + 1)], there: None },
             ]
         }
         State::Running => running.to_vec(),

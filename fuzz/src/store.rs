@@ -155,8 +155,13 @@ fn use_it(mut store: Store, access: Access, bytes: &mut Bytes<'_>) {
     let mut searcher = Searcher::default();
     let query = Query::parse("age>1h left<4h cost>=0 -state:held sunset").expect("a query");
     for job in jobs.iter().flatten() {
-        let _ =
-            (job.spent(), job.key_is_young(now), job.blocks_twin(), job.reason(), query.matches(job, None, now, &mut searcher));
+        let _ = (
+            job.spent(),
+            job.key_is_young(now, None),
+            job.blocks_twin(),
+            job.reason(),
+            query.matches(job, None, now, &mut searcher),
+        );
         let text = serde_json::to_string(&job.phase).expect("a phase can be written");
         assert_eq!(serde_json::from_str::<mj_enhance::job::Phase>(&text).ok().as_ref(), Some(&job.phase), "{text}");
     }
@@ -172,7 +177,7 @@ fn use_it(mut store: Store, access: Access, bytes: &mut Bytes<'_>) {
     }
     let price = Credits::PUBLISHED_PRICE;
     let caps = Caps { session: None, day: Some(price) };
-    let guard = SendGuard { caps, run_budget: None, run_limit: price, price, day_start: at(-40_000) };
+    let guard = SendGuard { caps, there: None, run_budget: None, run_limit: price, price, day_start: at(-40_000) };
     let spent = ok(store.spent(now, at(-40_000), at(-1_000_000)));
     for (id, n) in ids.iter().zip(500..) {
         if let Some(BeginSend::Go(job)) = ok(store.begin_send(*id, samples::key(n), "{}", &guard, now)) {

@@ -1,11 +1,11 @@
 //! What an answer says, once all of it is here. Nothing here calls anything, so every answer can be tried without a line.
 
 use jiff::Timestamp;
-use reqwest::header::HeaderMap;
+use reqwest::header::{DATE, HeaderMap};
 use serde_json::Value;
 
 use super::error::{ApiError, request_id};
-use super::{Balance, ListPage, ListQuery, Submitted, wire};
+use super::{Balance, ListPage, ListQuery, Submitted, retry_after, wire};
 use crate::job::{Credits, TaskId, TaskReport};
 
 /// An answer as it came. `key` is cut out of every text that is read from it; `now` is what dates in it are counted from.
@@ -71,6 +71,12 @@ impl Answer {
     pub fn list(&self, query: &ListQuery, key: &str, now: Timestamp) -> Result<ListPage, ApiError> {
         let body = self.data(key, now)?;
         wire::list(self.status, &body, query, key).map_err(|error| self.named(error, key))
+    }
+
+    /// What the service's clock showed (`Date`, RFC 9110 §6.6.1).
+    #[must_use]
+    pub fn date(&self) -> Option<Timestamp> {
+        self.headers.get(DATE)?.to_str().ok().and_then(retry_after::http_date)
     }
 
     /// The balance (reference §4.7).

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -30,6 +31,9 @@ const ERROR_MOST: usize = 16 * 1024;
 /// which nothing was sent.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
+/// Our clocks agree when they differ by no more over the time since the latest answer.
+const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(10);
+
 /// The real service.
 ///
 /// The connection pool and the certificates are made at the first call, off the caller's thread. Certificates are
@@ -39,6 +43,25 @@ pub struct Client {
     key: SecretString,
     limits: Limits,
     http: OnceCell<reqwest::Client>,
+    time: Mutex<Option<Heard>>,
+}
+
+/// What the service's clock showed, and when by our two clocks that was heard.
+#[derive(Clone, Copy)]
+struct Heard {
+    date: Timestamp,
+    since: Instant,
+    at: Timestamp,
+}
+
+impl Heard {
+    /// What it shows now. `None` when our clocks do not agree on how long ago that was: this machine slept, or its clock
+    /// was turned, and the next answer tells.
+    fn now(&self) -> Option<Timestamp> {
+        let gone = SignedDuration::try_from(self.since.elapsed()).ok()?;
+        let by_the_wall = Timestamp::now().duration_since(self.at);
+        if (by_the_wall - gone).abs() > CLOCKS_AGREE { None } else { self.date.checked_add(gone).ok() }
+    }
 }
 
 /// Time limits of whole calls, the body included (reference §7.5).
@@ -100,7 +123,7 @@ impl Client {
             return Err(ApiError::new(ErrorClass::Login, "bad_key", "the API key has spaces or characters that no key has"));
         }
         let limits = Limits { submit: Duration::from_secs(30), read: Duration::from_secs(15) };
-        Ok(Self { base, key: key.to_owned().into(), limits, http: OnceCell::new() })
+        Ok(Self { base, key: key.to_owned().into(), limits, http: OnceCell::new(), time: Mutex::default() })
     }
 
     /// Other time limits for whole calls, the body included: the paid request (30 s without this) and reads (15 s,
@@ -182,7 +205,13 @@ impl Client {
                 Err(error) => return Err(self.broken(error, Some(status))),
             }
         }
-        Ok(Answer { status, headers: response.headers().clone(), body })
+        let answer = Answer { status, headers: response.headers().clone(), body };
+        // What needs no key may come out of somebody's cache.
+        if let Some(date) = answer.date().filter(|_| call.keyed) {
+            let heard = Heard { date, since: Instant::now(), at: Timestamp::now() };
+            *self.time.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
+        }
+        Ok(answer)
     }
 
     fn get<'a>(&self, path: &'a [&'a str]) -> Call<'a> {
@@ -324,6 +353,11 @@ impl Service for Client {
 
     fn models(&self) -> BoxFuture<'_, Result<Vec<String>, ApiError>> {
         async move { self.call(self.get(&["v1", "models"])).await?.models(self.key(), Timestamp::now()) }.boxed()
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        let heard = *self.time.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.as_ref().and_then(Heard::now)
     }
 
     fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>> {

@@ -73,6 +73,8 @@ pub struct ListQuery {
 pub struct ListPage {
     /// The rows that could be read; a row without a valid id is left out.
     pub rows: Vec<TaskRow>,
+    /// How many rows were left out that may be of the enhance model: what is not in a list with such rows may still be there.
+    pub unreadable: usize,
     /// How many rows there are on all pages, where the service said so.
     pub total: Option<u64>,
 }
@@ -114,6 +116,8 @@ pub trait Service: Send + Sync {
     fn credits(&self) -> BoxFuture<'_, Result<Balance, ApiError>>;
     /// The model ids that this key may use.
     fn models(&self) -> BoxFuture<'_, Result<Vec<String>, ApiError>>;
+    /// What the service's clock shows now, counted on from its latest answer; `None` before one told.
+    fn time(&self) -> Option<Timestamp>;
     /// The public price of one `mj-v7-enhance` (reference §4.9).
     fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>>;
 }

@@ -31,7 +31,7 @@ pub fn parse(value: &str, date: Option<&str>, now: Timestamp) -> Option<Duration
 }
 
 /// A date as HTTP writes it (RFC 9110 §5.6.7): the present form, that of RFC 850, and that of C's `asctime`.
-fn http_date(text: &str) -> Option<Timestamp> {
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if text.len() > 40 || !text.is_ascii() {
         return None;

@@ -76,6 +76,12 @@ fn shown(value: Option<&Value>, key: &str) -> Option<String> {
     Some(text::shorten(&said, 128).into_owned()).filter(|said| !said.is_empty())
 }
 
+/// A task's id. One that repeats our key is none: it would carry the key into the store and onto the screen.
+fn task_id(value: Option<&Value>, key: &str) -> Option<TaskId> {
+    let id = TaskId::new(value?.as_str()?).ok()?;
+    Some(id).filter(|id| redact(id.as_str(), key) == id.as_str())
+}
+
 fn status(value: Option<&Value>, key: &str) -> TaskStatus {
     let said = shown(value, key).unwrap_or_default();
     match said.to_ascii_lowercase().as_str() {
@@ -105,7 +111,7 @@ pub(super) fn json(status: u16, body: &[u8]) -> Result<Value, ApiError> {
 /// `key` is cut out of all text.
 pub(super) fn report(value: &Value, key: &str) -> Option<TaskReport> {
     let task = value.as_object()?;
-    let id = TaskId::new(task.get("id")?.as_str()?).ok()?;
+    let id = task_id(task.get("id"), key)?;
     let mut report = TaskReport::new(id, status(task.get("status"), key));
     let usage = task.get("usage");
     let used = |usage: &Value| {
@@ -254,7 +260,7 @@ pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str)
     }
     let row = |row: &Value| {
         Some(TaskRow {
-            id: TaskId::new(row.get("id")?.as_str()?).ok()?,
+            id: task_id(row.get("id"), key)?,
             model: shown(row.get("model"), key).unwrap_or_default(),
             status: status(row.get("status"), key),
             percent: row.get("progress").and_then(percent),
@@ -263,8 +269,16 @@ pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str)
             used: row.get("credits_used").and_then(credits),
         })
     };
-    let rows = rows(status_code, body)?.iter().filter_map(row).collect();
-    Ok(ListPage { rows, total: body.get("total").and_then(whole).map(u64::from) })
+    let (mut readable, mut unreadable) = (Vec::new(), 0);
+    for any in rows(status_code, body)? {
+        match row(any) {
+            Some(row) => readable.push(row),
+            None if any.get("model").and_then(Value::as_str).is_none_or(|model| model == ENHANCE_MODEL) => unreadable += 1,
+            None => {}
+        }
+    }
+    let total = body.get("total").and_then(whole).map(u64::from);
+    Ok(ListPage { rows: readable, unreadable, total })
 }
 
 /// The balance (reference §4.7).
@@ -468,8 +482,11 @@ mod tests {
     fn another_page_than_asked_for_is_distrusted() {
         let query = ListQuery { model: None, status: None, page: 2, page_size: 50 };
         let row = json!({"id": "a", "model": "mj-v7", "status": "completed", "created_at": 1_790_000_000, "result_count": 4, "credits_used": 2.7});
-        let page = list(200, &json!({"data": [row, {"id": ""}], "total": 120, "page": 2}), &query, "").unwrap();
+        let page =
+            list(200, &json!({"data": [row, {"id": ""}, {"id": "", "model": "suno-v5"}], "total": 120, "page": 2}), &query, "")
+                .unwrap();
         assert_eq!((page.rows.len(), page.total, page.rows[0].result_count), (1, Some(120), Some(4)));
+        assert_eq!(page.unreadable, 1, "another model's row cannot be ours");
         assert_eq!(page.rows[0].used, Some(Credits::from_uc(27_000)));
         for wrong in [json!({"data": [], "page": 1}), json!({"data": [], "page_size": 20})] {
             assert_eq!(list(200, &wrong, &query, "").unwrap_err().code, "other_page");

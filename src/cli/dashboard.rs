@@ -94,6 +94,8 @@ fn seed_demo(config: &Config) -> Result<(), Problem> {
         agreed: Credits::PUBLISHED_PRICE,
         first_at: ago(seconds),
         last_at: ago(seconds),
+        first_there: None,
+        last_there: None,
         attempts: 1,
         lost: 0,
         cleared: false,

@@ -268,6 +268,8 @@ mod tests {
             agreed: Credits::PUBLISHED_PRICE,
             first_at: job.created_at,
             last_at: job.created_at,
+            first_there: None,
+            last_there: None,
             attempts: 1,
             lost: 0,
             cleared: false,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -112,13 +112,21 @@ pub(super) struct OpenSend {
     pub(super) unknown_outcomes: u32,
 }
 
+impl OpenSend {
+    /// The first attempt of this process.
+    pub(super) fn new(job: JobId) -> Self {
+        Self { job, in_air: true, repeat_at: None, repeats: 0, first_loss: None, unknown_outcomes: 0 }
+    }
+}
+
 /// A walk through the account's task list, page by page, so that each page passes the gate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Listing {
-    /// Rows older than this cannot fit any more.
-    pub(super) from: Timestamp,
-    pub(super) page: u32,
+    /// Pages that were read.
+    pub(super) pages: u32,
     pub(super) rows: Vec<TaskRow>,
+    /// Rows that could not be read.
+    pub(super) unreadable: usize,
     pub(super) in_air: bool,
 }
 
@@ -162,9 +170,13 @@ pub struct Engine {
     pub(super) sources: Sources,
     pub(super) open: Option<OpenSend>,
     pub(super) resend: VecDeque<JobId>,
+    /// How often an unsure job went out again with its key.
+    pub(super) resent: HashMap<JobId, u32>,
     pub(super) send_not_before: Option<Instant>,
     pub(super) no_capacity: u32,
+    /// What this run has sent, and for which jobs: a wish that goes out again with its key counts once.
     pub(super) run_sent: Credits,
+    pub(super) run_jobs: HashSet<JobId>,
     pub(super) settle_at: Option<Instant>,
     pub(super) listing: Option<Listing>,
     pub(super) list_failures: u32,
@@ -248,9 +260,11 @@ impl Engine {
             sources: Sources::default(),
             open: None,
             resend: VecDeque::new(),
+            resent: HashMap::new(),
             send_not_before: None,
             no_capacity: 0,
             run_sent: Credits::ZERO,
+            run_jobs: HashSet::new(),
             settle_at: None,
             listing: None,
             list_failures: 0,
@@ -521,6 +535,9 @@ impl Engine {
         }
         if !asks {
             self.desk.forget(&asker);
+        }
+        if !matches!(job.state(), State::Sending | State::Unsure) {
+            self.resent.remove(&id);
         }
         if job.state() != State::Running {
             self.progress.remove(&id);
@@ -1022,7 +1039,7 @@ impl Engine {
     fn status(&self, stamp: Timestamp) -> Status {
         let now = Instant::now();
         let all_wait_until = self.gate.closed_until(now).and_then(|until| {
-            let left = jiff::SignedDuration::try_from(until - now).ok()?;
+            let left = SignedDuration::try_from(until - now).ok()?;
             // Whole seconds, so that the same wait is the same status each time it is asked for.
             Timestamp::from_second(stamp.checked_add(left).ok()?.as_second() + 1).ok()
         });

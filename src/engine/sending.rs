@@ -15,13 +15,15 @@ use super::source::Verdict;
 use super::{Connection, Level, PauseReason, Sending};
 use crate::api::{ApiError, ENHANCE_MODEL, ListPage, ListQuery, PaidVerdict, Submitted, enhance_body};
 use crate::job::retry::{self, Lost, PaidRepeat};
-use crate::job::{Credits, ErrorClass, HoldReason, IdempotencyKey, Job, JobId, Phase, State, Update};
+use crate::job::{Applied, Credits, ErrorClass, HoldReason, IdempotencyKey, Job, JobId, Phase, State, Update};
 use crate::store::{BeginSend, SendGuard};
 
 /// Drafts are looked at for so many jobs ahead.
 const LOOK_AHEAD: usize = 50;
 /// The task list is read this long after the last attempt, since it may lag behind (reference §12).
 const LIST_LAG: Duration = Duration::from_secs(2);
+/// After a paid request could not be written down, the next is tried so much later.
+const STORE_WAIT: Duration = Duration::from_secs(5);
 /// Rows of a page of the task list, the most there are (reference §4.6).
 const LIST_PAGE: u32 = 50;
 /// Pages of the task list that are read at most to settle a question: 2,000 tasks.
@@ -112,7 +114,14 @@ impl Engine {
             Sending::UpTo(limit) => (Some(limit - self.run_sent), limit),
             Sending::Nothing | Sending::WithConsent => (None, Credits::ZERO),
         };
-        SendGuard { caps: self.caps(), run_budget, run_limit, price: self.price(), day_start: self.day_start(now) }
+        SendGuard {
+            caps: self.caps(),
+            there: self.service.time(),
+            run_budget,
+            run_limit,
+            price: self.price(),
+            day_start: self.day_start(now),
+        }
     }
 
     fn begin(&mut self, job: &Arc<Job>) {
@@ -124,12 +133,9 @@ impl Engine {
         let guard = self.guard();
         match self.store.begin_send(id, key, &body, &guard, self.clock.now()) {
             Ok(BeginSend::Go(job)) => {
-                self.run_sent += job.send.as_ref().map_or(Credits::ZERO, |send| send.agreed);
+                self.count_for_run(&job);
                 self.absorb(job);
-                self.launch(
-                    id,
-                    OpenSend { job: id, in_air: true, repeat_at: None, repeats: 0, first_loss: None, unknown_outcomes: 0 },
-                );
+                self.launch(id, OpenSend::new(id));
             }
             Ok(BeginSend::Held(job, why)) => {
                 self.absorb(job);
@@ -146,8 +152,14 @@ impl Engine {
             Err(trouble) => {
                 // Nothing was sent. The line stands until the store takes writes again.
                 self.notice(Level::Alarm, Some(id), format!("not sent: {trouble}"));
-                self.send_not_before = Some(Instant::now() + Duration::from_secs(5));
+                self.send_not_before = Some(Instant::now() + STORE_WAIT);
             }
+        }
+    }
+
+    fn count_for_run(&mut self, job: &Job) {
+        if self.run_jobs.insert(job.id) {
+            self.run_sent += job.send.as_ref().map_or(Credits::ZERO, |send| send.agreed);
         }
     }
 
@@ -176,14 +188,42 @@ impl Engine {
             }
             return;
         }
-        let written = self.write(vec![(open.job, Update::SendRepeated)]);
-        match written.last() {
-            Some((_, applied)) if applied.changed() => {
+        match self.write_before_sending(open.job, Update::SendRepeated { there: self.service.time() }) {
+            Some(applied) if applied.changed() => {
                 self.launch(open.job, OpenSend { in_air: true, repeat_at: None, repeats: open.repeats + 1, ..open });
             }
+            Some(_) => self.open = None,
             // Not written, so not sent. The repeats have their window; after it the job is unsure.
-            _ if !self.store_is_well() => self.open = Some(OpenSend { repeat_at: Some(now + Duration::from_secs(1)), ..open }),
-            _ => self.open = None,
+            None if now.saturating_duration_since(open.first_loss.unwrap_or(now)) < retry::PAID_WINDOW => {
+                self.open = Some(OpenSend { repeat_at: Some(now + STORE_WAIT), ..open });
+            }
+            None => self.give_up_asking(open.job, "the answer was lost, then the store could not be written"),
+        }
+    }
+
+    /// Writes that an attempt begins; `None`: it is not written, so the request must not leave. Unlike what the engine has
+    /// learned, this is not kept for later: written without a request behind it, it would tell of one that never was.
+    fn write_before_sending(&mut self, id: JobId, update: Update) -> Option<Applied> {
+        if !self.store_is_well() {
+            // What was learned before comes first.
+            self.write(Vec::new());
+            if !self.store_is_well() {
+                return None;
+            }
+        }
+        match self.store.apply(vec![(id, update)], self.clock.now()) {
+            Ok(mut results) => {
+                let (job, applied) = results.pop()?;
+                if applied.changed() {
+                    self.absorb(job);
+                }
+                Some(applied)
+            }
+            Err(trouble) => {
+                self.notice(Level::Alarm, Some(id), format!("{id} was not sent again: {trouble}"));
+                self.send_not_before = Some(Instant::now() + STORE_WAIT);
+                None
+            }
         }
     }
 
@@ -197,13 +237,19 @@ impl Engine {
     /// From when on the task list may be looked through for this job: its last request may still be on its way at the
     /// service, also when the process that sent it is gone.
     pub(super) fn may_look_from(&self, job: &Job, now: Instant) -> Instant {
-        let sent = job.send.as_ref().map(|send| self.clock.now().duration_since(send.last_at));
-        let since = sent.and_then(|since| Duration::try_from(since).ok()).unwrap_or_default();
-        now + LIST_LAG.saturating_sub(since)
+        now + LIST_LAG.saturating_sub(self.since_last_attempt(job))
+    }
+
+    fn since_last_attempt(&self, job: &Job) -> Duration {
+        let since = job.send.as_ref().map(|send| send.since_last(self.clock.now(), self.service.time()));
+        since.and_then(|since| Duration::try_from(since).ok()).unwrap_or_default()
     }
 
     fn look_later(&mut self) {
-        let at = Instant::now() + LIST_LAG;
+        self.look_at(Instant::now() + LIST_LAG);
+    }
+
+    fn look_at(&mut self, at: Instant) {
         self.settle_at = Some(self.settle_at.map_or(at, |before| before.max(at)));
     }
 
@@ -309,10 +355,20 @@ impl Engine {
         self.open = None;
         let agreed = self.jobs.get(&id).and_then(|job| job.send.as_ref()).map_or(Credits::ZERO, |send| send.agreed);
         let written = self.write(vec![(id, update)]);
-        match written.last().map(|(job, _)| job.state()) {
-            Some(State::Unsure) => self.look_later(),
-            Some(_) => self.run_sent = (self.run_sent - agreed).max(Credits::ZERO),
-            None => {}
+        let Some((job, _)) = written.last() else { return };
+        match job.state() {
+            State::Unsure => {
+                let since = self.since_last_attempt(job);
+                let wait = Duration::try_from(retry::LIST_SETTLES).unwrap_or_default().saturating_sub(since);
+                self.notice(
+                    Level::Warning,
+                    Some(id),
+                    format!("{id} is unsure: refused after a lost answer; the task list is looked through when it has settled"),
+                );
+                self.look_at(Instant::now() + wait);
+            }
+            _ if self.run_jobs.remove(&id) => self.run_sent = (self.run_sent - agreed).max(Credits::ZERO),
+            _ => {}
         }
     }
 
@@ -336,15 +392,15 @@ impl Engine {
         }
         if self.listing.is_none() && self.settle_at.is_some_and(|at| at <= now) {
             self.settle_at = None;
-            let earliest = self.windows().iter().map(|window| window.from).min();
-            self.listing = earliest.map(|from| Listing { from, page: 1, rows: Vec::new(), in_air: false });
+            let asked = !self.windows().is_empty();
+            self.listing = asked.then(Listing::default);
         }
         let Some(listing) = &mut self.listing else { return };
         if listing.in_air || self.gate.take_read(now).is_err() {
             return;
         }
         listing.in_air = true;
-        let query = ListQuery { model: Some(ENHANCE_MODEL), status: None, page: listing.page, page_size: LIST_PAGE };
+        let query = ListQuery { model: Some(ENHANCE_MODEL), status: None, page: listing.pages + 1, page_size: LIST_PAGE };
         let service = Arc::clone(&self.service);
         self.spawn(Kind::List, async move { Done::Listed(service.list(query).await) });
     }
@@ -363,7 +419,7 @@ impl Engine {
         self.unsure
             .iter()
             .filter_map(|id| self.jobs.get(id))
-            .filter_map(|job| job.send.as_ref().map(|send| Window::new(job.id, send.first_at, send.last_at)))
+            .filter_map(|job| job.send.as_ref().map(|send| Window::new(job.id, send)))
             .collect()
     }
 
@@ -376,12 +432,16 @@ impl Engine {
         match result {
             Ok(page) => {
                 self.list_failures = 0;
-                let past = page.rows.iter().any(|row| row.created_at.is_some_and(|created| created < listing.from));
-                looked_through = past || page.rows.is_empty();
+                let from = self.windows().iter().map(|window| window.from).min();
+                let past = page.rows.iter().any(|row| row.created_at.zip(from).is_some_and(|(created, from)| created < from));
+                looked_through = past || (page.rows.is_empty() && page.unreadable == 0);
+                listing.unreadable += page.unreadable;
+                listing.pages += 1;
                 // A gateway that does not know the filter lists other models' tasks too; they are nobody's answer here.
                 listing.rows.extend(page.rows.into_iter().filter(|row| row.model.is_empty() || row.model == ENHANCE_MODEL));
-                if !looked_through && listing.page < MOST_PAGES {
-                    self.listing = Some(Listing { page: listing.page + 1, in_air: false, ..listing });
+                if !looked_through && listing.pages < MOST_PAGES {
+                    listing.in_air = false;
+                    self.listing = Some(listing);
                     return;
                 }
             }
@@ -408,10 +468,19 @@ impl Engine {
                     self.write(vec![(id, Update::Adopted(task))]);
                 }
                 Finding::Nothing => {
-                    self.write(vec![(id, Update::Looked(Vec::new()))]);
-                    if !looked && looked_through {
+                    self.write(vec![(id, Update::Looked { candidates: Vec::new(), there: self.service.time() })]);
+                    if looked {
+                        continue;
+                    }
+                    if listing.unreadable > 0 {
+                        let text = format!(
+                            "{id} stays unsure: {} of the task list cannot be read and may be its task; x gives it up",
+                            crate::job::text::count(listing.unreadable, "row")
+                        );
+                        self.notice(Level::Alarm, Some(id), text);
+                    } else if looked_through {
                         self.after_nothing_fits(id);
-                    } else if !looked {
+                    } else {
                         let text = format!(
                             "{id} stays unsure: nothing fits in the newest {} of the account, and there are more; x gives it up",
                             crate::job::text::count(rows.len(), "task")
@@ -427,7 +496,7 @@ impl Engine {
                         );
                         self.notice(Level::Alarm, Some(id), text);
                     }
-                    self.write(vec![(id, Update::Looked(tasks))]);
+                    self.write(vec![(id, Update::Looked { candidates: tasks, there: self.service.time() })]);
                 }
             }
         }
@@ -435,7 +504,7 @@ impl Engine {
 
     fn after_nothing_fits(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(&id) else { return };
-        if !job.key_is_young(self.clock.now()) {
+        if !job.key_is_young(self.clock.now(), self.service.time()) {
             let text = format!("{id} stays unsure: nothing in the task list fits and its key is over 24 h old; x gives it up");
             self.notice(Level::Alarm, Some(id), text);
         } else if self.options.sending == Sending::Nothing {
@@ -445,14 +514,22 @@ impl Engine {
                 format!("{id} stays unsure: nothing in the task list fits, and this run may not send"),
             );
         } else if !self.resend.contains(&id) {
+            let times = self.resent.get(&id).copied().unwrap_or_default();
+            if times > 0 {
+                // Its answer is lost again and again, so there is no hurry to ask once more.
+                let at = Instant::now() + retry::rate_limit_wait(None, times);
+                self.send_not_before = Some(self.send_not_before.map_or(at, |before| before.max(at)));
+            }
             self.resend.push_back(id);
         }
     }
 
     /// Nothing fits and the key is young: the very same request goes out again.
     fn send_same_key(&mut self, id: JobId) {
-        let Some(agreed) = self.jobs.get(&id).and_then(|job| job.send.as_ref()).map(|send| send.agreed) else { return };
+        let Some(job) = self.jobs.get(&id).cloned() else { return };
+        let agreed = job.send.as_ref().map_or(Credits::ZERO, |send| send.agreed);
         if let Sending::UpTo(limit) = self.options.sending
+            && !self.run_jobs.contains(&id)
             && self.run_sent + agreed > limit
         {
             self.notice(
@@ -462,15 +539,14 @@ impl Engine {
             );
             return;
         }
-        let written = self.write(vec![(id, Update::SendAgainSameKey)]);
-        if written.last().is_some_and(|(_, applied)| applied.changed()) {
-            self.run_sent += agreed;
-            self.launch(
-                id,
-                OpenSend { job: id, in_air: true, repeat_at: None, repeats: 0, first_loss: None, unknown_outcomes: 0 },
-            );
-        } else if !self.store_is_well() {
-            self.resend.push_front(id);
+        match self.write_before_sending(id, Update::SendAgainSameKey { there: self.service.time() }) {
+            Some(applied) if applied.changed() => {
+                self.count_for_run(&job);
+                *self.resent.entry(id).or_default() += 1;
+                self.launch(id, OpenSend::new(id));
+            }
+            Some(_) => {}
+            None => self.resend.push_front(id),
         }
     }
 

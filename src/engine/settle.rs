@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::TaskRow;
-use crate::job::{JobId, TaskId};
+use crate::job::{JobId, PaidSend, TaskId};
 
 /// How far the service's clock may be from ours (reference §12: `created_at` ≥ submit time − 60 s).
 pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
@@ -24,12 +24,14 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// From the first attempt to the end of the last, widened by the skew.
-    pub(super) fn new(job: JobId, first_at: Timestamp, last_at: Timestamp) -> Self {
+    /// From the first attempt to the end of the last, widened by what clocks may differ: by the service's clock where that
+    /// was known when they began.
+    pub(super) fn new(job: JobId, send: &PaidSend) -> Self {
+        let (first, last) = (send.first_there.unwrap_or(send.first_at), send.last_there.unwrap_or(send.last_at));
         Self {
             job,
-            from: first_at.checked_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN),
-            to: last_at.checked_add(CLOCK_SKEW + REQUEST_TIME).unwrap_or(Timestamp::MAX),
+            from: first.checked_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN),
+            to: last.checked_add(CLOCK_SKEW + REQUEST_TIME).unwrap_or(Timestamp::MAX),
         }
     }
 
@@ -74,7 +76,7 @@ pub(super) fn settle(windows: &[Window], rows: &[TaskRow], belongs: impl Fn(&Tas
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::TaskStatus;
+    use crate::job::{Credits, IdempotencyKey, TaskStatus};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -97,13 +99,36 @@ mod tests {
     }
 
     fn window(job: u64, sent: i64) -> Window {
-        Window::new(JobId::from_bits(job), at(sent), at(sent))
+        Window::new(JobId::from_bits(job), &self::sent(sent))
+    }
+
+    fn sent(second: i64) -> PaidSend {
+        PaidSend {
+            key: IdempotencyKey::from_dice([0; 16]),
+            body: String::new(),
+            agreed: Credits::PUBLISHED_PRICE,
+            first_at: at(second),
+            last_at: at(second),
+            first_there: None,
+            last_there: None,
+            attempts: 1,
+            lost: 1,
+            cleared: false,
+        }
     }
 
     #[test]
     fn one_job_and_one_task_belong_together() {
         let found =
             settle(&[window(1, 1_000)], &[row("a", Some(1_001)), row("old", Some(500)), row("new", Some(2_000))], |_| false);
+        assert_eq!(found[&JobId::from_bits(1)], Finding::Is(task("a")));
+    }
+
+    #[test]
+    fn what_the_services_clock_showed_counts_more_than_ours() {
+        let send = PaidSend { first_there: Some(at(9_000)), last_there: Some(at(9_001)), ..sent(1_000) };
+        let window = Window::new(JobId::from_bits(1), &send);
+        let found = settle(&[window], &[row("a", Some(9_002)), row("b", Some(1_001))], |_| false);
         assert_eq!(found[&JobId::from_bits(1)], Finding::Is(task("a")));
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::failure::{ErrorClass, Failure};
@@ -38,11 +38,19 @@ pub struct PaidSend {
     pub first_at: Timestamp,
     /// When the latest attempt began.
     pub last_at: Timestamp,
+    /// When the first attempt began by the service's clock, where an answer had told what that shows: our clock may be
+    /// turned before a lost answer is looked into.
+    #[serde(default)]
+    pub first_there: Option<Timestamp>,
+    /// When the latest attempt began by the service's clock.
+    #[serde(default)]
+    pub last_there: Option<Timestamp>,
     /// How many attempts were begun with this key.
     pub attempts: u32,
     /// How many of them ended without a usable answer.
     pub lost: u32,
-    /// Whether the account's task list was looked through after the latest loss and held nothing that fits.
+    /// Whether the account's task list held nothing that fits when it was looked through so late after the latest attempt
+    /// ([`retry::LIST_SETTLES`]) that a task made by it must have been there.
     pub cleared: bool,
 }
 
@@ -51,6 +59,30 @@ impl PaidSend {
     #[must_use]
     pub fn refusal_is_proof(&self) -> bool {
         self.lost == 0 || self.cleared
+    }
+
+    /// How long ago the first attempt began: by the service's clock where it is known then and now, else by ours.
+    #[must_use]
+    pub fn since_first(&self, now: Timestamp, there: Option<Timestamp>) -> SignedDuration {
+        since(self.first_at, self.first_there, now, there)
+    }
+
+    /// The same for the latest attempt.
+    #[must_use]
+    pub fn since_last(&self, now: Timestamp, there: Option<Timestamp>) -> SignedDuration {
+        since(self.last_at, self.last_there, now, there)
+    }
+
+    fn begin(&mut self, now: Timestamp, there: Option<Timestamp>) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.last_at = now;
+        self.last_there = there;
+    }
+
+    /// The attempt under way ended without a usable answer.
+    fn lose(&mut self) {
+        self.lost = self.lost.saturating_add(1);
+        self.cleared = false;
     }
 }
 
@@ -181,9 +213,14 @@ pub enum Update {
         key: IdempotencyKey,
         /// Its request body.
         body: String,
+        /// What the service's clock shows, where it is known.
+        there: Option<Timestamp>,
     },
     /// Another attempt with the same key and body begins, while sending.
-    SendRepeated,
+    SendRepeated {
+        /// What the service's clock shows, where it is known.
+        there: Option<Timestamp>,
+    },
     /// An attempt ended without a usable answer.
     AnswerLost(String),
     /// Refused for now, surely nothing was made: back in line with the same key (429, no capacity, key trouble).
@@ -194,12 +231,20 @@ pub enum Update {
     Rejected(Failure),
     /// The repeats are used up.
     GaveUpAsking(String),
-    /// The account's task list was looked through; these tasks fit.
-    Looked(Vec<TaskId>),
+    /// The account's task list was looked through.
+    Looked {
+        /// The tasks that fit.
+        candidates: Vec<TaskId>,
+        /// What the service's clock shows, where it is known.
+        there: Option<Timestamp>,
+    },
     /// The user wants the task list looked through once more.
     LookAgain,
     /// Nothing fits and the key is young: the same request goes out again.
-    SendAgainSameKey,
+    SendAgainSameKey {
+        /// What the service's clock shows, where it is known.
+        there: Option<Timestamp>,
+    },
     /// The paid request was accepted.
     Accepted {
         /// The task that was made, or that the repeat was answered with.
@@ -248,6 +293,10 @@ impl Applied {
     pub fn changed(&self) -> bool {
         matches!(self, Self::Changed(_))
     }
+}
+
+fn since(ours: Timestamp, theirs: Option<Timestamp>, now: Timestamp, there: Option<Timestamp>) -> SignedDuration {
+    theirs.zip(there).map_or_else(|| now.duration_since(ours), |(theirs, there)| there.duration_since(theirs))
 }
 
 fn changed(note: impl Into<String>) -> Applied {
@@ -350,9 +399,9 @@ impl Job {
 
     /// Whether the key of its paid request may still be relied on.
     #[must_use]
-    pub fn key_is_young(&self, now: Timestamp) -> bool {
+    pub fn key_is_young(&self, now: Timestamp, there: Option<Timestamp>) -> bool {
         self.send.as_ref().is_some_and(|send| {
-            let age = now.duration_since(send.first_at);
+            let age = send.since_first(now, there);
             !age.is_negative() && age.unsigned_abs() < retry::KEY_LIFE
         })
     }
@@ -368,16 +417,16 @@ impl Job {
             Update::GiveUp => self.give_up(now),
             Update::Unwatch => self.unwatch(),
             Update::Watch => self.watch(),
-            Update::SendStarted { key, body } => self.start_send(key, body, now),
-            Update::SendRepeated => self.repeat_send(now),
+            Update::SendStarted { key, body, there } => self.start_send(key, body, now, there),
+            Update::SendRepeated { there } => self.repeat_send(now, there),
             Update::AnswerLost(why) => self.lose_answer(&why),
             Update::PutBack(why) => self.put_back(&why),
             Update::Refused(failure) => self.refuse(failure),
             Update::Rejected(failure) => self.reject(failure, now),
             Update::GaveUpAsking(why) => self.become_unsure(&why),
-            Update::Looked(candidates) => self.look(candidates),
+            Update::Looked { candidates, there } => self.look(candidates, now, there),
             Update::LookAgain => self.look_again(),
-            Update::SendAgainSameKey => self.send_again(now),
+            Update::SendAgainSameKey { there } => self.send_again(now, there),
             Update::Accepted { report, replayed } => self.accept(&report, replayed, now),
             Update::Adopted(task) => self.adopt(task, now),
             Update::Reported(report) => self.report(*report, now),
@@ -472,7 +521,7 @@ impl Job {
         changed("watched again")
     }
 
-    fn start_send(&mut self, key: IdempotencyKey, body: String, now: Timestamp) -> Applied {
+    fn start_send(&mut self, key: IdempotencyKey, body: String, now: Timestamp, there: Option<Timestamp>) -> Applied {
         if self.phase != Phase::Waiting {
             return Applied::Ignored("only a waiting job can be sent");
         }
@@ -483,23 +532,23 @@ impl Job {
             agreed: yes.price,
             first_at: now,
             last_at: now,
+            first_there: there,
+            last_there: there,
             attempts: 0,
             lost: 0,
             cleared: false,
         });
         send.agreed = yes.price;
-        send.attempts = send.attempts.saturating_add(1);
-        send.last_at = now;
+        send.begin(now, there);
         self.charge = Some(Charge::Reserved);
         self.phase = Phase::Sending;
         changed("sending")
     }
 
-    fn repeat_send(&mut self, now: Timestamp) -> Applied {
+    fn repeat_send(&mut self, now: Timestamp, there: Option<Timestamp>) -> Applied {
         match (&self.phase, &mut self.send) {
             (Phase::Sending, Some(send)) => {
-                send.attempts = send.attempts.saturating_add(1);
-                send.last_at = now;
+                send.begin(now, there);
                 changed(format!("sending again with the same key, attempt {}", send.attempts))
             }
             _ => Applied::Ignored("it is not being sent"),
@@ -509,8 +558,7 @@ impl Job {
     fn lose_answer(&mut self, why: &str) -> Applied {
         match (&self.phase, &mut self.send) {
             (Phase::Sending, Some(send)) => {
-                send.lost = send.lost.saturating_add(1);
-                send.cleared = false;
+                send.lose();
                 changed(format!("answer lost: {}", text::clean(why)))
             }
             _ => Applied::Ignored("it is not being sent"),
@@ -577,13 +625,16 @@ impl Job {
         changed(note)
     }
 
-    fn look(&mut self, candidates: Vec<TaskId>) -> Applied {
+    fn look(&mut self, candidates: Vec<TaskId>, now: Timestamp, there: Option<Timestamp>) -> Applied {
         match &mut self.phase {
             Phase::Unsure(doubt) if !doubt.looked || doubt.candidates != candidates => {
                 let note = match candidates.len() {
                     0 => "the account's task list holds nothing that fits".to_owned(),
                     n => format!("{} of the account may be it", text::count(n, "task")),
                 };
+                if let Some(send) = &mut self.send {
+                    send.cleared = candidates.is_empty() && send.since_last(now, there) >= retry::LIST_SETTLES;
+                }
                 doubt.looked = true;
                 doubt.candidates = candidates;
                 changed(note)
@@ -604,13 +655,11 @@ impl Job {
         }
     }
 
-    fn send_again(&mut self, now: Timestamp) -> Applied {
-        let young = self.key_is_young(now);
+    fn send_again(&mut self, now: Timestamp, there: Option<Timestamp>) -> Applied {
+        let young = self.key_is_young(now, there);
         match (&self.phase, &mut self.send) {
             (Phase::Unsure(doubt), Some(send)) if doubt.looked && doubt.candidates.is_empty() && young => {
-                send.cleared = true;
-                send.attempts = send.attempts.saturating_add(1);
-                send.last_at = now;
+                send.begin(now, there);
                 self.phase = Phase::Sending;
                 changed(format!("nothing fits in the task list: sending again with the same key, attempt {}", send.attempts))
             }
@@ -709,7 +758,7 @@ impl Job {
                 // later. Where the service does not say when that was, it was not before we last heard that it ran.
                 let heard = self.progress().and_then(|progress| progress.at).or(self.sent_at).unwrap_or(now);
                 let began = report.ended.unwrap_or(heard).max(self.sent_at.unwrap_or(heard)).min(now);
-                self.link_expires_at = began.checked_add(jiff::SignedDuration::from_hours(LINK_LIFE_HOURS)).ok();
+                self.link_expires_at = began.checked_add(SignedDuration::from_hours(LINK_LIFE_HOURS)).ok();
                 self.phase = Phase::ToFetch(FetchTrouble::default());
                 changed("completed")
             }
@@ -810,7 +859,12 @@ impl Job {
 
     fn restart(&mut self) -> Applied {
         match &mut self.phase {
-            Phase::Sending => self.become_unsure("the program ended before the answer was written down"),
+            Phase::Sending => {
+                if let Some(send) = &mut self.send {
+                    send.lose();
+                }
+                self.become_unsure("the program ended before the answer was written down")
+            }
             Phase::Fetching(trouble) => {
                 self.phase = Phase::ToFetch(std::mem::take(trouble));
                 changed(String::new())

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 /// How often a lost paid request is repeated, with the same key, before the job becomes unsure (product §2, rule 3).
 pub const PAID_REPEATS: u32 = 4;
 /// How long after the first lost answer the last repeat may begin.
@@ -10,6 +12,10 @@ pub const PAID_WINDOW: Duration = Duration::from_secs(15);
 pub const PAID_OUTCOME_WAIT: Duration = Duration::from_mins(1);
 /// How long a key may be relied on (reference §12).
 pub const KEY_LIFE: Duration = Duration::from_hours(24);
+
+/// So long after the last attempt of a paid request the account's task list tells surely that no task was made: a request
+/// is given up after 30 s, and the list may lag behind (reference §12).
+pub const LIST_SETTLES: SignedDuration = SignedDuration::from_secs(60);
 
 /// How the answer to a paid request was lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

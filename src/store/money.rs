@@ -132,7 +132,7 @@ impl Store {
                     job.id
                 )));
             }
-            Ok(match writing.apply(&mut job, Update::SendStarted { key, body: body.to_owned() }, now)? {
+            Ok(match writing.apply(&mut job, Update::SendStarted { key, body: body.to_owned(), there: guard.there }, now)? {
                 Applied::Changed(_) => BeginSend::Go(job),
                 Applied::Ignored(why) => BeginSend::No(why),
             })

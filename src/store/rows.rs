@@ -18,7 +18,7 @@ use crate::job::{
 };
 
 /// The columns in the order in which [`read`] takes them; `id` is the first.
-const COLUMNS: [&str; 40] = [
+const COLUMNS: [&str; 42] = [
     "id",
     "source",
     "image",
@@ -42,6 +42,8 @@ const COLUMNS: [&str; 40] = [
     "send_attempts",
     "send_lost",
     "send_cleared",
+    "send_first_there",
+    "send_last_there",
     "stop_wish",
     "source_confirmed",
     "task",
@@ -215,9 +217,11 @@ fn read(row: &Row<'_>) -> Result<Job, Trouble> {
     let body = c.text()?;
     let (agreed, first_at, last_at) = (c.credits()?, c.time()?, c.time()?);
     let (attempts, lost, cleared) = (c.small()?, c.small()?, c.yes()?);
+    let (first_there, last_there) = (c.time()?, c.time()?);
     let send = match (key, body, agreed, first_at, last_at, attempts, lost) {
         (Some(key), Some(body), Some(agreed), Some(first_at), Some(last_at), Some(attempts), Some(lost)) => {
-            Some(PaidSend { key, body: body.to_owned(), agreed, first_at, last_at, attempts, lost, cleared })
+            let body = body.to_owned();
+            Some(PaidSend { key, body, agreed, first_at, last_at, first_there, last_there, attempts, lost, cleared })
         }
         (None, None, None, None, None, None, None) => None,
         _ => return Err(c.wrong()),
@@ -333,6 +337,8 @@ fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, Trouble> {
         ":send_attempts": send.map(|send| send.attempts),
         ":send_lost": send.map(|send| send.lost),
         ":send_cleared": send.map(|send| send.cleared),
+        ":send_first_there": send.and_then(|send| send.first_there).map(nanos),
+        ":send_last_there": send.and_then(|send| send.last_there).map(nanos),
         ":stop_wish": job.stop_wish,
         ":source_confirmed": job.source_confirmed,
         ":task": job.task.as_ref().map(TaskId::as_str),

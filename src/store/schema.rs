@@ -123,6 +123,11 @@ CREATE TABLE asks (
     "
 CREATE INDEX jobs_open ON jobs (place, id) WHERE NOT (state IN ('saved', 'failed', 'cancelled', 'unwatched'));
 ",
+    // 3: when a paid request left by the service's clock, so that a lost answer is found whatever ours shows.
+    "
+ALTER TABLE jobs ADD COLUMN send_first_there INTEGER;
+ALTER TABLE jobs ADD COLUMN send_last_there INTEGER;
+",
 ];
 
 /// The version this program writes.

@@ -43,7 +43,14 @@ fn yes(count: usize) -> Consent {
 }
 
 fn guard() -> SendGuard {
-    SendGuard { caps: Caps::default(), run_budget: None, run_limit: Credits::ZERO, price: price(), day_start: at(-3_600) }
+    SendGuard {
+        caps: Caps::default(),
+        there: None,
+        run_budget: None,
+        run_limit: Credits::ZERO,
+        price: price(),
+        day_start: at(-3_600),
+    }
 }
 
 fn task(n: u64) -> TaskId {
@@ -93,7 +100,7 @@ fn every_state(store: &mut Store) {
     one(store, 1, Update::Hold(HoldReason::Cap { cap: CapName::Day, limit: price() }), 11);
     one(store, 4, Update::AnswerLost("reset".into()), 12);
     one(store, 4, Update::GaveUpAsking("time is up".into()), 13);
-    one(store, 4, Update::Looked(vec![task(90), task(91)]), 14);
+    one(store, 4, Update::Looked { candidates: vec![task(90), task(91)], there: None }, 14);
     for n in 5..=12 {
         one(store, n, accepted(n), 15);
     }

@@ -119,15 +119,15 @@ pub(super) fn carries_money(update: &Update) -> bool {
         | Update::Unwatch
         | Update::Watch
         | Update::SendStarted { .. }
-        | Update::SendRepeated
+        | Update::SendRepeated { .. }
         | Update::AnswerLost(_)
         | Update::PutBack(_)
         | Update::Refused(_)
         | Update::Rejected(_)
         | Update::GaveUpAsking(_)
-        | Update::Looked(_)
+        | Update::Looked { .. }
         | Update::LookAgain
-        | Update::SendAgainSameKey
+        | Update::SendAgainSameKey { .. }
         | Update::Accepted { .. }
         | Update::Adopted(_)
         | Update::Vanished

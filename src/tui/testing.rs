@@ -51,6 +51,8 @@ pub(crate) fn job_in(n: u64, state: State) -> Job {
             agreed: price,
             first_at: at(-90),
             last_at: at(-90),
+            first_there: None,
+            last_there: None,
             attempts: 1,
             lost: 0,
             cleared: false,

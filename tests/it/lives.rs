@@ -15,6 +15,13 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::world::{Faults, World};
 
+/// Says what happens while one seed is replayed.
+pub fn trace(what: impl FnOnce() -> String) {
+    if std::env::var_os("LIFE_SEED").is_some() {
+        println!("{}", what());
+    }
+}
+
 /// What the user's screen knows.
 #[derive(Default)]
 struct Screen {
@@ -26,8 +33,13 @@ struct Screen {
 impl Screen {
     fn hear(&mut self, news: News) {
         match news {
+            News::Notice(notice) => trace(|| format!("{}  said: {}", notice.at, notice.text)),
+            News::Wished { outcome, .. } => trace(|| format!("  wish: {:?}", outcome.map(|done| done.said))),
             News::Jobs(jobs) => {
                 for job in jobs {
+                    trace(|| {
+                        format!("  {} {} {} {:?}", job.id, job.state(), enhance_body(&job.source, job.image, None), job.task)
+                    });
                     if let Some(before) = self.jobs.get(&job.id) {
                         self.compare(before.clone().as_ref(), &job);
                     }
@@ -85,9 +97,12 @@ fn some_faults(dice: &mut fastrand::Rng) -> Faults {
         submit_402: p(0.03),
         submit_rejected: p(0.05),
         submit_401: p(0.02),
+        submit_late: p(0.2),
+        submit_nonsense: p(0.1),
         read_fails: p(0.3),
         read_429: p(0.05),
         read_missing: p(0.1),
+        read_nonsense: p(0.05),
         list_fails: p(0.3),
         fetch_passes: p(0.4),
         fetch_expired: p(0.1),
@@ -97,6 +112,9 @@ fn some_faults(dice: &mut fastrand::Rng) -> Faults {
         task_cancelled: p(0.1),
         task_without_links: p(0.1),
         task_vanishes: p(0.03),
+        task_stuck: p(0.05),
+        task_odd: p(0.1),
+        draft_gone: p(0.1),
         price_moves: p(0.02),
     }
 }
@@ -246,6 +264,8 @@ async fn live(seed: u64, most_jobs: usize) -> Result<Tally, String> {
     let mut store = Store::in_memory().map_err(|e| e.to_string())?;
     let mut tally = Tally::default();
     let first = dice.usize(1..=most_jobs.max(1));
+    // Of so many lives one has a disk that is full now and then, and one a clock that is turned.
+    let (full_disk, turned_clock) = (dice.u8(0..4) == 0, dice.u8(0..4) == 0);
     let epochs = dice.usize(1..6);
     for epoch in 0..epochs {
         // The process lives until it is killed: at a moment of a write, or at any time.
@@ -257,15 +277,31 @@ async fn live(seed: u64, most_jobs: usize) -> Result<Tally, String> {
         let bell = Arc::clone(&died);
         let mut left = writes_left;
         let books = Arc::clone(&world.books);
+        let mut disk = fastrand::Rng::with_seed(dice.u64(..));
+        let (mut refusals, refused) = (0, Arc::new(AtomicBool::new(false)));
+        let was_refused = Arc::clone(&refused);
         store.on_commit(Some(Box::new(move |moment| {
             if flag.load(Ordering::Relaxed) {
                 return false;
+            }
+            if full_disk && moment == mj_enhance::store::Moment::Before {
+                if refusals == 0 && disk.u8(0..20) == 0 {
+                    refusals = disk.u32(1..8);
+                }
+                if refusals > 0 {
+                    refusals -= 1;
+                    was_refused.store(true, Ordering::Relaxed);
+                    *books.lock().unwrap().counted.entry("the store refused a write").or_default() += 1;
+                    return false;
+                }
             }
             let this = (moment == mj_enhance::store::Moment::Before) == before;
             if this {
                 if left == 0 {
                     flag.store(true, Ordering::Relaxed);
-                    books.lock().unwrap().dead = true;
+                    let mut books = books.lock().unwrap();
+                    books.dead = true;
+                    *books.counted.entry(if before { "killed before a write" } else { "killed after a write" }).or_default() += 1;
                     bell.notify_one();
                     return false;
                 }
@@ -278,6 +314,7 @@ async fn live(seed: u64, most_jobs: usize) -> Result<Tally, String> {
             books.dead = false;
             books.wait = None;
             books.life += 1;
+            books.answered = false;
         }
         let mut engine = life.engine(store, Sending::WithConsent);
         let (commands, mut inbox) = unbounded_channel();
@@ -297,19 +334,26 @@ async fn live(seed: u64, most_jobs: usize) -> Result<Tally, String> {
             let user = async {
                 for turn in 0.. {
                     tokio::time::sleep(Duration::from_millis(life.dice.u64(10..8_000))).await;
+                    if turned_clock && life.dice.u8(0..20) == 0 {
+                        world.turn_clock(life.dice.i64(-86_400..86_400));
+                    }
                     let wish = if turn % 5 == 0 { life.go_on() } else { life.user_act() };
                     Life::send(&commands, wish);
                 }
             };
             tokio::select! {
                 result = engine.run(&mut inbox) => {
-                    if !killed.load(Ordering::Relaxed) {
+                    // Without a disk it does not start; the next start finds things as they were.
+                    if !killed.load(Ordering::Relaxed) && !refused.load(Ordering::Relaxed) {
                         result.map_err(|e| format!("the engine ended: {e}"))?;
                     }
                 }
                 () = user => {}
                 () = died.notified() => {}
-                () = tokio::time::sleep(lifetime) => world.books.lock().unwrap().dead = true,
+                () = tokio::time::sleep(lifetime) => {
+                    world.count("killed at any time");
+                    world.books.lock().unwrap().dead = true;
+                }
             }
         }
         tally.kills += 1;
@@ -324,6 +368,7 @@ async fn live(seed: u64, most_jobs: usize) -> Result<Tally, String> {
         books.dead = false;
         books.wait = None;
         books.life += 1;
+        books.answered = false;
         books.faults = Faults::default();
     }
     let mut engine = life.engine(store, Sending::WithConsent);
@@ -410,6 +455,7 @@ fn check(life: &Life, store: &Store, tally: &mut Tally) -> Result<Tally, String>
         }
     }
     if let Some(cap) = life.caps.day
+        && !books.counted.contains_key("the clock was turned")
         && books.price == Credits::PUBLISHED_PRICE
         && books.tasks.values().all(|task| task.price == Credits::PUBLISHED_PRICE)
         && spent > cap
@@ -503,4 +549,72 @@ fn lives_from_seeds_break_no_promise() {
         println!("seed {seed}: {broken}\n  replay: LIFE_SEED={seed} cargo test --test it lives -- --nocapture");
     }
     assert!(failed.is_empty(), "{} of {lives} lives broke a promise", failed.len());
+}
+
+/// One job in a world whose paid request is lost until `mended`; returns it as it is after `time`.
+async fn lost(world: &World, sending: Sending, time: Duration, disk: Option<mj_enhance::store::CommitHook>) -> Job {
+    let caps = Caps::default();
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let dice = fastrand::Rng::with_seed(7);
+    let mut life = Life { world: world.clone(), dice, caps, folder, screen: Arc::default(), drafts: 0 };
+    let mut store = Store::in_memory().unwrap();
+    store.on_commit(disk);
+    let mut engine = life.engine(store, sending);
+    let (commands, mut inbox) = unbounded_channel();
+    let specs = life.new_specs(1);
+    world.books.lock().unwrap().consented.insert(enhance_body(&specs[0].source, specs[0].image, None));
+    let consent = Some(Consent { count: 1, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO });
+    Life::send(&commands, Some(Wish::Add { specs, tag: None, front: false, again: false, consent }));
+    tokio::select! {
+        result = engine.run(&mut inbox) => result.unwrap(),
+        () = tokio::time::sleep(time) => {}
+    }
+    assert_eq!(world.books.lock().unwrap().broken, Vec::<String>::new());
+    engine.into_store().jobs().unwrap().remove(0)
+}
+
+/// The line takes no paid request until the task list was read.
+fn lost_until_the_list_was_read() -> World {
+    let world = World::new(1, Faults { submit_lost_before: 1.0, ..Faults::default() });
+    let books = Arc::clone(&world.books);
+    tokio::spawn(async move {
+        while !books.lock().unwrap().counted.contains_key("list") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        books.lock().unwrap().faults = Faults::default();
+    });
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_full_when_a_lost_request_goes_out_again_delays_it_and_no_more() {
+    // Which write begins the second round is found by trying: each of the first twenty is refused three times.
+    for first in 0..20_u32 {
+        let world = lost_until_the_list_was_read();
+        let mut writes = 0;
+        let hook = move |moment| {
+            writes += u32::from(moment == mj_enhance::store::Moment::Before);
+            moment != mj_enhance::store::Moment::Before || !(first..first + 3).contains(&(writes - 1)) || first == 0
+        };
+        let job = lost(&world, Sending::WithConsent, Duration::from_mins(5), Some(Box::new(hook))).await;
+        assert_eq!(job.state(), State::Saved, "write {first} was refused: {job:?}");
+        assert_eq!(world.books.lock().unwrap().tasks.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_that_goes_out_again_counts_once_for_the_limit_of_a_run() {
+    let world = lost_until_the_list_was_read();
+    let job = lost(&world, Sending::UpTo(Credits::PUBLISHED_PRICE), Duration::from_mins(5), None).await;
+    assert_eq!(job.state(), State::Saved, "{job:?}");
+    assert!(job.send.unwrap().attempts > 5, "it was looked into and went out again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_lost_again_and_again_is_repeated_ever_more_rarely() {
+    let world = World::new(1, Faults { submit_lost_before: 1.0, ..Faults::default() });
+    let job = lost(&world, Sending::WithConsent, Duration::from_hours(1), None).await;
+    assert!(matches!(job.state(), State::Sending | State::Unsure), "{job:?}");
+    let submits = world.books.lock().unwrap().counted["submit"];
+    assert!((50..200).contains(&submits), "{submits} in an hour");
 }

@@ -2,10 +2,12 @@
 //!
 //! It keeps its own books, so that what the engine believes can be compared with what "really" happened. What it leaves
 //! out: sockets, TLS and JSON (tested over loopback against the simulator), gateways that ignore idempotency keys
-//! (there, repeats within 15 s of a lost answer may be charged twice by product rule 3), other programs' tasks.
+//! (there, repeats within 15 s of a lost answer may be charged twice by product rule 3), and other programs' enhance
+//! tasks made in the very minutes of a lost answer (the list does not tell whose they are).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use mj_enhance::engine::Clock;
 use mj_enhance::fetch::{FetchError, FetchRequest, Fetcher};
 use mj_enhance::job::{Credits, ErrorClass, Failure, IdempotencyKey, Percent, SavedFile, TaskId, TaskReport, TaskStatus};
 use tokio::time::Instant;
+
+use crate::lives::trace;
 
 /// How likely each fault is, from 0 to 1.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,9 +34,12 @@ pub struct Faults {
     pub submit_402: f64,
     pub submit_rejected: f64,
     pub submit_401: f64,
+    pub submit_late: f64,
+    pub submit_nonsense: f64,
     pub read_fails: f64,
     pub read_429: f64,
     pub read_missing: f64,
+    pub read_nonsense: f64,
     pub list_fails: f64,
     pub fetch_passes: f64,
     pub fetch_expired: f64,
@@ -42,6 +49,9 @@ pub struct Faults {
     pub task_cancelled: f64,
     pub task_without_links: f64,
     pub task_vanishes: f64,
+    pub task_stuck: f64,
+    pub task_odd: f64,
+    pub draft_gone: f64,
     pub price_moves: f64,
 }
 
@@ -51,10 +61,12 @@ pub struct Task {
     pub key: String,
     pub body: String,
     pub created: Timestamp,
+    pub made: Instant,
     pub ends: Instant,
     pub end: TaskStatus,
     pub links: usize,
     pub vanished: bool,
+    pub odd: bool,
     pub price: Credits,
 }
 
@@ -69,6 +81,8 @@ pub struct Books {
     pub counted: BTreeMap<&'static str, u64>,
     /// When the running 429 wait was told, and when it ends. A killed process takes what it was told with it.
     pub wait: Option<(Instant, Instant)>,
+    /// Whether this process had an answer, so that it knows what the service's clock shows.
+    pub answered: bool,
     /// Which process it is, counted by restarts: what was told to an earlier one is not heard by this one.
     pub life: u64,
     /// Set when the process is "killed": calls that begin afterwards come from a ghost.
@@ -86,6 +100,12 @@ pub struct World {
     dice: Arc<Mutex<fastrand::Rng>>,
     epoch: Instant,
     start: Timestamp,
+    /// By how many seconds the program's clock was turned.
+    turned: Arc<AtomicI64>,
+    /// By how many seconds the service's clock is ahead of the true time.
+    skew: i64,
+    /// How far the task list lags behind.
+    list_lag: Duration,
 }
 
 const NETWORK: ErrorClass = ErrorClass::Network;
@@ -97,12 +117,27 @@ fn error(class: ErrorClass, code: &str, status: Option<u16>) -> ApiError {
 impl World {
     pub fn new(seed: u64, faults: Faults) -> Self {
         let books = Books { faults, price: Credits::PUBLISHED_PRICE, ..Books::default() };
+        let mut dice = fastrand::Rng::with_seed(seed);
         Self {
             books: Arc::new(Mutex::new(books)),
-            dice: Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))),
             epoch: Instant::now(),
             start: Timestamp::from_second(1_795_000_000).unwrap(),
+            turned: Arc::default(),
+            skew: if dice.bool() { dice.i64(-900..900) } else { 0 },
+            list_lag: Duration::from_millis(if dice.bool() { dice.u64(0..6_000) } else { 0 }),
+            dice: Arc::new(Mutex::new(dice)),
         }
+    }
+
+    /// Turns the program's clock on, or back with a negative number.
+    pub fn turn_clock(&self, seconds: i64) {
+        self.turned.fetch_add(seconds, Ordering::Relaxed);
+        self.count("the clock was turned");
+    }
+
+    fn service_now(&self) -> Timestamp {
+        let gone = SignedDuration::try_from(Instant::now() - self.epoch).unwrap();
+        self.start.checked_add(gone + SignedDuration::from_secs(self.skew)).unwrap()
     }
 
     fn roll(&self, chance: f64) -> bool {
@@ -113,7 +148,8 @@ impl World {
         Duration::from_millis(self.dice.lock().unwrap().u64(range))
     }
 
-    fn count(&self, what: &'static str) {
+    pub fn count(&self, what: &'static str) {
+        trace(|| format!("{} world: {what}", self.now()));
         *self.books.lock().unwrap().counted.entry(what).or_default() += 1;
     }
 
@@ -147,8 +183,9 @@ impl World {
     }
 
     fn create(&self, key: &str, body: &str) -> TaskId {
-        let ends = Instant::now() + self.millis(2_000..90_000);
         let faults = self.books.lock().unwrap().faults;
+        let stuck = self.roll(faults.task_stuck);
+        let ends = Instant::now() + if stuck { self.millis(3_600_000..21_600_000) } else { self.millis(2_000..90_000) };
         let end = if self.roll(faults.task_fails) {
             TaskStatus::Failed
         } else if self.roll(faults.task_cancelled) {
@@ -156,10 +193,24 @@ impl World {
         } else {
             TaskStatus::Completed
         };
-        let links = usize::from(!self.roll(faults.task_without_links));
+        let links = if self.roll(faults.task_without_links) { 0 } else { self.dice.lock().unwrap().usize(1..=4) };
         let vanished = self.roll(faults.task_vanishes);
+        let odd = self.roll(faults.task_odd);
         let moves = self.roll(faults.price_moves);
-        let created = self.now();
+        let created = self.service_now();
+        for (happened, what) in [
+            (stuck, "task: hours long"),
+            (odd, "task: unknown status"),
+            (vanished, "task: its record vanishes"),
+            (links == 0, "task: completed without a link"),
+            (end == TaskStatus::Failed, "task: failed"),
+            (end == TaskStatus::Cancelled, "task: cancelled by the service"),
+            (moves, "the price moved"),
+        ] {
+            if happened {
+                self.count(what);
+            }
+        }
         let mut books = self.books.lock().unwrap();
         if moves {
             books.price =
@@ -174,16 +225,19 @@ impl World {
             books.broken.push(format!("sent without a yes: {body}"));
         }
         let price = books.price;
-        books
-            .tasks
-            .insert(id.clone(), Task { key: key.to_owned(), body: body.to_owned(), created, ends, end, links, vanished, price });
+        trace(|| format!("{created} world: made {id} for {key}: {body}"));
+        let (key, body) = (key.to_owned(), body.to_owned());
+        books.tasks.insert(id.clone(), Task { key, body, created, made: Instant::now(), ends, end, links, vanished, odd, price });
         id
     }
 
     fn report(&self, id: &TaskId) -> Option<TaskReport> {
         let books = self.books.lock().unwrap();
         let Some(task) = books.tasks.get(id) else {
-            // A draft: complete, four pictures.
+            // A draft: complete, four pictures, unless it is gone.
+            if books.faults.draft_gone > 0.0 && id.as_str().ends_with('3') {
+                return None;
+            }
             let mut report = TaskReport::new(id.clone(), TaskStatus::Completed);
             report.model = Some("mj-v7".into());
             report.links = (0..4).map(|n| format!("https://files.example/{id}/{n}.png")).collect();
@@ -193,7 +247,11 @@ impl World {
         if over && task.vanished {
             return None;
         }
-        let status = if over { task.end.clone() } else { TaskStatus::Processing };
+        let status = match () {
+            () if over => task.end.clone(),
+            () if task.odd => TaskStatus::Other("queued_elsewhere".into()),
+            () => TaskStatus::Processing,
+        };
         let mut report = TaskReport::new(id.clone(), status.clone());
         report.model = Some("mj-v7-enhance".into());
         report.reserved = Some(task.price);
@@ -225,13 +283,19 @@ impl World {
             self.count("read lost");
             return Err(error(NETWORK, "timeout", None));
         }
+        self.books.lock().unwrap().answered = true;
+        if self.roll(faults.read_nonsense) {
+            self.count("read: an answer about something else");
+            return Err(error(ErrorClass::Nonsense, "other_task", Some(200)));
+        }
         Ok(())
     }
 }
 
 impl Clock for World {
     fn now(&self) -> Timestamp {
-        self.start.checked_add(SignedDuration::try_from(Instant::now() - self.epoch).unwrap()).unwrap()
+        let gone = SignedDuration::try_from(Instant::now() - self.epoch).unwrap();
+        self.start.checked_add(gone + SignedDuration::from_secs(self.turned.load(Ordering::Relaxed))).unwrap()
     }
 }
 
@@ -298,6 +362,7 @@ impl Service for World {
             let mut rows: Vec<(Timestamp, TaskRow)> = books
                 .tasks
                 .iter()
+                .filter(|(_, task)| Instant::now() >= task.made + self.list_lag)
                 .map(|(id, task)| {
                     let over = Instant::now() >= task.ends;
                     let row = TaskRow {
@@ -312,11 +377,26 @@ impl Service for World {
                     (task.created, row)
                 })
                 .collect();
+            // Of other programs: a draft of this minute, and enhances of last week.
+            let others = [("mj-v7", 0), ("mj-v7-enhance", 7 * 86_400), ("mj-v7-enhance", 8 * 86_400)];
+            rows.extend(others.iter().map(|(model, ago)| {
+                let created = self.service_now() - SignedDuration::from_secs(*ago);
+                let row = TaskRow {
+                    id: TaskId::new(&format!("task-unified-{}-stranger", created.as_second())).unwrap(),
+                    model: (*model).into(),
+                    status: TaskStatus::Completed,
+                    percent: None,
+                    created_at: Some(created),
+                    result_count: Some(4),
+                    used: None,
+                };
+                (created, row)
+            }));
             rows.sort_by_key(|(created, row)| (std::cmp::Reverse(*created), std::cmp::Reverse(row.id.clone())));
             let skip = ((query.page - 1) * query.page_size) as usize;
             let total = rows.len() as u64;
             let rows = rows.into_iter().skip(skip).take(query.page_size as usize).map(|(_, row)| row).collect();
-            Ok(ListPage { rows, total: Some(total) })
+            Ok(ListPage { rows, unreadable: 0, total: Some(total) })
         }
         .boxed()
     }
@@ -331,6 +411,10 @@ impl Service for World {
 
     fn models(&self) -> BoxFuture<'_, Result<Vec<String>, ApiError>> {
         async { Ok(vec!["mj-v7-enhance".into()]) }.boxed()
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        self.books.lock().unwrap().answered.then(|| self.service_now())
     }
 
     fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>> {
@@ -363,6 +447,19 @@ impl World {
             self.count("submit: 429");
             return Err(self.refuse_429(life));
         }
+        if self.roll(faults.submit_late) {
+            self.count("submit: the line broke, and the request arrived later");
+            let (server, key, body) = (self.clone(), key.to_owned(), body.to_owned());
+            let later = self.millis(0..25_000);
+            tokio::spawn(async move {
+                tokio::time::sleep(later).await;
+                let known = server.books.lock().unwrap().by_key.contains_key(&key);
+                if !known {
+                    server.create(&key, &body);
+                }
+            });
+            return Err(error(NETWORK, "reset", None));
+        }
         let known = self.books.lock().unwrap().by_key.get(key).cloned();
         let (id, replayed) = match known {
             Some(id) => {
@@ -374,6 +471,10 @@ impl World {
         if self.roll(faults.submit_unknown) {
             self.count("submit: outcome unknown");
             return Err(error(ErrorClass::PaidOutcomeUnknown, "paid_outcome_unknown", Some(409)));
+        }
+        if self.roll(faults.submit_nonsense) {
+            self.count("submit: a page with status 200");
+            return Err(error(ErrorClass::Nonsense, "unreadable_answer", Some(200)));
         }
         if self.roll(faults.submit_lost_after) {
             self.count("submit lost after the task was made");
