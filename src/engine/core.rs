@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::clock::Clock;
+use super::clock::{Clock, next_at_rest};
 use super::desk::{Asker, Desk, Read};
 use super::line::Line;
 use super::source::Sources;
@@ -28,9 +28,6 @@ use crate::store::{Ask, EngineLock, ScreenLock, Settings, Store, StoreError};
 
 /// How often the loop looks for changes of other processes and tries to become the engine.
 pub(super) const TICK: Duration = Duration::from_secs(1);
-/// The same while nothing is under way. A timer of the runtime that is longer than 64 ms costs two wake-ups, so every
-/// second would be two wake-ups a second.
-const TICK_AT_REST: Duration = Duration::from_millis(2_500);
 /// Progress reaches this process's screen at most so often.
 const PROGRESS_SLOT: Duration = Duration::from_millis(100);
 /// The money figures of the header are counted anew at most so often,
@@ -206,6 +203,8 @@ pub struct Engine {
     /// The last status told, without its list of jobs, which has a number instead.
     told: Option<Status>,
     told_behind: u64,
+    /// When the runtime was made.
+    origin: Instant,
     tick_at: Instant,
     /// Everything that was in the store at the start has been told; up to where, until then.
     loaded: bool,
@@ -290,6 +289,7 @@ impl Engine {
             money_count_at: None,
             told: None,
             told_behind: 0,
+            origin: now,
             tick_at: now + TICK,
             loaded: false,
             loaded_to: None,
@@ -300,6 +300,11 @@ impl Engine {
     /// Marks this process as a screen for the engine of another process.
     pub fn attach_screen(&mut self, screen: ScreenLock) {
         self.screen = Some(screen);
+    }
+
+    /// When the runtime was made, as exactly as the caller knows; without it, when the engine was.
+    pub fn runtime_made(&mut self, at: Instant) {
+        self.origin = at;
     }
 
     /// This process never takes over and writes nothing.
@@ -920,7 +925,7 @@ impl Engine {
             return;
         }
         let rests = self.told.as_ref().is_some_and(|told| told.idle);
-        self.tick_at = now + if rests { TICK_AT_REST } else { TICK };
+        self.tick_at = if rests { next_at_rest(self.origin, now) } else { now + TICK };
         if let Err(trouble) = self.hear_others() {
             self.notice(Level::Alarm, None, trouble.to_string());
         }

@@ -65,6 +65,7 @@ impl Session {
             Join::EngineOnly | Join::LookOn => None,
         };
         let remembered = store.screen_state()?;
+        let made = tokio::time::Instant::now();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -75,6 +76,7 @@ impl Session {
             .spawn(move || {
                 runtime.block_on(async move {
                     let mut engine = Engine::new(store, lock, options, services, sink);
+                    engine.runtime_made(made);
                     if join == Join::LookOn {
                         engine.only_look_on();
                     }
