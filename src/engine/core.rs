@@ -371,22 +371,29 @@ impl Engine {
         let changes = self.store.open_jobs()?;
         self.revision = changes.revision;
         self.settings = changes.settings;
-        let mut jobs = changes.jobs;
+        let mut jobs: Vec<Arc<Job>> = changes.jobs.into_iter().map(Arc::new).collect();
+        // What becoming the engine does not change is shown before its synced writes: a slow disk takes its time for them.
+        let (changing, lasting): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| was_interrupted(job));
+        if !lasting.is_empty() {
+            self.send(News::Jobs(lasting));
+        }
+        let mut untold: HashSet<JobId> = changing.iter().map(|job| job.id).collect();
         if self.lock.is_some() {
             let taken_up: HashMap<JobId, Job> = self.become_engine(true, &jobs)?.into_iter().map(|job| (job.id, job)).collect();
+            untold.extend(taken_up.keys());
             for job in &mut jobs {
                 // The revision stays: another process may have written in between, and is heard only then.
                 if let Some(now) = taken_up.get(&job.id) {
-                    job.clone_from(now);
+                    *job = Arc::new(now.clone());
                 }
             }
         } else {
             self.other_pid = Store::engine_pid(&self.options.data_dir);
         }
-        let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
         for job in &jobs {
             self.index(job);
         }
+        jobs.retain(|job| untold.contains(&job.id));
         if !jobs.is_empty() {
             self.send(News::Jobs(jobs));
         }
@@ -411,13 +418,10 @@ impl Engine {
 
     /// Takes up the engine's work over these jobs; returns those that changed. `fresh`: this process has just started, so
     /// earlier approvals need a new yes; a screen that takes over from a dead engine is no restart.
-    fn become_engine(&mut self, fresh: bool, jobs: &[Job]) -> Result<Vec<Job>, StoreError> {
+    fn become_engine(&mut self, fresh: bool, jobs: &[Arc<Job>]) -> Result<Vec<Job>, StoreError> {
         let now = self.clock.now();
-        let interrupted: Vec<(JobId, Update)> = jobs
-            .iter()
-            .filter(|job| matches!(job.state(), State::Sending | State::Fetching | State::Unsure))
-            .map(|job| (job.id, Update::EngineStarted))
-            .collect();
+        let interrupted: Vec<(JobId, Update)> =
+            jobs.iter().filter(|job| was_interrupted(job)).map(|job| (job.id, Update::EngineStarted)).collect();
         let results = self.store.apply(interrupted, now)?;
         let mut changed: Vec<Job> = results.into_iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job).collect();
         if fresh {
@@ -443,8 +447,7 @@ impl Engine {
     fn take_over(&mut self) -> Result<(), StoreError> {
         self.hear_others()?;
         let known: Vec<Arc<Job>> = self.jobs.values().cloned().collect();
-        let jobs: Vec<Job> = known.iter().map(|job| Job::clone(job)).collect();
-        let changed = self.become_engine(false, &jobs)?;
+        let changed = self.become_engine(false, &known)?;
         for job in &known {
             self.index(job);
         }
@@ -453,7 +456,7 @@ impl Engine {
     }
 
     /// `run --yes --max-credits N` is a yes to what was approved before; each job keeps the price that was agreed for it.
-    fn approve_earlier(&mut self, jobs: &[Job], now: Timestamp) -> Result<Vec<Job>, StoreError> {
+    fn approve_earlier(&mut self, jobs: &[Arc<Job>], now: Timestamp) -> Result<Vec<Job>, StoreError> {
         let mut by_price: BTreeMap<Credits, Vec<JobId>> = BTreeMap::new();
         for job in jobs.iter().filter(|job| job.phase == Phase::Waiting) {
             if let Some(yes) = job.approval {
@@ -1143,6 +1146,11 @@ impl Engine {
             warn!(%trouble, "the store could not be flushed; it is whole all the same");
         }
     }
+}
+
+/// Whether an engine that died left it in the middle of something.
+fn was_interrupted(job: &Job) -> bool {
+    matches!(job.state(), State::Sending | State::Fetching | State::Unsure)
 }
 
 /// Waits until then, or only lets others have a turn.

@@ -20,5 +20,6 @@ mod screens_and_engines;
 mod secrets;
 mod sockets;
 mod stage;
+mod start;
 mod whole;
 mod world;

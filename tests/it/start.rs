@@ -1,0 +1,121 @@
+//! What a screen hears first when an engine starts.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mj_enhance::api::{Client, ClientOptions};
+use mj_enhance::engine::{Command, Engine, News, Options, Sending, Services, SystemClock};
+use mj_enhance::fetch::{Downloader, FetchOptions};
+use mj_enhance::job::{Caps, Credits, IdempotencyKey, JobId, State, TaskId};
+use mj_enhance::store::{Access, Consent, Moment, NewJob, SendGuard, Store};
+use tokio::sync::mpsc::unbounded_channel;
+
+fn services(folder: &Path) -> Services {
+    let base_url = "http://127.0.0.1:1".parse().unwrap();
+    let client = Client::new(&ClientOptions { base_url, key: "sk-test".to_owned().into() }).unwrap();
+    let fetcher = Downloader::new(FetchOptions {
+        results_dir: folder.join("results"),
+        name_template: "{task}-{image}.{ext}".to_owned(),
+        allow_loopback: true,
+    });
+    Services {
+        service: Arc::new(client),
+        fetcher: Arc::new(fetcher.unwrap()),
+        clock: Arc::new(SystemClock),
+        dice: fastrand::Rng::with_seed(1),
+    }
+}
+
+fn options(folder: &Path) -> Options {
+    Options {
+        data_dir: folder.to_owned(),
+        sending: Sending::WithConsent,
+        max_in_flight: 3,
+        submit_gap: Duration::from_secs(1),
+        reads_per_minute: 60,
+        caps: Caps::default(),
+        callback_url: None,
+        fetches_at_once: 1,
+        time_zone: jiff::tz::TimeZone::UTC,
+    }
+}
+
+#[derive(PartialEq, Eq, Debug)]
+enum Seen {
+    Told(JobId, State),
+    Written,
+}
+
+/// Starts an engine over the store, tells it to leave at once, and says what happened in which order.
+fn started(folder: &Path, mut store: Store) -> Vec<Seen> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (told, written) = (Arc::clone(&seen), Arc::clone(&seen));
+    store.on_commit(Some(Box::new(move |moment| {
+        if moment == Moment::Before {
+            written.lock().unwrap().push(Seen::Written);
+        }
+        true
+    })));
+    let sink = Box::new(move |news| {
+        if let News::Jobs(jobs) = news {
+            told.lock().unwrap().extend(jobs.iter().map(|job| Seen::Told(job.id, job.state())));
+        }
+    });
+    let lock = Store::lock_engine(folder).unwrap();
+    assert!(lock.is_some());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut engine = Engine::new(store, lock, options(folder), services(folder), sink);
+        let (commands, mut inbox) = unbounded_channel();
+        commands.send(Command::Stop).unwrap();
+        engine.run(&mut inbox).await.unwrap();
+    });
+    std::mem::take(&mut *seen.lock().unwrap())
+}
+
+/// A store with two approved jobs.
+fn store(folder: &Path) -> Store {
+    let mut store = Store::open(folder, Access::ReadWrite).unwrap();
+    let job = |n: u64| NewJob {
+        id: JobId::from_bits(n),
+        source: TaskId::new("task-unified-1790000000-abcdefgh").unwrap(),
+        image: u8::try_from(n).unwrap().try_into().unwrap(),
+        tag: None,
+        again_of: None,
+    };
+    let consent = Consent { count: 2, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO };
+    store.add(&[job(1), job(2)], false, Some(consent), Timestamp::now()).unwrap();
+    store
+}
+
+#[test]
+fn rows_are_told_before_a_start_waits_for_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    // The approval is older than the start, so the start has to write that it needs a new one.
+    let seen = started(folder.path(), store(folder.path()));
+    let [one, two] = [1, 2].map(|n| Seen::Told(JobId::from_bits(n), State::Waiting));
+    assert_eq!(seen[..3], [one, two, Seen::Written], "{seen:?}");
+}
+
+#[test]
+fn a_job_in_the_middle_of_a_send_is_told_only_as_the_start_has_written_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    let guard = SendGuard {
+        there: None,
+        price: Credits::PUBLISHED_PRICE,
+        caps: Caps::default(),
+        day_start: Timestamp::UNIX_EPOCH,
+        run_budget: None,
+        run_limit: Credits::ZERO,
+    };
+    let id = JobId::from_bits(1);
+    store.begin_send(id, IdempotencyKey::from_dice([7; 16]), "{}", &guard, Timestamp::now()).unwrap();
+    assert_eq!(store.job(id).unwrap().unwrap().state(), State::Sending);
+    let seen = started(folder.path(), store);
+    let of_it: Vec<_> = seen.iter().filter(|seen| !matches!(seen, Seen::Told(other, _) if *other != id)).collect();
+    assert_eq!(of_it[..1], [&Seen::Written], "{seen:?}");
+    assert!(of_it.contains(&&Seen::Told(id, State::Unsure)) && !of_it.contains(&&Seen::Told(id, State::Sending)), "{seen:?}");
+}
