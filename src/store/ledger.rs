@@ -77,27 +77,66 @@ fn sum_from(db: &Connection, from: Timestamp) -> Result<Credits, Trouble> {
     Ok(Credits::from_uc(uc))
 }
 
-/// What was spent in the chain of sends, each less than four hours after the one before, that reaches up to `now`.
-fn session(db: &Connection, now: Timestamp) -> Result<Credits, Trouble> {
-    let gap = i64::try_from(SESSION_GAP.as_nanos()).unwrap_or(i64::MAX);
-    let mut statement =
-        db.prepare_cached("SELECT at, amount FROM ledger WHERE charge IS NOT NULL ORDER BY at DESC, amount DESC")?;
-    let mut rows = statement.query([])?;
-    let (mut later, mut sum) = (nanos(now), 0_i64);
-    while let Some(row) = rows.next()? {
-        let at: i64 = row.get(0)?;
-        if later.saturating_sub(at) >= gap {
-            break;
-        }
-        later = at;
-        sum = sum.saturating_add(row.get(1)?);
-    }
-    Ok(Credits::from_uc(sum))
+const NEWEST_FIRST: &str = "SELECT at, amount FROM ledger WHERE charge IS NOT NULL ORDER BY at DESC, amount DESC";
+
+/// The chain of sends, each less than four hours after the one before, that reaches up to now: a session.
+struct Chain {
+    later: i64,
+    ended: bool,
+    sum: i64,
 }
 
-/// The sums that caps and header need.
+impl Chain {
+    fn new(now: Timestamp) -> Self {
+        Self { later: nanos(now), ended: false, sum: 0 }
+    }
+
+    /// Takes the next older row in, unless the chain has ended before it.
+    fn takes(&mut self, at: i64, amount: i64) -> bool {
+        let gap = i64::try_from(SESSION_GAP.as_nanos()).unwrap_or(i64::MAX);
+        self.ended |= self.later.saturating_sub(at) >= gap;
+        if !self.ended {
+            self.later = at;
+            self.sum = self.sum.saturating_add(amount);
+        }
+        !self.ended
+    }
+}
+
+/// What was spent in the session of this moment.
+fn session(db: &Connection, now: Timestamp) -> Result<Credits, Trouble> {
+    let mut chain = Chain::new(now);
+    let mut statement = db.prepare_cached(NEWEST_FIRST)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if !chain.takes(row.get(0)?, row.get(1)?) {
+            break;
+        }
+    }
+    Ok(Credits::from_uc(chain.sum))
+}
+
+/// The sums that caps and header need, in one walk over the book from its newest row.
 pub(super) fn spent(db: &Connection, now: Timestamp, day: Timestamp, month: Timestamp) -> Result<Spent, Trouble> {
-    Ok(Spent { session: session(db, now)?, day: sum_from(db, day)?, month: sum_from(db, month)? })
+    let (day, month) = (nanos(day), nanos(month));
+    let mut chain = Chain::new(now);
+    let (mut of_day, mut of_month) = (0_i64, 0_i64);
+    let mut statement = db.prepare_cached(NEWEST_FIRST)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (at, amount): (i64, i64) = (row.get(0)?, row.get(1)?);
+        if !chain.takes(at, amount) && at < day && at < month {
+            break;
+        }
+        if at >= day {
+            of_day = of_day.saturating_add(amount);
+        }
+        if at >= month {
+            of_month = of_month.saturating_add(amount);
+        }
+    }
+    let credits = Credits::from_uc;
+    Ok(Spent { session: credits(chain.sum), day: credits(of_day), month: credits(of_month) })
 }
 
 /// The sums of [`spent`] that the caps ask for; the others are zero.

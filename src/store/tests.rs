@@ -262,6 +262,30 @@ fn a_session_is_a_chain_of_sends_less_than_four_hours_apart() {
     assert_eq!(spent(hours(12) - 2).session, price() * 2);
 }
 
+proptest::proptest! {
+    /// One walk that ends early must find what three separate ones find.
+    #[test]
+    fn the_sums_of_one_walk_are_those_of_the_whole_book(
+        sends in proptest::collection::vec((0..60_000_i64, 1..50_i64, proptest::bool::weighted(0.8)), 0..30),
+        now in 0..80_000_i64, day in 0..60_000_i64, month in -1..60_000_i64,
+    ) {
+        let store = Store::in_memory().unwrap();
+        for (n, (second, amount, counts)) in sends.iter().enumerate() {
+            let charge = counts.then_some("charged");
+            let row = params![n.to_string(), signed(n as u64), nanos(at(*second)), amount, charge];
+            store.db.execute("INSERT INTO ledger (key, job, at, amount, charge) VALUES (?1, ?2, ?3, ?4, ?5)", row).unwrap();
+        }
+        let mut book: Vec<(i64, i64)> = sends.iter().filter(|send| send.2).map(|send| (send.0, send.1)).collect();
+        book.sort_unstable_by_key(|send| std::cmp::Reverse(*send));
+        let from = |start: i64| Credits::from_uc(book.iter().filter(|send| send.0 >= start).map(|send| send.1).sum());
+        let mut later = now;
+        let chain = book.iter().take_while(|send| std::mem::replace(&mut later, send.0) - send.0 < 4 * 3_600);
+        let session = Credits::from_uc(chain.map(|send| send.1).sum());
+        let spent = store.spent(at(now), at(day), at(month)).unwrap();
+        proptest::prop_assert_eq!((spent.session, spent.day, spent.month), (session, from(day), from(month)));
+    }
+}
+
 #[test]
 fn spending_is_told_by_tag_and_follows_a_new_tag_and_outlives_its_job() {
     let mut store = with_approved(2);
