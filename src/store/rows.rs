@@ -181,6 +181,13 @@ impl<'a> Columns<'a, '_> {
             Some(text) => from_json(text, COLUMNS[self.next - 1]),
         }
     }
+
+    /// A list; without the room that reading leaves for more, which in a long list of jobs is a seventh of all memory.
+    fn items<T: DeserializeOwned>(&mut self) -> Result<Vec<T>, Trouble> {
+        let mut items: Vec<T> = self.json()?;
+        items.shrink_to_fit();
+        Ok(items)
+    }
 }
 
 /// The job of a row of [`SELECT`].
@@ -245,8 +252,8 @@ fn read(row: &Row<'_>) -> Result<Job, Trouble> {
         saved_at: c.time()?,
         link_expires_at: c.time()?,
         estimate: c.small()?,
-        links: c.json()?,
-        files: c.json()?,
+        links: c.items()?,
+        files: c.items()?,
         reserved: c.credits()?,
         charged: c.credits()?,
         charge: c.parsed(Charge::from_word)?,

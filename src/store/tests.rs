@@ -262,6 +262,18 @@ fn a_session_is_a_chain_of_sends_less_than_four_hours_apart() {
     assert_eq!(spent(hours(12) - 2).session, price() * 2);
 }
 
+#[test]
+fn links_and_files_of_a_job_that_is_read_have_no_room_to_spare() {
+    let mut store = Store::in_memory().unwrap();
+    let mut job = Job::new(id(1), draft(), ImageNumber::ALL[0], 1, at(0));
+    job.links = vec!["https://x/1.png".to_owned()];
+    job.files = vec![SavedFile { path: "/r/1.png".into(), sha256: "ab".repeat(32), bytes: 1 }];
+    job.phase = Phase::Saved;
+    assert!(store.import(&[job]).unwrap().is_empty());
+    let read = store.job(id(1)).unwrap().unwrap();
+    assert_eq!((read.links.capacity(), read.files.capacity()), (1, 1));
+}
+
 proptest::proptest! {
     /// One walk that ends early must find what three separate ones find.
     #[test]
