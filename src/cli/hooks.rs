@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::json as job_json;
+use super::wait::is_under_way;
 use crate::config::{self, KEY_VARIABLE};
 use crate::engine::News;
 use crate::job::{Job, JobId, State};
@@ -27,6 +28,8 @@ type Start = (Vec<String>, Value);
 pub struct Hooks {
     set: config::Hooks,
     states: HashMap<JobId, State>,
+    /// How many of them are under way: there are too many to count them at every change.
+    under_way: usize,
     live: bool,
     batch_saved: usize,
     batch_failed: usize,
@@ -37,7 +40,7 @@ impl Hooks {
     /// Hooks as configured.
     #[must_use]
     pub fn new(set: config::Hooks) -> Self {
-        Self { set, states: HashMap::new(), live: false, batch_saved: 0, batch_failed: 0, runner: None }
+        Self { set, states: HashMap::new(), under_way: 0, live: false, batch_saved: 0, batch_failed: 0, runner: None }
     }
 
     /// What was told so far was the past; from now on, changes count.
@@ -48,6 +51,7 @@ impl Hooks {
     /// News on their way to a screen.
     pub fn hear(&mut self, news: &News) {
         match news {
+            News::Gone(jobs) => jobs.iter().for_each(|job| self.forget(*job)),
             News::Loaded => self.loaded(),
             News::Jobs(jobs) => self.saw(jobs.iter().map(|job| &**job)),
             _ => {}
@@ -56,9 +60,14 @@ impl Hooks {
 
     /// Jobs as they are now.
     pub fn saw<'a>(&mut self, jobs: impl IntoIterator<Item = &'a Job>) {
-        let was_busy = self.is_busy();
+        if self.set.on_done.is_empty() && self.set.on_failed.is_empty() && self.set.on_batch.is_empty() {
+            return;
+        }
+        let was_busy = self.under_way > 0;
         for job in jobs {
             let before = self.states.insert(job.id, job.state());
+            self.under_way += usize::from(is_under_way(job.state()));
+            self.under_way -= usize::from(before.is_some_and(is_under_way));
             if !self.live || before == Some(job.state()) {
                 continue;
             }
@@ -74,7 +83,7 @@ impl Hooks {
                 _ => {}
             }
         }
-        if self.live && was_busy && !self.is_busy() {
+        if self.live && was_busy && self.under_way == 0 {
             let counts =
                 json!({ "schema": job_json::SCHEMA, "batch": { "saved": self.batch_saved, "failed": self.batch_failed } });
             self.start(self.set.on_batch.clone(), counts);
@@ -82,8 +91,10 @@ impl Hooks {
         }
     }
 
-    fn is_busy(&self) -> bool {
-        self.states.values().any(|state| super::wait::is_under_way(*state))
+    /// A job that was pruned is not waited for.
+    fn forget(&mut self, job: JobId) {
+        let before = self.states.remove(&job);
+        self.under_way -= usize::from(before.is_some_and(is_under_way));
     }
 
     fn start(&mut self, argv: Vec<String>, input: Value) {
@@ -178,6 +189,35 @@ mod tests {
         assert!(read("done").contains("\"state\":\"saved\""));
         assert_eq!(read("failed"), "");
         assert_eq!(read("batch").trim(), r#"{"batch":{"failed":0,"saved":1},"schema":1}"#);
+    }
+
+    #[test]
+    fn the_batch_ends_when_the_last_of_its_jobs_does_and_pruned_ones_are_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut hooks = hooks(folder.path());
+        let past = sample();
+        let job = |n: u64, phase| {
+            let mut job = Job::new(JobId::from_bits(n), past.source.clone(), past.image, 1, past.created_at);
+            job.phase = phase;
+            job
+        };
+        hooks.saw([&job(1, Phase::Waiting), &job(2, Phase::Waiting), &job(3, Phase::Waiting)]);
+        hooks.loaded();
+        hooks.saw([&job(1, Phase::Saved)]);
+        hooks.saw([&job(1, Phase::Saved), &job(3, Phase::Waiting)]);
+        assert_eq!(hooks.under_way, 2);
+        hooks.hear(&News::Gone(vec![JobId::from_bits(3), JobId::from_bits(9)]));
+        hooks.saw([&job(2, Phase::Saved)]);
+        hooks.finish();
+        let batches = std::fs::read_to_string(folder.path().join("batch")).unwrap();
+        assert_eq!(batches.trim(), r#"{"batch":{"failed":0,"saved":2},"schema":1}"#);
+    }
+
+    #[test]
+    fn without_a_hook_no_job_is_remembered() {
+        let mut hooks = Hooks::new(config::Hooks::default());
+        hooks.saw([&sample()]);
+        assert!(hooks.states.is_empty());
     }
 
     #[test]
