@@ -1,7 +1,7 @@
 //! Who is the engine, and whether anybody else looks on: OS locks on files beside the store, which die with their holder.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -55,8 +55,10 @@ pub(super) fn engine(folder: &Path) -> Result<Option<EngineLock>, StoreError> {
             Err(TryLockError::Error(error)) => return Err(refused(&path, &error)),
         }
     }
-    // For people and for `engine_pid`; the lock counts, not the number.
-    let noted = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+    // For people and for `engine_pid`; the lock counts, not the number. The rest of a longer one is cut off afterwards, since
+    // emptying the file first would give its block back to the disk at every start, and some disks take their time for that.
+    let note = format!("{}\n", std::process::id());
+    let noted = file.write_all(note.as_bytes()).and_then(|()| file.set_len(note.len() as u64));
     noted.map_err(|error| StoreError::Unusable {
         path,
         why: format!("the file cannot be written ({error}): check the disk or use another --data-dir"),

@@ -263,6 +263,18 @@ fn a_session_is_a_chain_of_sends_less_than_four_hours_apart() {
 }
 
 #[test]
+fn the_lock_of_the_engine_names_its_process_whoever_held_it_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("engine.lock");
+    for before in ["", "1\n", "99999999999999999999\nnonsense"] {
+        std::fs::write(&file, before).unwrap();
+        let _lock = Store::lock_engine(folder.path()).unwrap().unwrap();
+        assert_eq!(Store::engine_pid(folder.path()), Some(std::process::id()));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{}\n", std::process::id()));
+    }
+}
+
+#[test]
 fn links_and_files_of_a_job_that_is_read_have_no_room_to_spare() {
     let mut store = Store::in_memory().unwrap();
     let mut job = Job::new(id(1), draft(), ImageNumber::ALL[0], 1, at(0));
