@@ -74,8 +74,8 @@ fn idle() {
     let (_simulator, home) = home(0, 1_000, 60);
     let dashboard = Dashboard::open(&home, 120, 40);
     dashboard.until(SOON, |d| d.shows("saved"));
-    // What follows the start (balance, price, closing of idle connections) is not idleness.
-    std::thread::sleep(Duration::from_secs(8));
+    // What follows the start (balance, price, helpers of the runtime that end after 10 s) is not idleness.
+    std::thread::sleep(Duration::from_secs(13));
     let (before, bytes, seconds) = (dashboard.seen(), dashboard.bytes(), 30);
     std::thread::sleep(Duration::from_secs(seconds));
     let after = dashboard.seen();
