@@ -17,8 +17,8 @@ use crate::config::{Config, Environment};
 /// A log larger than this is put aside at the next start; one old one is kept.
 const LOG_LIMIT: u64 = 10 * 1024 * 1024;
 
-/// How many lines may wait for the disk; more at once are dropped. The room for all of them is made at the start: for the
-/// 128,000 that it would be otherwise, that takes 4 MB and a third of the time to the first frame.
+/// How many lines may wait for the disk; more at once are dropped. The room for all of them is made at the start, and for the
+/// 128,000 that it would be otherwise that is 4 MB and a fifth of the processor time to the first frame.
 const LINES_MOST: usize = 4_096;
 
 /// Sees to it that memory, which holds the key, is never written to a core file.
