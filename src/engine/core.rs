@@ -167,8 +167,8 @@ pub struct Engine {
     pub(super) sources: Sources,
     pub(super) open: Option<OpenSend>,
     pub(super) resend: VecDeque<JobId>,
-    /// How often an unsure job went out again with its key.
-    pub(super) resent: HashMap<JobId, u32>,
+    /// Unsure jobs that went out again with their key.
+    pub(super) resent: HashSet<JobId>,
     pub(super) send_not_before: Option<Instant>,
     pub(super) no_capacity: u32,
     /// What this run has sent, and for which jobs: a wish that goes out again with its key counts once.
@@ -259,7 +259,7 @@ impl Engine {
             sources: Sources::default(),
             open: None,
             resend: VecDeque::new(),
-            resent: HashMap::new(),
+            resent: HashSet::new(),
             send_not_before: None,
             no_capacity: 0,
             run_sent: Credits::ZERO,

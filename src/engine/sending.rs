@@ -245,6 +245,12 @@ impl Engine {
         since.and_then(|since| Duration::try_from(since).ok()).unwrap_or_default()
     }
 
+    /// Whether a task that its latest attempt made must be in the task list by now.
+    fn list_has_settled(&self, id: JobId) -> bool {
+        let Some(send) = self.jobs.get(&id).and_then(|job| job.send.as_ref()) else { return true };
+        send.since_last(self.clock.now(), self.service.time()) >= retry::LIST_SETTLES
+    }
+
     fn look_later(&mut self) {
         self.look_at(Instant::now() + LIST_LAG);
     }
@@ -357,16 +363,7 @@ impl Engine {
         let written = self.write(vec![(id, update)]);
         let Some((job, _)) = written.last() else { return };
         match job.state() {
-            State::Unsure => {
-                let since = self.since_last_attempt(job);
-                let wait = Duration::try_from(retry::LIST_SETTLES).unwrap_or_default().saturating_sub(since);
-                self.notice(
-                    Level::Warning,
-                    Some(id),
-                    format!("{id} is unsure: refused after a lost answer; the task list is looked through when it has settled"),
-                );
-                self.look_at(Instant::now() + wait);
-            }
+            State::Unsure => self.look_later(),
             _ if self.run_jobs.remove(&id) => self.run_sent = (self.run_sent - agreed).max(Credits::ZERO),
             _ => {}
         }
@@ -467,6 +464,11 @@ impl Engine {
                     self.notice(Level::Info, Some(id), format!("{id} was found in the account's task list as {task}"));
                     self.write(vec![(id, Update::Adopted(task))]);
                 }
+                Finding::Nothing if self.resent.contains(&id) && !self.list_has_settled(id) => {
+                    // It went out again once already. What comes next must be sure, so the list is read again later.
+                    let since = self.jobs.get(&id).map(|job| self.since_last_attempt(job)).unwrap_or_default();
+                    self.look_at(now + Duration::try_from(retry::LIST_SETTLES).unwrap_or_default().saturating_sub(since));
+                }
                 Finding::Nothing => {
                     self.write(vec![(id, Update::Looked { candidates: Vec::new(), there: self.service.time() })]);
                     if looked {
@@ -514,12 +516,6 @@ impl Engine {
                 format!("{id} stays unsure: nothing in the task list fits, and this run may not send"),
             );
         } else if !self.resend.contains(&id) {
-            let times = self.resent.get(&id).copied().unwrap_or_default();
-            if times > 0 {
-                // Its answer is lost again and again, so there is no hurry to ask once more.
-                let at = Instant::now() + retry::rate_limit_wait(None, times);
-                self.send_not_before = Some(self.send_not_before.map_or(at, |before| before.max(at)));
-            }
             self.resend.push_back(id);
         }
     }
@@ -542,7 +538,7 @@ impl Engine {
         match self.write_before_sending(id, Update::SendAgainSameKey { there: self.service.time() }) {
             Some(applied) if applied.changed() => {
                 self.count_for_run(&job);
-                *self.resent.entry(id).or_default() += 1;
+                self.resent.insert(id);
                 self.launch(id, OpenSend::new(id));
             }
             Some(_) => {}

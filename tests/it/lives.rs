@@ -611,10 +611,10 @@ async fn a_wish_that_goes_out_again_counts_once_for_the_limit_of_a_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_lost_again_and_again_is_repeated_ever_more_rarely() {
+async fn a_request_that_is_lost_again_and_again_is_repeated_once_in_a_minute_or_so() {
     let world = World::new(1, Faults { submit_lost_before: 1.0, ..Faults::default() });
     let job = lost(&world, Sending::WithConsent, Duration::from_hours(1), None).await;
     assert!(matches!(job.state(), State::Sending | State::Unsure), "{job:?}");
     let submits = world.books.lock().unwrap().counted["submit"];
-    assert!((50..200).contains(&submits), "{submits} in an hour");
+    assert!((50..300).contains(&submits), "{submits} in an hour");
 }
