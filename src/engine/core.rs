@@ -22,7 +22,8 @@ use crate::api::gate::Gate;
 use crate::api::{ApiError, Balance, ListPage, Service, Submitted, TaskRow};
 use crate::fetch::{FetchError, Fetcher};
 use crate::job::{
-    Applied, Caps, Credits, ErrorClass, Job, JobId, Phase, Progress, SavedFile, Spent, State, TaskId, TaskReport, Update, retry,
+    Applied, Caps, Credits, ErrorClass, Job, JobId, Phase, Progress, SavedFile, Spent, State, TaskId, TaskReport, Update, pace,
+    retry,
 };
 use crate::store::{Ask, EngineLock, ScreenLock, Settings, Store, StoreError};
 
@@ -528,7 +529,7 @@ impl Engine {
                     && self.is_engine()
                 {
                     let due = now + self.first_look(job, progress);
-                    self.desk.ask(asker.clone(), task, due, now);
+                    self.desk.watch(&asker, task, due, self.age(job), job.estimate, now);
                 }
             }
             Phase::ToFetch(_) => {
@@ -571,7 +572,12 @@ impl Engine {
             return Duration::ZERO;
         }
         let estimate = job.estimate.map(|seconds| Duration::from_secs(seconds.into()));
-        retry::poll_wait(Duration::ZERO, true, estimate, self.dice.f64())
+        pace::first_look(estimate, self.dice.f64())
+    }
+
+    /// How long ago its task was submitted, as far as is known.
+    fn age(&self, job: &Job) -> Duration {
+        job.sent_at.and_then(|sent| Duration::try_from(self.clock.now().duration_since(sent)).ok()).unwrap_or_default()
     }
 
     /// Takes a job as the store has it now, and tells the screen.

@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::job::pace::{self, MOST_JOIN, Outlook};
 use crate::job::{JobId, Percent, TaskId};
 
 /// Most ids in a batch read (reference §4.5).
 pub(super) const BATCH: usize = 50;
 /// Up to so many open tasks are asked about one by one.
 const SINGLY: usize = 3;
-/// Who is due within this time joins a read that leaves now.
-const JOIN: Duration = Duration::from_millis(1_500);
 /// A task that has not moved for this long is read on its own, in case batch answers lag (reference §8).
 const UNMOVED: Duration = Duration::from_mins(1);
 
@@ -46,6 +45,11 @@ struct Entry {
     last: Option<Percent>,
     moved_at: Instant,
     missing: u32,
+    /// It may join a read that leaves so much before it is due.
+    joins: Duration,
+    /// When its task was born, as far as is known: so old it was when watching began, and when that was.
+    age: (Duration, Instant),
+    outlook: Outlook,
 }
 
 /// The desk.
@@ -58,6 +62,22 @@ pub(super) struct Desk {
 }
 
 impl Desk {
+    /// Begins to watch a running task of this age, whose submit told this estimate in seconds.
+    pub(super) fn watch(
+        &mut self,
+        asker: &Asker,
+        task: &TaskId,
+        due: Instant,
+        age: Duration,
+        estimate: Option<u32>,
+        now: Instant,
+    ) {
+        self.ask(asker.clone(), task, due, now);
+        if let Some(entry) = self.entries.get_mut(asker) {
+            (entry.age, entry.outlook) = ((age, now), Outlook::new(estimate));
+        }
+    }
+
     /// Begins to ask about a task, or changes when to ask next.
     pub(super) fn ask(&mut self, asker: Asker, task: &TaskId, due: Instant, now: Instant) {
         match self.entries.get_mut(&asker) {
@@ -68,7 +88,17 @@ impl Desk {
             }
             _ => {
                 self.forget(&asker);
-                let entry = Entry { task: task.clone(), due: Some(due), alone: false, last: None, moved_at: now, missing: 0 };
+                let entry = Entry {
+                    task: task.clone(),
+                    due: Some(due),
+                    alone: false,
+                    last: None,
+                    moved_at: now,
+                    missing: 0,
+                    joins: MOST_JOIN,
+                    age: (Duration::ZERO, now),
+                    outlook: Outlook::default(),
+                };
                 self.entries.insert(asker.clone(), entry);
             }
         }
@@ -125,9 +155,9 @@ impl Desk {
         let joining: Vec<Asker> = self
             .due
             .iter()
-            .take_while(|(due, _)| *due <= now + JOIN)
+            .take_while(|(due, _)| *due <= now + MOST_JOIN)
+            .filter(|(due, asker)| self.entries.get(asker).is_some_and(|entry| !entry.alone && *due <= now + entry.joins))
             .map(|(_, asker)| asker)
-            .filter(|asker| self.entries.get(asker).is_some_and(|entry| !entry.alone))
             .take(BATCH)
             .cloned()
             .collect();
@@ -144,8 +174,8 @@ impl Desk {
         Some(entry.task.clone())
     }
 
-    /// A read said something about this task; it is asked about again at `next`.
-    pub(super) fn heard(&mut self, asker: &Asker, percent: Option<Percent>, next: Instant, now: Instant) {
+    /// A read said something about this unfinished task; what it said decides when it is asked about again.
+    pub(super) fn heard(&mut self, asker: &Asker, percent: Option<Percent>, seconds_left: Option<u32>, dice: f64, now: Instant) {
         if let Some(entry) = self.entries.get_mut(asker) {
             if entry.last != percent {
                 entry.last = percent;
@@ -153,8 +183,12 @@ impl Desk {
             }
             entry.alone = false;
             entry.missing = 0;
+            let age = entry.age.0 + now.saturating_duration_since(entry.age.1);
+            entry.outlook.heard(age, percent, seconds_left);
+            let look = pace::next_look(age, &entry.outlook, dice);
+            entry.joins = look.joins;
             let task = entry.task.clone();
-            self.ask(asker.clone(), &task, next, now);
+            self.ask(asker.clone(), &task, now + look.after, now);
         }
     }
 
@@ -193,10 +227,13 @@ impl Desk {
 }
 
 #[cfg(test)]
+mod pacing;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    fn task(n: usize) -> TaskId {
+    pub(super) fn task(n: usize) -> TaskId {
         TaskId::new(&format!("task-unified-1-{n}")).unwrap()
     }
 
@@ -274,7 +311,7 @@ mod tests {
         desk.forget(&asker(0));
         assert!(!desk.knows(&asker(0)));
         assert_eq!(desk.take(now), Some(Read::One(asker(1), task(1))));
-        desk.heard(&asker(0), None, now, now);
+        desk.heard(&asker(0), None, None, 0.5, now);
         assert_eq!(desk.take(now), None, "a late answer does not bring it back");
     }
 }

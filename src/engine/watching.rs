@@ -126,9 +126,7 @@ impl Engine {
             self.desk.forget(&asker);
             return None;
         };
-        let age = job.sent_at.and_then(|sent| Duration::try_from(self.clock.now().duration_since(sent)).ok()).unwrap_or_default();
-        let next = now + retry::poll_wait(age, false, None, dice);
-        self.desk.heard(&asker, report.percent, next, now);
+        self.desk.heard(&asker, report.percent, report.seconds_left, dice, now);
         let heard = Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(self.clock.now()) };
         let known = self.known_progress(id).unwrap_or(*before);
         if known.percent != heard.percent || known.seconds_left != heard.seconds_left || known.at.is_none() {

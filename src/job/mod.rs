@@ -12,6 +12,7 @@ mod life;
 #[cfg(test)]
 mod life_tests;
 mod money;
+pub mod pace;
 mod phase;
 pub mod query;
 mod quote;

@@ -73,25 +73,6 @@ pub fn fetch_wait(attempts: u32, dice: f64) -> Duration {
     base.mul_f64(0.8 + 0.4 * dice.clamp(0.0, 1.0))
 }
 
-/// How long until a task should be read next, by its age and the service's estimate (reference §8).
-///
-/// The first look comes after a third of the estimate, at most 5 s; then 3 s apart in the first minute, 5 s up to
-/// five minutes, 10 s up to twenty, 45 s after that; ±20 % so that looks do not march in step.
-#[must_use]
-pub fn poll_wait(age: Duration, first_look: bool, estimate: Option<Duration>, dice: f64) -> Duration {
-    let base = if first_look {
-        estimate.map_or(Duration::from_secs(3), |whole| whole / 3).clamp(Duration::from_secs(1), Duration::from_secs(5))
-    } else {
-        Duration::from_secs(match age.as_secs() {
-            0..60 => 3,
-            60..300 => 5,
-            300..1_200 => 10,
-            _ => 45,
-        })
-    };
-    base.mul_f64(0.8 + 0.4 * dice.clamp(0.0, 1.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,12 +112,5 @@ mod tests {
         let waits: Vec<u64> = (1..=10).map(|n| fetch_wait(n, 0.5).as_secs()).collect();
         assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         assert_eq!(read_wait(1, Some(Duration::from_secs(9)), 0.5), Duration::from_secs(9));
-    }
-
-    #[test]
-    fn looks_grow_apart_with_age() {
-        let at = |secs, first| poll_wait(Duration::from_secs(secs), first, Some(Duration::from_secs(45)), 0.5).as_secs();
-        assert_eq!([at(0, true), at(10, false), at(100, false), at(600, false), at(3_000, false)], [5, 3, 5, 10, 45]);
-        assert_eq!(poll_wait(Duration::ZERO, true, Some(Duration::from_secs(1)), 0.5), Duration::from_secs(1));
     }
 }
