@@ -1,8 +1,9 @@
 //! Ten thousand tasks, submits and downloads: the real program against the simulator over loopback.
 //!
 //! ```text
-//! cargo bench --bench running            # everything, about four minutes
-//! cargo bench --bench running -- tasks   # one part: tasks, submits, downloads
+//! cargo bench --bench running              # everything, about a quarter of an hour
+//! cargo bench --bench running -- delays    # one part: tasks, delays, submits, downloads
+//! cargo bench --bench running -- tasks 2   # the same for two minutes instead of ten
 //! ```
 
 mod common;
@@ -10,80 +11,164 @@ mod common;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Counted, Dashboard, Home, Kind, fill, head, row, scenario, share, simulate};
-use mj_enhance::simulator::{Route, Running};
+use common::{Counted, Dashboard, Home, Kind, fill, head, row, scenario, scenario_of, share, simulate};
+use mj_enhance::simulator::{Estimate, Route, Running};
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let parts: [(&str, fn()); 4] = [("tasks", tasks), ("delays", delays), ("submits", submits), ("downloads", downloads)];
+    let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let (numbers, wanted): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| word.parse::<u64>().is_ok());
+    let minutes = numbers.first().and_then(|word| word.parse().ok()).unwrap_or(10).max(1);
+    let parts: [(&str, &dyn Fn()); 4] =
+        [("tasks", &|| tasks(minutes)), ("delays", &delays), ("submits", &submits), ("downloads", &downloads)];
     head();
     for (name, part) in parts {
-        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+        if wanted.is_empty() || wanted.iter().any(|word| *word == name) {
             part();
         }
     }
 }
 
-/// 10,000 tasks that do not end for a minute.
-fn tasks() {
-    let simulator = simulate(scenario(10_000, 900.0));
-    let home = Home::new(&simulator, "reads_per_minute = 1200\nmax_in_flight = 10000\n");
-    fill(&home.data(), 0, 10_000, Kind::Running);
+/// Tasks that go on all the time,
+const STAYING: u64 = 10_000;
+/// and others, which end one after the other meanwhile.
+const ENDING: u64 = 2_000;
+
+/// 10,000 running tasks all the time; 2,000 more end meanwhile, evenly spread, and at last the 10,000 all at once.
+fn tasks(minutes: u64) {
+    let (all, seconds) = (STAYING + ENDING, minutes * 60);
+    let start = 30;
+    let simulator = simulate(scenario_of(all, |n| {
+        // Which tasks end must have nothing to do with where they stand in the store: 7,919 is prime to 12,000.
+        let place = n * 7_919 % all;
+        let ends = if place < ENDING { start + place * seconds / ENDING } else { seconds + 36_000 + place };
+        f64::from(u32::try_from(common::age(n) + ends).unwrap_or(u32::MAX))
+    }));
+    let home = Home::new(&simulator, "reads_per_minute = 1200\nmax_in_flight = 20000\n");
+    fill(&home.data(), 0, all, Kind::Running);
     let dashboard = Dashboard::open(&home, 120, 40);
-    dashboard.until(Duration::from_secs(30), |d| d.shows("10000"));
-    std::thread::sleep(Duration::from_secs(15));
-    let (before, looks, reads) = (dashboard.seen(), simulator.delays().reads, simulator.counts().of(Route::Batch));
-    std::thread::sleep(Duration::from_mins(1));
-    let (after, counts) = (dashboard.seen(), simulator.counts());
-    let (looks, reads) = (simulator.delays().reads - looks, counts.of(Route::Batch) - reads);
-    let sizes = &counts.batch_ids;
-    let full = sizes.iter().filter(|size| **size == 50).count();
+    dashboard.until(Duration::from_secs(30), |d| d.shows(&all.to_string()));
+    std::thread::sleep(Duration::from_secs(start).saturating_sub(dashboard.started.elapsed()));
+    let (mut before, mut memory, mut shares) = (dashboard.seen(), Vec::new(), Vec::new());
+    let (first, looks, reads, ended) = (before.clone(), simulator.delays().reads, simulator.counts(), noticed(&simulator));
+    memory.push(before.resident / 1_024);
+    for minute in 1..=minutes {
+        std::thread::sleep(Duration::from_secs(start + minute * 60).saturating_sub(dashboard.started.elapsed()));
+        let now = dashboard.seen();
+        memory.push(now.resident / 1_024);
+        shares.push(share((now.cpu - before.cpu) * 100, 60_000_000_000, 1));
+        before = now;
+    }
+    let (counts, after) = (simulator.counts(), dashboard.seen());
+    let (looks, batches) = (simulator.delays().reads - looks, counts.of(Route::Batch) - reads.of(Route::Batch));
+    let singles = counts.of(Route::Read) - reads.of(Route::Read);
+    let sizes = &counts.batch_ids[reads.batch_ids.len()..];
+    let words = |all: &[String]| all.join(" ");
     row(
-        "10,000 running: share of a core (engine and screen)",
-        "< 15 %",
-        &format!("{} %", share((after.cpu - before.cpu) * 100, 60_000_000_000, 1)),
+        &format!(
+            "10,000 running for {minutes} min, one more ending every {} ms: % of a core, by minute",
+            seconds * 1_000 / ENDING
+        ),
+        "< 15",
+        &format!("{}; {} on the whole", words(&shares), share((after.cpu - first.cpu) * 100, seconds * 1_000_000_000, 1)),
     );
+    let sampled: Vec<String> = memory.iter().map(ToString::to_string).collect();
+    row("… memory after 30 s and each minute, MB", "< 60, flat", &format!("{}; peak {}", words(&sampled), after.peak / 1_024));
     row(
-        "… memory at 15 s and at 75 s",
-        "< 60 MB, flat",
-        &format!("{} and {} MB", before.resident / 1_024, after.resident / 1_024),
-    );
-    row(
-        "… batch reads for a look at each of 10,000",
+        "… reads for one look at each of 10,000",
         "200",
-        &format!("{} ({} of {} batches full)", share(reads * 10_000, looks, 0), full, sizes.len()),
+        &format!(
+            "{} ({} of {batches} batches full; {singles} single reads)",
+            share((batches + singles) * 10_000, looks, 0),
+            sizes.iter().filter(|size| **size == 50).count()
+        ),
     );
-    row("… looks a second", "", &(looks / 60).to_string());
-    for ((name, cpu, waits), (_, cpu_before, waits_before)) in after.threads.iter().zip(&before.threads) {
+    row("… looks a second", "", &(looks / seconds).to_string());
+    let delays = simulator.delays();
+    row(
+        &format!("… {} ended: finished to seen", noticed(&simulator) - ended),
+        "",
+        &format!("median {:.1} s, p90 {:.1} s", delays.at(50).unwrap_or_default(), delays.at(90).unwrap_or_default()),
+    );
+    for ((name, cpu, waits), (_, cpu_before, waits_before)) in after.threads.iter().zip(&first.threads) {
         row(
             &format!("… thread {name}"),
             "",
-            &format!("{} ms of 60 s, {} wake-ups/s", (cpu - cpu_before) / 1_000_000, (waits - waits_before) / 60),
+            &format!("{} ms a minute, {} wake-ups/s", (cpu - cpu_before) / 1_000_000 / minutes, (waits - waits_before) / seconds),
         );
     }
+    let (began, last) = (Instant::now(), simulator.finish_all());
+    let seen = wait(300, || noticed(&simulator) >= all);
+    let took = began.elapsed();
+    let saved = wait(600, || dashboard.shows(&format!("saved {all}")));
+    row(
+        &format!("… then {last} end in one moment: all seen; all downloaded"),
+        "",
+        &if seen && saved { format!("after {took:.0?}; after {:.0?}", began.elapsed()) } else { "NOT ALL WERE".to_owned() },
+    );
+    row("… memory then, MB", "", &format!("{}", dashboard.seen().resident / 1_024));
     dashboard.leave();
+    let store = mj_enhance::store::Store::open(&home.data(), mj_enhance::store::Access::ReadOnly).expect("the store opens");
+    let open = store.open_jobs().expect("read").jobs.len();
+    let charged = simulator.ledger().iter().filter(|entry| entry.seeded && entry.settled).count();
+    row(
+        "… ended at the service; noticed by a read; open in the store; result files",
+        &format!("{all}; {all}; 0; {all}"),
+        &format!("{charged}; {}; {open}; {}", noticed(&simulator), files(home.folder.path())),
+    );
 }
 
-/// Tasks that end: how soon it is noticed, and at how many looks.
+/// Tasks whose end was shown by a read.
+fn noticed(simulator: &Running) -> u64 {
+    simulator.delays().seconds.len() as u64
+}
+
+/// Pictures below a folder.
+fn files(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => files(&entry.path()),
+            Ok(_) if entry.path().extension().is_some_and(|end| end == "png") => 1,
+            _ => 0,
+        })
+        .sum()
+}
+
+/// Tasks that end: how soon it is noticed, and at how many looks, by what the service says of the end.
 fn delays() {
-    let simulator = simulate(scenario(400, 30.0));
-    let home = Home::new(&simulator, "reads_per_minute = 600\nmax_in_flight = 10000\n");
-    fill(&home.data(), 0, 400, Kind::Running);
-    let dashboard = Dashboard::open(&home, 120, 40);
-    let began = Instant::now();
-    while simulator.delays().seconds.len() < 400 && began.elapsed() < Duration::from_secs(90) {
-        std::thread::sleep(Duration::from_millis(100));
+    for (says, estimate, progress) in [
+        ("seconds left, single percents", Estimate::SecondsLeft, 100),
+        ("seconds left, progress by tens", Estimate::SecondsLeft, 10),
+        ("45 s for each, progress by tens", Estimate::WholeRun, 10),
+        ("nothing", Estimate::Absent, 1),
+    ] {
+        let mut scenario = scenario_of(400, |n| 30.0 + f64::from(u32::try_from(n * 7 % 400).unwrap_or(0)) * 0.075);
+        (scenario.estimate, scenario.progress_steps, scenario.run_seconds) = (estimate, progress, 45.0);
+        let simulator = simulate(scenario);
+        let home = Home::new(&simulator, "reads_per_minute = 600\nmax_in_flight = 10000\n");
+        fill(&home.data(), 0, 400, Kind::Running);
+        let dashboard = Dashboard::open(&home, 120, 40);
+        let all_noticed = wait(90, || noticed(&simulator) >= 400);
+        let (delays, counts) = (simulator.delays(), simulator.counts());
+        row(
+            &format!("400 tasks of 30 to 60 s, the service says {says}: finished to seen"),
+            "median ≤ 1.5 s (half of 3 s)",
+            &format!("median {:.2} s, p90 {:.2} s", delays.at(50).unwrap_or_default(), delays.at(90).unwrap_or_default()),
+        );
+        row("… completions noticed", "400", &format!("{}{}", delays.seconds.len(), if all_noticed { "" } else { ", NOT ALL" }));
+        let [ends, news] = [400, delays.reads - delays.wasted - 400].map(|part| share(part * 100, delays.reads, 0));
+        row(
+            "… looks for a finished job; reads for one; looks that told the end, progress only, nothing new",
+            "",
+            &format!(
+                "{}; {}; {ends} %, {news} %, {:.0} %",
+                share(delays.reads, 400, 1),
+                share(counts.of(Route::Batch) + counts.of(Route::Read), 400, 2),
+                delays.wasted_share() * 100.0
+            ),
+        );
+        dashboard.leave();
     }
-    let delays = simulator.delays();
-    let median = delays.median().unwrap_or_default();
-    row("400 tasks of 30 to 60 s: finished to seen", "median ≤ 1.5 s (half of 3 s)", &format!("median {median:.2} s"));
-    row("… completions noticed", "400", &delays.seconds.len().to_string());
-    row(
-        "… looks for a finished job; told nothing new",
-        "",
-        &format!("{}; {:.0} %", share(delays.reads, 400, 1), delays.wasted_share() * 100.0),
-    );
-    dashboard.leave();
 }
 
 fn program(home: &Home, args: &[&str]) -> Child {

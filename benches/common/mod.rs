@@ -43,6 +43,11 @@ pub fn task(n: u64) -> TaskId {
     TaskId::new(&format!("task-unified-{}-t{n:07}", 1_795_000_000 + n)).expect("a task id")
 }
 
+/// How long ago the nth running job was sent, in seconds: the store and the simulator agree on it.
+pub fn age(n: u64) -> u64 {
+    10 + n % 20
+}
+
 /// A job with all the facts that such a job has after a real life.
 pub fn job(n: u64, kind: Kind, now: Timestamp) -> Job {
     let image = ImageNumber::try_from(u8::try_from(n % 4).unwrap_or(0)).expect("an image number");
@@ -58,7 +63,7 @@ pub fn job(n: u64, kind: Kind, now: Timestamp) -> Job {
     }
     let mut dice = [0; 16];
     dice[..8].copy_from_slice(&n.to_le_bytes());
-    let sent = ago(10 + i64::try_from(n % 50).unwrap_or(0));
+    let sent = ago(i64::try_from(age(n)).unwrap_or(0));
     let body = format!(
         "{{\"model\":\"mj-v7-enhance\",\"model_params\":{{\"source_task_id\":\"{}\",\"image_number\":{}}}}}",
         job.source.as_str(),
@@ -115,7 +120,11 @@ pub fn fill(folder: &Path, from: u64, count: u64, kind: Kind) {
 
 /// The tasks of `count` running jobs of [`fill`], known to a simulator; they run this long, each a little differently.
 pub fn scenario(count: u64, run_seconds: f64) -> Scenario {
-    let spread = |n: u64| run_seconds * (1.0 + f64::from(u32::try_from(n % 1_000).unwrap_or(0)) / 1_000.0);
+    scenario_of(count, |n| run_seconds * (1.0 + f64::from(u32::try_from(n % 1_000).unwrap_or(0)) / 1_000.0))
+}
+
+/// The same with the length of each run in seconds, from its submit on.
+pub fn scenario_of(count: u64, run_seconds: impl Fn(u64) -> f64) -> Scenario {
     Scenario {
         drafts: (0..count.div_ceil(4).max(1)).map(|n| Draft { id: draft(n * 4).as_str().into(), ..Draft::default() }).collect(),
         tasks: (0..count)
@@ -124,8 +133,8 @@ pub fn scenario(count: u64, run_seconds: f64) -> Scenario {
                 source: draft(n).as_str().into(),
                 image: u8::try_from(n % 4).unwrap_or(0),
                 key: None,
-                age_seconds: 10.0,
-                then: Outcome { run_seconds: Some(spread(n)), ..Outcome::default() },
+                age_seconds: f64::from(u32::try_from(age(n)).unwrap_or(0)),
+                then: Outcome { run_seconds: Some(run_seconds(n)), ..Outcome::default() },
             })
             .collect(),
         progress_steps: 100,

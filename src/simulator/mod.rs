@@ -47,8 +47,8 @@ pub use money::Amount;
 pub use picture::PictureFormat;
 pub use report::{Counts, Delays, LedgerEntry, Money};
 pub use scenario::{
-    Balance, Billing, Draft, Effect, End, ErrorBody, Fault, FileFate, Idempotency, Outcome, Prices, Progress, RateLimit,
-    ResultShape, RetryAfterForm, Route, Rule, Scenario, SeedTask, Speed, WrongSource,
+    Balance, Billing, Draft, Effect, End, ErrorBody, Estimate, Fault, FileFate, Idempotency, Outcome, Prices, Progress,
+    RateLimit, ResultShape, RetryAfterForm, Route, Rule, Scenario, SeedTask, Speed, WrongSource,
 };
 
 /// Why a simulator does not start.

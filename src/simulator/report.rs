@@ -113,7 +113,8 @@ pub struct Delays {
     pub seconds: Vec<f64>,
     /// Times a task was looked at, by single or batch reads.
     pub reads: u64,
-    /// Those of them that showed the same as the look before.
+    /// Those of them that told nothing new: status and progress as in the look before, and the seconds that are left the
+    /// same or only counted down with the clock.
     pub wasted: u64,
 }
 
@@ -126,13 +127,19 @@ impl Delays {
 
     /// The middle delay in simulated seconds.
     pub fn median(&self) -> Option<f64> {
+        self.at(50)
+    }
+
+    /// The delay that so many percent of the tasks do not exceed, in simulated seconds.
+    pub fn at(&self, percent: usize) -> Option<f64> {
         let mut seconds = self.seconds.clone();
         seconds.sort_by(f64::total_cmp);
-        seconds.get(seconds.len() / 2).copied()
+        let last = seconds.len().checked_sub(1)?;
+        seconds.get((seconds.len() * percent / 100).min(last)).copied()
     }
 
     pub(super) fn to_json(&self) -> Value {
         json!({"seconds": self.seconds, "reads": self.reads, "wasted": self.wasted, "wasted_share": self.wasted_share(),
-            "median": self.median()})
+            "median": self.median(), "p90": self.at(90)})
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::dice::{mix, text};
 use super::money::Amount;
-use super::scenario::{Billing, End, Outcome, Progress, ResultShape, Scenario, Speed};
+use super::scenario::{Billing, End, Estimate, Outcome, Progress, ResultShape, Scenario, Speed};
 
 /// A task of the account, draft or enhance.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub(super) struct Task {
     /// Hash that decides its pictures.
     pub motif: u64,
     /// What the last read showed.
-    pub shown: Option<(&'static str, u32)>,
+    pub shown: Option<Shown>,
     /// Whether a read has shown its end.
     pub seen_final: bool,
 }
@@ -50,7 +50,35 @@ pub(super) struct Phase {
     pub is_final: bool,
 }
 
+/// What a read showed of an unfinished task.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Shown {
+    pub status: &'static str,
+    pub progress: u32,
+    /// When it will end by the seconds that were told; a mere count-down leaves this where it is.
+    pub told_end: Option<f64>,
+    pub told: Option<u64>,
+}
+
+impl Shown {
+    /// Whether this says nothing that the one before did not: seconds that only went down with the clock are no news.
+    pub(super) fn repeats(&self, before: &Self) -> bool {
+        let counted_down = |(now, before): (f64, f64)| (now - before).abs() <= 1.0;
+        (self.status, self.progress) == (before.status, before.progress)
+            && (self.told == before.told || self.told_end.zip(before.told_end).is_some_and(counted_down))
+    }
+}
+
 impl Task {
+    /// What a read of `at` shows.
+    pub(super) fn shows(&self, at: f64, scenario: &Scenario) -> Shown {
+        let phase = self.phase(at, scenario);
+        let told = self.estimated_time(at, scenario);
+        #[expect(clippy::cast_precision_loss, reason = "seconds of a run")]
+        let told_end = told.map(|seconds| at + seconds as f64);
+        Shown { status: phase.status, progress: phase.progress, told_end, told }
+    }
+
     pub(super) fn phase(&self, at: f64, scenario: &Scenario) -> Phase {
         if at >= self.ends {
             let (status, progress) = match self.outcome.end {
@@ -153,7 +181,7 @@ impl Task {
             "object": "image.generation.task",
             "progress": phase.progress,
             "status": status,
-            "task_info": {"estimated_time": self.time_left(at, scenario)},
+            "task_info": {},
             "type": "image",
             "usage": {
                 "billing_rule": "per_call",
@@ -161,6 +189,9 @@ impl Task {
                 "user_group": scenario.prices.user_group,
             },
         });
+        if let Some(seconds) = self.estimated_time(at, scenario) {
+            task["task_info"]["estimated_time"] = json!(seconds);
+        }
         match outcome.progress {
             Progress::Absent => drop(task.as_object_mut().map(|task| task.remove("progress"))),
             Progress::Nonsense if !phase.is_final => task["progress"] = json!(4711),
@@ -232,9 +263,15 @@ impl Task {
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a run")]
-    fn time_left(&self, at: f64, scenario: &Scenario) -> u64 {
-        let ends = if self.ends.is_finite() { self.ends } else { self.created + scenario.run_seconds };
-        (ends - at).max(0.0).ceil() as u64
+    fn estimated_time(&self, at: f64, scenario: &Scenario) -> Option<u64> {
+        match scenario.estimate {
+            Estimate::Absent => None,
+            Estimate::WholeRun if at < self.ends => Some(scenario.run_seconds.ceil() as u64),
+            Estimate::SecondsLeft | Estimate::WholeRun => {
+                let ends = if self.ends.is_finite() { self.ends } else { self.created + scenario.run_seconds };
+                Some((ends - at).max(0.0).ceil() as u64)
+            }
+        }
     }
 
     fn error(&self) -> Value {

@@ -465,16 +465,16 @@ impl World {
     pub(super) fn look(&mut self, index: usize, now: f64, lag: f64) -> serde_json::Value {
         let at = (now - lag).max(self.tasks[index].created);
         let object = self.tasks[index].object(index, at, now, &self.scenario, &self.base);
-        let phase = self.tasks[index].phase(at, &self.scenario);
+        let is_final = self.tasks[index].phase(at, &self.scenario).is_final;
+        let shows = self.tasks[index].shows(at, &self.scenario);
         let task = &mut self.tasks[index];
         if task.source.is_some() && task.ends >= self.started {
             self.delays.reads += 1;
-            let shown = Some((phase.status, phase.progress));
-            if task.shown == shown {
+            if task.shown.is_some_and(|before| shows.repeats(&before)) {
                 self.delays.wasted += 1;
             }
-            task.shown = shown;
-            if phase.is_final && !task.seen_final {
+            task.shown = Some(shows);
+            if is_final && !task.seen_final {
                 task.seen_final = true;
                 self.delays.seconds.push(now - task.ends);
             }

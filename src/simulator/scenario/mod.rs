@@ -38,6 +38,8 @@ pub struct Scenario {
     pub pending_share: f64,
     /// In how many steps progress climbs.
     pub progress_steps: u32,
+    /// What `task_info.estimated_time` says of an unfinished task.
+    pub estimate: Estimate,
     /// Result links of a completed enhance task (0–4); reference §12: 1.
     pub result_links: u8,
     /// How long a result link works, in simulated hours.
@@ -105,6 +107,7 @@ impl Default for Scenario {
             run_jitter: 0.0,
             pending_share: 0.1,
             progress_steps: 10,
+            estimate: Estimate::SecondsLeft,
             result_links: 1,
             link_life_hours: 24.0,
             fresh_links: false,
@@ -234,6 +237,19 @@ pub(super) fn made_up_draft(n: u32) -> Draft {
 /// Whether a byte may stand in a task id (reference §4.1).
 pub(super) fn is_id_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-')
+}
+
+/// What `task_info.estimated_time` says of an unfinished task (reference §4.3 leaves it open).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Estimate {
+    /// The seconds that are left, always right.
+    #[default]
+    SecondsLeft,
+    /// [`Scenario::run_seconds`], however long this task really runs.
+    WholeRun,
+    /// The field is missing.
+    Absent,
 }
 
 /// What `Idempotency-Key` does.

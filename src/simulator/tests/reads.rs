@@ -218,3 +218,32 @@ async fn delays_and_wasted_looks_are_measured() {
     assert_eq!((delays.reads, delays.wasted), (4, 2));
     assert!((2.0..2.5).contains(&delays.median().expect("one task")), "{delays:?}");
 }
+
+#[tokio::test]
+async fn a_mere_count_down_is_no_news_and_a_step_of_progress_is() {
+    let bench = Bench::new("run_seconds = 1000\nprogress_steps = 10\npending_share = 0").await;
+    let id = bench.task(1).await;
+    let wasted = async |pass: f64| {
+        bench.advance(pass);
+        let left = bench.read(&id).await["task_info"]["estimated_time"].as_u64();
+        (left.is_some_and(|left| left < 1_000), bench.simulator.delays().wasted)
+    };
+    bench.read(&id).await;
+    assert_eq!(wasted(30.0).await, (true, 1), "only the clock moved");
+    assert_eq!(wasted(40.0).await, (true, 2));
+    assert_eq!(wasted(50.0).await, (true, 2), "from 0 to 10 percent");
+    assert_eq!(wasted(60.0).await, (true, 3));
+}
+
+#[tokio::test]
+async fn an_estimate_may_count_down_or_name_the_whole_run_or_be_missing() {
+    for (estimate, told) in [("seconds_left", Some(600)), ("whole_run", Some(1_000)), ("absent", None)] {
+        let bench = Bench::new(&format!("run_seconds = 1000\nestimate = \"{estimate}\"")).await;
+        let id = bench.task(1).await;
+        bench.advance(400.0);
+        let task = bench.read(&id).await;
+        assert_eq!(task["task_info"]["estimated_time"].as_u64(), told, "{estimate}");
+        bench.read(&id).await;
+        assert_eq!(bench.simulator.delays().wasted, 1, "{estimate}: nothing changed between two looks at once");
+    }
+}
