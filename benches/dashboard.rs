@@ -1,8 +1,9 @@
 //! The real program in a pseudo terminal: start, stillness, memory, keys under load, a stuck line and a thin one.
 //!
 //! ```text
-//! cargo bench --bench dashboard             # everything, about five minutes
+//! cargo bench --bench dashboard             # everything, about ten minutes
 //! cargo bench --bench dashboard -- idle     # one part: start, idle, memory, keys, ticking, stalled, thin
+//! cargo bench --bench dashboard -- thin 1   # the thin line for one minute instead of five
 //! ```
 
 mod common;
@@ -10,24 +11,27 @@ mod common;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use common::{Dashboard, Home, Kind, at, fill, head, row, scenario, share, simulate, sorted};
+use common::{Dashboard, Home, Kind, at, fill, head, row, scenario, scenario_of, share, simulate, sorted};
+use mj_enhance::simulator::{Delays, Route};
 
 const SOON: Duration = Duration::from_secs(30);
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let parts: [(&str, fn()); 7] = [
-        ("start", start),
-        ("idle", idle),
-        ("memory", memory),
-        ("keys", keys),
-        ("ticking", ticking),
-        ("stalled", stalled),
-        ("thin", thin),
+    let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let (numbers, wanted): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| word.parse::<u64>().is_ok());
+    let minutes = numbers.first().and_then(|word| word.parse().ok()).unwrap_or(5).max(1);
+    let parts: [(&str, &dyn Fn()); 7] = [
+        ("start", &start),
+        ("idle", &idle),
+        ("memory", &memory),
+        ("keys", &keys),
+        ("ticking", &ticking),
+        ("stalled", &stalled),
+        ("thin", &|| thin(minutes)),
     ];
     head();
     for (name, part) in parts {
-        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+        if wanted.is_empty() || wanted.iter().any(|word| *word == name) {
             part();
         }
     }
@@ -169,54 +173,137 @@ fn ticking() {
     }
 }
 
+/// The reader of the pseudo terminal stops for half a minute while a thousand jobs go on and end.
 fn stalled() {
-    let (simulator, home) = home(1_000, 0, 1_200);
-    let dashboard = Dashboard::open(&home, 120, 40);
+    // 300 end before the stall, 300 during its first part, 400 all at once in it: when it is over, nothing moves any more.
+    let (first, jobs) = (25, 1_000);
+    let simulator = simulate(scenario_of(jobs, |n| {
+        let place = u32::try_from(n * 7 % jobs).unwrap_or(0);
+        f64::from(u32::try_from(common::age(n)).unwrap_or(0)) + 5.0 + if place < 600 { f64::from(place) * 0.0667 } else { 9e5 }
+    }));
+    let home = Home::new(&simulator, "reads_per_minute = 1200\nmax_in_flight = 10000\n");
+    fill(&home.data(), 0, jobs, Kind::Running);
+    let mut dashboard = Dashboard::open(&home, 120, 40);
     dashboard.until(SOON, |d| d.shows("1000"));
-    std::thread::sleep(Duration::from_secs(3));
-    let reads = |seconds| {
-        let before = simulator.delays().reads;
-        std::thread::sleep(Duration::from_secs(seconds));
-        (simulator.delays().reads - before) / seconds
-    };
-    let usual = reads(10);
+    std::thread::sleep(Duration::from_secs(first).saturating_sub(dashboard.started.elapsed()));
+    let before = simulator.delays();
     dashboard.line.stalled.store(true, Ordering::Relaxed);
-    let bytes = dashboard.bytes();
-    let meanwhile = reads(30);
-    let memory = dashboard.seen().resident;
+    // A read that was under way takes one more piece.
+    std::thread::sleep(Duration::from_millis(150));
+    let (bytes, stall) = (dashboard.bytes(), Instant::now());
+    std::thread::sleep(Duration::from_secs(20));
+    let meanwhile = simulator.delays();
+    simulator.finish_all();
+    let all_over = || simulator.counts().of(Route::File) >= jobs;
+    while stall.elapsed() < Duration::from_secs(30) || (!all_over() && stall.elapsed() < Duration::from_mins(3)) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The last ones are written down.
+    std::thread::sleep(Duration::from_secs(3));
+    let (seconds, downloaded, memory) =
+        (stall.elapsed().as_secs(), simulator.counts().of(Route::File), dashboard.seen().resident);
+    let stuck = dashboard.bytes() - bytes;
     dashboard.line.stalled.store(false, Ordering::Relaxed);
-    std::thread::sleep(Duration::from_millis(60));
-    let drained = dashboard.bytes() - bytes;
-    row("a line stuck for 30 s: bytes that come when it moves again", "pty (4 to 64 kB) + one frame", &drained.to_string());
-    row("… looks at tasks a second before and meanwhile", "the same", &format!("{usual} and {meanwhile}"));
+    let drained = dashboard.quiet(Duration::from_millis(80), SOON);
+    dashboard.quiet(Duration::from_secs(2), SOON);
+    let shown = dashboard.painted();
+    dashboard.press(b"\x0c");
+    let frame = dashboard.quiet(Duration::from_millis(500), SOON);
+    dashboard.quiet(Duration::from_secs(1), SOON);
+    let wrong = shown.iter().zip(dashboard.painted()).filter(|(before, after)| **before != *after).count();
+    let (by_little, by_much) = (common::pty_holds(128), common::pty_holds(2_048));
+    row(
+        &format!("a line stuck for {seconds} s: bytes that come when it moves again"),
+        &format!("≤ what the pty holds ({by_little} in writes of 128 B, {by_much} of 2 kB) + one frame ({frame})"),
+        &format!("{drained} ({stuck} came meanwhile)"),
+    );
+    row("… rows of the screen then that a fresh paint of everything changes", "0 of 40", &wrong.to_string());
+    row("… it shows all 1,000 jobs as saved", "yes", if dashboard.shows("saved 1000") { "yes" } else { "NO" });
+    let part = |later: &Delays, earlier: usize| Delays { seconds: later.seconds[earlier..].to_vec(), ..Delays::default() };
+    let words = |delays: &Delays| {
+        let (median, p90) = (delays.at(50).unwrap_or_default(), delays.at(90).unwrap_or_default());
+        format!("median {median:.2} s, p90 {p90:.2} s ({} jobs)", delays.seconds.len())
+    };
+    row(
+        "… finished to seen before the stall; in it",
+        "the same",
+        &format!("{}; {}", words(&before), words(&part(&meanwhile, before.seconds.len()))),
+    );
+    row(
+        "… seen and downloaded by the end of the stall",
+        "1000; 1000",
+        &format!("{}; {downloaded}", simulator.delays().seconds.len()),
+    );
     row("… memory then", "flat", &format!("{} MB", memory / 1_024));
     dashboard.leave();
 }
 
-fn thin() {
+/// A line of 150 ms there and back and 56 kbit/s each way, for some minutes.
+fn thin(minutes: u64) {
     let (_simulator, home) = home(1_000, 0, 1_200);
-    let mut dashboard = Dashboard::open(&home, 120, 40);
-    dashboard.until(SOON, |d| d.shows("1000"));
-    // 56 kbit/s, 8 bits a byte; the round trip of 150 ms is added to what was measured.
-    dashboard.line.rate.store(7_000, Ordering::Relaxed);
+    let wire = common::Wire { rate: 7_000, one_way: Duration::from_millis(75) };
+    let mut dashboard = Dashboard::open_over(Some(wire), &home, 120, 40);
+    dashboard.until(SOON, |d| d.shows("1000") && d.chosen().is_some());
     std::thread::sleep(Duration::from_secs(5));
+    let chosen = dashboard.chosen().expect("a row is chosen");
     let (bytes, began) = (dashboard.bytes(), Instant::now());
-    let mut took = Vec::new();
-    for n in 0..120 {
-        let before = dashboard.chosen();
-        let pressed = Instant::now();
-        dashboard.press(if n % 2 == 0 { b"j" } else { b"k" });
-        if dashboard.until(Duration::from_secs(5), |d| d.chosen().is_some() && d.chosen() != before).is_some() {
-            took.push(pressed.elapsed() + Duration::from_millis(150));
+    let (mut keys, mut clocks, mut offset, mut missed) = (Vec::new(), Vec::new(), None, 0_u32);
+    let mut elapsed = clock_of(&dashboard.row(chosen));
+    let (mut pressed, mut press_at, mut n) = (None, began, 0_u64);
+    while began.elapsed() < Duration::from_secs(minutes * 60) {
+        std::thread::sleep(Duration::from_micros(500));
+        // Clocks turn on whole seconds of the wall clock; one that turns at the far end is late by the rest.
+        let now = clock_of(&dashboard.row(chosen));
+        if now != elapsed
+            && let Some(shown) = now
+        {
+            let wall = jiff::Timestamp::now().as_millisecond();
+            let offset = *offset.get_or_insert(wall.div_euclid(1_000) - shown);
+            let late = wall - (shown + offset) * 1_000;
+            clocks.push(Duration::from_millis(late.try_into().unwrap_or(0)));
+            missed += u32::from(elapsed.is_some_and(|before| shown != before + 1));
+            elapsed = now;
         }
-        std::thread::sleep(Duration::from_millis(231));
+        match pressed {
+            Some((at, before)) => {
+                let at: Instant = at;
+                if dashboard.chosen().is_some() && dashboard.chosen() != before {
+                    keys.push(at.elapsed());
+                    (pressed, press_at) = (None, Instant::now() + Duration::from_millis(731));
+                } else if at.elapsed() > Duration::from_secs(5) {
+                    missed += 1;
+                    (pressed, press_at) = (None, Instant::now());
+                }
+            }
+            None if Instant::now() >= press_at => {
+                pressed = Some((Instant::now(), dashboard.chosen()));
+                dashboard.press(if n.is_multiple_of(2) { b"j" } else { b"k" });
+                n += 1;
+            }
+            None => {}
+        }
     }
     let rate = (dashboard.bytes() - bytes) * 1_000 / u64::try_from(began.elapsed().as_millis()).unwrap_or(1);
-    let took = sorted(took);
+    let words = |took: Vec<Duration>| {
+        let (count, took) = (took.len(), sorted(took));
+        format!("median {:.0?}, p99 {:.0?}, worst {:.0?} of {count}", at(&took, 50), at(&took, 99), at(&took, 100))
+    };
     row(
-        "150 ms and 56 kbit/s, 1,000 running: key to changed screen, round trip included",
-        "one round trip + one frame",
-        &format!("median {:.0?}, p99 {:.0?}, worst {:.0?}; {rate} B/s of 7,000", at(&took, 50), at(&took, 99), at(&took, 100)),
+        &format!("150 ms and 56 kbit/s, 1,000 running, {minutes} min: key to changed screen, there and back"),
+        "150 ms + one frame",
+        &words(keys),
     );
+    row("… a clock turns, seen at the far end (one way)", "75 ms + one frame", &words(clocks));
+    row("… clocks that jumped and keys that were lost", "0", &missed.to_string());
+    row("… bytes a second of 7,000", "", &rate.to_string());
     dashboard.leave();
+}
+
+/// The seconds that a row says its job has been running: `45s` or `12m03s`.
+fn clock_of(row: &str) -> Option<i64> {
+    row.split_whitespace().find_map(|word| {
+        let word = word.strip_suffix('s')?;
+        let (minutes, seconds) = word.split_once('m').unwrap_or(("0", word));
+        Some(minutes.parse::<i64>().ok()? * 60 + seconds.parse::<i64>().ok()?)
+    })
 }

@@ -179,8 +179,54 @@ pub struct Line {
     pub bytes: AtomicU64,
     /// It reads nothing while this is set.
     pub stalled: AtomicBool,
-    /// Bytes a second it takes at most; 0: as they come.
-    pub rate: AtomicU64,
+}
+
+/// A line between the pseudo terminal and the one who looks at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire {
+    /// Bytes a second in each direction.
+    pub rate: u32,
+    /// How long a byte takes to the other end.
+    pub one_way: Duration,
+}
+
+impl Wire {
+    /// How long so many bytes take to leave.
+    fn takes(self, count: usize) -> Duration {
+        Duration::from_secs_f64(u32::try_from(count).map_or(0.0, f64::from) / f64::from(self.rate))
+    }
+}
+
+/// A direction of a wire: bytes leave one after the other and arrive later. Whoever sends waits until all but the last
+/// piece have left, so nothing gathers before the wire but in the pseudo terminal itself.
+struct Direction {
+    wire: Wire,
+    free_at: Instant,
+    to: std::sync::mpsc::Sender<(Instant, Vec<u8>)>,
+}
+
+impl Direction {
+    fn new(wire: Wire, mut arrive: impl FnMut(&[u8]) + Send + 'static) -> Self {
+        let (to, from) = std::sync::mpsc::channel::<(Instant, Vec<u8>)>();
+        std::thread::spawn(move || {
+            for (at, bytes) in from {
+                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+                arrive(&bytes);
+            }
+        });
+        Self { wire, free_at: Instant::now(), to }
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        std::thread::sleep(self.free_at.saturating_duration_since(Instant::now()));
+        self.free_at = self.free_at.max(Instant::now()) + self.wire.takes(bytes.len());
+        let _ = self.to.send((self.free_at + self.wire.one_way, bytes.to_vec()));
+    }
+}
+
+enum Keys {
+    Direct(Box<dyn Write + Send>),
+    Over(Direction),
 }
 
 /// The dashboard in a pseudo terminal.
@@ -191,12 +237,17 @@ pub struct Dashboard {
     /// The terminal's screen, and when it last changed.
     pub screen: Arc<Mutex<(vt100::Parser, Instant)>>,
     master: Box<dyn MasterPty + Send>,
-    keys: Box<dyn Write + Send>,
+    keys: Keys,
     child: Box<dyn portable_pty::Child + Send + Sync>,
 }
 
 impl Dashboard {
     pub fn open(home: &Home, columns: u16, rows: u16) -> Self {
+        Self::open_over(None, home, columns, rows)
+    }
+
+    /// The same with a line in between; without one, bytes are seen as they come.
+    pub fn open_over(wire: Option<Wire>, home: &Home, columns: u16, rows: u16) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pty");
         let mut command = CommandBuilder::new(program());
@@ -217,27 +268,41 @@ impl Dashboard {
         let keys = pair.master.take_writer().expect("a writer");
         let started = Instant::now();
         let child = pair.slave.spawn_command(command).expect("the program starts");
-        let (shown, thin) = (Arc::clone(&screen), Arc::clone(&line));
+        let (shown, counted) = (Arc::clone(&screen), Arc::clone(&line));
+        let arrive = move |bytes: &[u8]| {
+            let mut screen = shown.lock().expect("no panic");
+            screen.0.process(bytes);
+            screen.1 = Instant::now();
+            counted.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        };
+        let reads = Arc::clone(&line);
         std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            loop {
-                while thin.stalled.load(Ordering::Relaxed) {
+            // A wire takes small pieces, so that one write does not hold up what is shown of it.
+            let mut bytes = vec![0; if wire.is_some() { 64 } else { 4_096 }];
+            let mut next = || {
+                while reads.stalled.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                let rate = thin.rate.load(Ordering::Relaxed);
-                let most = if rate == 0 { bytes.len() } else { 64 };
-                let Ok(count @ 1..) = reader.read(&mut bytes[..most]) else { return };
-                if rate > 0 {
-                    std::thread::sleep(Duration::from_secs_f64(
-                        u32::try_from(count).map_or(0.0, f64::from) / u32::try_from(rate).map_or(1.0, f64::from),
-                    ));
+                reader.read(&mut bytes).ok().filter(|count| *count > 0).map(|count| bytes[..count].to_vec())
+            };
+            if let Some(wire) = wire {
+                let mut direction = Direction::new(wire, arrive);
+                while let Some(bytes) = next() {
+                    direction.send(&bytes);
                 }
-                let mut screen = shown.lock().expect("no panic");
-                screen.0.process(&bytes[..count]);
-                screen.1 = Instant::now();
-                thin.bytes.fetch_add(count as u64, Ordering::Relaxed);
+            } else {
+                while let Some(bytes) = next() {
+                    arrive(&bytes);
+                }
             }
         });
+        let keys = match wire {
+            None => Keys::Direct(keys),
+            Some(wire) => {
+                let mut keys = keys;
+                Keys::Over(Direction::new(wire, move |bytes| keys.write_all(bytes).and_then(|()| keys.flush()).expect("typed")))
+            }
+        };
         Self { pid: child.process_id().unwrap_or(0), started, line, screen, master: pair.master, keys, child }
     }
 
@@ -246,7 +311,10 @@ impl Dashboard {
     }
 
     pub fn press(&mut self, keys: &[u8]) {
-        self.keys.write_all(keys).and_then(|()| self.keys.flush()).expect("typed");
+        match &mut self.keys {
+            Keys::Direct(to) => to.write_all(keys).and_then(|()| to.flush()).expect("typed"),
+            Keys::Over(direction) => direction.send(keys),
+        }
     }
 
     pub fn shows(&self, text: &str) -> bool {
@@ -258,6 +326,33 @@ impl Dashboard {
         let screen = self.screen.lock().expect("no panic");
         let screen = screen.0.screen();
         (0..screen.size().0.into()).find(|row| screen.cell(*row, 0).is_some_and(|cell| cell.contents() == "▌"))
+    }
+
+    /// What stands in a row.
+    pub fn row(&self, row: u16) -> String {
+        let screen = self.screen.lock().expect("no panic");
+        let screen = screen.0.screen();
+        screen.rows(0, screen.size().1.into()).nth(row.into()).unwrap_or_default()
+    }
+
+    /// The screen with its colours, row by row.
+    pub fn painted(&self) -> Vec<String> {
+        let screen = self.screen.lock().expect("no panic");
+        let screen = screen.0.screen();
+        screen.rows_formatted(0, screen.size().1.into()).collect()
+    }
+
+    /// Waits until no byte has come for so long, and says how many came until then.
+    pub fn quiet(&self, gap: Duration, most: Duration) -> u64 {
+        let (first, began) = (self.bytes(), Instant::now());
+        let (mut last, mut since) = (first, Instant::now());
+        while since.elapsed() < gap && began.elapsed() < most {
+            std::thread::sleep(Duration::from_millis(1));
+            if self.bytes() != last {
+                (last, since) = (self.bytes(), Instant::now());
+            }
+        }
+        last - first
     }
 
     /// Waits for something on the screen, at most `most`, and says how long it took.
@@ -326,6 +421,29 @@ impl Counted {
         }
         counted
     }
+}
+
+/// How many bytes a pseudo terminal of this machine takes while nobody reads, in writes of this size.
+pub fn pty_holds(write: usize) -> u64 {
+    let pair = native_pty_system().openpty(PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 }).expect("a pty");
+    let mut command = CommandBuilder::new("/bin/dd");
+    command.args(["if=/dev/zero".to_owned(), format!("bs={write}"), "count=100000".to_owned()]);
+    let mut child = pair.slave.spawn_command(command).expect("dd starts");
+    let path = format!("/proc/{}/io", child.process_id().unwrap_or(0));
+    let written = || -> u64 {
+        let io = std::fs::read_to_string(&path).unwrap_or_default();
+        io.lines().find_map(|line| line.strip_prefix("wchar: ")).and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+    };
+    let (mut last, mut same) = (0, 0);
+    while same < 20 {
+        std::thread::sleep(Duration::from_millis(25));
+        let now = written();
+        same = if now == last && now > 0 { same + 1 } else { 0 };
+        last = now;
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    last
 }
 
 /// Sorted, for medians and percentiles.
