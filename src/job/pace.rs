@@ -12,8 +12,10 @@ use super::phase::Percent;
 const CLOSE: Duration = Duration::from_millis(1_500);
 /// While the end is expected later, looks are no further apart than this,
 const FAR: Duration = Duration::from_secs(6);
-/// or than this, where the task is old or the service counts down reliably.
-const FAR_AND_SURE: Duration = Duration::from_secs(10);
+/// or than this where the task is old,
+const FAR_AND_OLD: Duration = Duration::from_secs(10);
+/// or than this where the service counts down reliably and minutes are left.
+const FAR_AND_SURE: Duration = Duration::from_secs(20);
 /// So near a reliable end the next look waits for it,
 const NEAR: Duration = Duration::from_millis(3_500);
 /// and comes this much later, so that it does not come a moment too early.
@@ -104,7 +106,8 @@ impl Outlook {
 ///
 /// Without any idea of the end: 3 s apart in the first minute, 5 s up to five minutes, 10 s up to twenty, 45 s after that
 /// (reference §8). With one: a third of the time to the expected end, or half of it where the service counts down
-/// reliably, between 1.5 s and 6 s (10 s); past the expected end a third of the time since, up to the steps of the age.
+/// reliably, between 1.5 s and 6 s (10 s for old tasks, 20 s with minutes to go). Past the expected end: a third of the
+/// time since, up to the steps of the age.
 #[must_use]
 pub fn next_look(age: Duration, outlook: &Outlook, dice: f64) -> Look {
     let by_age = by_age(age);
@@ -114,7 +117,7 @@ pub fn next_look(age: Duration, outlook: &Outlook, dice: f64) -> Look {
             // Joining another's read would bring it before the end again.
             Some(left) if end.sure && left <= NEAR => return Look { after: left + JUST_AFTER, joins: Duration::ZERO },
             Some(left) => {
-                let far = if end.sure { FAR_AND_SURE.min((left / 6).max(FAR)) } else { FAR.max(by_age).min(FAR_AND_SURE) };
+                let far = if end.sure { FAR_AND_SURE.min((left / 6).max(FAR)) } else { FAR.max(by_age).min(FAR_AND_OLD) };
                 (left / if end.sure { 2 } else { 3 }).clamp(CLOSE, far)
             }
             None => (age.saturating_sub(end.age) / 3).clamp(CLOSE, by_age),
@@ -180,7 +183,7 @@ mod tests {
         assert_eq!(next_look(s(57), &outlook, 0.0), Look { after: s(3) + JUST_AFTER, joins: Duration::ZERO });
         let mut long = Outlook::new(Some(900));
         long.heard(s(5), None, Some(895));
-        assert_eq!(wait(10, &long), s(10), "a long run is looked at more rarely");
+        assert_eq!(wait(10, &long), s(20), "a long run is looked at more rarely");
     }
 
     #[test]

@@ -59,6 +59,9 @@ fn main_job(size: (u16, u16)) {
     });
     assert!(screen.contains("in flight 0/20"), "{screen}");
 
+    // The balance follows the ends within seconds.
+    pty.shows("balance 902.8");
+
     // Read why, and what to press.
     pty.keys("6");
     pty.until("the two", two_failed);
