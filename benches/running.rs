@@ -8,10 +8,11 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Counted, Dashboard, Home, Kind, fill, head, row, scenario, scenario_of, share, simulate};
+use common::{Counted, Dashboard, Home, Kind, at, fill, head, row, scenario, scenario_of, share, simulate, sorted};
 use mj_enhance::simulator::{Estimate, Route, Running};
 
 fn main() {
@@ -43,10 +44,10 @@ fn tasks(minutes: u64) {
         let ends = if place < ENDING { start + place * seconds / ENDING } else { seconds + 36_000 + place };
         f64::from(u32::try_from(common::age(n) + ends).unwrap_or(u32::MAX))
     }));
-    let home = Home::new(&simulator, "reads_per_minute = 1200\nmax_in_flight = 20000\n");
+    let home = Home::new(&simulator, "reads_per_minute = 1200\nmax_in_flight = 10000\n");
     fill(&home.data(), 0, all, Kind::Running);
     let dashboard = Dashboard::open(&home, 120, 40);
-    dashboard.until(Duration::from_secs(30), |d| d.shows(&all.to_string()));
+    assert!(dashboard.until(Duration::from_secs(30), |d| d.shows(&all.to_string())).is_some(), "the dashboard shows its jobs");
     std::thread::sleep(Duration::from_secs(start).saturating_sub(dashboard.started.elapsed()));
     let (mut before, mut memory, mut shares) = (dashboard.seen(), Vec::new(), Vec::new());
     let (first, looks, reads, ended) = (before.clone(), simulator.delays().reads, simulator.counts(), noticed(&simulator));
@@ -89,11 +90,25 @@ fn tasks(minutes: u64) {
         "",
         &format!("median {:.1} s, p90 {:.1} s", delays.at(50).unwrap_or_default(), delays.at(90).unwrap_or_default()),
     );
-    for ((name, cpu, waits), (_, cpu_before, waits_before)) in after.threads.iter().zip(&first.threads) {
+    let by_name = |counted: &Counted| {
+        let mut sums: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        for (name, cpu, waits) in &counted.threads {
+            let sum = sums.entry(name.clone()).or_default();
+            *sum = (sum.0 + cpu, sum.1 + waits);
+        }
+        sums
+    };
+    let at_first = by_name(&first);
+    for (name, (cpu, waits)) in by_name(&after) {
+        let (cpu_before, waits_before) = at_first.get(&name).copied().unwrap_or_default();
         row(
-            &format!("… thread {name}"),
+            &format!("… threads {name}"),
             "",
-            &format!("{} ms a minute, {} wake-ups/s", (cpu - cpu_before) / 1_000_000 / minutes, (waits - waits_before) / seconds),
+            &format!(
+                "{} ms a minute, {} wake-ups/s",
+                cpu.saturating_sub(cpu_before) / 1_000_000 / minutes,
+                waits.saturating_sub(waits_before) / seconds
+            ),
         );
     }
     let (began, last) = (Instant::now(), simulator.finish_all());
@@ -201,6 +216,17 @@ fn submitted(simulator: &Running) -> u64 {
     simulator.counts().of(Route::Submit)
 }
 
+/// How long a synced write of a page takes in this folder, in the middle of a hundred.
+fn synced_write(folder: &std::path::Path) -> Duration {
+    let mut file = std::fs::File::create(folder.join("synced")).expect("a file");
+    let once = |_| {
+        let began = Instant::now();
+        std::io::Write::write_all(&mut file, &[7; 4_096]).and_then(|()| file.sync_data()).expect("written");
+        began.elapsed()
+    };
+    at(&sorted((0..100).map(once).collect()), 50)
+}
+
 fn submits() {
     let simulator = simulate(mj_enhance::simulator::Scenario { run_seconds: 900.0, ..scenario(2_000, 900.0) });
     let home = Home::new(&simulator, "reads_per_minute = 60\nmax_in_flight = 10000\n");
@@ -216,9 +242,10 @@ fn submits() {
     wait(60, || submitted(&simulator) >= 1_500 || !started);
     let (count, took, after) = (submitted(&simulator) - from, began.elapsed(), Counted::of(child.id()));
     let millis = u64::try_from(took.as_millis()).unwrap_or(1).max(1);
+    let synced = synced_write(home.folder.path());
     row(
         "submits without a gap, one open at a time, two synced writes each",
-        "",
+        &format!("what the disk allows: {} a second", 1_000_000 / (2 * synced.as_micros()).max(1)),
         &format!("{} a second, {} µs of a core each", count * 1_000 / millis, (after.cpu - before.cpu) / 1_000 / count.max(1)),
     );
     let _ = child.kill();
@@ -242,9 +269,10 @@ fn downloads() {
             before = Counted::default();
         }
         let _ = child.wait();
+        let synced = synced_write(home.folder.path());
         row(
             &format!("{count} downloads of {size}x{size} pictures: checked, synced, renamed, recorded"),
-            "",
+            &format!("one synced write takes {synced:.1?} here"),
             &format!(
                 "{} a second, {} µs of a core each, peak {} MB (the simulator draws them on the same machine)",
                 count * 1_000 / u64::try_from(took.as_millis()).unwrap_or(1).max(1),

@@ -110,7 +110,8 @@ pub fn job(n: u64, kind: Kind, now: Timestamp) -> Job {
 /// Puts jobs in a store; their numbers go on from `from`.
 pub fn fill(folder: &Path, from: u64, count: u64, kind: Kind) {
     let mut store = Store::open(folder, Access::ReadWrite).expect("the store opens");
-    let now = Timestamp::now();
+    // On a whole second, so that all clocks of the screen turn together with the wall clock.
+    let now = Timestamp::from_second(Timestamp::now().as_second()).expect("now");
     let jobs: Vec<Job> = (from..from + count).map(|n| job(n, kind, now)).collect();
     for part in jobs.chunks(10_000) {
         assert!(store.import(part).expect("written").is_empty());
@@ -328,18 +329,25 @@ impl Dashboard {
         (0..screen.size().0.into()).find(|row| screen.cell(*row, 0).is_some_and(|cell| cell.contents() == "▌"))
     }
 
-    /// What stands in a row.
-    pub fn row(&self, row: u16) -> String {
+    /// What stands in each row.
+    pub fn words(&self) -> Vec<String> {
         let screen = self.screen.lock().expect("no panic");
         let screen = screen.0.screen();
-        screen.rows(0, screen.size().1.into()).nth(row.into()).unwrap_or_default()
+        screen.rows(0, screen.size().1.into()).collect()
     }
 
-    /// The screen with its colours, row by row.
+    /// What the eye sees of the screen, row by row: characters with their colours; of a blank only what lies behind it.
     pub fn painted(&self) -> Vec<String> {
         let screen = self.screen.lock().expect("no panic");
         let screen = screen.0.screen();
-        screen.rows_formatted(0, screen.size().1.into()).collect()
+        let (rows, columns) = (screen.size().0.into(), screen.size().1.into());
+        let seen = |row: u16, column: u16| {
+            let cell = screen.cell(row, column)?;
+            let blank = cell.contents().trim().is_empty();
+            let front = (!blank).then(|| (cell.fgcolor(), cell.bold(), cell.dim(), cell.italic(), cell.contents().to_owned()));
+            Some(format!("{front:?}{:?}{}{}", cell.bgcolor(), cell.underline(), cell.inverse()))
+        };
+        (0..rows).map(|row| (0..columns).filter_map(|column| seen(row, column)).collect()).collect()
     }
 
     /// Waits until no byte has come for so long, and says how many came until then.
