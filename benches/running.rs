@@ -114,7 +114,10 @@ fn tasks(minutes: u64) {
     let (began, last) = (Instant::now(), simulator.finish_all());
     let seen = wait(300, || noticed(&simulator) >= all);
     let took = began.elapsed();
-    let saved = wait(600, || dashboard.shows(&format!("saved {all}")));
+    let saved = wait(600, || {
+        std::thread::sleep(Duration::from_millis(500));
+        open_jobs(&home) == 0
+    });
     row(
         &format!("… then {last} end in one moment: all seen; all downloaded"),
         "",
@@ -122,14 +125,19 @@ fn tasks(minutes: u64) {
     );
     row("… memory then, MB", "", &format!("{}", dashboard.seen().resident / 1_024));
     dashboard.leave();
-    let store = mj_enhance::store::Store::open(&home.data(), mj_enhance::store::Access::ReadOnly).expect("the store opens");
-    let open = store.open_jobs().expect("read").jobs.len();
+    let open = open_jobs(&home);
     let charged = simulator.ledger().iter().filter(|entry| entry.seeded && entry.settled).count();
     row(
         "… ended at the service; noticed by a read; open in the store; result files",
         &format!("{all}; {all}; 0; {all}"),
         &format!("{charged}; {}; {open}; {}", noticed(&simulator), files(home.folder.path())),
     );
+}
+
+/// Jobs that are not over, by the store.
+fn open_jobs(home: &Home) -> usize {
+    let store = mj_enhance::store::Store::open(&home.data(), mj_enhance::store::Access::ReadOnly).expect("the store opens");
+    store.open_jobs().expect("read").jobs.len()
 }
 
 /// Tasks whose end was shown by a read.
