@@ -237,7 +237,7 @@ fn synced_write(folder: &std::path::Path) -> Duration {
 
 fn submits() {
     let simulator = simulate(mj_enhance::simulator::Scenario { run_seconds: 900.0, ..scenario(2_000, 900.0) });
-    let home = Home::new(&simulator, "reads_per_minute = 60\nmax_in_flight = 10000\n");
+    let home = Home::new(&simulator, "reads_per_minute = 6000\nmax_in_flight = 10000\n");
     let list: Vec<String> = (0..500).map(|n| format!("{} all", common::draft(n * 4).as_str())).collect();
     let file = home.folder.path().join("list.txt");
     std::fs::write(&file, list.join("\n")).expect("written");
