@@ -33,3 +33,9 @@ impl Clock {
         self.added.fetch_add(by, Ordering::SeqCst);
     }
 }
+
+/// A Unix time in seconds as HTTP writes it (RFC 9110 §5.6.7); parts of a second are cut off.
+pub(super) fn http_date(unix: f64) -> Option<String> {
+    let at = jiff::Timestamp::from_duration(jiff::SignedDuration::try_from_secs_f64(unix.floor()).ok()?).ok()?;
+    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok()
+}

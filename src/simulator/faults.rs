@@ -10,10 +10,11 @@ use futures_util::stream;
 use serde_json::json;
 
 use super::answer::{Answer, Payload};
+use super::clock::http_date;
 use super::scenario::{Effect, ErrorBody, RetryAfterForm, Route};
 
-/// Spoils an answer. Resets and waits are the dispatcher's business.
-pub(super) fn spoil(answer: Answer, effect: &Effect, route: Route) -> Answer {
+/// Spoils an answer at the simulated time `now`. Resets and waits are the dispatcher's business.
+pub(super) fn spoil(answer: Answer, effect: &Effect, route: Route, now: f64) -> Answer {
     match effect {
         Effect::ResetBefore | Effect::ResetAfter | Effect::SlowHeaders { .. } => answer,
         Effect::SlowBody { bytes, interval_ms } => drip(answer, *bytes, Duration::from_millis(*interval_ms)),
@@ -22,7 +23,7 @@ pub(super) fn spoil(answer: Answer, effect: &Effect, route: Route) -> Answer {
             let code = code.as_deref().unwrap_or(usual_code(*status));
             let message = message.as_deref().unwrap_or("The simulator was told to answer this.");
             let answer = error_body(*status, code, message, *body, route);
-            announce(answer, *retry_after, *retry_after_form)
+            announce(answer, *retry_after, *retry_after_form, now)
         }
         Effect::Html => Answer::page(200, "Just a moment..."),
         Effect::NoId => with_id(answer, None),
@@ -92,20 +93,17 @@ fn error_body(status: u16, code: &str, message: &str, shape: ErrorBody, route: R
     }
 }
 
-/// Adds a `Retry-After` header.
-pub(super) fn announce(answer: Answer, seconds: Option<f64>, form: RetryAfterForm) -> Answer {
+/// Adds a `Retry-After` header; a date counts from the simulated time `now`, as `Date` does.
+pub(super) fn announce(answer: Answer, seconds: Option<f64>, form: RetryAfterForm, now: f64) -> Answer {
     let Some(seconds) = seconds else { return answer };
     match form {
         RetryAfterForm::Absent => answer,
         RetryAfterForm::Seconds => answer.with(header::RETRY_AFTER, seconds.to_string()),
         RetryAfterForm::Date => {
             // A date has whole seconds: round up, so that the announced wait is never shorter than the meant one.
-            let at =
-                jiff::Timestamp::now().as_millisecond() + Duration::from_secs_f64(seconds).as_millis().try_into().unwrap_or(0);
-            let at = jiff::Timestamp::from_second((at + 999).div_euclid(1000)).unwrap_or_default();
-            match jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at) {
-                Ok(date) => answer.with(header::RETRY_AFTER, date),
-                Err(_) => answer,
+            match http_date((now + seconds).ceil()) {
+                Some(date) => answer.with(header::RETRY_AFTER, date),
+                None => answer,
             }
         }
     }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, 
 use serde_json::Value;
 
 use super::answer::{Answer, Refusal};
+use super::clock::http_date;
 use super::faults::{announce, error_type, spoil};
 use super::scenario::{Effect, RetryAfterForm, Route};
 use super::shared::Shared;
@@ -75,7 +76,7 @@ pub(super) async fn dispatch(
     if let Effect::Status { status: 429, retry_after, retry_after_form, .. } = &strike.effect {
         shared.world().note_too_many(retry_after.filter(|_| *retry_after_form != RetryAfterForm::Absent));
     }
-    finish(&shared, route, spoil(answer, &strike.effect, route))
+    finish(&shared, route, spoil(answer, &strike.effect, route, shared.clock.now()))
 }
 
 async fn wait(seconds: f64) {
@@ -103,6 +104,9 @@ fn finish(shared: &Shared, route: Route, answer: Answer) -> Response<Body> {
         let id = shared.world().request_id();
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
+        }
+        if let Some(date) = http_date(shared.clock.now()).and_then(|date| HeaderValue::try_from(date).ok()) {
+            response.headers_mut().insert(header::DATE, date);
         }
     }
     response
@@ -191,7 +195,7 @@ fn refuse(shared: &Shared, route: Route, refusal: &Refusal) -> Answer {
     let form = world.scenario.rate_limit.as_ref().map(|limit| limit.retry_after).unwrap_or_default();
     let wait = refusal.retry_after.filter(|_| form != RetryAfterForm::Absent);
     world.note_too_many(wait);
-    announce(answer, wait, form)
+    announce(answer, wait, form, shared.clock.now())
 }
 
 /// The bearer check and the rate limit.

@@ -62,22 +62,37 @@ fn a_jump_between_a_lost_answer_and_the_look_pays_nothing_twice() {
     });
 }
 
+/// A request that the service never took, on whose answer the program was waiting when it ended.
+fn ended_on_the_wire() -> Stage {
+    let slow =
+        "[[faults]]\nroute = \"submit\"\nat = [1]\nprocessed = false\neffect = { kind = \"slow_headers\", seconds = 60.0 }\n";
+    let mut stage = Stage::start(&format!("{FAST}\n{slow}"), Setup::default());
+    stage.add_lines(&[&format!("{DRAFT} 0")]);
+    stage.until("on the wire", |stage| stage.simulator().counts().faults == 1);
+    stage.stop();
+    stage
+}
+
+#[test]
+fn a_key_is_as_old_as_the_services_clock_says_whatever_ours_shows() {
+    for_each(&DAYS, |hours| {
+        let mut stage = ended_on_the_wire();
+        stage.clock.turn(SignedDuration::from_hours(*hours));
+        stage.open().unwrap();
+        until_asking(&mut stage, "saved", |stage| stage.all_are(State::Saved));
+        assert_eq!(stage.simulator().ledger().len(), 1, "{hours} h");
+        assert_eq!(stage.job().send.as_ref().unwrap().attempts, 2, "{hours} h");
+    });
+}
+
 #[test]
 fn a_key_of_another_day_is_not_sent_again() {
-    for_each(&DAYS, |hours| {
-        // Nothing was made, so the list holds nothing; by the clock the key is a day old, or not yet made.
-        let slow =
-            "[[faults]]\nroute = \"submit\"\nat = [1]\nprocessed = false\neffect = { kind = \"slow_headers\", seconds = 60.0 }\n";
-        let mut stage = Stage::start(&format!("{FAST}\n{slow}"), Setup::default());
-        stage.add_lines(&[&format!("{DRAFT} 0")]);
-        stage.until("on the wire", |stage| stage.simulator().counts().faults == 1);
-        stage.stop();
-        stage.clock.turn(SignedDuration::from_hours(*hours) + SignedDuration::from_secs(if *hours > 0 { 60 } else { 0 }));
-        stage.open().unwrap();
-        stage.until("told", |stage| stage.was_told(mj_enhance::engine::Level::Alarm, "its key is over 24 h old; x gives it up"));
-        assert_eq!((stage.job().state(), stage.job().charge), (State::Unsure, Some(Charge::Reserved)), "{hours} h");
-        assert!(stage.simulator().ledger().is_empty());
-    });
+    let mut stage = ended_on_the_wire();
+    stage.pass(Duration::from_mins(24 * 60 + 1));
+    stage.open().unwrap();
+    stage.until("told", |stage| stage.was_told(mj_enhance::engine::Level::Alarm, "its key is over 24 h old; x gives it up"));
+    assert_eq!((stage.job().state(), stage.job().charge), (State::Unsure, Some(Charge::Reserved)));
+    assert!(stage.simulator().ledger().is_empty());
 }
 
 #[test]
