@@ -210,6 +210,8 @@ pub struct Engine {
     /// Everything that was in the store at the start has been told; up to where, until then.
     loaded: bool,
     loaded_to: Option<JobId>,
+    /// The store could not be read when it was last looked at.
+    deaf: bool,
     stopping: bool,
 }
 
@@ -294,6 +296,7 @@ impl Engine {
             tick_at: now + TICK,
             loaded: false,
             loaded_to: None,
+            deaf: false,
             stopping: false,
         }
     }
@@ -935,8 +938,11 @@ impl Engine {
         }
         let rests = self.told.as_ref().is_some_and(|told| told.idle);
         self.tick_at = if rests { next_at_rest(self.origin, now) } else { now + TICK };
-        if let Err(trouble) = self.hear_others() {
-            self.notice(Level::Alarm, None, trouble.to_string());
+        match self.hear_others() {
+            Ok(()) => self.deaf = false,
+            // Told once, not every second.
+            Err(trouble) if !std::mem::replace(&mut self.deaf, true) => self.notice(Level::Alarm, None, trouble.to_string()),
+            Err(_) => {}
         }
         if self.is_engine() {
             for id in std::mem::take(&mut self.set_aside) {

@@ -420,8 +420,8 @@ impl Job {
             Update::SendStarted { key, body, there } => self.start_send(key, body, now, there),
             Update::SendRepeated { there } => self.repeat_send(now, there),
             Update::AnswerLost(why) => self.lose_answer(&why),
-            Update::PutBack(why) => self.put_back(&why),
-            Update::Refused(failure) => self.refuse(failure),
+            Update::PutBack(why) => self.put_back(&why, now),
+            Update::Refused(failure) => self.refuse(failure, now),
             Update::Rejected(failure) => self.reject(failure, now),
             Update::GaveUpAsking(why) => self.become_unsure(&why),
             Update::Looked { candidates, there } => self.look(candidates, now, there),
@@ -565,12 +565,11 @@ impl Job {
         }
     }
 
-    fn put_back(&mut self, why: &str) -> Applied {
+    fn put_back(&mut self, why: &str, now: Timestamp) -> Applied {
         match (&self.phase, &self.send) {
             (Phase::Sending, Some(send)) if send.refusal_is_proof() => {
                 self.charge = None;
-                self.phase =
-                    if std::mem::take(&mut self.stop_wish) { Phase::Cancelled(CancelledBy::You) } else { Phase::Waiting };
+                self.stand(Phase::Waiting, now);
                 changed(format!("back in line: {}", text::clean(why)))
             }
             (Phase::Sending, Some(_)) => self.become_unsure(why),
@@ -578,21 +577,27 @@ impl Job {
         }
     }
 
-    fn refuse(&mut self, failure: Failure) -> Applied {
+    fn refuse(&mut self, failure: Failure, now: Timestamp) -> Applied {
         match (&self.phase, &self.send) {
             (Phase::Sending, Some(send)) if send.refusal_is_proof() => {
                 let note = format!("refused: {}", failure.code);
                 self.charge = None;
                 self.request_id.clone_from(&failure.request_id);
-                self.phase = if std::mem::take(&mut self.stop_wish) {
-                    Phase::Cancelled(CancelledBy::You)
-                } else {
-                    Phase::Held(HoldReason::Refused(failure))
-                };
+                self.stand(Phase::Held(HoldReason::Refused(failure)), now);
                 changed(note)
             }
             (Phase::Sending, Some(_)) => self.become_unsure(&format!("refused after a lost answer: {}", failure.code)),
             _ => Applied::Ignored("it is not being sent"),
+        }
+    }
+
+    /// Where an unpaid job stands after a refusal: where it would, or nowhere if it was to be cancelled.
+    fn stand(&mut self, phase: Phase, now: Timestamp) {
+        if std::mem::take(&mut self.stop_wish) {
+            self.phase = Phase::Cancelled(CancelledBy::You);
+            self.finished_at = Some(now);
+        } else {
+            self.phase = phase;
         }
     }
 

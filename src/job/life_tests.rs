@@ -235,3 +235,17 @@ fn a_refusal_after_a_lost_answer_is_believed_only_when_the_task_list_had_settled
         assert_eq!(job.state(), state, "looked after {ours} s by our clock, {theirs:?} by theirs");
     }
 }
+
+#[test]
+fn a_job_that_was_to_be_cancelled_ends_when_its_send_is_refused() {
+    let at = Timestamp::from_second(7).unwrap();
+    for refusal in [Update::PutBack("later".into()), Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", ""))]
+    {
+        let mut job = new_job();
+        job.apply(Update::Approve(Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at, not_before: at }), at);
+        job.apply(Update::SendStarted { key: IdempotencyKey::from_dice([1; 16]), body: String::new(), there: None }, at);
+        job.apply(Update::Cancel, at);
+        job.apply(refusal, at);
+        assert_eq!((job.phase, job.finished_at, job.charge), (Phase::Cancelled(CancelledBy::You), Some(at), None));
+    }
+}
