@@ -3,48 +3,39 @@
 //! One value on one thread owns the store and all indices; calls to the service and downloads run as tasks that end in
 //! a [`Done`]. After every event the loop starts whatever can be started (`pump`) and sleeps until the next known time.
 
+mod account;
+mod keeping;
+mod others;
+mod start;
+mod telling;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::warn;
 
-use super::clock::{Clock, next_at_rest};
-use super::desk::{Asker, Desk, Read};
+use super::clock::Clock;
+use super::desk::{Desk, Read};
 use super::line::Line;
 use super::source::Sources;
-use super::{Connection, Details, Level, News, Notice, Options, PauseReason, Role, Seen, Sending, Status, Wish};
+use super::{Connection, Details, Level, News, Options, Status, Wish};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, Balance, ListPage, Service, Submitted, TaskRow};
 use crate::fetch::{FetchError, Fetcher};
-use crate::job::{
-    Applied, Caps, Credits, ErrorClass, Job, JobId, Phase, Progress, SavedFile, Spent, State, TaskId, TaskReport, Update, pace,
-    retry,
-};
-use crate::store::{Ask, EngineLock, ScreenLock, Settings, Store, StoreError};
+use crate::job::{Credits, ErrorClass, Job, JobId, Progress, SavedFile, Spent, TaskReport, Update};
+use crate::store::{EngineLock, ScreenLock, Settings, Store, StoreError};
 
 /// How often the loop looks for changes of other processes and tries to become the engine.
 pub(super) const TICK: Duration = Duration::from_secs(1);
 /// Progress reaches this process's screen at most so often.
 const PROGRESS_SLOT: Duration = Duration::from_millis(100);
-/// The money figures of the header are counted anew at most so often,
-const MONEY_SLOT: Duration = Duration::from_millis(250);
-/// and with a long money book so seldom that the counting takes one part in so many of the time.
-const MONEY_SHARE: u32 = 50;
-/// The balance is read this long after something that changed it, so that a burst costs one read.
-const BALANCE_DELAY: Duration = Duration::from_secs(2);
-/// While jobs run, the balance is read so often anyway.
-const BALANCE_EVERY: Duration = Duration::from_mins(1);
 /// So late, balance and price go before the reads of tasks.
 const MONEY_LATE: Duration = Duration::from_secs(10);
-/// The price is read so often while jobs wait.
-const PRICE_EVERY: Duration = Duration::from_mins(10);
-/// How many jobs that are over are read in one turn of the loop after the start: a few milliseconds.
-const LOAD_BATCH: usize = 500;
 /// How long leaving waits for the answer to an open paid request; without it the job is looked into at the next start.
 const LAST_ANSWER: Duration = Duration::from_millis(700);
 
@@ -368,299 +359,9 @@ impl Engine {
         self.send(News::Broken(trouble.to_string()));
     }
 
-    /// Reads the store and takes up what was under way.
-    fn start(&mut self) -> Result<(), StoreError> {
-        self.outside = self.store.outside_version()?;
-        // What is not over is small and acts; what is over is only looked at, and follows turn by turn.
-        let changes = self.store.open_jobs()?;
-        self.revision = changes.revision;
-        self.settings = changes.settings;
-        let mut jobs: Vec<Arc<Job>> = changes.jobs.into_iter().map(Arc::new).collect();
-        // What becoming the engine does not change is shown before its synced writes: a slow disk takes its time for them.
-        let (changing, lasting): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| was_interrupted(job));
-        if !lasting.is_empty() {
-            self.send(News::Jobs(lasting));
-        }
-        let mut untold: HashSet<JobId> = changing.iter().map(|job| job.id).collect();
-        if self.lock.is_some() {
-            let taken_up: HashMap<JobId, Job> = self.become_engine(true, &jobs)?.into_iter().map(|job| (job.id, job)).collect();
-            untold.extend(taken_up.keys());
-            for job in &mut jobs {
-                // The revision stays: another process may have written in between, and is heard only then.
-                if let Some(now) = taken_up.get(&job.id) {
-                    *job = Arc::new(now.clone());
-                }
-            }
-        } else {
-            self.other_pid = Store::engine_pid(&self.options.data_dir);
-        }
-        for job in &jobs {
-            self.index(job);
-        }
-        jobs.retain(|job| untold.contains(&job.id));
-        if !jobs.is_empty() {
-            self.send(News::Jobs(jobs));
-        }
-        info!(jobs = self.jobs.len(), engine = self.is_engine(), "what is not over is read");
-        Ok(())
-    }
-
-    /// Tells some more of the jobs that were over at the start. They are read as they are now, so it does not matter what
-    /// was changed and told in the meantime.
-    fn load_more(&mut self) -> Result<(), StoreError> {
-        let jobs = self.store.jobs_over(self.loaded_to, LOAD_BATCH)?;
-        self.loaded = jobs.len() < LOAD_BATCH;
-        self.loaded_to = jobs.last().map_or(self.loaded_to, |job| Some(job.id));
-        if !jobs.is_empty() {
-            self.send(News::Jobs(jobs.into_iter().map(Arc::new).collect()));
-        }
-        if self.loaded {
-            self.send(News::Loaded);
-        }
-        Ok(())
-    }
-
-    /// Takes up the engine's work over these jobs; returns those that changed. `fresh`: this process has just started, so
-    /// earlier approvals need a new yes; a screen that takes over from a dead engine is no restart.
-    fn become_engine(&mut self, fresh: bool, jobs: &[Arc<Job>]) -> Result<Vec<Job>, StoreError> {
-        let now = self.clock.now();
-        let interrupted: Vec<(JobId, Update)> =
-            jobs.iter().filter(|job| was_interrupted(job)).map(|job| (job.id, Update::EngineStarted)).collect();
-        let results = self.store.apply(interrupted, now)?;
-        let mut changed: Vec<Job> = results.into_iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job).collect();
-        if fresh {
-            self.settings = self.store.raise_send_floor()?;
-            // What the service refused earlier may be mended by now; nothing is sent without a new yes either way.
-            if matches!(
-                self.settings.paused,
-                Some(PauseReason::Login { .. } | PauseReason::Balance { .. } | PauseReason::Access { .. })
-            ) {
-                self.settings = self.store.change_settings(&mut |settings| settings.paused = None)?;
-            }
-            if matches!(self.options.sending, Sending::UpTo(_)) {
-                changed.extend(self.approve_earlier(jobs, now)?);
-            }
-        }
-        let soon = Instant::now();
-        self.balance_at = Some(soon);
-        self.price_at = Some(soon);
-        Ok(changed)
-    }
-
-    /// A screen goes on in place of an engine that is gone.
-    fn take_over(&mut self) -> Result<(), StoreError> {
-        self.hear_others()?;
-        let known: Vec<Arc<Job>> = self.jobs.values().cloned().collect();
-        let changed = self.become_engine(false, &known)?;
-        for job in &known {
-            self.index(job);
-        }
-        self.absorb_all(changed);
-        Ok(())
-    }
-
-    /// `run --yes --max-credits N` is a yes to what was approved before; each job keeps the price that was agreed for it.
-    fn approve_earlier(&mut self, jobs: &[Arc<Job>], now: Timestamp) -> Result<Vec<Job>, StoreError> {
-        let mut by_price: BTreeMap<Credits, Vec<JobId>> = BTreeMap::new();
-        for job in jobs.iter().filter(|job| job.phase == Phase::Waiting) {
-            if let Some(yes) = job.approval {
-                by_price.entry(yes.price).or_default().push(job.id);
-            }
-        }
-        let mut approved = Vec::new();
-        for (price, ids) in by_price {
-            let consent = super::Consent { count: ids.len(), price, grace: Duration::ZERO };
-            approved.extend(self.store.approve(&ids, consent, now)?.1);
-        }
-        if self.settings.paused.is_some() {
-            self.settings = self.store.change_settings(&mut |settings| settings.paused = None)?;
-        }
-        Ok(approved)
-    }
-
     /// Whether this process sends.
     pub(super) fn is_engine(&self) -> bool {
         self.lock.is_some()
-    }
-
-    /// Keeps the engine's indices in step with one job.
-    fn index(&mut self, job: &Arc<Job>) {
-        let id = job.id;
-        let now = Instant::now();
-        if let Some(before) = self.jobs.get(&id)
-            && let Some(expiry) = before.link_expires_at
-        {
-            self.to_fetch.remove(&(expiry, id));
-        }
-        self.to_fetch.remove(&(Timestamp::MAX, id));
-        if job.phase != Phase::Waiting {
-            self.line.remove(id);
-        }
-        let behind = self.behind_floor.remove(&id);
-        self.in_flight.remove(&id);
-        self.unsure.remove(&id);
-        let asker = Asker::Job(id);
-        let mut asks = false;
-        match &job.phase {
-            Phase::Waiting => match job.approval {
-                Some(yes) if yes.seq > self.settings.send_floor => {
-                    // By the wall clock no more than the whole period is left, whichever way it was turned meanwhile.
-                    let whole = Duration::try_from(yes.not_before.duration_since(yes.at)).unwrap_or_default();
-                    let left = Duration::try_from(yes.not_before.duration_since(self.clock.now())).unwrap_or_default();
-                    self.line.insert(id, job.place, yes.seq, now + left.min(whole));
-                }
-                _ => {
-                    self.line.remove(id);
-                    self.behind_floor.insert(id, job.place);
-                }
-            },
-            Phase::Sending => {
-                self.in_flight.insert(id);
-            }
-            Phase::Unsure(doubt) => {
-                self.unsure.insert(id);
-                if !doubt.looked {
-                    let at = self.may_look_from(job, now);
-                    self.settle_at = Some(self.settle_at.map_or(at, |before| before.max(at)));
-                }
-            }
-            Phase::Running(progress) => {
-                self.in_flight.insert(id);
-                asks = true;
-                if !self.desk.knows(&asker)
-                    && let Some(task) = &job.task
-                    && self.is_engine()
-                {
-                    let due = now + self.first_look(job, progress);
-                    self.desk.watch(&asker, task, due, self.age(job), job.estimate, now);
-                }
-            }
-            Phase::ToFetch(_) => {
-                asks = self.fresh_links.contains(&id);
-                self.to_fetch.insert((job.link_expires_at.unwrap_or(Timestamp::MAX), id));
-                self.fetch_ready_at = None;
-            }
-            Phase::Fetching(_) | Phase::Held(_) | Phase::Saved | Phase::Failed(_) | Phase::Cancelled(_) | Phase::Unwatched => {}
-        }
-        if behind != self.behind_floor.get(&id).copied() {
-            self.behind_moved += 1;
-        }
-        if !asks {
-            self.desk.forget(&asker);
-        }
-        if !matches!(job.state(), State::Sending | State::Unsure) {
-            self.resent.remove(&id);
-        }
-        if job.state() != State::Running {
-            self.progress.remove(&id);
-            self.progress_for_screen.remove(&id);
-            self.progress_for_disk.remove(&id);
-        }
-        if !matches!(job.state(), State::ToFetch | State::Fetching) {
-            self.fetch_retry.remove(&id);
-            self.fresh_links.remove(&id);
-            self.alarmed.remove(&id);
-        }
-        if job.state().is_final() || job.state() == State::Unwatched {
-            self.jobs.remove(&id);
-        } else {
-            self.jobs.insert(id, Arc::clone(job));
-        }
-    }
-
-    fn first_look(&mut self, job: &Job, progress: &Progress) -> Duration {
-        let sent_now = job.sent_at.is_some_and(|sent| sent == self.clock.now());
-        if progress.at.is_none() || !sent_now {
-            // Taken up after a restart or found in the list: nobody knows how it stands.
-            return Duration::ZERO;
-        }
-        let estimate = job.estimate.map(|seconds| Duration::from_secs(seconds.into()));
-        pace::first_look(estimate, self.dice.f64())
-    }
-
-    /// How long ago its task was submitted, as far as is known.
-    fn age(&self, job: &Job) -> Duration {
-        job.sent_at.and_then(|sent| Duration::try_from(self.clock.now().duration_since(sent)).ok()).unwrap_or_default()
-    }
-
-    /// Takes a job as the store has it now, and tells the screen.
-    pub(super) fn absorb(&mut self, job: Job) {
-        self.absorb_all(vec![job]);
-    }
-
-    /// Takes jobs as the store has them now, and tells the screen.
-    pub(super) fn absorb_all(&mut self, jobs: Vec<Job>) {
-        if jobs.is_empty() {
-            return;
-        }
-        self.money_is_old = true;
-        let mut told = Vec::with_capacity(jobs.len());
-        for mut job in jobs {
-            if let (Phase::Running(progress), Some(newer)) = (&mut job.phase, self.progress.get(&job.id)) {
-                *progress = *newer;
-            }
-            // Only if nobody wrote in between: what lies there has not been heard yet.
-            if job.revision == self.revision + 1 {
-                self.revision = job.revision;
-            }
-            let job = Arc::new(job);
-            self.index(&job);
-            told.push(job);
-        }
-        self.send(News::Jobs(told));
-    }
-
-    /// Writes updates of the engine's own doing. What cannot be written is kept and tried again; until then nothing is sent.
-    pub(super) fn write(&mut self, updates: Vec<(JobId, Update)>) -> Vec<(Job, Applied)> {
-        if updates.is_empty() && self.backlog.is_empty() {
-            return Vec::new();
-        }
-        self.backlog.extend(updates);
-        match self.store.apply(self.backlog.clone(), self.clock.now()) {
-            Ok(results) => {
-                let waited: HashSet<JobId> = self.backlog.drain(..).map(|(id, _)| id).collect();
-                let mut again = Vec::new();
-                if self.backlog_at.take().is_some() {
-                    self.notice(Level::Info, None, "the store can be written again; nothing was lost");
-                    again = self.settle_fresh_links(&waited, &results);
-                }
-                let changed = results.iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job.clone()).collect();
-                self.absorb_all(changed);
-                let now = Instant::now();
-                for (id, task) in again {
-                    self.desk.ask(Asker::Job(id), &task, now, now);
-                    self.desk.alone(&Asker::Job(id));
-                }
-                results
-            }
-            Err(trouble) => {
-                if self.backlog_at.is_none() {
-                    self.notice(Level::Alarm, None, format!("{trouble}; sending is stopped until the store can be written"));
-                }
-                self.backlog_at = Some(Instant::now() + Duration::from_secs(1));
-                Vec::new()
-            }
-        }
-    }
-
-    /// Answers about fresh links may be among what had to wait for the store: who got one is fetched, and who still
-    /// waits for one is returned, to be asked about once more.
-    fn settle_fresh_links(&mut self, waited: &HashSet<JobId>, results: &[(Job, Applied)]) -> Vec<(JobId, TaskId)> {
-        let mut again = Vec::new();
-        for id in waited.iter().filter(|id| self.fresh_links.contains(id)).copied().collect::<Vec<_>>() {
-            let Some(after) = results.iter().rev().map(|(job, _)| job).find(|job| job.id == id) else { continue };
-            if self.jobs.get(&id).is_some_and(|before| before.links != after.links) {
-                self.fresh_links.remove(&id);
-            } else if let Some(task) = &after.task {
-                again.push((id, task.clone()));
-            }
-        }
-        again
-    }
-
-    /// Whether the store takes what the engine has to write.
-    pub(super) fn store_is_well(&self) -> bool {
-        self.backlog.is_empty()
     }
 
     /// Starts whatever can be started now.
@@ -682,37 +383,6 @@ impl Engine {
         self.pump_reads();
         self.pump_fetches();
         self.pump_money();
-    }
-
-    /// Reads balance and price when it is time.
-    fn pump_money(&mut self) {
-        let now = Instant::now();
-        if self.gate.closed_until(now).is_some() {
-            return;
-        }
-        if !self.balance_in_air && self.balance_at.is_some_and(|at| at <= now) && self.gate.take_read(now).is_ok() {
-            self.balance_at = None;
-            self.balance_in_air = true;
-            let service = Arc::clone(&self.service);
-            self.spawn(Kind::Balance, async move { Done::Balance(service.credits().await) });
-        }
-        if !self.price_in_air && self.price_at.is_some_and(|at| at <= now) && self.gate.take_read(now).is_ok() {
-            self.price_at = None;
-            self.price_in_air = true;
-            let service = Arc::clone(&self.service);
-            self.spawn(Kind::Price, async move { Done::Price(service.price().await) });
-        }
-    }
-
-    /// The balance has probably changed.
-    pub(super) fn balance_changed(&mut self) {
-        let at = Instant::now() + BALANCE_DELAY;
-        self.balance_at = Some(self.balance_at.map_or(at, |before| before.min(at)));
-    }
-
-    /// Reads the balance as soon as possible.
-    pub(super) fn balance_now(&mut self) {
-        self.balance_at = Some(Instant::now());
     }
 
     pub(super) fn spawn(&mut self, kind: Kind, work: impl Future<Output = Done> + Send + 'static) {
@@ -756,153 +426,6 @@ impl Engine {
         }
     }
 
-    fn has_balance(&mut self, result: Result<Balance, ApiError>) {
-        self.balance_in_air = false;
-        match result {
-            Ok(balance) => {
-                self.came_back(None);
-                self.balance_failures = 0;
-                let seen = Seen { amount: balance.usable(), at: self.clock.now() };
-                self.change_settings(|settings| settings.balance = Some(seen));
-                if !self.in_flight.is_empty() {
-                    self.balance_at.get_or_insert(Instant::now() + BALANCE_EVERY);
-                }
-            }
-            Err(error) => {
-                self.came_back(Some(&error));
-                self.balance_failures += 1;
-                let wait = retry::read_wait(self.balance_failures, error.retry_after, self.dice.f64());
-                self.balance_at = Some(Instant::now() + wait.max(Duration::from_secs(5)));
-            }
-        }
-    }
-
-    fn has_price(&mut self, result: Result<Credits, ApiError>) {
-        self.price_in_air = false;
-        self.price_at = Some(Instant::now() + PRICE_EVERY);
-        match result {
-            Ok(price) => {
-                self.came_back(None);
-                // The reserve of the latest answer is authoritative (reference §4.9); the public price counts while
-                // there is none, or when it moves.
-                let moved = self.catalog_price.replace(price).is_some_and(|before| before != price);
-                if self.settings.price.is_none() || moved {
-                    let seen = Seen { amount: price, at: self.clock.now() };
-                    self.change_settings(|settings| settings.price = Some(seen));
-                }
-            }
-            // The price is a help, not a need: the agreed one stands, and the answer to a send tells the truth.
-            Err(error) => self.came_back(Some(&error)),
-        }
-    }
-
-    /// Notes what a call says about the line, whatever it was for.
-    pub(super) fn came_back(&mut self, error: Option<&ApiError>) {
-        let now = Instant::now();
-        match error {
-            Some(error) if error.class == ErrorClass::RateLimited => {
-                self.connection = Connection::Up;
-                let until = self.gate.refused(now, error.retry_after);
-                info!(wait = ?until.saturating_duration_since(now), "too many requests: all wait");
-            }
-            Some(error) if error.class == ErrorClass::Network => {
-                if !matches!(self.connection, Connection::Down { .. }) {
-                    self.connection = Connection::Down { since: self.clock.now(), why: error.sentence() };
-                    let knock = now + Duration::from_secs(5);
-                    self.balance_at = Some(self.balance_at.map_or(knock, |at| at.min(knock)));
-                }
-            }
-            Some(error) if error.class == ErrorClass::Login => {
-                self.connection = Connection::Up;
-                self.gate.answered(now);
-                self.pause(&PauseReason::Login { said: error.sentence() });
-            }
-            _ => {
-                self.connection = Connection::Up;
-                self.gate.answered(now);
-            }
-        }
-    }
-
-    /// Pauses sending for a reason of the service's.
-    pub(super) fn pause(&mut self, why: &PauseReason) {
-        if self.settings.paused.as_ref() == Some(why) {
-            return;
-        }
-        let said = match why {
-            PauseReason::You => "sending is paused".to_owned(),
-            PauseReason::Price { agreed, now } => {
-                format!("sending is paused: the price is {now} credits now, agreed were {agreed}; P asks for a new yes")
-            }
-            PauseReason::Login { said } => format!("sending is paused: {said}"),
-            PauseReason::Balance { said } | PauseReason::Access { said } => format!("sending is paused: {said}; P goes on"),
-        };
-        self.notice(Level::Alarm, None, said);
-        self.change_settings(|settings| settings.paused = Some(why.clone()));
-    }
-
-    pub(super) fn change_settings(&mut self, mut change: impl FnMut(&mut Settings)) {
-        match self.store.change_settings(&mut change) {
-            Ok(settings) => self.settings = settings,
-            Err(trouble) => {
-                // Kept in memory at least: a pause must hold even when the disk is full.
-                change(&mut self.settings);
-                self.notice(Level::Alarm, None, trouble.to_string());
-            }
-        }
-    }
-
-    pub(super) fn caps(&self) -> Caps {
-        Caps {
-            session: self.settings.cap_session.unwrap_or(self.options.caps.session),
-            day: self.settings.cap_day.unwrap_or(self.options.caps.day),
-        }
-    }
-
-    pub(super) fn max_in_flight(&self) -> u32 {
-        self.settings.max_in_flight.unwrap_or(self.options.max_in_flight)
-    }
-
-    /// The price of one enhance as far as it is known.
-    pub(super) fn price(&self) -> Credits {
-        self.settings.price.map_or(Credits::PUBLISHED_PRICE, |seen| seen.amount)
-    }
-
-    pub(super) fn day_start(&self, now: Timestamp) -> Timestamp {
-        let day = now.to_zoned(self.options.time_zone.clone());
-        day.start_of_day().map_or(now, |start| start.timestamp())
-    }
-
-    fn month_start(&self, now: Timestamp) -> Timestamp {
-        let day = now.to_zoned(self.options.time_zone.clone());
-        day.first_of_month().and_then(|first| first.start_of_day()).map_or(now, |start| start.timestamp())
-    }
-
-    /// The newest progress heard in this process.
-    pub(super) fn known_progress(&self, id: JobId) -> Option<Progress> {
-        self.progress.get(&id).copied()
-    }
-
-    /// New progress of a running job: kept in memory, told in slots.
-    pub(super) fn progressed(&mut self, id: JobId, progress: Progress) {
-        self.progress.insert(id, progress);
-        self.progress_for_screen.insert(id);
-        self.progress_for_disk.insert(id);
-    }
-
-    pub(super) fn send(&self, news: News) {
-        (self.sink)(news);
-    }
-
-    pub(super) fn notice(&self, level: Level, job: Option<JobId>, text: impl Into<String>) {
-        let text = text.into();
-        match level {
-            Level::Info => info!(job = ?job, "{text}"),
-            Level::Warning | Level::Alarm => warn!(job = ?job, "{text}"),
-        }
-        self.send(News::Notice(Notice { at: self.clock.now(), level, job, text }));
-    }
-
     fn command(&mut self, command: Command) {
         match command {
             Command::Wish { ticket, wish } => {
@@ -928,178 +451,6 @@ impl Engine {
             }
             Command::Stop => self.stopping = true,
         }
-    }
-
-    /// What is due once a second: other processes' changes, the engine's lock, progress on disk, dying links.
-    fn tick(&mut self) {
-        let now = Instant::now();
-        if now < self.tick_at {
-            return;
-        }
-        let rests = self.told.as_ref().is_some_and(|told| told.idle);
-        self.tick_at = if rests { next_at_rest(self.origin, now) } else { now + TICK };
-        match self.hear_others() {
-            Ok(()) => self.deaf = false,
-            // Told once, not every second.
-            Err(trouble) if !std::mem::replace(&mut self.deaf, true) => self.notice(Level::Alarm, None, trouble.to_string()),
-            Err(_) => {}
-        }
-        if self.is_engine() {
-            for id in std::mem::take(&mut self.set_aside) {
-                if let Some(job) = self.jobs.get(&id).cloned() {
-                    self.index(&job);
-                }
-            }
-            self.write_progress();
-            self.watch_links();
-            return;
-        }
-        if self.looks_on {
-            self.other_pid = Store::engine_pid(&self.options.data_dir);
-            return;
-        }
-        match Store::lock_engine(&self.options.data_dir) {
-            Ok(Some(lock)) => {
-                self.lock = Some(lock);
-                self.other_pid = None;
-                self.notice(Level::Warning, None, "the engine was gone: this process goes on in its place");
-                if let Err(trouble) = self.take_over() {
-                    self.lock = None;
-                    self.notice(Level::Alarm, None, trouble.to_string());
-                }
-            }
-            Ok(None) => self.other_pid = Store::engine_pid(&self.options.data_dir),
-            Err(trouble) => self.notice(Level::Alarm, None, trouble.to_string()),
-        }
-    }
-
-    /// Takes in what other processes wrote.
-    fn hear_others(&mut self) -> Result<(), StoreError> {
-        let outside = self.store.outside_version()?;
-        if outside == self.outside {
-            return Ok(());
-        }
-        self.outside = outside;
-        self.store.refresh()?;
-        let changes = self.store.changes_since(self.revision)?;
-        let floor_moved = changes.settings.send_floor != self.settings.send_floor;
-        self.settings = changes.settings;
-        self.revision = changes.revision;
-        if !changes.gone.is_empty() {
-            for id in &changes.gone {
-                self.jobs.remove(id);
-            }
-            self.send(News::Gone(changes.gone));
-        }
-        let mut jobs = changes.jobs;
-        jobs.retain(|job| self.jobs.get(&job.id).is_none_or(|known| known.revision != job.revision));
-        self.absorb_all(jobs);
-        if floor_moved {
-            let all: Vec<Arc<Job>> = self.jobs.values().cloned().collect();
-            for job in all {
-                self.index(&job);
-            }
-        }
-        if self.is_engine() {
-            for ask in self.store.take_asks()? {
-                match ask {
-                    Ask::Read(job) => self.ask_now(&[job]),
-                    Ask::Fetch(job) => self.fetch_now(job),
-                    Ask::ReadAll => self.ask_now(&[]),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Progress reaches the screens of other processes through the store, and only while there are any.
-    fn write_progress(&mut self) {
-        if self.progress_for_disk.is_empty() || !Store::other_screens(&self.options.data_dir, self.screen.as_ref()) {
-            return;
-        }
-        let rows: Vec<(JobId, Progress)> =
-            self.progress_for_disk.drain().filter_map(|id| self.progress.get(&id).map(|progress| (id, *progress))).collect();
-        if let Err(trouble) = self.store.save_progress(&rows) {
-            warn!(%trouble, "progress was not written; it is only for the eye");
-        }
-    }
-
-    /// Tells the screen what is new, each kind in its slot.
-    fn tell(&mut self) {
-        let now = Instant::now();
-        if !self.progress_for_screen.is_empty() && now >= self.progress_told + PROGRESS_SLOT {
-            self.progress_told = now;
-            let news = self.progress_for_screen.drain().filter_map(|id| self.progress.get(&id).map(|p| (id, *p))).collect();
-            self.send(News::Progress(news));
-        }
-        let stamp = self.clock.now();
-        if self.money_is_old && self.money_count_at.is_none_or(|at| now >= at) {
-            self.money_is_old = false;
-            let reserved =
-                self.jobs.values().filter(|job| job.charge == Some(crate::job::Charge::Reserved)).map(|job| job.spent()).sum();
-            match self.store.spent(stamp, self.day_start(stamp), self.month_start(stamp)) {
-                Ok(spent) => self.money = (reserved, spent),
-                Err(trouble) => warn!(%trouble, "the spending could not be counted"),
-            }
-            let counted = Instant::now();
-            self.money_count_at = Some(counted + MONEY_SLOT.max((counted - now) * MONEY_SHARE));
-        }
-        let status = self.status(stamp);
-        if self.told_behind != self.behind_moved || self.told.as_ref() != Some(&status) {
-            let mut waiting: Vec<(i64, JobId)> = self.behind_floor.iter().map(|(id, place)| (*place, *id)).collect();
-            waiting.sort_unstable();
-            let waiting_for_go = waiting.into_iter().map(|(_, id)| id).collect();
-            self.told_behind = self.behind_moved;
-            self.told = Some(status.clone());
-            self.send(News::Status(Arc::new(Status { waiting_for_go, ..status })));
-        }
-    }
-
-    /// The state without the jobs that wait for a go.
-    fn status(&self, stamp: Timestamp) -> Status {
-        let now = Instant::now();
-        let all_wait_until = self.gate.closed_until(now).and_then(|until| {
-            let left = SignedDuration::try_from(until - now).ok()?;
-            // Whole seconds, so that the same wait is the same status each time it is asked for.
-            Timestamp::from_second(stamp.checked_add(left).ok()?.as_second() + 1).ok()
-        });
-        Status {
-            role: if self.is_engine() { Role::Engine } else { Role::Screen { engine_pid: self.other_pid } },
-            connection: self.connection.clone(),
-            all_wait_until: match &self.told {
-                // Rounding may differ by a second between two looks at one wait.
-                Some(told) if near(told.all_wait_until, all_wait_until) => told.all_wait_until,
-                _ => all_wait_until,
-            },
-            paused: self.settings.paused.clone(),
-            in_flight: u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX),
-            max_in_flight: self.max_in_flight(),
-            waiting_for_go: Vec::new(),
-            price: self.price(),
-            price_is_reported: self.settings.price.is_some(),
-            balance: self.settings.balance,
-            reserved: self.money.0,
-            spent: self.money.1,
-            caps: self.caps(),
-            idle: self.is_idle(),
-        }
-    }
-
-    /// Whether an engine without a screen may end: nothing is under way and nothing that may be sent is in line.
-    fn is_idle(&self) -> bool {
-        let may_send = self.settings.paused.is_none() && self.options.sending != Sending::Nothing;
-        let unsettled = self
-            .unsure
-            .iter()
-            .any(|id| self.jobs.get(id).is_some_and(|job| matches!(&job.phase, Phase::Unsure(doubt) if !doubt.looked)));
-        self.loaded
-            && self.backlog.is_empty()
-            && self.in_flight.is_empty()
-            && self.to_fetch.is_empty()
-            && self.fetching.is_empty()
-            && self.open.is_none()
-            && !(unsettled && self.is_engine())
-            && !(may_send && (!self.line.is_empty() || !self.resend.is_empty() || !self.set_aside.is_empty()))
     }
 
     /// The earliest time at which the loop has something to do by itself.
@@ -1160,20 +511,10 @@ impl Engine {
     }
 }
 
-/// Whether an engine that died left it in the middle of something.
-fn was_interrupted(job: &Job) -> bool {
-    matches!(job.state(), State::Sending | State::Fetching | State::Unsure)
-}
-
 /// Waits until then, or only lets others have a turn.
 async fn until(wake: Option<Instant>) {
     match wake {
         Some(wake) => tokio::time::sleep_until(wake).await,
         None => tokio::task::yield_now().await,
     }
-}
-
-/// Whether two ends of a wait differ by no more than the rounding.
-fn near(a: Option<Timestamp>, b: Option<Timestamp>) -> bool {
-    matches!((a, b), (Some(a), Some(b)) if (a.as_second() - b.as_second()).abs() <= 1)
 }

@@ -1,0 +1,195 @@
+//! What the engine keeps of its jobs, in step with the store.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::super::desk::Asker;
+use super::super::{Level, News};
+use super::Engine;
+use crate::job::{Applied, Job, JobId, Phase, Progress, State, TaskId, Update, pace};
+
+impl Engine {
+    /// Keeps the engine's indices in step with one job.
+    pub(super) fn index(&mut self, job: &Arc<Job>) {
+        let id = job.id;
+        let now = Instant::now();
+        if let Some(before) = self.jobs.get(&id)
+            && let Some(expiry) = before.link_expires_at
+        {
+            self.to_fetch.remove(&(expiry, id));
+        }
+        self.to_fetch.remove(&(Timestamp::MAX, id));
+        if job.phase != Phase::Waiting {
+            self.line.remove(id);
+        }
+        let behind = self.behind_floor.remove(&id);
+        self.in_flight.remove(&id);
+        self.unsure.remove(&id);
+        let asker = Asker::Job(id);
+        let mut asks = false;
+        match &job.phase {
+            Phase::Waiting => match job.approval {
+                Some(yes) if yes.seq > self.settings.send_floor => {
+                    // By the wall clock no more than the whole period is left, whichever way it was turned meanwhile.
+                    let whole = Duration::try_from(yes.not_before.duration_since(yes.at)).unwrap_or_default();
+                    let left = Duration::try_from(yes.not_before.duration_since(self.clock.now())).unwrap_or_default();
+                    self.line.insert(id, job.place, yes.seq, now + left.min(whole));
+                }
+                _ => {
+                    self.line.remove(id);
+                    self.behind_floor.insert(id, job.place);
+                }
+            },
+            Phase::Sending => {
+                self.in_flight.insert(id);
+            }
+            Phase::Unsure(doubt) => {
+                self.unsure.insert(id);
+                if !doubt.looked {
+                    let at = self.may_look_from(job, now);
+                    self.settle_at = Some(self.settle_at.map_or(at, |before| before.max(at)));
+                }
+            }
+            Phase::Running(progress) => {
+                self.in_flight.insert(id);
+                asks = true;
+                if !self.desk.knows(&asker)
+                    && let Some(task) = &job.task
+                    && self.is_engine()
+                {
+                    let due = now + self.first_look(job, progress);
+                    self.desk.watch(&asker, task, due, self.age(job), job.estimate, now);
+                }
+            }
+            Phase::ToFetch(_) => {
+                asks = self.fresh_links.contains(&id);
+                self.to_fetch.insert((job.link_expires_at.unwrap_or(Timestamp::MAX), id));
+                self.fetch_ready_at = None;
+            }
+            Phase::Fetching(_) | Phase::Held(_) | Phase::Saved | Phase::Failed(_) | Phase::Cancelled(_) | Phase::Unwatched => {}
+        }
+        if behind != self.behind_floor.get(&id).copied() {
+            self.behind_moved += 1;
+        }
+        if !asks {
+            self.desk.forget(&asker);
+        }
+        if !matches!(job.state(), State::Sending | State::Unsure) {
+            self.resent.remove(&id);
+        }
+        if job.state() != State::Running {
+            self.progress.remove(&id);
+            self.progress_for_screen.remove(&id);
+            self.progress_for_disk.remove(&id);
+        }
+        if !matches!(job.state(), State::ToFetch | State::Fetching) {
+            self.fetch_retry.remove(&id);
+            self.fresh_links.remove(&id);
+            self.alarmed.remove(&id);
+        }
+        if job.state().is_final() || job.state() == State::Unwatched {
+            self.jobs.remove(&id);
+        } else {
+            self.jobs.insert(id, Arc::clone(job));
+        }
+    }
+
+    pub(super) fn first_look(&mut self, job: &Job, progress: &Progress) -> Duration {
+        let sent_now = job.sent_at.is_some_and(|sent| sent == self.clock.now());
+        if progress.at.is_none() || !sent_now {
+            // Taken up after a restart or found in the list: nobody knows how it stands.
+            return Duration::ZERO;
+        }
+        let estimate = job.estimate.map(|seconds| Duration::from_secs(seconds.into()));
+        pace::first_look(estimate, self.dice.f64())
+    }
+
+    /// How long ago its task was submitted, as far as is known.
+    pub(super) fn age(&self, job: &Job) -> Duration {
+        job.sent_at.and_then(|sent| Duration::try_from(self.clock.now().duration_since(sent)).ok()).unwrap_or_default()
+    }
+
+    /// Takes a job as the store has it now, and tells the screen.
+    pub(in crate::engine) fn absorb(&mut self, job: Job) {
+        self.absorb_all(vec![job]);
+    }
+
+    /// Takes jobs as the store has them now, and tells the screen.
+    pub(in crate::engine) fn absorb_all(&mut self, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
+        self.money_is_old = true;
+        let mut told = Vec::with_capacity(jobs.len());
+        for mut job in jobs {
+            if let (Phase::Running(progress), Some(newer)) = (&mut job.phase, self.progress.get(&job.id)) {
+                *progress = *newer;
+            }
+            // Only if nobody wrote in between: what lies there has not been heard yet.
+            if job.revision == self.revision + 1 {
+                self.revision = job.revision;
+            }
+            let job = Arc::new(job);
+            self.index(&job);
+            told.push(job);
+        }
+        self.send(News::Jobs(told));
+    }
+
+    /// Writes updates of the engine's own doing. What cannot be written is kept and tried again; until then nothing is sent.
+    pub(in crate::engine) fn write(&mut self, updates: Vec<(JobId, Update)>) -> Vec<(Job, Applied)> {
+        if updates.is_empty() && self.backlog.is_empty() {
+            return Vec::new();
+        }
+        self.backlog.extend(updates);
+        match self.store.apply(self.backlog.clone(), self.clock.now()) {
+            Ok(results) => {
+                let waited: HashSet<JobId> = self.backlog.drain(..).map(|(id, _)| id).collect();
+                let mut again = Vec::new();
+                if self.backlog_at.take().is_some() {
+                    self.notice(Level::Info, None, "the store can be written again; nothing was lost");
+                    again = self.settle_fresh_links(&waited, &results);
+                }
+                let changed = results.iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job.clone()).collect();
+                self.absorb_all(changed);
+                let now = Instant::now();
+                for (id, task) in again {
+                    self.desk.ask(Asker::Job(id), &task, now, now);
+                    self.desk.alone(&Asker::Job(id));
+                }
+                results
+            }
+            Err(trouble) => {
+                if self.backlog_at.is_none() {
+                    self.notice(Level::Alarm, None, format!("{trouble}; sending is stopped until the store can be written"));
+                }
+                self.backlog_at = Some(Instant::now() + Duration::from_secs(1));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Answers about fresh links may be among what had to wait for the store: who got one is fetched, and who still
+    /// waits for one is returned, to be asked about once more.
+    pub(super) fn settle_fresh_links(&mut self, waited: &HashSet<JobId>, results: &[(Job, Applied)]) -> Vec<(JobId, TaskId)> {
+        let mut again = Vec::new();
+        for id in waited.iter().filter(|id| self.fresh_links.contains(id)).copied().collect::<Vec<_>>() {
+            let Some(after) = results.iter().rev().map(|(job, _)| job).find(|job| job.id == id) else { continue };
+            if self.jobs.get(&id).is_some_and(|before| before.links != after.links) {
+                self.fresh_links.remove(&id);
+            } else if let Some(task) = &after.task {
+                again.push((id, task.clone()));
+            }
+        }
+        again
+    }
+
+    /// Whether the store takes what the engine has to write.
+    pub(in crate::engine) fn store_is_well(&self) -> bool {
+        self.backlog.is_empty()
+    }
+}

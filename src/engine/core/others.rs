@@ -1,0 +1,108 @@
+//! Other processes over the same store: what they wrote, and whether their engine is gone.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::super::clock::next_at_rest;
+use super::super::{Level, News};
+use super::{Engine, TICK};
+use crate::job::{Job, JobId, Progress};
+use crate::store::{Ask, Store, StoreError};
+
+impl Engine {
+    /// What is due once a second: other processes' changes, the engine's lock, progress on disk, dying links.
+    pub(super) fn tick(&mut self) {
+        let now = Instant::now();
+        if now < self.tick_at {
+            return;
+        }
+        let rests = self.told.as_ref().is_some_and(|told| told.idle);
+        self.tick_at = if rests { next_at_rest(self.origin, now) } else { now + TICK };
+        match self.hear_others() {
+            Ok(()) => self.deaf = false,
+            // Told once, not every second.
+            Err(trouble) if !std::mem::replace(&mut self.deaf, true) => self.notice(Level::Alarm, None, trouble.to_string()),
+            Err(_) => {}
+        }
+        if self.is_engine() {
+            for id in std::mem::take(&mut self.set_aside) {
+                if let Some(job) = self.jobs.get(&id).cloned() {
+                    self.index(&job);
+                }
+            }
+            self.write_progress();
+            self.watch_links();
+            return;
+        }
+        if self.looks_on {
+            self.other_pid = Store::engine_pid(&self.options.data_dir);
+            return;
+        }
+        match Store::lock_engine(&self.options.data_dir) {
+            Ok(Some(lock)) => {
+                self.lock = Some(lock);
+                self.other_pid = None;
+                self.notice(Level::Warning, None, "the engine was gone: this process goes on in its place");
+                if let Err(trouble) = self.take_over() {
+                    self.lock = None;
+                    self.notice(Level::Alarm, None, trouble.to_string());
+                }
+            }
+            Ok(None) => self.other_pid = Store::engine_pid(&self.options.data_dir),
+            Err(trouble) => self.notice(Level::Alarm, None, trouble.to_string()),
+        }
+    }
+
+    /// Takes in what other processes wrote.
+    pub(super) fn hear_others(&mut self) -> Result<(), StoreError> {
+        let outside = self.store.outside_version()?;
+        if outside == self.outside {
+            return Ok(());
+        }
+        self.outside = outside;
+        self.store.refresh()?;
+        let changes = self.store.changes_since(self.revision)?;
+        let floor_moved = changes.settings.send_floor != self.settings.send_floor;
+        self.settings = changes.settings;
+        self.revision = changes.revision;
+        if !changes.gone.is_empty() {
+            for id in &changes.gone {
+                self.jobs.remove(id);
+            }
+            self.send(News::Gone(changes.gone));
+        }
+        let mut jobs = changes.jobs;
+        jobs.retain(|job| self.jobs.get(&job.id).is_none_or(|known| known.revision != job.revision));
+        self.absorb_all(jobs);
+        if floor_moved {
+            let all: Vec<Arc<Job>> = self.jobs.values().cloned().collect();
+            for job in all {
+                self.index(&job);
+            }
+        }
+        if self.is_engine() {
+            for ask in self.store.take_asks()? {
+                match ask {
+                    Ask::Read(job) => self.ask_now(&[job]),
+                    Ask::Fetch(job) => self.fetch_now(job),
+                    Ask::ReadAll => self.ask_now(&[]),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Progress reaches the screens of other processes through the store, and only while there are any.
+    pub(super) fn write_progress(&mut self) {
+        if self.progress_for_disk.is_empty() || !Store::other_screens(&self.options.data_dir, self.screen.as_ref()) {
+            return;
+        }
+        let rows: Vec<(JobId, Progress)> =
+            self.progress_for_disk.drain().filter_map(|id| self.progress.get(&id).map(|progress| (id, *progress))).collect();
+        if let Err(trouble) = self.store.save_progress(&rows) {
+            warn!(%trouble, "progress was not written; it is only for the eye");
+        }
+    }
+}
