@@ -1,0 +1,164 @@
+//! What becomes of a task that was made: its progress, its end, its files.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::failure::{ErrorClass, Failure};
+use super::super::phase::{CancelledBy, FetchTrouble, Phase, Progress};
+use super::super::report::{TaskReport, TaskStatus};
+use super::super::text;
+use super::{Applied, Charge, Job, LINK_LIFE_HOURS, SavedFile, changed};
+
+impl Job {
+    pub(super) fn report(&mut self, report: TaskReport, now: Timestamp) -> Applied {
+        if self.task.as_ref() != Some(&report.id) {
+            return Applied::Ignored("the answer is about another task");
+        }
+        match &self.phase {
+            Phase::Running(before) => {
+                if report.status.is_final() {
+                    return self.finish(report, now);
+                }
+                let heard = Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(now) };
+                if before.percent == heard.percent && before.seconds_left == heard.seconds_left && before.at.is_some() {
+                    return Applied::Ignored("no news");
+                }
+                if self.estimate.is_none() {
+                    self.estimate = report.seconds_left;
+                }
+                self.phase = Phase::Running(heard);
+                changed(String::new())
+            }
+            Phase::ToFetch(_) | Phase::Fetching(_) if report.status == TaskStatus::Completed && !report.links.is_empty() => {
+                if self.links == report.links {
+                    return Applied::Ignored("no news");
+                }
+                self.links = report.links;
+                changed("fresh links")
+            }
+            _ => Applied::Ignored("nobody waits for this answer"),
+        }
+    }
+
+    pub(super) fn finish(&mut self, report: TaskReport, now: Timestamp) -> Applied {
+        let (charge, amount) = report.charge();
+        self.charge = Some(charge);
+        self.charged = amount.or(self.charged);
+        self.reserved = report.reserved.or(self.reserved);
+        self.finished_at = Some(now);
+        if report.request_id.is_some() {
+            self.request_id.clone_from(&report.request_id);
+        }
+        match report.status {
+            TaskStatus::Completed if report.links.is_empty() => {
+                self.phase = Phase::Failed(Failure::new(
+                    ErrorClass::Final,
+                    "no_links",
+                    "all its pictures may have been removed by moderation, which keeps the charge",
+                ));
+                changed("completed without a picture")
+            }
+            TaskStatus::Completed => {
+                self.links = report.links;
+                // The link's life begins with the end of the task and not with our hearing of it, which may be a day
+                // later. Where the service does not say when that was, it was not before we last heard that it ran.
+                let heard = self.progress().and_then(|progress| progress.at).or(self.sent_at).unwrap_or(now);
+                let began = report.ended.unwrap_or(heard).max(self.sent_at.unwrap_or(heard)).min(now);
+                self.link_expires_at = began.checked_add(SignedDuration::from_hours(LINK_LIFE_HOURS)).ok();
+                self.phase = Phase::ToFetch(FetchTrouble::default());
+                changed("completed")
+            }
+            TaskStatus::Cancelled => {
+                self.phase = Phase::Cancelled(CancelledBy::Service);
+                changed("cancelled by the service")
+            }
+            TaskStatus::Failed | TaskStatus::Pending | TaskStatus::Processing | TaskStatus::Other(_) => {
+                let mut failure = report.failure.unwrap_or_else(|| Failure::of_task("unknown_error", ""));
+                if failure.request_id.is_none() {
+                    failure.request_id = report.request_id;
+                }
+                let note = format!("failed: {}", failure.code);
+                self.phase = if failure.code == "request_cancelled" {
+                    Phase::Cancelled(CancelledBy::Service)
+                } else {
+                    Phase::Failed(failure)
+                };
+                changed(note)
+            }
+        }
+    }
+
+    pub(super) fn vanish(&mut self, now: Timestamp) -> Applied {
+        if !matches!(self.phase, Phase::Running(_)) {
+            return Applied::Ignored("nobody waits for this answer");
+        }
+        self.charge = Some(Charge::NotKnown);
+        self.finished_at = Some(now);
+        self.phase = Phase::Failed(Failure::new(
+            ErrorClass::NotFound,
+            "task_not_found",
+            "the service no longer knows this task, so its end and its charge cannot be told",
+        ));
+        changed("the service no longer knows the task")
+    }
+
+    pub(super) fn start_fetch(&mut self) -> Applied {
+        match &mut self.phase {
+            Phase::ToFetch(trouble) => {
+                self.phase = Phase::Fetching(std::mem::take(trouble));
+                changed(String::new())
+            }
+            _ => Applied::Ignored("there is nothing to fetch"),
+        }
+    }
+
+    pub(super) fn trouble_fetch(&mut self, why: &str) -> Applied {
+        match &mut self.phase {
+            Phase::Fetching(trouble) | Phase::ToFetch(trouble) => {
+                let why = text::clean(why).into_owned();
+                let note = format!("download: {why}");
+                self.phase = Phase::ToFetch(FetchTrouble { attempts: trouble.attempts.saturating_add(1), last: Some(why) });
+                changed(note)
+            }
+            _ => Applied::Ignored("nothing was being fetched"),
+        }
+    }
+
+    pub(super) fn fail_fetch(&mut self, failure: Failure) -> Applied {
+        match &self.phase {
+            Phase::Fetching(_) | Phase::ToFetch(_) => {
+                let note = format!("download given up: {}", failure.code);
+                self.phase = Phase::Failed(failure);
+                changed(note)
+            }
+            _ => Applied::Ignored("nothing was being fetched"),
+        }
+    }
+
+    pub(super) fn save(&mut self, files: Vec<SavedFile>, now: Timestamp) -> Applied {
+        match &self.phase {
+            Phase::Fetching(_) | Phase::ToFetch(_) => {
+                let note = format!("saved {}", text::count(files.len(), "file"));
+                self.files = files;
+                self.saved_at = Some(now);
+                self.phase = Phase::Saved;
+                changed(note)
+            }
+            _ => Applied::Ignored("nothing was being fetched"),
+        }
+    }
+
+    pub(super) fn fetch_again(&mut self) -> Applied {
+        match &self.phase {
+            Phase::Failed(failure) if failure.class == ErrorClass::Link && self.task.is_some() => {
+                self.removed = false;
+                self.phase = Phase::ToFetch(FetchTrouble::default());
+                changed("to be fetched again")
+            }
+            Phase::ToFetch(trouble) if trouble.attempts > 0 => {
+                self.phase = Phase::ToFetch(FetchTrouble::default());
+                changed(String::new())
+            }
+            _ => Applied::Ignored("there is nothing to fetch again"),
+        }
+    }
+}

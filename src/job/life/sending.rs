@@ -1,0 +1,217 @@
+//! The paid request: from its first attempt to the task it made, through lost answers and refusals.
+
+use jiff::Timestamp;
+
+use super::super::failure::Failure;
+use super::super::id::{IdempotencyKey, TaskId};
+use super::super::phase::{CancelledBy, Doubt, HoldReason, Phase, Progress};
+use super::super::report::TaskReport;
+use super::super::{retry, text};
+use super::{Applied, Charge, Job, PaidSend, changed};
+
+impl Job {
+    pub(super) fn start_send(&mut self, key: IdempotencyKey, body: String, now: Timestamp, there: Option<Timestamp>) -> Applied {
+        if self.phase != Phase::Waiting {
+            return Applied::Ignored("only a waiting job can be sent");
+        }
+        let Some(yes) = self.approval else { return Applied::Ignored("nobody said yes to it") };
+        let send = self.send.get_or_insert(PaidSend {
+            key,
+            body,
+            agreed: yes.price,
+            first_at: now,
+            last_at: now,
+            first_there: there,
+            last_there: there,
+            attempts: 0,
+            lost: 0,
+            cleared: false,
+        });
+        send.agreed = yes.price;
+        send.begin(now, there);
+        self.charge = Some(Charge::Reserved);
+        self.phase = Phase::Sending;
+        changed("sending")
+    }
+
+    pub(super) fn repeat_send(&mut self, now: Timestamp, there: Option<Timestamp>) -> Applied {
+        match (&self.phase, &mut self.send) {
+            (Phase::Sending, Some(send)) => {
+                send.begin(now, there);
+                changed(format!("sending again with the same key, attempt {}", send.attempts))
+            }
+            _ => Applied::Ignored("it is not being sent"),
+        }
+    }
+
+    pub(super) fn lose_answer(&mut self, why: &str) -> Applied {
+        match (&self.phase, &mut self.send) {
+            (Phase::Sending, Some(send)) => {
+                send.lose();
+                changed(format!("answer lost: {}", text::clean(why)))
+            }
+            _ => Applied::Ignored("it is not being sent"),
+        }
+    }
+
+    pub(super) fn put_back(&mut self, why: &str, now: Timestamp) -> Applied {
+        match (&self.phase, &self.send) {
+            (Phase::Sending, Some(send)) if send.refusal_is_proof() => {
+                self.charge = None;
+                self.stand(Phase::Waiting, now);
+                changed(format!("back in line: {}", text::clean(why)))
+            }
+            (Phase::Sending, Some(_)) => self.become_unsure(why),
+            _ => Applied::Ignored("it is not being sent"),
+        }
+    }
+
+    pub(super) fn refuse(&mut self, failure: Failure, now: Timestamp) -> Applied {
+        match (&self.phase, &self.send) {
+            (Phase::Sending, Some(send)) if send.refusal_is_proof() => {
+                let note = format!("refused: {}", failure.code);
+                self.charge = None;
+                self.request_id.clone_from(&failure.request_id);
+                self.stand(Phase::Held(HoldReason::Refused(failure)), now);
+                changed(note)
+            }
+            (Phase::Sending, Some(_)) => self.become_unsure(&format!("refused after a lost answer: {}", failure.code)),
+            _ => Applied::Ignored("it is not being sent"),
+        }
+    }
+
+    /// Where an unpaid job stands after a refusal: where it would, or nowhere if it was to be cancelled.
+    pub(super) fn stand(&mut self, phase: Phase, now: Timestamp) {
+        if std::mem::take(&mut self.stop_wish) {
+            self.phase = Phase::Cancelled(CancelledBy::You);
+            self.finished_at = Some(now);
+        } else {
+            self.phase = phase;
+        }
+    }
+
+    pub(super) fn reject(&mut self, failure: Failure, now: Timestamp) -> Applied {
+        match (&self.phase, &self.send) {
+            (Phase::Sending, Some(send)) if send.refusal_is_proof() => {
+                let note = format!("refused: {}", failure.code);
+                self.charge = Some(Charge::NotKnown);
+                if failure.status.is_some_and(|status| (400..500).contains(&status)) {
+                    // No task was made, so there is nothing that could be charged (reference §7.3).
+                    self.charge = None;
+                }
+                self.request_id.clone_from(&failure.request_id);
+                self.finished_at = Some(now);
+                self.phase = Phase::Failed(failure);
+                changed(note)
+            }
+            (Phase::Sending, Some(_)) => self.become_unsure(&format!("refused after a lost answer: {}", failure.code)),
+            _ => Applied::Ignored("it is not being sent"),
+        }
+    }
+
+    pub(super) fn become_unsure(&mut self, why: &str) -> Applied {
+        if self.phase != Phase::Sending {
+            return Applied::Ignored("it is not being sent");
+        }
+        let why = text::clean(why).into_owned();
+        let note = format!("unsure: {why}");
+        self.phase = Phase::Unsure(Doubt { why, looked: false, candidates: Vec::new() });
+        changed(note)
+    }
+
+    pub(super) fn look(&mut self, candidates: Vec<TaskId>, now: Timestamp, there: Option<Timestamp>) -> Applied {
+        match &mut self.phase {
+            Phase::Unsure(doubt) if !doubt.looked || doubt.candidates != candidates => {
+                let note = match candidates.len() {
+                    0 => "the account's task list holds nothing that fits".to_owned(),
+                    n => format!("{} of the account may be it", text::count(n, "task")),
+                };
+                if let Some(send) = &mut self.send {
+                    send.cleared = candidates.is_empty() && send.since_last(now, there) >= retry::LIST_SETTLES;
+                }
+                doubt.looked = true;
+                doubt.candidates = candidates;
+                changed(note)
+            }
+            Phase::Unsure(_) => Applied::Ignored("nothing new in the task list"),
+            _ => Applied::Ignored("it is not unsure"),
+        }
+    }
+
+    pub(super) fn look_again(&mut self) -> Applied {
+        match &mut self.phase {
+            Phase::Unsure(doubt) if doubt.looked => {
+                doubt.looked = false;
+                doubt.candidates = Vec::new();
+                changed(String::new())
+            }
+            _ => Applied::Ignored("there is nothing to look for"),
+        }
+    }
+
+    pub(super) fn send_again(&mut self, now: Timestamp, there: Option<Timestamp>) -> Applied {
+        let young = self.key_is_young(now, there);
+        match (&self.phase, &mut self.send) {
+            (Phase::Unsure(doubt), Some(send)) if doubt.looked && doubt.candidates.is_empty() && young => {
+                send.begin(now, there);
+                self.phase = Phase::Sending;
+                changed(format!("nothing fits in the task list: sending again with the same key, attempt {}", send.attempts))
+            }
+            (Phase::Unsure(_), _) => {
+                Applied::Ignored("the task list was not looked through, something there fits, or the key is too old")
+            }
+            _ => Applied::Ignored("it is not unsure"),
+        }
+    }
+
+    pub(super) fn accept(&mut self, report: &TaskReport, replayed: bool, now: Timestamp) -> Applied {
+        if !matches!(self.phase, Phase::Sending | Phase::Unsure(_)) {
+            return Applied::Ignored("it is not being sent");
+        }
+        self.task = Some(report.id.clone());
+        self.sent_at = Some(now);
+        self.reserved = report.reserved.or(self.reserved);
+        self.estimate = report.seconds_left;
+        self.charge = Some(Charge::Reserved);
+        if report.request_id.is_some() {
+            self.request_id.clone_from(&report.request_id);
+        }
+        let note = if replayed { format!("recovered as {}", report.id) } else { format!("accepted as {}", report.id) };
+        if std::mem::take(&mut self.stop_wish) {
+            self.phase = Phase::Unwatched;
+            return changed(format!("{note}; no longer watched, it goes on and is paid for if it completes"));
+        }
+        // The body of a replay may be old (reference §3.1), and a first answer may already be final: the next read says.
+        self.phase = Phase::Running(Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(now) });
+        changed(note)
+    }
+
+    pub(super) fn adopt(&mut self, task: TaskId, now: Timestamp) -> Applied {
+        if !matches!(self.phase, Phase::Unsure(_)) {
+            return Applied::Ignored("it is not unsure");
+        }
+        let note = format!("found in the account's task list: {task}");
+        self.task = Some(task);
+        self.sent_at = Some(self.send.as_ref().map_or(now, |send| send.last_at));
+        self.charge = Some(Charge::Reserved);
+        self.phase = if std::mem::take(&mut self.stop_wish) { Phase::Unwatched } else { Phase::Running(Progress::default()) };
+        changed(note)
+    }
+
+    pub(super) fn restart(&mut self) -> Applied {
+        match &mut self.phase {
+            Phase::Sending => {
+                if let Some(send) = &mut self.send {
+                    send.lose();
+                }
+                self.become_unsure("the program ended before the answer was written down")
+            }
+            Phase::Fetching(trouble) => {
+                self.phase = Phase::ToFetch(std::mem::take(trouble));
+                changed(String::new())
+            }
+            Phase::Unsure(_) => self.look_again(),
+            _ => Applied::Ignored("nothing was under way"),
+        }
+    }
+}

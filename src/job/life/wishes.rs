@@ -1,0 +1,114 @@
+//! What the user wishes for a job.
+
+use jiff::Timestamp;
+
+use super::super::id::Tag;
+use super::super::phase::{CancelledBy, HoldReason, Phase, Progress, State};
+use super::{Applied, Approval, Charge, Job, changed};
+
+impl Job {
+    pub(super) fn approve(&mut self, yes: Approval) -> Applied {
+        match &self.phase {
+            Phase::Held(why) => {
+                match why {
+                    HoldReason::Source { .. } => self.source_confirmed = true,
+                    // Proven not charged, and a new yes was given: a new paid wish, so a new key (reference §12).
+                    HoldReason::Refused(_) => self.send = None,
+                    HoldReason::You | HoldReason::Cap { .. } | HoldReason::Price { .. } => {}
+                }
+                if self.send.is_none() {
+                    self.charge = None;
+                }
+                self.phase = Phase::Waiting;
+                self.approval = Some(yes);
+                changed(format!("approved at {} credits", yes.price))
+            }
+            Phase::Waiting => {
+                self.approval = Some(yes);
+                changed(format!("approved at {} credits", yes.price))
+            }
+            _ => Applied::Ignored("only what has not been sent can be approved"),
+        }
+    }
+
+    pub(super) fn hold(&mut self, why: HoldReason) -> Applied {
+        if self.phase != Phase::Waiting {
+            return Applied::Ignored("only a waiting job can be held");
+        }
+        let note = why.to_string();
+        self.phase = Phase::Held(why);
+        changed(note)
+    }
+
+    pub(super) fn cancel(&mut self, now: Timestamp) -> Applied {
+        match self.phase {
+            Phase::Held(_) | Phase::Waiting => {
+                self.phase = Phase::Cancelled(CancelledBy::You);
+                self.finished_at = Some(now);
+                self.charge = None;
+                changed("cancelled before it was sent; nothing was paid")
+            }
+            Phase::Sending if !self.stop_wish => {
+                self.stop_wish = true;
+                changed("to be unwatched as soon as the answer is here")
+            }
+            _ => Applied::Ignored("it was sent; watching can be stopped"),
+        }
+    }
+
+    pub(super) fn give_up(&mut self, now: Timestamp) -> Applied {
+        if !matches!(self.phase, Phase::Unsure(_)) {
+            return Applied::Ignored("only an unsure job can be given up");
+        }
+        self.phase = Phase::Cancelled(CancelledBy::YouUnsure);
+        self.finished_at = Some(now);
+        self.charge = Some(Charge::NotKnown);
+        changed("given up while unsure; it may have been paid")
+    }
+
+    pub(super) fn unwatch(&mut self) -> Applied {
+        if !matches!(self.phase, Phase::Running(_)) {
+            return Applied::Ignored("only a running job can be unwatched");
+        }
+        self.phase = Phase::Unwatched;
+        changed("no longer watched; it goes on and is paid for if it completes")
+    }
+
+    pub(super) fn watch(&mut self) -> Applied {
+        if self.phase != Phase::Unwatched || self.task.is_none() {
+            return Applied::Ignored("only an unwatched job can be watched again");
+        }
+        self.stop_wish = false;
+        // What is under way again belongs on the list.
+        self.removed = false;
+        self.phase = Phase::Running(Progress::default());
+        changed("watched again")
+    }
+
+    pub(super) fn retag(&mut self, tag: Option<Tag>) -> Applied {
+        if self.tag == tag {
+            return Applied::Ignored("it has that tag");
+        }
+        self.tag = tag;
+        changed(String::new())
+    }
+
+    pub(super) fn shift(&mut self, place: i64) -> Applied {
+        if self.place == place {
+            return Applied::Ignored("it is there");
+        }
+        self.place = place;
+        changed(String::new())
+    }
+
+    pub(super) fn remove(&mut self, removed: bool) -> Applied {
+        if removed && !self.state().is_final() && self.state() != State::Unwatched {
+            return Applied::Ignored("only what is over can leave the list");
+        }
+        if self.removed == removed {
+            return Applied::Ignored("it is so already");
+        }
+        self.removed = removed;
+        changed(if removed { "taken off the list" } else { "back on the list" })
+    }
+}
