@@ -155,6 +155,22 @@ async fn an_answer_that_does_not_unpack_is_nonsense_and_lost() {
 }
 
 #[tokio::test]
+async fn a_small_answer_that_unpacks_without_end_is_left_at_the_limit() {
+    // 1 GiB of blanks in about 1 MB, after which JSON would begin.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let blanks = vec![b' '; 1 << 20];
+    for _ in 0..64 {
+        packed.write_all(&blanks).unwrap();
+    }
+    let member = packed.finish().unwrap();
+    let bomb = member.repeat(16);
+    assert!(bomb.len() < 8 << 20, "{}", bomb.len());
+    let (client, _hear) = serve(move |_, stream| say(stream, "200 OK", "Content-Encoding: gzip\r\n", &bomb));
+    let error = client.task(&id("a")).await.unwrap_err();
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Nonsense, "answer_too_large"));
+}
+
+#[tokio::test]
 async fn redirects_are_not_followed() {
     let (client, hear) = always("307 Temporary Redirect", "Location: /elsewhere\r\n", "");
     let error = client.submit(&wish(), "{}").await.unwrap_err();
