@@ -13,7 +13,7 @@ use super::json;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
 use crate::job::{
-    Approval, Charge, Credits, IdempotencyKey, ImageNumber, Job, JobId, PaidSend, Phase, SavedFile, Tag, TaskId, text,
+    Approval, Charge, Credits, IdempotencyKey, ImageNumber, Job, JobId, PaidSend, Phase, SavedFile, Tag, TaskId, record, text,
 };
 
 /// What an exported job carries under `record`, so that it can be taken in as it was.
@@ -134,54 +134,14 @@ pub fn export(args: &ExportArgs, context: &Context) -> Outcome {
             return Err(Problem::input("bad_arguments", "--format csv and --json exclude each other", "take one of them"));
         }
         ExportFormat::Csv => {
-            Out::raw(&format!("{}\n", CSV.join(",")))?;
+            Out::raw(&format!("{}\n", record::csv_head()))?;
             for job in &jobs {
-                Out::raw(&csv_line(&json::job(job)))?;
+                Out::raw(&format!("{}\n", record::csv_line(job)))?;
             }
         }
     }
     Out::say(&format!("{} exported.", text::count(jobs.len(), "job")));
     Ok(Exit::Ok)
-}
-
-const CSV: [&str; 15] = [
-    "id",
-    "source_task",
-    "image_number",
-    "tag",
-    "state",
-    "reason",
-    "task_id",
-    "created_at",
-    "sent_at",
-    "finished_at",
-    "saved_at",
-    "credits_reserved",
-    "credits_charged",
-    "charge",
-    "files",
-];
-
-fn csv_line(job: &Value) -> String {
-    let cells: Vec<String> = CSV
-        .iter()
-        .map(|column| match &job[*column] {
-            Value::Null => String::new(),
-            Value::String(text) => csv_cell(text),
-            Value::Array(files) => {
-                let paths: Vec<&str> = files.iter().filter_map(|file| file["path"].as_str()).collect();
-                csv_cell(&paths.join(";"))
-            }
-            other => other.to_string(),
-        })
-        .collect();
-    format!("{}\n", cells.join(","))
-}
-
-fn csv_cell(text: &str) -> String {
-    // A spreadsheet would take these beginnings for a formula.
-    let guarded = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() };
-    if guarded.contains([',', '"', '\n', '\r']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
 }
 
 /// Takes in what `export` printed; all or nothing where a line is bad.
@@ -288,10 +248,8 @@ mod tests {
     }
 
     #[test]
-    fn csv_cells_are_quoted_and_start_no_formula() {
-        assert_eq!(csv_cell("a,\"b\""), "\"a,\"\"b\"\"\"");
-        assert_eq!(csv_cell("=1+1"), "'=1+1");
-        let line = csv_line(&json::job(&sample()));
+    fn a_line_of_csv_begins_like_this() {
+        let line = record::csv_line(&sample());
         assert!(line.starts_with("0000002d,task-unified-1790000100-k3v9q2ad,2,cats,saved,,"), "{line}");
     }
 }

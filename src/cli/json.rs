@@ -1,54 +1,24 @@
 //! A job as `--json` shows it: the fields that product §7 and `docs/json.md` promise, and no other.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::job::{Failure, Job};
+use crate::job::{Job, record};
 
-/// The version of every object this program prints.
-pub const SCHEMA: u32 = 1;
+pub use crate::job::record::SCHEMA;
 
 /// A job as one object.
 #[must_use]
 pub fn job(job: &Job) -> Value {
-    let files: Vec<Value> = job
-        .files
-        .iter()
-        .map(|file| json!({ "path": file.path.to_string_lossy(), "sha256": file.sha256, "bytes": file.bytes }))
-        .collect();
-    json!({
-        "schema": SCHEMA,
-        "id": job.id.to_string(),
-        "source_task": job.source.as_str(),
-        "image_number": job.image.get(),
-        "tag": job.tag.as_ref().map(crate::job::Tag::as_str),
-        "state": job.state().word(),
-        "reason": job.reason(),
-        "task_id": job.task.as_ref().map(crate::job::TaskId::as_str),
-        "progress": job.progress().and_then(|progress| progress.percent).map(crate::job::Percent::get),
-        "created_at": job.created_at.to_string(),
-        "sent_at": job.sent_at.map(|at| at.to_string()),
-        "finished_at": job.finished_at.map(|at| at.to_string()),
-        "saved_at": job.saved_at.map(|at| at.to_string()),
-        "link_expires_at": job.link_expires_at.map(|at| at.to_string()),
-        "credits_reserved": job.reserved.map(|amount| amount.to_string()),
-        "credits_charged": job.charged.map(|amount| amount.to_string()),
-        "charge": job.charge.map(crate::job::Charge::word),
-        "files": files,
-        "error": job.failure().map(failure),
-    })
-}
-
-fn failure(failure: &Failure) -> Value {
-    let message = if failure.message.is_empty() { failure.meaning().into_owned() } else { failure.message.clone() };
-    json!({ "code": failure.code, "message": message, "next": super::words::next_step(failure) })
+    record::json(job, |failure| super::words::next_step(failure).into())
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use jiff::Timestamp;
+    use serde_json::json;
 
     use super::*;
-    use crate::job::{Charge, Credits, ErrorClass, ImageNumber, JobId, Phase, SavedFile, TaskId};
+    use crate::job::{Charge, Credits, ErrorClass, Failure, ImageNumber, JobId, Phase, SavedFile, TaskId};
 
     /// A job with everything set.
     pub(crate) fn sample() -> Job {

@@ -16,6 +16,7 @@ pub mod pace;
 mod phase;
 pub mod query;
 mod quote;
+pub mod record;
 mod report;
 pub mod retry;
 mod spec;

@@ -1,12 +1,12 @@
 //! The shown jobs as CSV or JSON lines, with the fields of product §7.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::app::App;
 use super::super::effect::ExportFormat;
 use super::super::overlay::{Choice, Menu, MenuItem, Overlay};
-use crate::job::Job;
+use crate::job::{Job, record};
 
 impl App {
     pub(super) fn open_export_menu(&mut self, now: Timestamp) {
@@ -32,12 +32,10 @@ impl App {
                 }
             }
             ExportFormat::Csv => {
-                out.push_str(&COLUMNS.join(","));
+                out.push_str(&record::csv_head());
                 out.push('\n');
                 for job in jobs {
-                    let object = job_json(job);
-                    let cells: Vec<_> = COLUMNS.iter().map(|name| csv_cell(&object[*name])).collect();
-                    out.push_str(&cells.join(","));
+                    out.push_str(&record::csv_line(job));
                     out.push('\n');
                 }
             }
@@ -46,66 +44,7 @@ impl App {
     }
 }
 
-const COLUMNS: [&str; 17] = [
-    "id",
-    "source_task",
-    "image_number",
-    "tag",
-    "state",
-    "reason",
-    "task_id",
-    "progress",
-    "created_at",
-    "sent_at",
-    "finished_at",
-    "saved_at",
-    "link_expires_at",
-    "credits_reserved",
-    "credits_charged",
-    "charge",
-    "files",
-];
-
-/// RFC 4180; a leading sign that a spreadsheet would take for a formula is kept text by a space.
-fn csv_cell(value: &Value) -> String {
-    let text = match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(files) => files.iter().filter_map(|file| file["path"].as_str()).collect::<Vec<_>>().join(";"),
-        other => other.to_string(),
-    };
-    let text = if text.starts_with(['=', '+', '@', '-']) { format!(" {text}") } else { text };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
 /// A job as product §7 prints it.
 pub(super) fn job_json(job: &Job) -> Value {
-    let files: Vec<Value> = job
-        .files
-        .iter()
-        .map(|file| json!({"path": file.path.to_string_lossy(), "sha256": file.sha256, "bytes": file.bytes}))
-        .collect();
-    let error =
-        job.failure().map(|failure| json!({"code": failure.code, "message": failure.message, "next": failure.next_step()}));
-    json!({
-        "schema": 1,
-        "id": job.id,
-        "source_task": job.source,
-        "image_number": job.image.get(),
-        "tag": job.tag,
-        "state": job.state(),
-        "reason": job.reason(),
-        "task_id": job.task,
-        "progress": job.progress().and_then(|progress| progress.percent),
-        "created_at": job.created_at,
-        "sent_at": job.sent_at,
-        "finished_at": job.finished_at,
-        "saved_at": job.saved_at,
-        "link_expires_at": job.link_expires_at,
-        "credits_reserved": job.reserved,
-        "credits_charged": job.charged,
-        "charge": job.charge.map(crate::job::Charge::word),
-        "files": files,
-        "error": error,
-    })
+    record::json(job, |failure| failure.next_step().into())
 }

@@ -1,0 +1,106 @@
+//! A job as others read it: one JSON object with the fields that product §7 and `docs/json.md` promise, or a line of CSV.
+
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::life::{Charge, Job};
+use super::{Percent, Tag, TaskId};
+
+/// The version of every object this program prints.
+pub const SCHEMA: u32 = 1;
+
+/// The columns of CSV, by the names of the fields.
+const COLUMNS: [&str; 17] = [
+    "id",
+    "source_task",
+    "image_number",
+    "tag",
+    "state",
+    "reason",
+    "task_id",
+    "progress",
+    "created_at",
+    "sent_at",
+    "finished_at",
+    "saved_at",
+    "link_expires_at",
+    "credits_reserved",
+    "credits_charged",
+    "charge",
+    "files",
+];
+
+/// A job as one object. `next_step` names what can be done about a failure in the words of who shows it.
+#[must_use]
+pub fn json(job: &Job, next_step: impl Fn(&Failure) -> String) -> Value {
+    let files: Vec<Value> = job
+        .files
+        .iter()
+        .map(|file| json!({ "path": file.path.to_string_lossy(), "sha256": file.sha256, "bytes": file.bytes }))
+        .collect();
+    let error = job.failure().map(|failure| {
+        let message = if failure.message.is_empty() { failure.meaning().into_owned() } else { failure.message.clone() };
+        json!({ "code": failure.code, "message": message, "next": next_step(failure) })
+    });
+    json!({
+        "schema": SCHEMA,
+        "id": job.id.to_string(),
+        "source_task": job.source.as_str(),
+        "image_number": job.image.get(),
+        "tag": job.tag.as_ref().map(Tag::as_str),
+        "state": job.state().word(),
+        "reason": job.reason(),
+        "task_id": job.task.as_ref().map(TaskId::as_str),
+        "progress": job.progress().and_then(|progress| progress.percent).map(Percent::get),
+        "created_at": job.created_at.to_string(),
+        "sent_at": job.sent_at.map(|at| at.to_string()),
+        "finished_at": job.finished_at.map(|at| at.to_string()),
+        "saved_at": job.saved_at.map(|at| at.to_string()),
+        "link_expires_at": job.link_expires_at.map(|at| at.to_string()),
+        "credits_reserved": job.reserved.map(|amount| amount.to_string()),
+        "credits_charged": job.charged.map(|amount| amount.to_string()),
+        "charge": job.charge.map(Charge::word),
+        "files": files,
+        "error": error,
+    })
+}
+
+/// The first line of CSV: the names of the columns.
+#[must_use]
+pub fn csv_head() -> String {
+    COLUMNS.join(",")
+}
+
+/// A job as a line of CSV (RFC 4180), without its end; a job's files stand in one cell, apart by semicolons.
+#[must_use]
+pub fn csv_line(job: &Job) -> String {
+    let object = json(job, |_| String::new());
+    let cells: Vec<String> = COLUMNS.iter().map(|column| csv_cell(&object[*column])).collect();
+    cells.join(",")
+}
+
+fn csv_cell(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(files) => files.iter().filter_map(|file| file["path"].as_str()).collect::<Vec<_>>().join(";"),
+        other => other.to_string(),
+    };
+    // A spreadsheet would take these beginnings for a formula.
+    let guarded = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text };
+    if guarded.contains([',', '"', '\n', '\r']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_cells_are_quoted_and_start_no_formula() {
+        for (text, cell) in [("a,\"b\"", "\"a,\"\"b\"\"\""), ("=1+1", "'=1+1"), ("plain", "plain"), ("-x,y", "\"'-x,y\"")] {
+            assert_eq!(csv_cell(&Value::from(text)), cell);
+        }
+        assert_eq!(csv_cell(&json!([{ "path": "/a" }, { "path": "/b" }])), "/a;/b");
+        assert_eq!(csv_cell(&Value::Null), "");
+    }
+}
