@@ -1,8 +1,8 @@
 //! Text from elsewhere: nothing in it may do anything to a terminal.
 
 use mj_enhance::job::text::{clean, count, is_unsafe, shorten};
+use mj_enhance::tui::width::columns;
 use ratatui::buffer::Buffer;
-use ratatui::buffer::CellWidth as _;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -30,7 +30,7 @@ pub fn run(data: &[u8]) {
         assert_eq!(*short == *cleaned, cleaned.chars().count() <= most, "only what is too long is cut");
     }
     // The screen puts it into as many columns as it is wide.
-    let wide = usize::from(cleaned.cell_width());
+    let wide = usize::from(columns(&cleaned));
     if wide > 0 && wide < 2_000 {
         let mut buffer = Buffer::empty(Rect::new(0, 0, u16::try_from(wide + 4).expect("below 2,004"), 1));
         let (end, _) = buffer.set_string_end(&cleaned);

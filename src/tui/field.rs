@@ -1,8 +1,9 @@
 //! A text field of one or many lines.
 
 use crossterm::event::KeyCode;
-use ratatui::buffer::CellWidth as _;
 use unicode_segmentation::UnicodeSegmentation;
+
+use super::width::columns;
 
 use super::keymap::Key;
 use crate::job::text;
@@ -50,7 +51,7 @@ impl Field {
 
     /// Columns of the terminal before the cursor.
     pub(crate) fn cells_before(&self) -> usize {
-        usize::from(self.lines[self.row][..self.column].cell_width())
+        usize::from(columns(&self.lines[self.row][..self.column]))
     }
 
     /// Whether the cursor stands in an empty last line below written ones.
@@ -155,7 +156,7 @@ impl Field {
         let line = &self.lines[row];
         self.column = line
             .grapheme_indices(true)
-            .find(|(at, _)| usize::from(line[..*at].cell_width()) >= cells)
+            .find(|(at, _)| usize::from(columns(&line[..*at])) >= cells)
             .map_or(line.len(), |(at, _)| at);
     }
 

@@ -12,6 +12,7 @@ pub mod keymap;
 pub mod options;
 pub mod terminal;
 pub mod view;
+pub mod width;
 
 pub mod allows;
 mod book;

@@ -5,9 +5,10 @@ use ratatui::style::{Modifier, Style};
 
 use super::super::overlay::{AddBox, AddField, AskBox, CapsBox, CommandLine, HelpBox, Menu, Overlay, PriceBox, Purpose, TagBox};
 use super::fields::field;
-use super::paint::{Paint, Pieces, columns, fit, wrap};
+use super::paint::{Paint, Pieces, fit, wrap};
 use super::{Layout, words};
 use crate::job::{Credits, JobId, Verdict, text};
+use crate::tui::width::columns;
 
 pub(super) fn draw(paint: &mut Paint<'_>, layout: &Layout) {
     let app = paint.app;

@@ -7,6 +7,7 @@ use super::super::app::App;
 use super::paint::{Paint, Pieces, Styles, wrap};
 use super::{Layout, words};
 use crate::job::{Charge, Job, Phase, text};
+use crate::tui::width::columns;
 
 /// Most lines of the raw answer that are shown.
 const MOST_RAW: usize = 300;
@@ -140,7 +141,7 @@ fn lines(app: &App, job: &Job, now: Timestamp, width: u16, styles: Styles) -> Ve
             let gap = before.map(|before| format!("+{}", words::duration(words::since(before, entry.at), false)));
             before = Some(entry.at);
             let head = format!("{at} {:>7} {:<9} ", gap.unwrap_or_default(), entry.state.word());
-            let indent = super::paint::columns(&head);
+            let indent = columns(&head);
             for (index, part) in wrap(&text::clean(&entry.note), width.saturating_sub(indent)).into_iter().enumerate() {
                 let head = if index == 0 { head.clone() } else { " ".repeat(usize::from(indent)) };
                 sheet.lines.push(vec![(head, styles.dim), (part, plain)]);

@@ -6,8 +6,9 @@ use ratatui::style::{Modifier, Style};
 use super::super::app::Page;
 use super::super::field::Field;
 use super::super::overlay::{CommandLine, FilterLine, Overlay, Purpose};
-use super::paint::{Paint, columns};
+use super::paint::Paint;
 use crate::job::query::Query;
+use crate::tui::width::columns;
 
 /// Shows a field of one line with its cursor; scrolls where it is longer than its room.
 pub(super) fn field(paint: &mut Paint<'_>, x: u16, y: u16, width: u16, field: &Field, style: Style, has_cursor: bool) -> usize {
@@ -24,10 +25,8 @@ pub(super) fn field(paint: &mut Paint<'_>, x: u16, y: u16, width: u16, field: &F
     skipped
 }
 
-fn skip_columns(line: &str, columns: usize) -> &str {
-    use ratatui::buffer::CellWidth as _;
-    let at =
-        line.char_indices().map(|(at, _)| at).chain([line.len()]).find(|at| usize::from(line[..*at].cell_width()) >= columns);
+fn skip_columns(line: &str, count: usize) -> &str {
+    let at = line.char_indices().map(|(at, _)| at).chain([line.len()]).find(|at| usize::from(columns(&line[..*at])) >= count);
     &line[at.unwrap_or(line.len())..]
 }
 

@@ -7,10 +7,11 @@ use ratatui::style::Modifier;
 use super::super::app::{App, Page};
 use super::super::book::View;
 use super::super::overlay::Overlay;
-use super::paint::{Paint, Piece, columns, wrap};
+use super::paint::{Paint, Piece, wrap};
 use super::{Layout, fields, words};
 use crate::engine::{Connection, PauseReason, Role};
 use crate::job::{State, text};
+use crate::tui::width::columns;
 
 /// All that fits on a very small screen.
 pub(super) fn sentence(paint: &mut Paint<'_>, area: Rect) {

@@ -3,9 +3,10 @@
 use ratatui::layout::Rect;
 
 use super::super::book::Totals;
-use super::paint::{Paint, Pieces, columns, wrap};
+use super::paint::{Paint, Pieces, wrap};
 use super::words;
 use crate::job::{Credits, text};
+use crate::tui::width::columns;
 
 pub(super) fn events(paint: &mut Paint<'_>, area: Rect) {
     let (app, styles) = (paint.app, paint.styles);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use ratatui::buffer::{Buffer, CellWidth as _};
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
@@ -12,6 +12,7 @@ use super::super::app::App;
 use super::super::options::{Face, Theme};
 use crate::engine::Level;
 use crate::job::State;
+use crate::tui::width::columns;
 
 /// The few styles there are; the background is never painted.
 #[derive(Clone, Copy, Debug)]
@@ -217,12 +218,6 @@ impl<'a> Paint<'a> {
     }
 }
 
-/// How many columns a text takes, capped where no screen is that wide.
-pub(super) fn columns(text: &str) -> u16 {
-    // As the library's own buffer counts, so that both agree for every sign.
-    text.cell_width()
-}
-
 /// The text in at most `width` columns; where something is cut off an ellipsis says so.
 pub(super) fn fit(text: &str, width: u16, ascii: bool) -> Cow<'_, str> {
     if columns(text) <= width {
@@ -264,7 +259,6 @@ pub(super) fn wrap(text: &str, width: u16) -> Vec<String> {
             continue;
         }
         for grapheme in word.graphemes(true) {
-            // The width of a text is not always the sum of its parts: some signs join.
             let before = line.len();
             line.push_str(grapheme);
             if columns(&line) > width && before > 0 {
@@ -290,15 +284,6 @@ mod tests {
         assert_eq!(fit("夏夏夏", 4, false), "夏…");
         assert_eq!(fit("夏夏", 4, false), "夏夏");
         assert_eq!(fit("abc", 0, false), "");
-    }
-
-    #[test]
-    fn a_voicing_mark_of_halfwidth_kana_takes_one_column_as_terminals_draw_it() {
-        for text in ["ｶﾞ", "$ﾟ"] {
-            let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
-            let (end, _) = buffer.set_stringn(0, 0, text, usize::MAX, Style::new());
-            assert_eq!((end, columns(text)), (2, 2), "{text}");
-        }
     }
 
     #[test]

@@ -7,9 +7,10 @@ use ratatui::style::{Modifier, Style};
 use super::super::app::App;
 use super::super::book::{Entry, View};
 use super::super::keymap::Action;
-use super::paint::{Paint, columns, wrap};
+use super::paint::{Paint, wrap};
 use super::{Layout, words};
 use crate::job::{Job, Phase, State, text};
+use crate::tui::width::columns;
 
 /// The columns that can be hidden, by name.
 pub(crate) const COLUMN_NAMES: [&str; 7] = ["id", "tag", "progress", "elapsed", "left", "credits", "link"];
