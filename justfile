@@ -46,7 +46,8 @@ fuzz SECONDS="60" *TARGETS="answers config errors keys life names queries retry_
 
 # Whole lives of jobs under faults, from many seeds; LIFE_SEED=n replays one
 lives N="2000":
-    LIVES={{N}} cargo test --test it lives -- --nocapture
+    LIVES={{N}} CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        cargo test --release --test it lives_from -- --nocapture
 
 # The real binary killed N times through three doors (script, headless, dashboard); prints the table of docs/reliability.md
 kills N="1000":

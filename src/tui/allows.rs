@@ -98,9 +98,7 @@ impl App {
 
     pub(crate) fn can_undo(&self) -> bool {
         use super::app::Pending;
-        !self.undo.is_empty()
-            || !self.graces.is_empty()
-            || self.tickets.values().any(|pending| matches!(pending, Pending::Consent { withdraw: false, .. }))
+        !self.undo.is_empty() || !self.graces.is_empty() || self.tickets.values().any(Pending::can_be_taken_back)
     }
 
     /// Finds one marked job of each kind that acts differ in.

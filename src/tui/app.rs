@@ -89,10 +89,21 @@ pub(crate) enum Pending {
     Consent { withdraw: bool, adds: bool },
     /// Held jobs.
     Added,
-    /// An act of here that can be undone.
-    Local(Undo),
+    /// An act of here that can be undone; that may have been asked for before the answer came.
+    Local { undo: Undo, back: bool },
     /// Everything else.
     Plain,
+}
+
+impl Pending {
+    pub(crate) fn local(undo: Undo) -> Self {
+        Self::Local { undo, back: false }
+    }
+
+    /// Whether `u` reaches it.
+    pub(crate) fn can_be_taken_back(&self) -> bool {
+        matches!(self, Self::Consent { withdraw: false, .. } | Self::Local { back: false, .. })
+    }
 }
 
 /// How to take a local act back.

@@ -213,6 +213,24 @@ fn the_undo_of_a_hold_shows_the_price_because_it_sends() {
 }
 
 #[test]
+fn an_undo_before_the_engine_answered_takes_back_that_act_and_no_older_one() {
+    let waiting = id(State::Waiting);
+    let mut desk = desk();
+    desk.keys("+");
+    desk.answer(Done::default());
+    desk.keys("2 J");
+    desk.effects.clear();
+    desk.keys("u");
+    assert!(desk.wishes().is_empty(), "the answer is waited for");
+    desk.answer(Done { jobs: vec![waiting], ..Done::default() });
+    assert_eq!(desk.wishes(), [&Wish::Move { jobs: vec![waiting], to: Place::Earlier }]);
+    desk.answer(Done::default());
+    desk.effects.clear();
+    desk.keys("u");
+    assert_eq!(desk.wishes(), [&Wish::MaxInFlight(4)], "the older one comes next");
+}
+
+#[test]
 fn marks_and_filters_come_back() {
     let mut desk = desk();
     desk.keys("A");

@@ -59,7 +59,7 @@ impl App {
         } else {
             self.say_left_out(&sorted);
             let undo = Undo::Hold(sorted.jobs.clone());
-            self.wish(Wish::Hold { jobs: sorted.jobs }, Pending::Local(undo), effects);
+            self.wish(Wish::Hold { jobs: sorted.jobs }, Pending::local(undo), effects);
         }
     }
 
@@ -68,13 +68,13 @@ impl App {
         let back = if to == Place::Later { Place::Earlier } else { Place::Later };
         self.say_left_out(&sorted);
         let undo = Undo::Move(sorted.jobs.clone(), back);
-        self.wish(Wish::Move { jobs: sorted.jobs, to }, Pending::Local(undo), effects);
+        self.wish(Wish::Move { jobs: sorted.jobs, to }, Pending::local(undo), effects);
     }
 
     pub(super) fn change_in_flight(&mut self, by: i64, effects: &mut Effects) {
         let Some(before) = self.status.as_ref().map(|status| status.max_in_flight) else { return };
         let to = u32::try_from((i64::from(before) + by).clamp(1, 10_000)).unwrap_or(1);
-        self.wish(Wish::MaxInFlight(to), Pending::Local(Undo::InFlight(before)), effects);
+        self.wish(Wish::MaxInFlight(to), Pending::local(Undo::InFlight(before)), effects);
     }
 
     /// Product §2, rule 9: not sent is dropped at once; what was sent asks first.
@@ -154,7 +154,7 @@ impl App {
             }
             AskFor::Remove(jobs) => {
                 let undo = Undo::Remove(jobs.clone());
-                self.wish(Wish::Remove { jobs, removed: true }, Pending::Local(undo), effects);
+                self.wish(Wish::Remove { jobs, removed: true }, Pending::local(undo), effects);
             }
         }
     }
@@ -247,7 +247,7 @@ impl App {
                 None => before.push((job.tag.clone(), vec![*id])),
             }
         }
-        self.wish(Wish::Retag { jobs, tag }, Pending::Local(Undo::Retag(before)), effects);
+        self.wish(Wish::Retag { jobs, tag }, Pending::local(Undo::Retag(before)), effects);
     }
 
     /// Takes the last local act back; a send in its grace period comes first.
@@ -256,14 +256,27 @@ impl App {
             self.wish(Wish::Withdraw { approval: grace.approval }, Pending::Plain, effects);
             return;
         }
-        let open = self.tickets.iter_mut().filter(|(_, pending)| matches!(pending, Pending::Consent { withdraw: false, .. }));
-        if let Some((_, Pending::Consent { withdraw, .. })) = open.max_by_key(|(ticket, _)| **ticket) {
-            // The yes is on its way to the engine; it is taken back as soon as its number is known.
-            *withdraw = true;
-            self.say(Level::Info, "stopping the send");
-            return;
+        // What is on its way to the engine is taken back as soon as its answer is here.
+        let open = self.tickets.iter_mut().filter(|(_, pending)| pending.can_be_taken_back());
+        match open.max_by_key(|(ticket, _)| **ticket).map(|(_, pending)| pending) {
+            Some(Pending::Consent { withdraw, .. }) => {
+                *withdraw = true;
+                self.say(Level::Info, "stopping the send");
+                return;
+            }
+            Some(Pending::Local { back, .. }) => {
+                *back = true;
+                return;
+            }
+            _ => {}
         }
-        let Some(undo) = self.undo.pop() else { return };
+        if let Some(undo) = self.undo.pop() {
+            self.take_back(undo, now, effects);
+        }
+    }
+
+    /// Takes a local act back that was done.
+    pub(super) fn take_back(&mut self, undo: Undo, now: Timestamp, effects: &mut Effects) {
         match undo {
             Undo::Hold(jobs) => {
                 let (jobs, gone): (Vec<_>, Vec<_>) =

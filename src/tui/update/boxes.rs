@@ -185,7 +185,7 @@ impl App {
                         let before = self.status.as_ref().map(|status| status.caps).unwrap_or_default();
                         let new = crate::job::Caps { session, day };
                         if new != before {
-                            self.wish(Wish::Caps(new), Pending::Local(Undo::Caps(before)), effects);
+                            self.wish(Wish::Caps(new), Pending::local(Undo::Caps(before)), effects);
                         }
                         return;
                     }

@@ -113,7 +113,7 @@ impl App {
         let Some(status) = self.status.clone() else { return };
         let mut jobs = status.waiting_for_go.clone();
         if status.paused.is_none() && jobs.is_empty() {
-            self.wish(Wish::Pause, Pending::Local(Undo::Pause), effects);
+            self.wish(Wish::Pause, Pending::local(Undo::Pause), effects);
             return;
         }
         if status.paused.is_some() {

@@ -35,7 +35,7 @@ impl App {
             News::Progress(news) => self.book.hear(news, now),
             News::Status(status) => self.status = Some(status),
             News::Notice(notice) => self.take_notice(notice, effects),
-            News::Wished { ticket, outcome } => self.take_answer(ticket, outcome, effects),
+            News::Wished { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
             News::Details { job, details } => self.details = Some((job, details)),
             News::Broken(said) => {
                 self.say(Level::Alarm, said.clone());
@@ -134,7 +134,7 @@ impl App {
         self.events.push_back(notice);
     }
 
-    fn take_answer(&mut self, ticket: u64, outcome: Result<Done, String>, effects: &mut Effects) {
+    fn take_answer(&mut self, ticket: u64, outcome: Result<Done, String>, now: Timestamp, effects: &mut Effects) {
         let Some(pending) = self.tickets.remove(&ticket) else { return };
         let done = match outcome {
             Ok(done) => done,
@@ -157,7 +157,8 @@ impl App {
                 }
             }
             Pending::Added => self.selected = done.jobs.first().copied().or(self.selected),
-            Pending::Local(undo) => self.push_undo(limit(undo, &done.jobs)),
+            Pending::Local { undo, back: false } => self.push_undo(limit(undo, &done.jobs)),
+            Pending::Local { undo, back: true } => self.take_back(limit(undo, &done.jobs), now, effects),
             Pending::Plain => {}
         }
         let mut said = text::clean(&done.said).into_owned();
