@@ -44,7 +44,7 @@ impl Engine {
     /// Whether a lost answer has still to be looked into; nothing new is sent before that.
     fn has_open_questions(&self) -> bool {
         self.listing.is_some()
-            || self.settle_at.is_some()
+            || (self.settle_at.is_some() && !self.unsure.is_empty())
             || self
                 .unsure
                 .iter()
@@ -213,7 +213,7 @@ impl Engine {
         }
         match self.store.apply(vec![(id, update)], self.clock.now()) {
             Ok(mut results) => {
-                let (job, applied) = results.pop()?;
+                let Some((job, applied)) = results.pop() else { return Some(Applied::Ignored("it is gone")) };
                 if applied.changed() {
                     self.absorb(job);
                 }

@@ -618,3 +618,36 @@ async fn a_request_that_is_lost_again_and_again_is_repeated_once_in_a_minute_or_
     let submits = world.books.lock().unwrap().counted["submit"];
     assert!((50..300).contains(&submits), "{submits} in an hour");
 }
+
+#[tokio::test(start_paused = true)]
+async fn giving_up_a_job_that_is_waited_for_lets_the_line_go_on_at_once() {
+    let world = World::new(1, Faults { submit_lost_before: 1.0, ..Faults::default() });
+    let (caps, folder) = (Caps::default(), Arc::new(tempfile::tempdir().unwrap()));
+    let dice = fastrand::Rng::with_seed(7);
+    let mut life = Life { world: world.clone(), dice, caps, folder, screen: Arc::default(), drafts: 0 };
+    let mut engine = life.engine(Store::in_memory().unwrap(), Sending::WithConsent);
+    let (commands, mut inbox) = unbounded_channel();
+    let specs = life.new_specs(2);
+    for spec in &specs {
+        world.books.lock().unwrap().consented.insert(enhance_body(&spec.source, spec.image, None));
+    }
+    let consent = Some(Consent { count: 2, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO });
+    Life::send(&commands, Some(Wish::Add { specs, tag: None, front: false, again: false, consent }));
+    let user = async {
+        // The second reading of the list is too early to prove anything, so it is waited for a third.
+        while world.books.lock().unwrap().counted.get("list").copied().unwrap_or_default() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.books.lock().unwrap().faults = Faults::default();
+        let jobs = life.screen.lock().unwrap().ids(State::Unsure);
+        assert_eq!(jobs.len(), 1);
+        Life::send(&commands, Some(Wish::GiveUp { jobs }));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    };
+    tokio::select! {
+        result = engine.run(&mut inbox) => result.unwrap(),
+        () = user => {}
+    }
+    assert_eq!(world.books.lock().unwrap().tasks.len(), 1, "the other one was sent");
+}
