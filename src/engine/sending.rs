@@ -493,7 +493,7 @@ impl Engine {
                 Finding::Ambiguous(tasks) => {
                     if !looked {
                         let text = format!(
-                            "{id} stays unsure: {} of the account may be it; w in the dashboard lets you choose",
+                            "{id} stays unsure: {} may be it; w in the dashboard lets you choose",
                             crate::job::text::count(tasks.len(), "task")
                         );
                         self.notice(Level::Alarm, Some(id), text);
