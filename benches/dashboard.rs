@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use common::{Dashboard, Home, Kind, at, fill, head, row, scenario, scenario_of, share, simulate, sorted};
-use mj_enhance::simulator::{Delays, Route};
+use mj_enhance::simulator::{Delays, Estimate, Route};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -116,7 +116,12 @@ fn memory() {
 }
 
 fn keys() {
-    let (simulator, home) = home(10_000, 0, 1_200);
+    // An estimate that never moves and progress by single percents: looks as often as the budget allows, each with news.
+    let mut told = scenario(10_000, 200.0);
+    told.estimate = Estimate::WholeRun;
+    let simulator = simulate(told);
+    let home = Home::new(&simulator, "reads_per_minute = 1200\nmax_in_flight = 10000\n");
+    fill(&home.data(), 0, 10_000, Kind::Running);
     let mut dashboard = Dashboard::open(&home, 120, 40);
     dashboard.until(SOON, |d| d.shows("10000"));
     std::thread::sleep(Duration::from_secs(12));
