@@ -272,6 +272,36 @@ fn a_task_list_without_end_proves_nothing_and_nothing_is_sent_again() {
 }
 
 #[test]
+fn a_row_of_the_task_list_that_cannot_be_read_may_be_the_lost_task() {
+    let submits = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&submits);
+    let base = serve(move |head, _, stream| {
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        match path.split('?').next().unwrap_or_default() {
+            "/v1/images/generations" => {
+                count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                std::thread::park_timeout(std::time::Duration::from_secs(30));
+            }
+            "/v1/tasks" if path.contains("page=1&") => {
+                say_json(stream, r#"{"data":[{"id":null,"model":"mj-v7-enhance","status":"processing"}]}"#);
+            }
+            "/v1/tasks" => say_json(stream, r#"{"data":[]}"#),
+            path if path.contains(DRAFT) => say_json(stream, &super::draft_json(DRAFT)),
+            _ => say(stream, "500 No", "", b""),
+        }
+    });
+    let mut stage = Stage::at(&base, Setup::default());
+    stage.add_lines(&[&format!("{DRAFT} 0")]);
+    stage.until("on the wire", |_| submits.load(std::sync::atomic::Ordering::SeqCst) == 1);
+    stage.restart();
+    stage.until("told", |stage| {
+        stage.was_told(Level::Alarm, "1 row of the task list cannot be read and may be its task; x gives it up")
+    });
+    assert_eq!((stage.job().state(), stage.job().charge), (State::Unsure, Some(Charge::Reserved)));
+    assert_eq!(submits.load(std::sync::atomic::Ordering::SeqCst), 1, "nothing was sent again");
+}
+
+#[test]
 fn a_task_list_that_cannot_be_read_is_told_and_nothing_new_is_sent_before() {
     let submits = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = std::sync::Arc::clone(&submits);
