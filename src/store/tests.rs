@@ -596,7 +596,11 @@ fn there_is_one_engine_and_its_number_is_known_only_while_it_lives() {
     assert!(Store::lock_engine(folder.path()).unwrap().is_none());
     assert_eq!(Store::engine_pid(folder.path()), Some(std::process::id()));
     drop(lock);
-    assert_eq!(Store::engine_pid(folder.path()), None);
+    // Another test of this process may be starting a program: until that runs, it has a copy of every open file.
+    let end = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while Store::engine_pid(folder.path()).is_some() {
+        assert!(std::time::Instant::now() < end, "a lock that was given back is free");
+    }
     assert!(Store::lock_engine(folder.path()).unwrap().is_some());
 }
 

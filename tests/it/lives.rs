@@ -144,8 +144,13 @@ impl Life {
     }
 
     fn engine(&mut self, store: Store, sending: Sending) -> Engine {
-        let lock = Store::lock_engine(self.folder.path()).unwrap();
-        assert!(lock.is_some(), "the lock of a dead engine is free");
+        let end = std::time::Instant::now() + crate::stage::PATIENCE;
+        let mut lock = Store::lock_engine(self.folder.path()).unwrap();
+        while lock.is_none() {
+            // Another test of this process may be starting a program: until that runs, it has a copy of every open file.
+            assert!(std::time::Instant::now() < end, "the lock of a dead engine is free");
+            lock = Store::lock_engine(self.folder.path()).unwrap();
+        }
         let screen = Arc::clone(&self.screen);
         let services = Services {
             service: Arc::new(self.world.clone()),

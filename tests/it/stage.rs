@@ -16,6 +16,7 @@ use mj_enhance::engine::{
 use mj_enhance::fetch::{Downloader, FetchOptions};
 use mj_enhance::job::{Caps, Credits, Job, JobId, Progress, Spec, State, parse_line};
 use mj_enhance::simulator::{Running, Scenario, Simulator};
+use mj_enhance::store::Store;
 
 /// How long a condition may take before the test says what it waited for. Nothing sleeps: it is only a bound.
 pub const PATIENCE: Duration = Duration::from_mins(3);
@@ -197,6 +198,12 @@ impl Stage {
     /// Leaves in order and comes back.
     pub fn restart(&mut self) {
         self.stop();
+        // Another test of this process may be starting a program: until that runs, it has a copy of every open file, so the
+        // lock seems to be held. With a companion it is held for good.
+        let end = Instant::now() + Duration::from_millis(200);
+        while Store::engine_pid(&self.data_dir()).is_some() && Instant::now() < end {
+            std::thread::yield_now();
+        }
         self.open().unwrap();
     }
 
