@@ -119,7 +119,7 @@ pub(super) struct Listing {
     pub(super) in_air: bool,
 }
 
-/// The engine, or a screen's follower of another engine: see [`Role`].
+/// The engine, or a screen's follower of another engine: see [`Role`](super::Role).
 pub struct Engine {
     pub(super) store: Store,
     pub(super) options: Options,

@@ -437,6 +437,13 @@ fn check(life: &Life, store: &Store, tally: &mut Tally) -> Result<Tally, String>
             }
         }
     }
+    // Every attempt was written down before its request left.
+    for send in jobs.iter().filter_map(|job| job.send.as_ref()) {
+        let requests = books.requests.get(send.key.as_str()).copied().unwrap_or_default();
+        if requests > send.attempts {
+            broken.push(format!("{requests} requests with key {}, {} attempts on disk", send.key.as_str(), send.attempts));
+        }
+    }
     let mut made: BTreeMap<&str, u64> = BTreeMap::new();
     for task in books.tasks.values() {
         *made.entry(&task.body).or_default() += 1;
@@ -603,7 +610,10 @@ async fn a_disk_that_is_full_when_a_lost_request_goes_out_again_delays_it_and_no
         };
         let job = lost(&world, Sending::WithConsent, Duration::from_mins(5), Some(Box::new(hook))).await;
         assert_eq!(job.state(), State::Saved, "write {first} was refused: {job:?}");
-        assert_eq!(world.books.lock().unwrap().tasks.len(), 1);
+        let books = world.books.lock().unwrap();
+        assert_eq!(books.tasks.len(), 1);
+        let send = job.send.unwrap();
+        assert!(books.requests[send.key.as_str()] <= send.attempts, "write {first} was refused: an attempt is not on disk");
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Books {
     pub tasks: BTreeMap<TaskId, Task>,
     pub by_key: BTreeMap<String, TaskId>,
     pub keys_in_air: BTreeSet<String>,
+    /// Paid requests that left, by key.
+    pub requests: BTreeMap<String, u32>,
     pub next: u64,
     /// Broken promises, in words.
     pub broken: Vec<String>,
@@ -312,6 +314,7 @@ impl Service for World {
                     books.broken.push("two paid requests were open at once".into());
                 }
                 books.keys_in_air.insert(key.clone());
+                *books.requests.entry(key.clone()).or_default() += 1;
                 books.life
             };
             // What reaches the service goes on there, even when the caller dies: so it runs on its own.
