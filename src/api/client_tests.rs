@@ -300,3 +300,27 @@ async fn a_client_with_certificates_can_be_built() {
     assert!(client("https://api.evolink.ai").http().await.is_ok());
     assert!(client("http://localhost:9").http().await.is_ok());
 }
+
+#[tokio::test]
+async fn the_services_clock_is_known_from_keyed_answers_and_goes_on() {
+    let dated = "Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n";
+    let date = Timestamp::from_second(784_887_151).unwrap();
+    let (client, _hear) = always("200 OK", dated, r#"{"id":"a","status":"pending"}"#);
+    assert_eq!(client.time(), None);
+    // The public price may come out of a cache, and its date with it.
+    let _ = client.price().await;
+    assert_eq!(client.time(), None);
+    client.task(&id("a")).await.unwrap();
+    let shown = client.time().unwrap();
+    assert!(shown >= date && shown < date + SignedDuration::from_mins(5), "{shown}");
+}
+
+#[test]
+fn a_machine_that_slept_or_whose_clock_was_turned_does_not_know_the_services_time() {
+    let date = Timestamp::from_second(784_887_151).unwrap();
+    for (off, known) in [(0, true), (5, true), (-5, true), (60, false), (-60, false)] {
+        let at = Timestamp::now() + SignedDuration::from_secs(off);
+        let heard = Heard { date, since: Instant::now(), at };
+        assert_eq!(heard.now().is_some(), known, "{off} s");
+    }
+}
