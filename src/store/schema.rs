@@ -123,10 +123,12 @@ CREATE TABLE asks (
     "
 CREATE INDEX jobs_open ON jobs (place, id) WHERE NOT (state IN ('saved', 'failed', 'cancelled', 'unwatched'));
 ",
-    // 3: when a paid request left by the service's clock, so that a lost answer is found whatever ours shows.
+    // 3: when a paid request left by the service's clock, so that a lost answer is found whatever ours shows. What is unsure
+    // has an attempt without an answer, also where a kill was not counted as one, and no early look at the list clears it.
     "
 ALTER TABLE jobs ADD COLUMN send_first_there INTEGER;
 ALTER TABLE jobs ADD COLUMN send_last_there INTEGER;
+UPDATE jobs SET send_lost = max(send_lost, 1), send_cleared = 0 WHERE state = 'unsure' AND send_key IS NOT NULL;
 ",
 ];
 

@@ -658,6 +658,19 @@ fn a_store_of_the_first_version_opens() {
 }
 
 #[test]
+fn an_unsure_job_of_an_older_store_has_an_attempt_that_no_early_look_cleared() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mj-enhance.db");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores/v1.db"), &file).unwrap();
+    let db = rusqlite::Connection::open(&file).unwrap();
+    db.execute("UPDATE jobs SET send_lost = 0, send_cleared = 1 WHERE state = 'unsure'", []).unwrap();
+    drop(db);
+    let store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    let send = store.job(id(4)).unwrap().unwrap().send.unwrap();
+    assert_eq!((send.lost, send.cleared, send.refusal_is_proof()), (1, false, false));
+}
+
+#[test]
 fn what_carries_money_is_synced_and_the_rest_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
