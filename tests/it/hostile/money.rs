@@ -1,5 +1,8 @@
 //! Money under trouble: refusals, prices, caps, keys that are ignored.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use mj_enhance::engine::{Level, PauseReason, Wish};
 use mj_enhance::job::{Caps, Charge, Credits, HoldReason, Phase, State};
 use mj_enhance::simulator::{Amount, Effect, Fault, Route};
@@ -117,7 +120,7 @@ fn a_reserve_below_zero_or_beyond_all_measure_makes_no_room_under_a_cap() {
         let said = amount.clone();
         let base = serve(move |head, _, stream| match head.split(' ').nth(1).unwrap_or_default() {
             "/v1/images/generations" => {
-                let n = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                let n = count.fetch_add(1, Ordering::SeqCst);
                 say_json(
                     stream,
                     &format!(r#"{{"id":"task-unified-1-n{n}","status":"pending","usage":{{"credits_reserved":{said}}}}}"#),
@@ -190,8 +193,8 @@ fn with_ignored_keys_a_lost_answer_is_settled_by_the_task_list_and_never_sent_ag
 fn a_task_list_of_another_models_tasks_settles_nothing() {
     // A gateway that does not know the filter lists a draft that was made in the same minute.
     let now = jiff::Timestamp::now().as_second();
-    let submits = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let seen = std::sync::Arc::clone(&submits);
+    let submits = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&submits);
     let base = serve(move |head, body, stream| {
         let path = head.split(' ').nth(1).unwrap_or_default();
         match path.split('?').next().unwrap_or_default() {
@@ -233,83 +236,84 @@ fn a_task_list_of_another_models_tasks_settles_nothing() {
     assert!(submits[0].0.is_some());
 }
 
-#[test]
-fn a_task_list_without_end_proves_nothing_and_nothing_is_sent_again() {
-    let submits = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let pages = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let (count, turned) = (std::sync::Arc::clone(&submits), std::sync::Arc::clone(&pages));
-    let later = jiff::Timestamp::now().as_second() + 1_000_000;
+/// A service that never answers a paid request, and lists what `list` says for the address asked for. Returns where it is and
+/// how many paid requests it got.
+fn silent(list: impl Fn(&str) -> String + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
+    let submits = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&submits);
     let base = serve(move |head, _, stream| {
         let path = head.split(' ').nth(1).unwrap_or_default();
         match path.split('?').next().unwrap_or_default() {
             "/v1/images/generations" => {
-                count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                count.fetch_add(1, Ordering::SeqCst);
                 std::thread::park_timeout(std::time::Duration::from_secs(30));
             }
-            "/v1/tasks" => {
-                let page = turned.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-                let rows: Vec<String> = (0..50).map(|n| format!(r#"{{"id":"task-unified-1-p{page}n{n}","model":"mj-v7-enhance","status":"completed","created_at":{later}}}"#)).collect();
-                say_json(stream, &format!(r#"{{"data":[{}]}}"#, rows.join(",")));
-            }
+            "/v1/tasks" => say_json(stream, &list(path)),
             path if path.contains(DRAFT) => say_json(stream, &super::draft_json(DRAFT)),
             _ => say(stream, "500 No", "", b""),
         }
     });
+    (base, submits)
+}
+
+#[test]
+fn a_task_list_without_end_proves_nothing_and_nothing_is_sent_again() {
+    let pages = Arc::new(AtomicUsize::new(0));
+    let turned = Arc::clone(&pages);
+    let later = jiff::Timestamp::now().as_second() + 1_000_000;
+    let (base, submits) = silent(move |_| {
+        let page = turned.fetch_add(1, Ordering::SeqCst);
+        let rows: Vec<String> = (0..50)
+            .map(|n| {
+                format!(
+                    r#"{{"id":"task-unified-1-p{page}n{n}","model":"mj-v7-enhance","status":"completed","created_at":{later}}}"#
+                )
+            })
+            .collect();
+        format!(r#"{{"data":[{}]}}"#, rows.join(","))
+    });
     let mut stage = Stage::at(&base, Setup::default());
     stage.add_lines(&[&format!("{DRAFT} 0")]);
-    stage.until("on the wire", |_| submits.load(std::sync::atomic::Ordering::SeqCst) == 1);
+    stage.until("on the wire", |_| submits.load(Ordering::SeqCst) == 1);
     stage.restart();
     stage.until("told", |stage| {
         stage.was_told(Level::Alarm, "nothing fits in the newest 2000 tasks of the account, and there are more; x gives it up")
     });
     assert_eq!((stage.job().state(), stage.job().charge), (State::Unsure, Some(Charge::Reserved)));
-    assert_eq!(pages.load(std::sync::atomic::Ordering::SeqCst), 40);
+    assert_eq!(pages.load(Ordering::SeqCst), 40);
     // The user gives it up; then the line is free again.
     let id = stage.job().id;
     stage.wish(Wish::GiveUp { jobs: vec![id] });
     stage.until("given up", |stage| stage.all_are(State::Cancelled));
-    assert_eq!(submits.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(submits.load(Ordering::SeqCst), 1);
 }
 
 #[test]
 fn a_row_of_the_task_list_that_cannot_be_read_may_be_the_lost_task() {
-    let submits = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let count = std::sync::Arc::clone(&submits);
-    let base = serve(move |head, _, stream| {
-        let path = head.split(' ').nth(1).unwrap_or_default();
-        match path.split('?').next().unwrap_or_default() {
-            "/v1/images/generations" => {
-                count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-                std::thread::park_timeout(std::time::Duration::from_secs(30));
-            }
-            "/v1/tasks" if path.contains("page=1&") => {
-                say_json(stream, r#"{"data":[{"id":null,"model":"mj-v7-enhance","status":"processing"}]}"#);
-            }
-            "/v1/tasks" => say_json(stream, r#"{"data":[]}"#),
-            path if path.contains(DRAFT) => say_json(stream, &super::draft_json(DRAFT)),
-            _ => say(stream, "500 No", "", b""),
-        }
+    let (base, submits) = silent(|path| {
+        let row = r#"{"id":null,"model":"mj-v7-enhance","status":"processing"}"#;
+        format!(r#"{{"data":[{}]}}"#, if path.contains("page=1&") { row } else { "" })
     });
     let mut stage = Stage::at(&base, Setup::default());
     stage.add_lines(&[&format!("{DRAFT} 0")]);
-    stage.until("on the wire", |_| submits.load(std::sync::atomic::Ordering::SeqCst) == 1);
+    stage.until("on the wire", |_| submits.load(Ordering::SeqCst) == 1);
     stage.restart();
     stage.until("told", |stage| {
         stage.was_told(Level::Alarm, "1 row of the task list cannot be read and may be its task; x gives it up")
     });
     assert_eq!((stage.job().state(), stage.job().charge), (State::Unsure, Some(Charge::Reserved)));
-    assert_eq!(submits.load(std::sync::atomic::Ordering::SeqCst), 1, "nothing was sent again");
+    assert_eq!(submits.load(Ordering::SeqCst), 1, "nothing was sent again");
 }
 
 #[test]
 fn a_task_list_that_cannot_be_read_is_told_and_nothing_new_is_sent_before() {
-    let submits = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let count = std::sync::Arc::clone(&submits);
+    let submits = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&submits);
     let base = serve(move |head, _, stream| {
         let path = head.split(' ').nth(1).unwrap_or_default();
         match path.split('?').next().unwrap_or_default() {
             "/v1/images/generations" => {
-                if count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 {
+                if count.fetch_add(1, Ordering::SeqCst) == 0 {
                     std::thread::park_timeout(std::time::Duration::from_secs(30));
                     return;
                 }
@@ -321,12 +325,12 @@ fn a_task_list_that_cannot_be_read_is_told_and_nothing_new_is_sent_before() {
     });
     let mut stage = Stage::at(&base, Setup::default());
     stage.add_lines(&[&format!("{DRAFT} 0")]);
-    stage.until("on the wire", |_| submits.load(std::sync::atomic::Ordering::SeqCst) == 1);
+    stage.until("on the wire", |_| submits.load(Ordering::SeqCst) == 1);
     stage.restart();
     stage.add_lines(&[&format!("{DRAFT} 1")]);
     until_asking(&mut stage, "told", |stage| stage.was_told(Level::Alarm, "the account's task list cannot be read: "));
     assert_eq!((stage.count(State::Unsure), stage.count(State::Waiting)), (1, 1));
-    assert_eq!(submits.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(submits.load(Ordering::SeqCst), 1);
     // The user decides; then the line goes on.
     let unsure = stage.jobs.values().find(|job| job.state() == State::Unsure).unwrap().id;
     stage.wish(Wish::GiveUp { jobs: vec![unsure] });
