@@ -70,16 +70,16 @@ pub fn job(n: u64, kind: Kind, now: Timestamp) -> Job {
         image.get()
     );
     job.send = Some(PaidSend {
-        key: IdempotencyKey::from_dice(dice),
+        key: IdempotencyKey::from_random(dice),
         body,
         agreed: price,
         first_at: sent,
         last_at: sent,
-        first_there: None,
-        last_there: None,
+        first_server_time: None,
+        last_server_time: None,
         attempts: 1,
         lost: 0,
-        cleared: false,
+        absence_confirmed: false,
     });
     job.task = Some(task(n));
     job.sent_at = Some(sent);

@@ -41,7 +41,7 @@ pub fn jobs(count: u64) -> Vec<Job> {
 fn way(n: u64, state: State) -> Vec<Update> {
     let price = Credits::PUBLISHED_PRICE;
     let approve = Update::Approve(Approval { seq: 1, price, at: at(-500), not_before: at(-495) });
-    let send = Update::SendStarted { key: key(n), body: "{}".to_owned(), there: None };
+    let send = Update::SendStarted { key: key(n), body: "{}".to_owned(), server_time: None };
     let mut report = TaskReport::new(task(n), TaskStatus::Processing);
     report.percent = Percent::new(42);
     report.seconds_left = Some(70);
@@ -67,8 +67,8 @@ fn way(n: u64, state: State) -> Vec<Update> {
             vec![
                 approve,
                 send,
-                Update::GaveUpAsking("no answer within 30 s".to_owned()),
-                Update::Looked { candidates: vec![task(n), task(n + 1)], there: None },
+                Update::RepeatsUsedUp("no answer within 30 s".to_owned()),
+                Update::ListRead { candidates: vec![task(n), task(n + 1)], server_time: None },
             ]
         }
         State::Running => running.to_vec(),
@@ -88,7 +88,7 @@ fn way(n: u64, state: State) -> Vec<Update> {
 pub fn key(n: u64) -> IdempotencyKey {
     let mut dice = [7; 16];
     dice[..8].copy_from_slice(&n.to_le_bytes());
-    IdempotencyKey::from_dice(dice)
+    IdempotencyKey::from_random(dice)
 }
 
 pub fn progress(percent: u8) -> Progress {

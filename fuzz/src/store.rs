@@ -158,7 +158,7 @@ fn use_it(mut store: Store, access: Access, bytes: &mut Bytes<'_>) {
         let _ = (
             job.spent(),
             job.key_is_young(now, None),
-            job.blocks_twin(),
+            job.blocks_duplicate(),
             job.reason(),
             query.matches(job, None, now, &mut searcher),
         );
@@ -177,7 +177,7 @@ fn use_it(mut store: Store, access: Access, bytes: &mut Bytes<'_>) {
     }
     let price = Credits::PUBLISHED_PRICE;
     let caps = Caps { session: None, day: Some(price) };
-    let guard = SendGuard { caps, there: None, run_budget: None, run_limit: price, price, day_start: at(-40_000) };
+    let guard = SendGuard { caps, server_time: None, run_budget: None, run_limit: price, price, day_start: at(-40_000) };
     let spent = ok(store.spent(now, at(-40_000), at(-1_000_000)));
     for (id, n) in ids.iter().zip(500..) {
         if let Some(BeginSend::Go(job)) = ok(store.begin_send(*id, samples::key(n), "{}", &guard, now)) {

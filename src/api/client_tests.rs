@@ -62,8 +62,8 @@ fn id(text: &str) -> TaskId {
     TaskId::new(text).unwrap()
 }
 
-fn wish() -> IdempotencyKey {
-    IdempotencyKey::from_dice([3; 16])
+fn key() -> IdempotencyKey {
+    IdempotencyKey::from_random([3; 16])
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_send_goes_out_byte_for_byte_with_its_key() {
         r#"{"id":"task-unified-1-a","status":"pending","usage":{"credits_reserved":5.4}}"#,
     );
     let body = r#"{"model":"mj-v7-enhance"}"#;
-    let submitted = client.submit(&wish(), body).await.unwrap();
+    let submitted = client.submit(&key(), body).await.unwrap();
     assert!(submitted.replayed);
     assert_eq!(submitted.report.request_id.as_deref(), Some("r1"));
     assert_eq!(submitted.report.reserved, Some(Credits::PUBLISHED_PRICE));
@@ -84,7 +84,7 @@ async fn a_send_goes_out_byte_for_byte_with_its_key() {
     assert!(heard.ends_with(&format!("\r\n\r\n{body}")), "{heard}");
     for header in [
         format!("authorization: bearer {KEY}"),
-        format!("idempotency-key: {}", wish().as_str()),
+        format!("idempotency-key: {}", key().as_str()),
         "content-type: application/json".into(),
         "accept: application/json".into(),
         format!("user-agent: mj-enhance/{}", env!("CARGO_PKG_VERSION")),
@@ -96,7 +96,7 @@ async fn a_send_goes_out_byte_for_byte_with_its_key() {
 #[tokio::test]
 async fn a_send_is_never_repeated_and_a_reset_is_a_lost_answer() {
     let (client, hear) = serve(|_, _| {});
-    let error = client.submit(&wish(), "{}").await.unwrap_err();
+    let error = client.submit(&key(), "{}").await.unwrap_err();
     assert_eq!((error.class, error.paid()), (ErrorClass::Network, PaidVerdict::Lost(Lost::Answer)));
     assert!(hear.recv().is_ok());
     drop(client);
@@ -106,7 +106,7 @@ async fn a_send_is_never_repeated_and_a_reset_is_a_lost_answer() {
 #[tokio::test]
 async fn a_port_nobody_listens_on_proves_that_nothing_was_sent() {
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-    let error = client(&format!("http://127.0.0.1:{port}")).submit(&wish(), "{}").await.unwrap_err();
+    let error = client(&format!("http://127.0.0.1:{port}")).submit(&key(), "{}").await.unwrap_err();
     assert_eq!((error.code.as_str(), error.paid()), (NOT_CONNECTED, PaidVerdict::NotNow));
 }
 
@@ -118,13 +118,13 @@ async fn a_slow_or_cut_body_is_a_lost_answer() {
         stream.read_exact(&mut [0; 1]).ok();
     });
     client.limits.submit = Duration::from_millis(200);
-    let error = client.submit(&wish(), "{}").await.unwrap_err();
+    let error = client.submit(&key(), "{}").await.unwrap_err();
     assert_eq!((error.code.as_str(), error.paid()), ("timeout", PaidVerdict::Lost(Lost::Answer)));
 
     let (client, _hear) = serve(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"id\":").ok();
     });
-    let error = client.submit(&wish(), "{}").await.unwrap_err();
+    let error = client.submit(&key(), "{}").await.unwrap_err();
     assert_eq!((error.class, error.paid()), (ErrorClass::Network, PaidVerdict::Lost(Lost::Answer)));
 }
 
@@ -132,7 +132,7 @@ async fn a_slow_or_cut_body_is_a_lost_answer() {
 async fn two_hundreds_without_a_task_are_lost_answers() {
     for body in ["", "<html>ok</html>", "{}", r#"{"id":"bad id"}"#, r#"{"success":false,"message":"no"}"#, "[]", "null"] {
         let (client, _hear) = always("200 OK", "", body);
-        let error = client.submit(&wish(), "{}").await.unwrap_err();
+        let error = client.submit(&key(), "{}").await.unwrap_err();
         assert_eq!((error.class, error.paid()), (ErrorClass::Nonsense, PaidVerdict::Lost(Lost::Answer)), "{body}");
     }
 }
@@ -149,7 +149,7 @@ async fn packed_answers_are_asked_for_and_unpacked() {
 #[tokio::test]
 async fn an_answer_that_does_not_unpack_is_nonsense_and_lost() {
     let (client, _hear) = always("200 OK", "Content-Encoding: gzip\r\n", "this was never packed, whatever the header says");
-    let error = client.submit(&wish(), "{}").await.unwrap_err();
+    let error = client.submit(&key(), "{}").await.unwrap_err();
     assert_eq!((error.class, error.code.as_str()), (ErrorClass::Nonsense, "unreadable_answer"), "{error}");
     assert_eq!(error.paid(), PaidVerdict::Lost(Lost::Answer));
 }
@@ -173,7 +173,7 @@ async fn a_small_answer_that_unpacks_without_end_is_left_at_the_limit() {
 #[tokio::test]
 async fn redirects_are_not_followed() {
     let (client, hear) = always("307 Temporary Redirect", "Location: /elsewhere\r\n", "");
-    let error = client.submit(&wish(), "{}").await.unwrap_err();
+    let error = client.submit(&key(), "{}").await.unwrap_err();
     assert_eq!((error.status, error.paid()), (Some(307), PaidVerdict::Lost(Lost::Answer)));
     assert_eq!(hear.iter().take(1).count(), 1);
     assert!(hear.try_recv().is_err());

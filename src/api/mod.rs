@@ -122,7 +122,7 @@ pub trait Service: Send + Sync {
     fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>>;
 }
 
-/// The body of an enhance request (reference §4.1): the same bytes for the same wish, always.
+/// The body of an enhance request (reference §4.1): the same bytes for the same request, always.
 #[must_use]
 pub fn enhance_body(source: &TaskId, image: ImageNumber, callback_url: Option<&str>) -> String {
     // Written by hand so that the order of the fields can never change with a library: a key that is repeated with

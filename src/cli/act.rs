@@ -189,8 +189,8 @@ pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
 
 fn why_not_again(job: &Job, store: &Store, again: bool) -> Result<Option<String>, Problem> {
     Ok(match job.state() {
-        State::Failed | State::Cancelled => match store.twin(&job.source, job.image)? {
-            Some(twin) if !again => Some(format!("job {twin} enhances the same picture; --again takes it")),
+        State::Failed | State::Cancelled => match store.duplicate(&job.source, job.image)? {
+            Some(duplicate) if !again => Some(format!("job {duplicate} enhances the same picture; --again takes it")),
             _ => None,
         },
         State::Saved | State::Unwatched if again => None,

@@ -56,10 +56,10 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
             "name drafts as arguments, or in a file with -f; `mj-enhance drafts` lists them",
         ));
     }
-    // Looked at before the store is made: bad input leaves nothing behind.
+    // ListRead at before the store is made: bad input leaves nothing behind.
     let existing = context.store_to_read()?;
     let mut trouble = None;
-    let lines = check_lines(&input.text, |spec| match existing.as_ref().map(|store| store.twin(&spec.source, spec.image)) {
+    let lines = check_lines(&input.text, |spec| match existing.as_ref().map(|store| store.duplicate(&spec.source, spec.image)) {
         None | Some(Ok(None)) => false,
         Some(Ok(Some(_))) => true,
         Some(Err(error)) => {
@@ -84,7 +84,7 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
                     specs.extend(twice);
                 } else {
                     for spec in twice {
-                        let job = existing.as_ref().and_then(|store| store.twin(&spec.source, spec.image).ok().flatten());
+                        let job = existing.as_ref().and_then(|store| store.duplicate(&spec.source, spec.image).ok().flatten());
                         left_out.push(LeftOut { spec, job, place: input.place(line.number) });
                     }
                 }

@@ -89,16 +89,16 @@ fn seed_demo(config: &Config) -> Result<(), Problem> {
         Some(job)
     };
     let send = |seconds: i64, dice: u8| PaidSend {
-        key: IdempotencyKey::from_dice([dice; 16]),
+        key: IdempotencyKey::from_random([dice; 16]),
         body: String::new(),
         agreed: Credits::PUBLISHED_PRICE,
         first_at: ago(seconds),
         last_at: ago(seconds),
-        first_there: None,
-        last_there: None,
+        first_server_time: None,
+        last_server_time: None,
         attempts: 1,
         lost: 0,
-        cleared: false,
+        absence_confirmed: false,
     };
     let mut jobs = Vec::new();
     if let Some(mut unwatched) = job(1, "task-unified-1790001900-v4x2l9ok 0", 95) {

@@ -26,7 +26,7 @@ struct Record {
     approval: Option<Approval>,
     send: Option<PaidSend>,
     #[serde(default)]
-    stop_wish: bool,
+    stop_requested: bool,
     #[serde(default)]
     source_confirmed: bool,
     request_id: Option<String>,
@@ -65,7 +65,7 @@ fn exported(job: &Job) -> Value {
         phase: job.phase.clone(),
         approval: job.approval,
         send: job.send.clone(),
-        stop_wish: job.stop_wish,
+        stop_requested: job.stop_requested,
         source_confirmed: job.source_confirmed,
         request_id: job.request_id.clone(),
         estimate: job.estimate,
@@ -95,7 +95,7 @@ impl Exported {
             phase: self.record.phase,
             approval: self.record.approval,
             send: self.record.send,
-            stop_wish: self.record.stop_wish,
+            stop_requested: self.record.stop_requested,
             source_confirmed: self.record.source_confirmed,
             task: self.task_id,
             request_id: self.record.request_id,
@@ -223,16 +223,16 @@ mod tests {
         let mut job = sample();
         job.links = vec!["https://files.example/a.png".into()];
         job.send = Some(PaidSend {
-            key: IdempotencyKey::from_dice([7; 16]),
+            key: IdempotencyKey::from_random([7; 16]),
             body: "{}".into(),
             agreed: Credits::PUBLISHED_PRICE,
             first_at: job.created_at,
             last_at: job.created_at,
-            first_there: None,
-            last_there: None,
+            first_server_time: None,
+            last_server_time: None,
             attempts: 1,
             lost: 0,
-            cleared: false,
+            absence_confirmed: false,
         });
         let line = exported(&job).to_string();
         let back = serde_json::from_str::<Exported>(&line).unwrap().into_job().unwrap();

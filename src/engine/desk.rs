@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::job::pace::{self, MOST_JOIN, Outlook};
+use crate::job::poll_interval::{self, EtaEstimate, MOST_BATCH_SLACK};
 use crate::job::{JobId, Percent, TaskId};
 
 /// Most ids in a batch read (reference §4.5).
@@ -46,10 +46,10 @@ struct Entry {
     moved_at: Instant,
     missing: u32,
     /// It may join a read that leaves so much before it is due.
-    joins: Duration,
+    batch_slack: Duration,
     /// When its task was born, as far as is known: so old it was when watching began, and when that was.
     age: (Duration, Instant),
-    outlook: Outlook,
+    eta: EtaEstimate,
 }
 
 /// The desk.
@@ -74,7 +74,7 @@ impl Desk {
     ) {
         self.ask(asker.clone(), task, due, now);
         if let Some(entry) = self.entries.get_mut(asker) {
-            (entry.age, entry.outlook) = ((age, now), Outlook::new(estimate));
+            (entry.age, entry.eta) = ((age, now), EtaEstimate::new(estimate));
         }
     }
 
@@ -95,9 +95,9 @@ impl Desk {
                     last: None,
                     moved_at: now,
                     missing: 0,
-                    joins: MOST_JOIN,
+                    batch_slack: MOST_BATCH_SLACK,
                     age: (Duration::ZERO, now),
-                    outlook: Outlook::default(),
+                    eta: EtaEstimate::default(),
                 };
                 self.entries.insert(asker.clone(), entry);
             }
@@ -155,8 +155,8 @@ impl Desk {
         let joining: Vec<Asker> = self
             .due
             .iter()
-            .take_while(|(due, _)| *due <= now + MOST_JOIN)
-            .filter(|(due, asker)| self.entries.get(asker).is_some_and(|entry| !entry.alone && *due <= now + entry.joins))
+            .take_while(|(due, _)| *due <= now + MOST_BATCH_SLACK)
+            .filter(|(due, asker)| self.entries.get(asker).is_some_and(|entry| !entry.alone && *due <= now + entry.batch_slack))
             .map(|(_, asker)| asker)
             .take(BATCH)
             .cloned()
@@ -184,9 +184,9 @@ impl Desk {
             entry.alone = false;
             entry.missing = 0;
             let age = entry.age.0 + now.saturating_duration_since(entry.age.1);
-            entry.outlook.heard(age, percent, seconds_left);
-            let look = pace::next_look(age, &entry.outlook, dice);
-            entry.joins = look.joins;
+            entry.eta.heard(age, percent, seconds_left);
+            let look = poll_interval::next_poll(age, &entry.eta, dice);
+            entry.batch_slack = look.batch_slack;
             let task = entry.task.clone();
             self.ask(asker.clone(), &task, now + look.after, now);
         }

@@ -116,7 +116,7 @@ impl Engine {
         };
         SendGuard {
             caps: self.caps(),
-            there: self.service.time(),
+            server_time: self.service.time(),
             run_budget,
             run_limit,
             price: self.price(),
@@ -128,7 +128,7 @@ impl Engine {
         let id = job.id;
         let mut bytes = [0; 16];
         self.dice.fill(&mut bytes);
-        let key = IdempotencyKey::from_dice(bytes);
+        let key = IdempotencyKey::from_random(bytes);
         let body = enhance_body(&job.source, job.image, self.options.callback_url.as_deref());
         let guard = self.guard();
         match self.store.begin_send(id, key, &body, &guard, self.clock.now()) {
@@ -188,7 +188,7 @@ impl Engine {
             }
             return;
         }
-        match self.write_before_sending(open.job, Update::SendRepeated { there: self.service.time() }) {
+        match self.write_before_sending(open.job, Update::SendRepeated { server_time: self.service.time() }) {
             Some(applied) if applied.changed() => {
                 self.launch(open.job, OpenSend { in_air: true, repeat_at: None, repeats: open.repeats + 1, ..open });
             }
@@ -229,7 +229,7 @@ impl Engine {
 
     fn give_up_asking(&mut self, id: JobId, why: &str) {
         self.open = None;
-        self.write(vec![(id, Update::GaveUpAsking(why.to_owned()))]);
+        self.write(vec![(id, Update::RepeatsUsedUp(why.to_owned()))]);
         self.notice(Level::Alarm, Some(id), format!("{id} is unsure: {why}; the account's task list is looked through next"));
         self.look_later();
     }
@@ -470,7 +470,7 @@ impl Engine {
                     self.look_at(now + Duration::try_from(retry::LIST_SETTLES).unwrap_or_default().saturating_sub(since));
                 }
                 Finding::Nothing => {
-                    self.write(vec![(id, Update::Looked { candidates: Vec::new(), there: self.service.time() })]);
+                    self.write(vec![(id, Update::ListRead { candidates: Vec::new(), server_time: self.service.time() })]);
                     if looked {
                         continue;
                     }
@@ -498,7 +498,7 @@ impl Engine {
                         );
                         self.notice(Level::Alarm, Some(id), text);
                     }
-                    self.write(vec![(id, Update::Looked { candidates: tasks, there: self.service.time() })]);
+                    self.write(vec![(id, Update::ListRead { candidates: tasks, server_time: self.service.time() })]);
                 }
             }
         }
@@ -535,7 +535,7 @@ impl Engine {
             );
             return;
         }
-        match self.write_before_sending(id, Update::SendAgainSameKey { there: self.service.time() }) {
+        match self.write_before_sending(id, Update::SendAgainSameKey { server_time: self.service.time() }) {
             Some(applied) if applied.changed() => {
                 self.count_for_run(&job);
                 self.resent.insert(id);

@@ -27,7 +27,7 @@ impl Window {
     /// From the first attempt to the end of the last, widened by what clocks may differ: by the service's clock where that
     /// was known when they began.
     pub(super) fn new(job: JobId, send: &PaidSend) -> Self {
-        let (first, last) = (send.first_there.unwrap_or(send.first_at), send.last_there.unwrap_or(send.last_at));
+        let (first, last) = (send.first_server_time.unwrap_or(send.first_at), send.last_server_time.unwrap_or(send.last_at));
         Self {
             job,
             from: first.checked_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN),
@@ -104,16 +104,16 @@ mod tests {
 
     fn sent(second: i64) -> PaidSend {
         PaidSend {
-            key: IdempotencyKey::from_dice([0; 16]),
+            key: IdempotencyKey::from_random([0; 16]),
             body: String::new(),
             agreed: Credits::PUBLISHED_PRICE,
             first_at: at(second),
             last_at: at(second),
-            first_there: None,
-            last_there: None,
+            first_server_time: None,
+            last_server_time: None,
             attempts: 1,
             lost: 1,
-            cleared: false,
+            absence_confirmed: false,
         }
     }
 
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_the_services_clock_showed_counts_more_than_ours() {
-        let send = PaidSend { first_there: Some(at(9_000)), last_there: Some(at(9_001)), ..sent(1_000) };
+        let send = PaidSend { first_server_time: Some(at(9_000)), last_server_time: Some(at(9_001)), ..sent(1_000) };
         let window = Window::new(JobId::from_bits(1), &send);
         let found = settle(&[window], &[row("a", Some(9_002)), row("b", Some(1_001))], |_| false);
         assert_eq!(found[&JobId::from_bits(1)], Finding::Is(task("a")));

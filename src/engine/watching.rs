@@ -211,7 +211,7 @@ impl Engine {
         if jobs.is_empty() {
             self.desk.ask_all(now);
             self.balance_now();
-            let unsure: Vec<(JobId, Update)> = self.unsure.iter().map(|id| (*id, Update::LookAgain)).collect();
+            let unsure: Vec<(JobId, Update)> = self.unsure.iter().map(|id| (*id, Update::Recheck)).collect();
             if !unsure.is_empty() {
                 self.write(unsure);
                 self.settle_at.get_or_insert(now);
@@ -226,7 +226,7 @@ impl Engine {
                     self.desk.alone(&Asker::Job(*id));
                 }
                 (State::Unsure, _) => {
-                    self.write(vec![(*id, Update::LookAgain)]);
+                    self.write(vec![(*id, Update::Recheck)]);
                     self.settle_at.get_or_insert(now);
                 }
                 (State::Held, _) => self.sources.forget(&job.source),

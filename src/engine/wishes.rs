@@ -113,8 +113,8 @@ impl Engine {
                 done.left_out.push((name, "twice".to_owned()));
                 continue;
             }
-            if !again && let Some(twin) = self.store.twin(&spec.source, spec.image)? {
-                done.left_out.push((name, format!("twice: job {twin} has it")));
+            if !again && let Some(duplicate) = self.store.duplicate(&spec.source, spec.image)? {
+                done.left_out.push((name, format!("twice: job {duplicate} has it")));
                 continue;
             }
             let id = self.new_id()?;
@@ -215,11 +215,11 @@ impl Engine {
                 done.left_out.push((id.to_string(), "twice: the same picture".to_owned()));
                 continue;
             }
-            if let Some(twin) = self.store.twin(&job.source, job.image)?
-                && twin != *id
-                && self.store.job(twin)?.is_some_and(|twin| !twin.state().is_final())
+            if let Some(duplicate) = self.store.duplicate(&job.source, job.image)?
+                && duplicate != *id
+                && self.store.job(duplicate)?.is_some_and(|duplicate| !duplicate.state().is_final())
             {
-                done.left_out.push((id.to_string(), format!("job {twin} runs it already")));
+                done.left_out.push((id.to_string(), format!("job {duplicate} runs it already")));
                 continue;
             }
             let fresh = self.new_id()?;

@@ -42,7 +42,7 @@ pub enum ErrorClass {
     Server,
     /// The task failed for a reason of the service's that may pass.
     Passing,
-    /// The task failed, and the same wish would fail again.
+    /// The task failed, and the same request would fail again.
     Final,
     /// The line dropped, the name did not resolve, the time limit passed.
     Network,
@@ -198,7 +198,7 @@ impl Failure {
             "quota_exceeded" => "an upstream limit was reached; this is not your balance",
             "link_expired" => "the result's link is dead",
             "result_refused" => "what the link led to was not taken",
-            "idempotency_conflict" => "the key of this wish was used for another request; this is a fault of this program",
+            "idempotency_conflict" => "the key of this request was used for another request; this is a fault of this program",
             "no_links" => "the task completed without a picture",
             "source_not_draft" | "source_not_finished" => "the source is no finished draft",
             _ => match self.class {
@@ -213,12 +213,12 @@ impl Failure {
                 ErrorClass::ModelDenied => "this key may not use mj-v7-enhance",
                 ErrorClass::Access => "the service did not let this request in",
                 ErrorClass::NotFound => "the service has no such record",
-                ErrorClass::KeyConflict => "the key of this wish was used for another request",
+                ErrorClass::KeyConflict => "the key of this request was used for another request",
                 ErrorClass::PaidOutcomeUnknown => "the service does not know yet how the first attempt ended",
                 ErrorClass::RateLimited => "too many requests",
                 ErrorClass::Server => "the service had trouble of its own",
                 ErrorClass::Passing => "the service failed in a way that may pass",
-                ErrorClass::Final => "the same wish would fail again",
+                ErrorClass::Final => "the same request would fail again",
                 ErrorClass::Network => "the line to the service failed",
                 ErrorClass::Nonsense => "the answer could not be read",
                 ErrorClass::Link => "the result's link did not lead to a picture",
@@ -229,7 +229,7 @@ impl Failure {
         Cow::Borrowed(said)
     }
 
-    /// Whether running the same wish again has a chance. It is a new paid wish either way.
+    /// Whether running the same request again has a chance. It is a new paid job either way.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         matches!(
@@ -247,7 +247,7 @@ impl Failure {
                 "check the draft's id; a draft whose record is gone cannot be enhanced"
             }
             ErrorClass::BadRequest | ErrorClass::Final | ErrorClass::KeyConflict => {
-                "the same wish would fail again; give the request id to support"
+                "the same request would fail again; give the request id to support"
             }
             ErrorClass::Login => "check the key with `mj-enhance doctor`",
             ErrorClass::Balance => "top up at evolink.ai/dashboard/credits, then release it with p",

@@ -21,7 +21,7 @@ impl JobId {
     pub const WIDTH: usize = 8;
     const MASK: u64 = (1 << 40) - 1;
 
-    /// Makes an id from dice; only the low 40 bits count.
+    /// Makes an id from random bits; only the low 40 bits count.
     #[must_use]
     pub fn from_bits(bits: u64) -> Self {
         Self(bits & Self::MASK)
@@ -242,17 +242,17 @@ impl fmt::Display for Tag {
     }
 }
 
-/// The name of one paid wish towards the service: 16 to 96 characters of `A–Z a–z 0–9 . _ -` (reference §3.1).
+/// The name of one paid job towards the service: 16 to 96 characters of `A–Z a–z 0–9 . _ -` (reference §3.1).
 ///
-/// It is written to disk before the send and repeated with every repeat of that wish, never with another.
+/// It is written to disk before the send and repeated with every repeat of that request, never with another.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IdempotencyKey(Box<str>);
 
 impl IdempotencyKey {
-    /// Makes a key from 128 bits of dice, as a random UUID (RFC 9562, version 4) behind our name.
+    /// Makes a key from 128 random bits, as a random UUID (RFC 9562, version 4) behind our name.
     #[must_use]
-    pub fn from_dice(bytes: [u8; 16]) -> Self {
+    pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(format!("mj-enhance-{}", uuid::Builder::from_random_bytes(bytes).into_uuid()).into())
     }
 
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn keys_have_the_form_the_gateway_takes() {
-        let key = IdempotencyKey::from_dice([7; 16]);
+        let key = IdempotencyKey::from_random([7; 16]);
         assert_eq!(IdempotencyKey::new(key.as_str()), Ok(key));
         assert!(IdempotencyKey::new("short").is_err());
     }

@@ -2,7 +2,7 @@
 
 mod results;
 mod sending;
-mod wishes;
+mod user_acts;
 
 use std::path::PathBuf;
 
@@ -32,7 +32,7 @@ pub struct Approval {
 /// The paid request of a job, on disk before its first byte leaves.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PaidSend {
-    /// One key for one paid wish.
+    /// One key for one paid job.
     pub key: IdempotencyKey,
     /// The request body, byte for byte.
     pub body: String,
@@ -44,49 +44,50 @@ pub struct PaidSend {
     pub last_at: Timestamp,
     /// When the first attempt began by the service's clock, where an answer had told what that shows: our clock may be
     /// turned before a lost answer is looked into.
-    #[serde(default)]
-    pub first_there: Option<Timestamp>,
+    #[serde(default, alias = "first_there")]
+    pub first_server_time: Option<Timestamp>,
     /// When the latest attempt began by the service's clock.
-    #[serde(default)]
-    pub last_there: Option<Timestamp>,
+    #[serde(default, alias = "last_there")]
+    pub last_server_time: Option<Timestamp>,
     /// How many attempts were begun with this key.
     pub attempts: u32,
     /// How many of them ended without a usable answer.
     pub lost: u32,
     /// Whether the account's task list held nothing that fits when it was looked through so late after the latest attempt
     /// ([`retry::LIST_SETTLES`]) that a task made by it must have been there.
-    pub cleared: bool,
+    #[serde(alias = "cleared")]
+    pub absence_confirmed: bool,
 }
 
 impl PaidSend {
     /// Whether a refusal now proves that nothing was made: no earlier attempt is open.
     #[must_use]
     pub fn refusal_is_proof(&self) -> bool {
-        self.lost == 0 || self.cleared
+        self.lost == 0 || self.absence_confirmed
     }
 
     /// How long ago the first attempt began: by the service's clock where it is known then and now, else by ours.
     #[must_use]
-    pub fn since_first(&self, now: Timestamp, there: Option<Timestamp>) -> SignedDuration {
-        since(self.first_at, self.first_there, now, there)
+    pub fn since_first(&self, now: Timestamp, server_time: Option<Timestamp>) -> SignedDuration {
+        since(self.first_at, self.first_server_time, now, server_time)
     }
 
     /// The same for the latest attempt.
     #[must_use]
-    pub fn since_last(&self, now: Timestamp, there: Option<Timestamp>) -> SignedDuration {
-        since(self.last_at, self.last_there, now, there)
+    pub fn since_last(&self, now: Timestamp, server_time: Option<Timestamp>) -> SignedDuration {
+        since(self.last_at, self.last_server_time, now, server_time)
     }
 
-    fn begin(&mut self, now: Timestamp, there: Option<Timestamp>) {
+    fn begin(&mut self, now: Timestamp, server_time: Option<Timestamp>) {
         self.attempts = self.attempts.saturating_add(1);
         self.last_at = now;
-        self.last_there = there;
+        self.last_server_time = server_time;
     }
 
     /// The attempt under way ended without a usable answer.
     fn lose(&mut self) {
         self.lost = self.lost.saturating_add(1);
-        self.cleared = false;
+        self.absence_confirmed = false;
     }
 }
 
@@ -134,7 +135,7 @@ pub struct SavedFile {
     pub bytes: u64,
 }
 
-/// Our wish to enhance one picture of one draft, and all that became of it.
+/// Our request to enhance one picture of one draft, and all that became of it.
 ///
 /// What exists only in a phase lives in [`Phase`]; the fields here are facts that stay true.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -151,14 +152,14 @@ pub struct Job {
     pub place: i64,
     /// Where it stands.
     pub phase: Phase,
-    /// When the wish was recorded.
+    /// When the request was recorded.
     pub created_at: Timestamp,
     /// The yes, if one was given.
     pub approval: Option<Approval>,
     /// The paid request, from just before its first attempt on.
     pub send: Option<PaidSend>,
     /// The user wants it cancelled while its answer is awaited: it becomes *unwatched* when the answer comes.
-    pub stop_wish: bool,
+    pub stop_requested: bool,
     /// The user looked at the draft's trouble and wants it sent all the same.
     pub source_confirmed: bool,
     /// The service's task, once accepted.
@@ -196,14 +197,14 @@ pub struct Job {
 /// Hours a result link lives after completion (reference §4.4).
 pub const LINK_LIFE_HOURS: i64 = 24;
 
-/// Something that happened or is wished, for [`Job::apply`].
+/// Something that happened or is asked for, for [`Job::apply`].
 #[derive(Clone, PartialEq, Debug)]
 pub enum Update {
     /// A yes: the job may be sent from `not_before` on. From held or waiting.
     Approve(Approval),
     /// Hold it back. From waiting.
     Hold(HoldReason),
-    /// Not sent yet: drop it, free. On the wire: remember the wish.
+    /// Not sent yet: drop it, free. On the wire: remember the request.
     Cancel,
     /// Give an unsure job up, knowing that it may have been paid.
     GiveUp,
@@ -213,17 +214,17 @@ pub enum Update {
     Watch,
     /// An attempt to send begins. The key counts only for the first; later attempts keep theirs.
     SendStarted {
-        /// The key for a wish that has none yet.
+        /// The key for a job that has none yet.
         key: IdempotencyKey,
         /// Its request body.
         body: String,
         /// What the service's clock shows, where it is known.
-        there: Option<Timestamp>,
+        server_time: Option<Timestamp>,
     },
     /// Another attempt with the same key and body begins, while sending.
     SendRepeated {
         /// What the service's clock shows, where it is known.
-        there: Option<Timestamp>,
+        server_time: Option<Timestamp>,
     },
     /// An attempt ended without a usable answer.
     AnswerLost(String),
@@ -234,20 +235,20 @@ pub enum Update {
     /// Refused for good.
     Rejected(Failure),
     /// The repeats are used up.
-    GaveUpAsking(String),
+    RepeatsUsedUp(String),
     /// The account's task list was looked through.
-    Looked {
+    ListRead {
         /// The tasks that fit.
         candidates: Vec<TaskId>,
         /// What the service's clock shows, where it is known.
-        there: Option<Timestamp>,
+        server_time: Option<Timestamp>,
     },
     /// The user wants the task list looked through once more.
-    LookAgain,
+    Recheck,
     /// Nothing fits and the key is young: the same request goes out again.
     SendAgainSameKey {
         /// What the service's clock shows, where it is known.
-        there: Option<Timestamp>,
+        server_time: Option<Timestamp>,
     },
     /// The paid request was accepted.
     Accepted {
@@ -256,7 +257,7 @@ pub enum Update {
         /// `Idempotency-Replayed: true`: the task is an older one.
         replayed: bool,
     },
-    /// This task of the account is the one of this unsure wish.
+    /// This task of the account is the one of this unsure job.
     Adopted(TaskId),
     /// The service answered about the task.
     Reported(Box<TaskReport>),
@@ -299,8 +300,8 @@ impl Applied {
     }
 }
 
-fn since(ours: Timestamp, theirs: Option<Timestamp>, now: Timestamp, there: Option<Timestamp>) -> SignedDuration {
-    theirs.zip(there).map_or_else(|| now.duration_since(ours), |(theirs, there)| there.duration_since(theirs))
+fn since(ours: Timestamp, theirs: Option<Timestamp>, now: Timestamp, server_time: Option<Timestamp>) -> SignedDuration {
+    theirs.zip(server_time).map_or_else(|| now.duration_since(ours), |(theirs, server_time)| server_time.duration_since(theirs))
 }
 
 fn changed(note: impl Into<String>) -> Applied {
@@ -308,7 +309,7 @@ fn changed(note: impl Into<String>) -> Applied {
 }
 
 impl Job {
-    /// A new wish, held until somebody says yes.
+    /// A new job, held until somebody says yes.
     #[must_use]
     pub fn new(id: JobId, source: TaskId, image: ImageNumber, place: i64, now: Timestamp) -> Self {
         Self {
@@ -321,7 +322,7 @@ impl Job {
             created_at: now,
             approval: None,
             send: None,
-            stop_wish: false,
+            stop_requested: false,
             source_confirmed: false,
             task: None,
             request_id: None,
@@ -347,9 +348,9 @@ impl Job {
         self.phase.state()
     }
 
-    /// Whether a second wish for the same picture would be a double: it is not finally failed or cancelled.
+    /// Whether a second job for the same picture would be a double: it is not finally failed or cancelled.
     #[must_use]
-    pub fn blocks_twin(&self) -> bool {
+    pub fn blocks_duplicate(&self) -> bool {
         !matches!(self.state(), State::Failed | State::Cancelled)
     }
 
@@ -378,7 +379,7 @@ impl Job {
             Phase::Failed(failure) => Some(format!("{} ({})", failure.meaning(), failure.code)),
             Phase::Cancelled(by) => Some(by.to_string()),
             Phase::ToFetch(trouble) | Phase::Fetching(trouble) => trouble.last.clone(),
-            Phase::Sending if self.stop_wish => Some("stops being watched when the answer is here".to_owned()),
+            Phase::Sending if self.stop_requested => Some("stops being watched when the answer is here".to_owned()),
             Phase::Waiting | Phase::Sending | Phase::Running(_) | Phase::Saved | Phase::Unwatched => None,
         }
     }
@@ -403,9 +404,9 @@ impl Job {
 
     /// Whether the key of its paid request may still be relied on.
     #[must_use]
-    pub fn key_is_young(&self, now: Timestamp, there: Option<Timestamp>) -> bool {
+    pub fn key_is_young(&self, now: Timestamp, server_time: Option<Timestamp>) -> bool {
         self.send.as_ref().is_some_and(|send| {
-            let age = send.since_first(now, there);
+            let age = send.since_first(now, server_time);
             !age.is_negative() && age.unsigned_abs() < retry::KEY_LIFE
         })
     }
@@ -421,16 +422,16 @@ impl Job {
             Update::GiveUp => self.give_up(now),
             Update::Unwatch => self.unwatch(),
             Update::Watch => self.watch(),
-            Update::SendStarted { key, body, there } => self.start_send(key, body, now, there),
-            Update::SendRepeated { there } => self.repeat_send(now, there),
+            Update::SendStarted { key, body, server_time } => self.start_send(key, body, now, server_time),
+            Update::SendRepeated { server_time } => self.repeat_send(now, server_time),
             Update::AnswerLost(why) => self.lose_answer(&why),
             Update::PutBack(why) => self.put_back(&why, now),
             Update::Refused(failure) => self.refuse(failure, now),
             Update::Rejected(failure) => self.reject(failure, now),
-            Update::GaveUpAsking(why) => self.become_unsure(&why),
-            Update::Looked { candidates, there } => self.look(candidates, now, there),
-            Update::LookAgain => self.look_again(),
-            Update::SendAgainSameKey { there } => self.send_again(now, there),
+            Update::RepeatsUsedUp(why) => self.become_unsure(&why),
+            Update::ListRead { candidates, server_time } => self.look(candidates, now, server_time),
+            Update::Recheck => self.recheck(),
+            Update::SendAgainSameKey { server_time } => self.send_again(now, server_time),
             Update::Accepted { report, replayed } => self.accept(&report, replayed, now),
             Update::Adopted(task) => self.adopt(task, now),
             Update::Reported(report) => self.report(*report, now),

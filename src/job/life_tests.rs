@@ -54,17 +54,17 @@ fn updates() -> impl Strategy<Value = Update> {
     let sent = prop_oneof![
         4 => approval,
         4 => any::<[u8; 16]>()
-            .prop_map(|dice| Update::SendStarted { key: IdempotencyKey::from_dice(dice), body: "{}".into(), there: None }),
+            .prop_map(|random| Update::SendStarted { key: IdempotencyKey::from_random(random), body: "{}".into(), server_time: None }),
         2 => (reports(), any::<bool>()).prop_map(|(report, replayed)| Update::Accepted { report, replayed }),
         4 => reports().prop_map(Update::Reported),
-        1 => Just(Update::SendRepeated { there: None }),
+        1 => Just(Update::SendRepeated { server_time: None }),
         1 => words().prop_map(Update::AnswerLost),
         1 => words().prop_map(Update::PutBack),
         1 => failures().prop_map(Update::Refused),
         1 => failures().prop_map(Update::Rejected),
-        1 => words().prop_map(Update::GaveUpAsking),
-        2 => vec(tasks(), 0..2).prop_map(|candidates| Update::Looked { candidates, there: None }),
-        2 => Just(Update::SendAgainSameKey { there: None }),
+        1 => words().prop_map(Update::RepeatsUsedUp),
+        2 => vec(tasks(), 0..2).prop_map(|candidates| Update::ListRead { candidates, server_time: None }),
+        2 => Just(Update::SendAgainSameKey { server_time: None }),
         1 => tasks().prop_map(Update::Adopted),
     ];
     let local = prop_oneof![
@@ -167,7 +167,7 @@ proptest! {
                 assert_eq!(&job.send.as_ref().unwrap().key, key);
             }
             open = job.send.as_ref().filter(|send| !send.refusal_is_proof()).map(|send| send.key.clone()).or(
-                // Once nobody can tell any more, the wish is over or its key stays.
+                // Once nobody can tell any more, the job is over or its key stays.
                 open.filter(|_| job.state() == State::Unsure),
             );
         }
@@ -195,7 +195,10 @@ fn a_links_life_is_counted_from_the_end_of_its_task_and_not_from_our_hearing_of_
         let mut job = new_job();
         let task = TaskId::new("task-unified-1790000000-0").unwrap();
         job.apply(Update::Approve(Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at: at(1), not_before: at(1) }), at(1));
-        job.apply(Update::SendStarted { key: IdempotencyKey::from_dice([1; 16]), body: String::new(), there: None }, at(1));
+        job.apply(
+            Update::SendStarted { key: IdempotencyKey::from_random([1; 16]), body: String::new(), server_time: None },
+            at(1),
+        );
         let report = Box::new(TaskReport::new(task.clone(), TaskStatus::Pending));
         job.apply(Update::Accepted { report, replayed: false }, at(1));
         let mut report = TaskReport::new(task, TaskStatus::Completed);
@@ -215,21 +218,21 @@ fn a_links_life_is_counted_from_the_end_of_its_task_and_not_from_our_hearing_of_
 fn a_refusal_after_a_lost_answer_is_believed_only_when_the_task_list_had_settled() {
     let second = |n: i64| Timestamp::from_second(1_000 + n).unwrap();
     let no_balance = || Failure::new(ErrorClass::Balance, "insufficient_quota", "");
-    // Looked into so long after the latest attempt, by our clock and by theirs: what a refusal of the repeat means then.
+    // ListRead into so long after the latest attempt, by our clock and by theirs: what a refusal of the repeat means then.
     for (ours, theirs, believed) in
         [(3, None, false), (59, None, false), (60, None, true), (3, Some(60), true), (9_999, Some(3), false)]
     {
         let mut job = new_job();
         let yes = Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at: second(0), not_before: second(0) };
         job.apply(Update::Approve(yes), second(0));
-        let there = theirs.map(|_| second(500_000));
-        let key = IdempotencyKey::from_dice([1; 16]);
-        job.apply(Update::SendStarted { key, body: String::new(), there }, second(0));
+        let server_time = theirs.map(|_| second(500_000));
+        let key = IdempotencyKey::from_random([1; 16]);
+        job.apply(Update::SendStarted { key, body: String::new(), server_time }, second(0));
         // The program is killed, starts again, finds nothing in the list, and repeats.
         job.apply(Update::EngineStarted, second(1));
-        let there = theirs.map(|seconds| second(500_000 + seconds));
-        job.apply(Update::Looked { candidates: Vec::new(), there }, second(ours));
-        assert!(job.apply(Update::SendAgainSameKey { there }, second(ours)).changed());
+        let server_time = theirs.map(|seconds| second(500_000 + seconds));
+        job.apply(Update::ListRead { candidates: Vec::new(), server_time }, second(ours));
+        assert!(job.apply(Update::SendAgainSameKey { server_time }, second(ours)).changed());
         job.apply(Update::Refused(no_balance()), second(ours));
         let state = if believed { State::Held } else { State::Unsure };
         assert_eq!(job.state(), state, "looked after {ours} s by our clock, {theirs:?} by theirs");
@@ -243,7 +246,7 @@ fn a_job_that_was_to_be_cancelled_ends_when_its_send_is_refused() {
     {
         let mut job = new_job();
         job.apply(Update::Approve(Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at, not_before: at }), at);
-        job.apply(Update::SendStarted { key: IdempotencyKey::from_dice([1; 16]), body: String::new(), there: None }, at);
+        job.apply(Update::SendStarted { key: IdempotencyKey::from_random([1; 16]), body: String::new(), server_time: None }, at);
         job.apply(Update::Cancel, at);
         job.apply(refusal, at);
         assert_eq!((job.phase, job.finished_at, job.charge), (Phase::Cancelled(CancelledBy::You), Some(at), None));

@@ -1,9 +1,9 @@
 //! The domain: what a job is, how it lives, what it costs.
 //!
 //! This room knows specs, phases, transitions, money, caps, retry policy and queries over jobs. It does not know tokio,
-//! HTTP, SQL or a terminal, and it reads neither a clock nor dice: both are arguments.
+//! HTTP, SQL or a terminal, and it reads neither a clock nor random numbers: both are arguments.
 //!
-//! Invariants: one function moves a job ([`Job::apply`]); final phases absorb what comes late; a paid wish keeps its
+//! Invariants: one function moves a job ([`Job::apply`]); final phases absorb what comes late; a paid job keeps its
 //! idempotency key for life; what cannot be proven about money is called *not known*.
 
 mod failure;
@@ -12,8 +12,8 @@ mod life;
 #[cfg(test)]
 mod life_tests;
 mod money;
-pub mod pace;
 mod phase;
+pub mod poll_interval;
 pub mod query;
 mod quote;
 pub mod record;

@@ -202,7 +202,7 @@ pub struct Doubt {
     pub why: String,
     /// Whether the account's task list has been looked through since.
     pub looked: bool,
-    /// Tasks of the account that fit this wish and belong to no other job; more than one, or one that fits several jobs, is for the user to settle.
+    /// Tasks of the account that fit this job and belong to no other job; more than one, or one that fits several jobs, is for the user to settle.
     pub candidates: Vec<TaskId>,
 }
 

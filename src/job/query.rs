@@ -203,7 +203,7 @@ fn ends(whole: &str, part: &str) -> bool {
 fn finds(word: &str, atom: &Atom, job: &Job, searcher: &mut Searcher) -> bool {
     let Searcher { matcher, buffer } = searcher;
     let mut fits = |text: &str| atom.score(Utf32Str::new(text, buffer), matcher).is_some();
-    // Words of a person's are found fuzzily; ids are dice, so any three letters would be "found" in most of them.
+    // Words of a person's are found fuzzily; ids are random letters, so any three letters would be "found" in most of them.
     if job.tag.as_ref().is_some_and(|tag| fits(tag.as_str())) || fits(job.state().word()) {
         return true;
     }

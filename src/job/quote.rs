@@ -1,4 +1,4 @@
-//! What a wish costs before anybody says yes, and whether it fits under the caps.
+//! What a job costs before anybody confirms, and whether it fits under the caps.
 
 use super::money::Credits;
 use super::phase::{CapName, HoldReason};

@@ -1,4 +1,4 @@
-//! When to repeat what, as pure functions: the dice come in as a number from 0 to 1.
+//! When to repeat what, as pure functions: the random part comes in as a number from 0 to 1.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub enum PaidRepeat {
 /// `repeats` were made so far, `since_first_loss` has passed since the first answer was lost, and
 /// `unknown_outcomes` counts the `paid_outcome_unknown` answers including the present one.
 #[must_use]
-pub fn paid_repeat(lost: Lost, repeats: u32, since_first_loss: Duration, unknown_outcomes: u32, dice: f64) -> PaidRepeat {
+pub fn paid_repeat(lost: Lost, repeats: u32, since_first_loss: Duration, unknown_outcomes: u32, random: f64) -> PaidRepeat {
     if lost == Lost::OutcomeUnknown {
         return if unknown_outcomes <= 1 { PaidRepeat::After(PAID_OUTCOME_WAIT) } else { PaidRepeat::Unsure };
     }
@@ -48,7 +48,7 @@ pub fn paid_repeat(lost: Lost, repeats: u32, since_first_loss: Duration, unknown
         return PaidRepeat::Unsure;
     }
     let base = [500, 1_500, 3_500, 6_000][usize::try_from(repeats).unwrap_or(3).min(3)];
-    let wait = Duration::from_millis(base).mul_f64(0.8 + 0.4 * dice.clamp(0.0, 1.0));
+    let wait = Duration::from_millis(base).mul_f64(0.8 + 0.4 * random.clamp(0.0, 1.0));
     if since_first_loss + wait > PAID_WINDOW { PaidRepeat::Unsure } else { PaidRepeat::After(wait) }
 }
 
@@ -61,16 +61,16 @@ pub fn rate_limit_wait(retry_after: Option<Duration>, in_a_row: u32) -> Duration
 
 /// The wait before a failed read is repeated: 1.5 s doubling to a minute, ±20 %, or what `Retry-After` says if that is longer.
 #[must_use]
-pub fn read_wait(failures: u32, retry_after: Option<Duration>, dice: f64) -> Duration {
+pub fn read_wait(failures: u32, retry_after: Option<Duration>, random: f64) -> Duration {
     let base = Duration::from_millis(1_500).saturating_mul(1 << failures.saturating_sub(1).min(6)).min(Duration::from_mins(1));
-    base.mul_f64(0.8 + 0.4 * dice.clamp(0.0, 1.0)).max(retry_after.unwrap_or_default().min(Duration::from_hours(1)))
+    base.mul_f64(0.8 + 0.4 * random.clamp(0.0, 1.0)).max(retry_after.unwrap_or_default().min(Duration::from_hours(1)))
 }
 
 /// The wait before a download is tried again: 2 s doubling to five minutes, ±20 %.
 #[must_use]
-pub fn fetch_wait(attempts: u32, dice: f64) -> Duration {
+pub fn fetch_wait(attempts: u32, random: f64) -> Duration {
     let base = Duration::from_secs(2).saturating_mul(1 << attempts.saturating_sub(1).min(8)).min(Duration::from_mins(5));
-    base.mul_f64(0.8 + 0.4 * dice.clamp(0.0, 1.0))
+    base.mul_f64(0.8 + 0.4 * random.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]

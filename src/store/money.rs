@@ -132,10 +132,16 @@ impl Store {
                     job.id
                 )));
             }
-            Ok(match writing.apply(&mut job, Update::SendStarted { key, body: body.to_owned(), there: guard.there }, now)? {
-                Applied::Changed(_) => BeginSend::Go(job),
-                Applied::Ignored(why) => BeginSend::No(why),
-            })
+            Ok(
+                match writing.apply(
+                    &mut job,
+                    Update::SendStarted { key, body: body.to_owned(), server_time: guard.server_time },
+                    now,
+                )? {
+                    Applied::Changed(_) => BeginSend::Go(job),
+                    Applied::Ignored(why) => BeginSend::No(why),
+                },
+            )
         })
     }
 

@@ -78,11 +78,11 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn twin(&self, source: &TaskId, image: ImageNumber) -> Result<Option<JobId>, StoreError> {
+    pub fn duplicate(&self, source: &TaskId, image: ImageNumber) -> Result<Option<JobId>, StoreError> {
         self.see(|db| {
             let tail = "WHERE source = ?1 AND image = ?2 ORDER BY created_at DESC, place DESC";
             let jobs = rows::many(db, tail, params![source.as_str(), image.get()])?;
-            Ok(jobs.iter().find(|job| job.blocks_twin()).map(|job| job.id))
+            Ok(jobs.iter().find(|job| job.blocks_duplicate()).map(|job| job.id))
         })
     }
 

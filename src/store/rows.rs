@@ -44,7 +44,7 @@ const COLUMNS: [&str; 42] = [
     "send_cleared",
     "send_first_there",
     "send_last_there",
-    "stop_wish",
+    "stop_requested",
     "source_confirmed",
     "task",
     "request_id",
@@ -224,11 +224,22 @@ fn read(row: &Row<'_>) -> Result<Job, Trouble> {
     let body = c.text()?;
     let (agreed, first_at, last_at) = (c.credits()?, c.time()?, c.time()?);
     let (attempts, lost, cleared) = (c.small()?, c.small()?, c.yes()?);
-    let (first_there, last_there) = (c.time()?, c.time()?);
+    let (first_server_time, last_server_time) = (c.time()?, c.time()?);
     let send = match (key, body, agreed, first_at, last_at, attempts, lost) {
         (Some(key), Some(body), Some(agreed), Some(first_at), Some(last_at), Some(attempts), Some(lost)) => {
             let body = body.to_owned();
-            Some(PaidSend { key, body, agreed, first_at, last_at, first_there, last_there, attempts, lost, cleared })
+            Some(PaidSend {
+                key,
+                body,
+                agreed,
+                first_at,
+                last_at,
+                first_server_time,
+                last_server_time,
+                attempts,
+                lost,
+                absence_confirmed: cleared,
+            })
         }
         (None, None, None, None, None, None, None) => None,
         _ => return Err(c.wrong()),
@@ -243,7 +254,7 @@ fn read(row: &Row<'_>) -> Result<Job, Trouble> {
         created_at,
         approval,
         send,
-        stop_wish: c.yes()?,
+        stop_requested: c.yes()?,
         source_confirmed: c.yes()?,
         task: c.parsed(|text| TaskId::new(text).ok())?,
         request_id: c.text()?.map(str::to_owned),
@@ -343,10 +354,10 @@ fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, Trouble> {
         ":send_last_at": send.map(|send| nanos(send.last_at)),
         ":send_attempts": send.map(|send| send.attempts),
         ":send_lost": send.map(|send| send.lost),
-        ":send_cleared": send.map(|send| send.cleared),
-        ":send_first_there": send.and_then(|send| send.first_there).map(nanos),
-        ":send_last_there": send.and_then(|send| send.last_there).map(nanos),
-        ":stop_wish": job.stop_wish,
+        ":send_cleared": send.map(|send| send.absence_confirmed),
+        ":send_first_there": send.and_then(|send| send.first_server_time).map(nanos),
+        ":send_last_there": send.and_then(|send| send.last_server_time).map(nanos),
+        ":stop_requested": job.stop_requested,
         ":source_confirmed": job.source_confirmed,
         ":task": job.task.as_ref().map(TaskId::as_str),
         ":request_id": job.request_id,

@@ -17,7 +17,7 @@ fn id(n: u64) -> JobId {
 }
 
 fn key(n: u8) -> IdempotencyKey {
-    IdempotencyKey::from_dice([n; 16])
+    IdempotencyKey::from_random([n; 16])
 }
 
 fn price() -> Credits {
@@ -45,7 +45,7 @@ fn yes(count: usize) -> Consent {
 fn guard() -> SendGuard {
     SendGuard {
         caps: Caps::default(),
-        there: None,
+        server_time: None,
         run_budget: None,
         run_limit: Credits::ZERO,
         price: price(),
@@ -99,8 +99,8 @@ fn every_state(store: &mut Store) {
     }
     one(store, 1, Update::Hold(HoldReason::Cap { cap: CapName::Day, limit: price() }), 11);
     one(store, 4, Update::AnswerLost("reset".into()), 12);
-    one(store, 4, Update::GaveUpAsking("time is up".into()), 13);
-    one(store, 4, Update::Looked { candidates: vec![task(90), task(91)], there: None }, 14);
+    one(store, 4, Update::RepeatsUsedUp("time is up".into()), 13);
+    one(store, 4, Update::ListRead { candidates: vec![task(90), task(91)], server_time: None }, 14);
     for n in 5..=12 {
         one(store, n, accepted(n), 15);
     }
@@ -386,10 +386,10 @@ fn a_twin_is_the_newest_job_that_is_not_over_in_vain() {
     store.add(&[wish(1)], false, None, at(0)).unwrap();
     store.add(&[wish(5)], false, None, at(1)).unwrap();
     let image = ImageNumber::ALL[1];
-    assert_eq!(store.twin(&draft(), image).unwrap(), Some(id(5)));
+    assert_eq!(store.duplicate(&draft(), image).unwrap(), Some(id(5)));
     one(&mut store, 5, Update::Cancel, 2);
-    assert_eq!(store.twin(&draft(), image).unwrap(), Some(id(1)));
-    assert_eq!(store.twin(&draft(), ImageNumber::ALL[2]).unwrap(), None);
+    assert_eq!(store.duplicate(&draft(), image).unwrap(), Some(id(1)));
+    assert_eq!(store.duplicate(&draft(), ImageNumber::ALL[2]).unwrap(), None);
 }
 
 #[test]
@@ -667,7 +667,7 @@ fn an_unsure_job_of_an_older_store_has_an_attempt_that_no_early_look_cleared() {
     drop(db);
     let store = Store::open(folder.path(), Access::ReadWrite).unwrap();
     let send = store.job(id(4)).unwrap().unwrap().send.unwrap();
-    assert_eq!((send.lost, send.cleared, send.refusal_is_proof()), (1, false, false));
+    assert_eq!((send.lost, send.absence_confirmed, send.refusal_is_proof()), (1, false, false));
 }
 
 #[test]

@@ -107,7 +107,7 @@ pub struct SendGuard {
     /// The caps that hold now.
     pub caps: Caps,
     /// What the service's clock shows, where it is known.
-    pub there: Option<Timestamp>,
+    pub server_time: Option<Timestamp>,
     /// What the present run may still send; `None` without such a limit.
     pub run_budget: Option<Credits>,
     /// The limit that `run_budget` is what is left of, for the reason shown.

@@ -124,9 +124,9 @@ pub(super) fn carries_money(update: &Update) -> bool {
         | Update::PutBack(_)
         | Update::Refused(_)
         | Update::Rejected(_)
-        | Update::GaveUpAsking(_)
-        | Update::Looked { .. }
-        | Update::LookAgain
+        | Update::RepeatsUsedUp(_)
+        | Update::ListRead { .. }
+        | Update::Recheck
         | Update::SendAgainSameKey { .. }
         | Update::Accepted { .. }
         | Update::Adopted(_)

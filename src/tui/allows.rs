@@ -123,7 +123,7 @@ impl App {
 
 /// What decides which acts fit a job.
 fn kind(job: &Job) -> (State, Option<ErrorClass>, bool, bool) {
-    (job.state(), job.failure().map(|failure| failure.class), job.stop_wish, job.task.is_some())
+    (job.state(), job.failure().map(|failure| failure.class), job.stop_requested, job.task.is_some())
 }
 
 pub(crate) fn hold(job: &Job) -> Fit {
@@ -140,7 +140,7 @@ pub(crate) fn movable(job: &Job) -> Fit {
 
 pub(crate) fn stoppable(job: &Job) -> Fit {
     match &job.phase {
-        Phase::Sending if job.stop_wish => Err("stopping already"),
+        Phase::Sending if job.stop_requested => Err("stopping already"),
         Phase::Held(_) | Phase::Waiting | Phase::Unsure(_) | Phase::Running(_) | Phase::Sending => Ok(()),
         _ => Err(job.state().word()),
     }

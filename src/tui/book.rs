@@ -219,13 +219,13 @@ impl Book {
     }
 
     /// Whether the picture has a job that a second wish would double.
-    pub(crate) fn has_twin(&self, spec: &Spec) -> bool {
+    pub(crate) fn has_duplicate(&self, spec: &Spec) -> bool {
         self.live.contains_key(&(spec.source.clone(), spec.image))
     }
 
     /// The live jobs for a picture besides this one.
     pub(crate) fn is_on_its_way_elsewhere(&self, job: &Job) -> bool {
-        let own = u32::from(job.blocks_twin());
+        let own = u32::from(job.blocks_duplicate());
         self.live.get(&(job.source.clone(), job.image)).is_some_and(|count| *count > own)
     }
 
@@ -372,7 +372,7 @@ impl Book {
             let count = &mut self.counts[state as usize];
             *count = if sign > 0 { *count + 1 } else { count.saturating_sub(1) };
         }
-        if job.blocks_twin() {
+        if job.blocks_duplicate() {
             let key = (job.source.clone(), job.image);
             let count = self.live.entry(key.clone()).or_default();
             *count = if sign > 0 { *count + 1 } else { count.saturating_sub(1) };

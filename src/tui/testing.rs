@@ -46,16 +46,16 @@ pub(crate) fn job_in(n: u64, state: State) -> Job {
     if state.may_have_been_sent() && state != State::Cancelled {
         job.approval = Some(Approval { seq: 1, price, at: at(-500), not_before: at(-495) });
         job.send = Some(PaidSend {
-            key: IdempotencyKey::from_dice([7; 16]),
+            key: IdempotencyKey::from_random([7; 16]),
             body: "{}".to_owned(),
             agreed: price,
             first_at: at(-90),
             last_at: at(-90),
-            first_there: None,
-            last_there: None,
+            first_server_time: None,
+            last_server_time: None,
             attempts: 1,
             lost: 0,
-            cleared: false,
+            absence_confirmed: false,
         });
         job.charge = Some(Charge::Reserved);
     }

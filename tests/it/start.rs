@@ -104,7 +104,7 @@ fn a_job_in_the_middle_of_a_send_is_told_only_as_the_start_has_written_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = store(folder.path());
     let guard = SendGuard {
-        there: None,
+        server_time: None,
         price: Credits::PUBLISHED_PRICE,
         caps: Caps::default(),
         day_start: Timestamp::UNIX_EPOCH,
@@ -112,7 +112,7 @@ fn a_job_in_the_middle_of_a_send_is_told_only_as_the_start_has_written_it() {
         run_limit: Credits::ZERO,
     };
     let id = JobId::from_bits(1);
-    store.begin_send(id, IdempotencyKey::from_dice([7; 16]), "{}", &guard, Timestamp::now()).unwrap();
+    store.begin_send(id, IdempotencyKey::from_random([7; 16]), "{}", &guard, Timestamp::now()).unwrap();
     assert_eq!(store.job(id).unwrap().unwrap().state(), State::Sending);
     let seen = started(folder.path(), store);
     let of_it: Vec<_> = seen.iter().filter(|seen| !matches!(seen, Seen::Told(other, _) if *other != id)).collect();

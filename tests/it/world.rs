@@ -2,7 +2,7 @@
 //!
 //! It keeps its own books, so that what the engine believes can be compared with what "really" happened. What it leaves
 //! out: sockets, TLS and JSON (tested over loopback against the simulator), gateways that ignore idempotency keys
-//! (there, repeats within 15 s of a lost answer may be charged twice by product rule 3), and other programs' enhance
+//! (server_time, repeats within 15 s of a lost answer may be charged twice by product rule 3), and other programs' enhance
 //! tasks made in the very minutes of a lost answer (the list does not tell whose they are).
 
 use std::collections::{BTreeMap, BTreeSet};

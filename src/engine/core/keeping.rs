@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::super::desk::Asker;
 use super::super::{Level, News};
 use super::Engine;
-use crate::job::{Applied, Job, JobId, Phase, Progress, State, TaskId, Update, pace};
+use crate::job::{Applied, Job, JobId, Phase, Progress, State, TaskId, Update, poll_interval};
 
 impl Engine {
     /// Keeps the engine's indices in step with one job.
@@ -61,7 +61,7 @@ impl Engine {
                     && let Some(task) = &job.task
                     && self.is_engine()
                 {
-                    let due = now + self.first_look(job, progress);
+                    let due = now + self.first_poll(job, progress);
                     self.desk.watch(&asker, task, due, self.age(job), job.estimate, now);
                 }
             }
@@ -98,14 +98,14 @@ impl Engine {
         }
     }
 
-    pub(super) fn first_look(&mut self, job: &Job, progress: &Progress) -> Duration {
+    pub(super) fn first_poll(&mut self, job: &Job, progress: &Progress) -> Duration {
         let sent_now = job.sent_at.is_some_and(|sent| sent == self.clock.now());
         if progress.at.is_none() || !sent_now {
             // Taken up after a restart or found in the list: nobody knows how it stands.
             return Duration::ZERO;
         }
         let estimate = job.estimate.map(|seconds| Duration::from_secs(seconds.into()));
-        pace::first_look(estimate, self.dice.f64())
+        poll_interval::first_poll(estimate, self.dice.f64())
     }
 
     /// How long ago its task was submitted, as far as is known.

@@ -71,7 +71,7 @@ impl Model {
         self.tasks.push((now, now + Duration::from_secs_f64(run)));
         self.looked.push(now);
         let estimate = self.says(n, now).1;
-        let due = now + pace::first_look(estimate.map(|seconds| Duration::from_secs(seconds.into())), self.dice.f64());
+        let due = now + poll_interval::first_poll(estimate.map(|seconds| Duration::from_secs(seconds.into())), self.dice.f64());
         desk.watch(&Asker::Job(JobId::from_bits(n as u64)), &tests::task(n), due, Duration::ZERO, estimate, now);
     }
 

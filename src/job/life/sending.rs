@@ -10,7 +10,13 @@ use super::super::{retry, text};
 use super::{Applied, Charge, Job, PaidSend, changed};
 
 impl Job {
-    pub(super) fn start_send(&mut self, key: IdempotencyKey, body: String, now: Timestamp, there: Option<Timestamp>) -> Applied {
+    pub(super) fn start_send(
+        &mut self,
+        key: IdempotencyKey,
+        body: String,
+        now: Timestamp,
+        server_time: Option<Timestamp>,
+    ) -> Applied {
         if self.phase != Phase::Waiting {
             return Applied::Ignored("only a waiting job can be sent");
         }
@@ -21,23 +27,23 @@ impl Job {
             agreed: yes.price,
             first_at: now,
             last_at: now,
-            first_there: there,
-            last_there: there,
+            first_server_time: server_time,
+            last_server_time: server_time,
             attempts: 0,
             lost: 0,
-            cleared: false,
+            absence_confirmed: false,
         });
         send.agreed = yes.price;
-        send.begin(now, there);
+        send.begin(now, server_time);
         self.charge = Some(Charge::Reserved);
         self.phase = Phase::Sending;
         changed("sending")
     }
 
-    pub(super) fn repeat_send(&mut self, now: Timestamp, there: Option<Timestamp>) -> Applied {
+    pub(super) fn repeat_send(&mut self, now: Timestamp, server_time: Option<Timestamp>) -> Applied {
         match (&self.phase, &mut self.send) {
             (Phase::Sending, Some(send)) => {
-                send.begin(now, there);
+                send.begin(now, server_time);
                 changed(format!("sending again with the same key, attempt {}", send.attempts))
             }
             _ => Applied::Ignored("it is not being sent"),
@@ -82,7 +88,7 @@ impl Job {
 
     /// Where an unpaid job stands after a refusal: where it would, or nowhere if it was to be cancelled.
     pub(super) fn stand(&mut self, phase: Phase, now: Timestamp) {
-        if std::mem::take(&mut self.stop_wish) {
+        if std::mem::take(&mut self.stop_requested) {
             self.phase = Phase::Cancelled(CancelledBy::You);
             self.finished_at = Some(now);
         } else {
@@ -119,7 +125,7 @@ impl Job {
         changed(note)
     }
 
-    pub(super) fn look(&mut self, candidates: Vec<TaskId>, now: Timestamp, there: Option<Timestamp>) -> Applied {
+    pub(super) fn look(&mut self, candidates: Vec<TaskId>, now: Timestamp, server_time: Option<Timestamp>) -> Applied {
         match &mut self.phase {
             Phase::Unsure(doubt) if !doubt.looked || doubt.candidates != candidates => {
                 let note = match candidates.len() {
@@ -127,7 +133,7 @@ impl Job {
                     n => format!("{} of the account may be it", text::count(n, "task")),
                 };
                 if let Some(send) = &mut self.send {
-                    send.cleared = candidates.is_empty() && send.since_last(now, there) >= retry::LIST_SETTLES;
+                    send.absence_confirmed = candidates.is_empty() && send.since_last(now, server_time) >= retry::LIST_SETTLES;
                 }
                 doubt.looked = true;
                 doubt.candidates = candidates;
@@ -138,7 +144,7 @@ impl Job {
         }
     }
 
-    pub(super) fn look_again(&mut self) -> Applied {
+    pub(super) fn recheck(&mut self) -> Applied {
         match &mut self.phase {
             Phase::Unsure(doubt) if doubt.looked => {
                 doubt.looked = false;
@@ -149,11 +155,11 @@ impl Job {
         }
     }
 
-    pub(super) fn send_again(&mut self, now: Timestamp, there: Option<Timestamp>) -> Applied {
-        let young = self.key_is_young(now, there);
+    pub(super) fn send_again(&mut self, now: Timestamp, server_time: Option<Timestamp>) -> Applied {
+        let young = self.key_is_young(now, server_time);
         match (&self.phase, &mut self.send) {
             (Phase::Unsure(doubt), Some(send)) if doubt.looked && doubt.candidates.is_empty() && young => {
-                send.begin(now, there);
+                send.begin(now, server_time);
                 self.phase = Phase::Sending;
                 changed(format!("nothing fits in the task list: sending again with the same key, attempt {}", send.attempts))
             }
@@ -177,7 +183,7 @@ impl Job {
             self.request_id.clone_from(&report.request_id);
         }
         let note = if replayed { format!("recovered as {}", report.id) } else { format!("accepted as {}", report.id) };
-        if std::mem::take(&mut self.stop_wish) {
+        if std::mem::take(&mut self.stop_requested) {
             self.phase = Phase::Unwatched;
             return changed(format!("{note}; no longer watched, it goes on and is paid for if it completes"));
         }
@@ -194,7 +200,8 @@ impl Job {
         self.task = Some(task);
         self.sent_at = Some(self.send.as_ref().map_or(now, |send| send.last_at));
         self.charge = Some(Charge::Reserved);
-        self.phase = if std::mem::take(&mut self.stop_wish) { Phase::Unwatched } else { Phase::Running(Progress::default()) };
+        self.phase =
+            if std::mem::take(&mut self.stop_requested) { Phase::Unwatched } else { Phase::Running(Progress::default()) };
         changed(note)
     }
 
@@ -210,7 +217,7 @@ impl Job {
                 self.phase = Phase::ToFetch(std::mem::take(trouble));
                 changed(String::new())
             }
-            Phase::Unsure(_) => self.look_again(),
+            Phase::Unsure(_) => self.recheck(),
             _ => Applied::Ignored("nothing was under way"),
         }
     }

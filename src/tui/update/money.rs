@@ -32,7 +32,7 @@ impl App {
     /// Looks at every line anew.
     pub(super) fn check(&self, add: &mut AddBox) {
         add.said = None;
-        add.checked = check_lines(&add.lines.text(), |spec| self.book.has_twin(spec));
+        add.checked = check_lines(&add.lines.text(), |spec| self.book.has_duplicate(spec));
     }
 
     /// From the add box to the price box; says what is in the way.

@@ -61,7 +61,7 @@ const LINK: Column = Column { name: "link", title: "link", least: 6, most: 6, ra
 
 fn state(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
     let state = entry.job.state();
-    let word = if entry.job.stop_wish && state == State::Sending { "stopping" } else { state.word() };
+    let word = if entry.job.stop_requested && state == State::Sending { "stopping" } else { state.word() };
     (format!("{} {word}", paint.sign(state)), paint.state_style(state))
 }
 

@@ -290,7 +290,7 @@ async fn one_byte_a_second_and_bodies_without_end_are_bounded_by_the_clients_own
     let error = client.task(&id).await.unwrap_err();
     assert_eq!((error.class, error.code.as_str()), (ErrorClass::Network, "timeout"));
     assert!(start.elapsed() < Duration::from_secs(5));
-    let key = mj_enhance::job::IdempotencyKey::from_dice([7; 16]);
+    let key = mj_enhance::job::IdempotencyKey::from_random([7; 16]);
     let error = client.submit(&key, "{}").await.unwrap_err();
     assert_eq!(error.code, "timeout");
     assert!(matches!(error.paid(), mj_enhance::api::PaidVerdict::Lost(_)), "a paid request may have been taken");

@@ -24,16 +24,16 @@ const JUST_AFTER: Duration = Duration::from_millis(150);
 const ROUNDING: Duration = Duration::from_secs(2);
 /// Progress says something about the end after it has moved by so many percent.
 const ENOUGH_PERCENT: u8 = 10;
-/// Nobody joins another's read earlier than this before its own time.
-pub const MOST_JOIN: Duration = Duration::from_secs(2);
+/// Nobody batch_slack another's read earlier than this before its own time.
+pub const MOST_BATCH_SLACK: Duration = Duration::from_secs(2);
 
 /// When to look next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Look {
+pub struct NextPoll {
     /// After this time.
     pub after: Duration,
     /// It may be so much earlier if a read leaves anyway.
-    pub joins: Duration,
+    pub batch_slack: Duration,
 }
 
 /// When a task is expected to end.
@@ -47,7 +47,7 @@ pub struct Expected {
 
 /// What the answers about one task let expect of its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Outlook {
+pub struct EtaEstimate {
     /// The last number of seconds, and how old the task was when it was first told.
     told: Option<(u32, Duration)>,
     sure: bool,
@@ -56,8 +56,8 @@ pub struct Outlook {
     to: Option<(u8, Duration)>,
 }
 
-impl Outlook {
-    /// The outlook of a task that was submitted at age 0 and whose estimate was told then.
+impl EtaEstimate {
+    /// The eta of a task that was submitted at age 0 and whose estimate was told then.
     #[must_use]
     pub fn new(estimate: Option<u32>) -> Self {
         Self { told: estimate.map(|seconds| (seconds, Duration::ZERO)), ..Self::default() }
@@ -102,20 +102,20 @@ impl Outlook {
     }
 }
 
-/// When to look next at a task of this age. `dice` from 0 to 1 spread the looks by ±20 %.
+/// When to look next at a task of this age. `random` from 0 to 1 spreads the looks by ±20 %.
 ///
 /// Without any idea of the end: 3 s apart in the first minute, 5 s up to five minutes, 10 s up to twenty, 45 s after that
 /// (reference §8). With one: a third of the time to the expected end, or half of it where the service counts down
 /// reliably, between 1.5 s and 6 s (10 s for old tasks, 20 s with minutes to go). Past the expected end: a third of the
 /// time since, up to the steps of the age.
 #[must_use]
-pub fn next_look(age: Duration, outlook: &Outlook, dice: f64) -> Look {
+pub fn next_poll(age: Duration, eta: &EtaEstimate, random: f64) -> NextPoll {
     let by_age = by_age(age);
-    let wait = match outlook.expected() {
+    let wait = match eta.expected() {
         None => by_age,
         Some(end) => match end.age.checked_sub(age) {
             // Joining another's read would bring it before the end again.
-            Some(left) if end.sure && left <= NEAR => return Look { after: left + JUST_AFTER, joins: Duration::ZERO },
+            Some(left) if end.sure && left <= NEAR => return NextPoll { after: left + JUST_AFTER, batch_slack: Duration::ZERO },
             Some(left) => {
                 let far = if end.sure { FAR_AND_SURE.min((left / 6).max(FAR)) } else { FAR.max(by_age).min(FAR_AND_OLD) };
                 (left / if end.sure { 2 } else { 3 }).clamp(CLOSE, far)
@@ -123,16 +123,16 @@ pub fn next_look(age: Duration, outlook: &Outlook, dice: f64) -> Look {
             None => (age.saturating_sub(end.age) / 3).clamp(CLOSE, by_age),
         },
     };
-    let after = wait.mul_f64(0.8 + 0.4 * dice.clamp(0.0, 1.0));
-    Look { after, joins: (after / 2).min(MOST_JOIN) }
+    let after = wait.mul_f64(0.8 + 0.4 * random.clamp(0.0, 1.0));
+    NextPoll { after, batch_slack: (after / 2).min(MOST_BATCH_SLACK) }
 }
 
 /// When to look first at a task that was submitted just now: after a third of the estimate, at least 1 s and at most 5 s
 /// (reference §8), so that a fresh task is never far from its first look.
 #[must_use]
-pub fn first_look(estimate: Option<Duration>, dice: f64) -> Duration {
+pub fn first_poll(estimate: Option<Duration>, random: f64) -> Duration {
     let base = estimate.map_or(Duration::from_secs(3), |whole| whole / 3).clamp(Duration::from_secs(1), Duration::from_secs(5));
-    base.mul_f64(0.8 + 0.4 * dice.clamp(0.0, 1.0))
+    base.mul_f64(0.8 + 0.4 * random.clamp(0.0, 1.0))
 }
 
 fn by_age(age: Duration) -> Duration {
@@ -154,69 +154,69 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn wait(age: u64, outlook: &Outlook) -> Duration {
-        next_look(s(age), outlook, 0.5).after
+    fn wait(age: u64, eta: &EtaEstimate) -> Duration {
+        next_poll(s(age), eta, 0.5).after
     }
 
     #[test]
     fn without_an_idea_of_the_end_looks_grow_apart_with_age() {
-        let at = |age| wait(age, &Outlook::default()).as_secs();
+        let at = |age| wait(age, &EtaEstimate::default()).as_secs();
         assert_eq!([at(0), at(59), at(100), at(600), at(3_000)], [3, 3, 5, 10, 45]);
-        let first = |estimate: Option<u64>| first_look(estimate.map(s), 0.5);
+        let first = |estimate: Option<u64>| first_poll(estimate.map(s), 0.5);
         assert_eq!([first(None), first(Some(45)), first(Some(9)), first(Some(0))], [s(3), s(5), s(3), s(1)]);
     }
 
     #[test]
     fn looks_are_rare_early_and_close_around_an_estimated_end() {
-        let outlook = Outlook::new(Some(60));
-        let millis = |age| wait(age, &outlook).as_millis();
+        let eta = EtaEstimate::new(Some(60));
+        let millis = |age| wait(age, &eta).as_millis();
         let ages = [10, 30, 48, 54, 58, 60, 63, 69, 75, 300];
         assert_eq!(ages.map(millis), [6_000, 6_000, 4_000, 2_000, 1_500, 1_500, 1_500, 3_000, 5_000, 10_000]);
     }
 
     #[test]
     fn a_reliable_count_down_is_met_just_after_its_end() {
-        let mut outlook = Outlook::new(Some(60));
-        outlook.heard(s(5), None, Some(55));
-        assert_eq!(outlook.expected(), Some(Expected { age: s(60), sure: true }));
-        assert_eq!(wait(50, &outlook), s(5), "half of what is left");
-        assert_eq!(next_look(s(57), &outlook, 0.0), Look { after: s(3) + JUST_AFTER, joins: Duration::ZERO });
-        let mut long = Outlook::new(Some(900));
+        let mut eta = EtaEstimate::new(Some(60));
+        eta.heard(s(5), None, Some(55));
+        assert_eq!(eta.expected(), Some(Expected { age: s(60), sure: true }));
+        assert_eq!(wait(50, &eta), s(5), "half of what is left");
+        assert_eq!(next_poll(s(57), &eta, 0.0), NextPoll { after: s(3) + JUST_AFTER, batch_slack: Duration::ZERO });
+        let mut long = EtaEstimate::new(Some(900));
         long.heard(s(5), None, Some(895));
         assert_eq!(wait(10, &long), s(20), "a long run is looked at more rarely");
     }
 
     #[test]
     fn an_estimate_that_never_moves_is_one_of_the_whole_run() {
-        let mut outlook = Outlook::new(Some(45));
+        let mut eta = EtaEstimate::new(Some(45));
         for age in [5, 11, 17] {
-            outlook.heard(s(age), None, Some(45));
+            eta.heard(s(age), None, Some(45));
         }
-        assert_eq!(outlook.expected(), Some(Expected { age: s(45), sure: false }));
+        assert_eq!(eta.expected(), Some(Expected { age: s(45), sure: false }));
     }
 
     #[test]
     fn a_count_down_that_slips_is_not_relied_on() {
-        let mut outlook = Outlook::new(Some(60));
-        outlook.heard(s(5), None, Some(55));
-        outlook.heard(s(11), None, Some(70));
-        assert_eq!(outlook.expected(), Some(Expected { age: s(81), sure: false }));
-        outlook.heard(s(17), None, Some(64));
-        assert!(outlook.expected().unwrap().sure, "until it counts again");
+        let mut eta = EtaEstimate::new(Some(60));
+        eta.heard(s(5), None, Some(55));
+        eta.heard(s(11), None, Some(70));
+        assert_eq!(eta.expected(), Some(Expected { age: s(81), sure: false }));
+        eta.heard(s(17), None, Some(64));
+        assert!(eta.expected().unwrap().sure, "until it counts again");
     }
 
     #[test]
     fn progress_speaks_where_the_service_says_no_seconds() {
-        let mut outlook = Outlook::default();
-        outlook.heard(s(10), Percent::new(20), None);
-        assert_eq!(outlook.expected(), None, "one number has no pace");
-        outlook.heard(s(15), Percent::new(29), None);
-        assert_eq!(outlook.expected(), None, "so little is no pace yet");
-        outlook.heard(s(20), Percent::new(40), None);
-        assert_eq!(outlook.expected(), Some(Expected { age: s(50), sure: false }));
-        outlook.heard(s(30), Percent::new(10), None);
-        assert_eq!(outlook.expected(), None, "what goes back starts again");
-        let mut both = Outlook::new(Some(45));
+        let mut eta = EtaEstimate::default();
+        eta.heard(s(10), Percent::new(20), None);
+        assert_eq!(eta.expected(), None, "one number has no pace");
+        eta.heard(s(15), Percent::new(29), None);
+        assert_eq!(eta.expected(), None, "so little is no pace yet");
+        eta.heard(s(20), Percent::new(40), None);
+        assert_eq!(eta.expected(), Some(Expected { age: s(50), sure: false }));
+        eta.heard(s(30), Percent::new(10), None);
+        assert_eq!(eta.expected(), None, "what goes back starts again");
+        let mut both = EtaEstimate::new(Some(45));
         both.heard(s(10), Percent::new(10), Some(45));
         both.heard(s(20), Percent::new(20), Some(45));
         assert_eq!(both.expected(), Some(Expected { age: s(100), sure: false }), "before an estimate that never moves");
@@ -228,25 +228,25 @@ mod tests {
             answers in prop::collection::vec((0_u64..4_000, prop::option::of(-5_i64..105), prop::option::of(any::<u32>())), 0..12),
             estimate in prop::option::of(any::<u32>()),
             age in 0_u64..100_000,
-            dice in -1.0..2.0_f64,
+            random in -1.0..2.0_f64,
         ) {
-            let mut outlook = Outlook::new(estimate);
+            let mut eta = EtaEstimate::new(estimate);
             for (age, percent, left) in answers {
-                outlook.heard(s(age), percent.and_then(Percent::new), left);
+                eta.heard(s(age), percent.and_then(Percent::new), left);
             }
-            let look = next_look(s(age), &outlook, dice);
-            prop_assert!(look.after >= JUST_AFTER, "{look:?}");
-            prop_assert!(look.after <= by_age(s(age)).max(FAR_AND_SURE).mul_f64(1.2), "{look:?}");
-            prop_assert!(look.joins <= MOST_JOIN && look.joins <= look.after / 2, "{look:?}");
-            let first = first_look(estimate.map(|seconds| s(seconds.into())), dice);
+            let poll = next_poll(s(age), &eta, random);
+            prop_assert!(poll.after >= JUST_AFTER, "{poll:?}");
+            prop_assert!(poll.after <= by_age(s(age)).max(FAR_AND_SURE).mul_f64(1.2), "{poll:?}");
+            prop_assert!(poll.batch_slack <= MOST_BATCH_SLACK && poll.batch_slack <= poll.after / 2, "{poll:?}");
+            let first = first_poll(estimate.map(|seconds| s(seconds.into())), random);
             prop_assert!(first >= Duration::from_millis(800) && first <= s(6), "{first:?}");
         }
 
         #[test]
-        fn a_look_is_never_closer_than_a_close_one_unless_the_end_is_sure(age in 0_u64..10_000, left in 0_u32..10_000, dice in 0.0..1.0_f64) {
-            let mut outlook = Outlook::default();
-            outlook.heard(s(age), None, Some(left));
-            prop_assert!(next_look(s(age), &outlook, dice).after >= CLOSE.mul_f64(0.8));
+        fn a_look_is_never_closer_than_a_close_one_unless_the_end_is_sure(age in 0_u64..10_000, left in 0_u32..10_000, random in 0.0..1.0_f64) {
+            let mut eta = EtaEstimate::default();
+            eta.heard(s(age), None, Some(left));
+            prop_assert!(next_poll(s(age), &eta, random).after >= CLOSE.mul_f64(0.8));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the user wishes for a job.
+//! What the user asks of a job.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ impl Job {
             Phase::Held(why) => {
                 match why {
                     HoldReason::Source { .. } => self.source_confirmed = true,
-                    // Proven not charged, and a new yes was given: a new paid wish, so a new key (reference §12).
+                    // Proven not charged, and a new yes was given: a new paid job, so a new key (reference §12).
                     HoldReason::Refused(_) => self.send = None,
                     HoldReason::You | HoldReason::Cap { .. } | HoldReason::Price { .. } => {}
                 }
@@ -48,8 +48,8 @@ impl Job {
                 self.charge = None;
                 changed("cancelled before it was sent; nothing was paid")
             }
-            Phase::Sending if !self.stop_wish => {
-                self.stop_wish = true;
+            Phase::Sending if !self.stop_requested => {
+                self.stop_requested = true;
                 changed("to be unwatched as soon as the answer is here")
             }
             _ => Applied::Ignored("it was sent; watching can be stopped"),
@@ -78,7 +78,7 @@ impl Job {
         if self.phase != Phase::Unwatched || self.task.is_none() {
             return Applied::Ignored("only an unwatched job can be watched again");
         }
-        self.stop_wish = false;
+        self.stop_requested = false;
         // What is under way again belongs on the list.
         self.removed = false;
         self.phase = Phase::Running(Progress::default());
