@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use mj_enhance::job::query::{Query, Searcher};
 use mj_enhance::job::{Caps, Credits, JobId, State, Update};
-use mj_enhance::store::{Access, Ask, BeginSend, Consent, NewJob, SendGuard, Store, StoreError};
+use mj_enhance::store::{Access, BeginSend, Consent, EngineRequest, NewJob, SendGuard, Store, StoreError};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -29,7 +29,7 @@ static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     };
     let yes = Consent { count: 1, price: Credits::PUBLISHED_PRICE, grace: std::time::Duration::ZERO };
     store.add(&[new], false, Some(yes), at(-10)).expect("a wish can be recorded");
-    store.ask(&[Ask::ReadAll, Ask::Read(JobId::from_bits(77))]).expect("a question can be kept");
+    store.ask(&[EngineRequest::ReadAll, EngineRequest::Read(JobId::from_bits(77))]).expect("a question can be kept");
     store.set_screen_state("{}").expect("the screen's words can be kept");
     store.change_settings(&mut |settings| settings.max_in_flight = Some(7)).expect("settings can be kept");
     drop(store);
@@ -171,9 +171,9 @@ fn use_it(mut store: Store, access: Access, bytes: &mut Bytes<'_>) {
     let ids: Vec<JobId> = jobs.iter().flatten().map(|job| job.id).collect();
     let sent_before = ok(store.ledger_rows()).map(|rows| rows.len());
     ok(store.apply(ids.iter().map(|id| (*id, Update::EngineStarted)).collect(), now));
-    ok(store.take_asks());
+    ok(store.take_engine_requests());
     if bytes.yes() {
-        ok(store.raise_send_floor());
+        ok(store.raise_approval_floor());
     }
     let price = Credits::PUBLISHED_PRICE;
     let caps = Caps { session: None, day: Some(price) };

@@ -7,13 +7,13 @@ use super::out::Out;
 use super::problem::{Outcome, Problem};
 use super::{add, consent, json, words};
 use crate::job::{Applied, Job, JobId, Phase, State, Update, text};
-use crate::store::{Ask, NewJob, Store};
+use crate::store::{EngineRequest, NewJob, Store};
 
 /// What one job gets.
 struct Act {
     job: Job,
     update: Option<Update>,
-    ask: Option<Ask>,
+    ask: Option<EngineRequest>,
     /// What is said where nothing is changed, or in addition to it.
     note: Option<String>,
     exit: Exit,
@@ -27,7 +27,7 @@ impl Act {
         self.update = Some(update);
         self
     }
-    fn ask(mut self, ask: Ask) -> Self {
+    fn ask(mut self, ask: EngineRequest) -> Self {
         self.ask = Some(ask);
         self
     }
@@ -101,14 +101,16 @@ fn plan_fetch(job: Job) -> Act {
     let act = Act::new(job);
     let id = act.job.id;
     match &act.job.phase {
-        Phase::ToFetch(_) => act.update(Update::FetchAgain).ask(Ask::Fetch(id)),
+        Phase::ToFetch(_) => act.update(Update::FetchAgain).ask(EngineRequest::Fetch(id)),
         Phase::Failed(failure) if failure.class == crate::job::ErrorClass::Link => {
-            act.update(Update::FetchAgain).ask(Ask::Fetch(id))
+            act.update(Update::FetchAgain).ask(EngineRequest::Fetch(id))
         }
-        Phase::Unwatched => act.update(Update::Watch).ask(Ask::Read(id)),
+        Phase::Unwatched => act.update(Update::Watch).ask(EngineRequest::Read(id)),
         Phase::Fetching(_) => act.note(format!("{name} is being fetched already.")),
         Phase::Saved => act.note(format!("{name} is saved already; nothing was changed.")),
-        Phase::Running(_) => act.ask(Ask::Read(id)).note(format!("{name} is running; it is fetched by itself when it is done.")),
+        Phase::Running(_) => {
+            act.ask(EngineRequest::Read(id)).note(format!("{name} is running; it is fetched by itself when it is done."))
+        }
         Phase::Held(_) | Phase::Waiting | Phase::Sending | Phase::Unsure(_) => {
             act.exit(Exit::BadInput).note(format!("{name} has no result yet; nothing was changed."))
         }
@@ -120,7 +122,7 @@ fn plan_fetch(job: Job) -> Act {
 
 fn perform(store: &mut Store, acts: Vec<Act>, context: &Context) -> Outcome {
     let updates: Vec<(JobId, Update)> = acts.iter().filter_map(|act| Some((act.job.id, act.update.clone()?))).collect();
-    let asks: Vec<Ask> = acts.iter().filter_map(|act| act.ask).collect();
+    let asks: Vec<EngineRequest> = acts.iter().filter_map(|act| act.ask).collect();
     let changed = if updates.is_empty() { Vec::new() } else { store.apply(updates, now())? };
     if !asks.is_empty() {
         store.ask(&asks)?;

@@ -56,13 +56,13 @@ impl Follower {
             self.store = context.store_to_read()?;
         }
         let Some(store) = &mut self.store else { return Ok(Vec::new()) };
-        let version = store.outside_version()?;
+        let version = store.external_version()?;
         if self.version == Some(version) {
             return Ok(Vec::new());
         }
         // A picture of an earlier moment, taken where nobody was writing, does not move by itself.
         store.refresh()?;
-        let version = store.outside_version()?;
+        let version = store.external_version()?;
         let changes = store.changes_since(self.revision)?;
         self.version = Some(version);
         self.revision = changes.revision;

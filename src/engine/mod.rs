@@ -85,7 +85,7 @@ pub enum Wish {
         /// Which jobs.
         jobs: Vec<JobId>,
     },
-    /// Ask the service now; empty: about everything.
+    /// EngineRequest the service now; empty: about everything.
     AskNow {
         /// Which jobs.
         jobs: Vec<JobId>,

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::core::Engine;
 use super::{Consent, Done, Place, Wish};
 use crate::job::{Applied, Job, JobId, Phase, Spec, State, Tag, TaskId, Update, text};
-use crate::store::{Ask, NewJob, PauseReason, StoreError};
+use crate::store::{EngineRequest, NewJob, PauseReason, StoreError};
 
 impl Engine {
     /// Does a wish.
@@ -315,7 +315,7 @@ impl Engine {
                 self.fetch_now(id);
             }
         } else {
-            self.store.ask(&wanted.into_iter().map(Ask::Fetch).collect::<Vec<_>>())?;
+            self.store.ask(&wanted.into_iter().map(EngineRequest::Fetch).collect::<Vec<_>>())?;
         }
         done.said = summary(&done, "to be fetched now");
         Ok(done)
@@ -325,9 +325,9 @@ impl Engine {
         if self.is_engine() {
             self.ask_now(ids);
         } else if ids.is_empty() {
-            self.store.ask(&[Ask::ReadAll])?;
+            self.store.ask(&[EngineRequest::ReadAll])?;
         } else {
-            self.store.ask(&ids.iter().map(|id| Ask::Read(*id)).collect::<Vec<_>>())?;
+            self.store.ask(&ids.iter().map(|id| EngineRequest::Read(*id)).collect::<Vec<_>>())?;
         }
         let mut done = said("asking the service");
         done.jobs = ids.to_vec();

@@ -1,4 +1,4 @@
-//! The money book: one row for one paid wish. It is kept in step with the job in the same transaction, and outlives it.
+//! The money book: one row for one paid job. It is kept in step with the job in the same transaction, and outlives it.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::fault::Trouble;
+use super::error::DbError;
 use super::rows::{bits, job_id, nanos, time};
 use crate::job::{Charge, Credits, IdempotencyKey, Job, JobId, Spent, Tag};
 
 /// A session ends when this long passes without a paid send (product §2, rule 5).
 pub(super) const SESSION_GAP: SignedDuration = SignedDuration::from_hours(4);
 
-/// One paid wish.
+/// One paid job.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LedgerRow {
     /// The key under which it was sent.
@@ -31,7 +31,7 @@ pub struct LedgerRow {
 }
 
 /// Brings the book in step with a job that changed.
-pub(super) fn follow(db: &Connection, before: Option<&Job>, job: &Job, at: Timestamp) -> Result<(), Trouble> {
+pub(super) fn follow(db: &Connection, before: Option<&Job>, job: &Job, at: Timestamp) -> Result<(), DbError> {
     if before.is_some_and(|before| before.tag != job.tag) {
         db.prepare_cached("UPDATE ledger SET tag = ?2 WHERE job = ?1")?
             .execute(params![bits(job.id), job.tag.as_ref().map(Tag::as_str)])?;
@@ -45,7 +45,7 @@ pub(super) fn follow(db: &Connection, before: Option<&Job>, job: &Job, at: Times
     if same {
         return Ok(());
     }
-    // A wish that was surely not taken and goes out anew is spending of the day on which it goes out.
+    // A job that was surely not taken and goes out anew is spending of the day on which it goes out.
     let written = db
         .prepare_cached(
             "INSERT INTO ledger (key, job, tag, at, amount, charge) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -62,15 +62,15 @@ pub(super) fn follow(db: &Connection, before: Option<&Job>, job: &Job, at: Times
             job.charge.map(Charge::word),
         ])?;
     if written == 0 {
-        return Err(Trouble::Said(format!(
-            "the idempotency key for job {} belongs to another paid wish: nothing was sent; this is a fault of mj-enhance",
+        return Err(DbError::Said(format!(
+            "the idempotency key for job {} belongs to another paid job: nothing was sent; this is a error of mj-enhance",
             job.id
         )));
     }
     Ok(())
 }
 
-fn sum_from(db: &Connection, from: Timestamp) -> Result<Credits, Trouble> {
+fn sum_from(db: &Connection, from: Timestamp) -> Result<Credits, DbError> {
     let uc: i64 = db
         .prepare_cached("SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE charge IS NOT NULL AND at >= ?1")?
         .query_row(params![nanos(from)], |row| row.get(0))?;
@@ -104,7 +104,7 @@ impl Chain {
 }
 
 /// What was spent in the session of this moment.
-fn session(db: &Connection, now: Timestamp) -> Result<Credits, Trouble> {
+fn session(db: &Connection, now: Timestamp) -> Result<Credits, DbError> {
     let mut chain = Chain::new(now);
     let mut statement = db.prepare_cached(NEWEST_FIRST)?;
     let mut rows = statement.query([])?;
@@ -117,7 +117,7 @@ fn session(db: &Connection, now: Timestamp) -> Result<Credits, Trouble> {
 }
 
 /// The sums that caps and header need, in one walk over the book from its newest row.
-pub(super) fn spent(db: &Connection, now: Timestamp, day: Timestamp, month: Timestamp) -> Result<Spent, Trouble> {
+pub(super) fn spent(db: &Connection, now: Timestamp, day: Timestamp, month: Timestamp) -> Result<Spent, DbError> {
     let (day, month) = (nanos(day), nanos(month));
     let mut chain = Chain::new(now);
     let (mut of_day, mut of_month) = (0_i64, 0_i64);
@@ -140,7 +140,7 @@ pub(super) fn spent(db: &Connection, now: Timestamp, day: Timestamp, month: Time
 }
 
 /// The sums of [`spent`] that the caps ask for; the others are zero.
-pub(super) fn spent_for(db: &Connection, caps: &crate::job::Caps, now: Timestamp, day: Timestamp) -> Result<Spent, Trouble> {
+pub(super) fn spent_for(db: &Connection, caps: &crate::job::Caps, now: Timestamp, day: Timestamp) -> Result<Spent, DbError> {
     let mut spent = Spent::default();
     if caps.session.is_some() {
         spent.session = session(db, now)?;
@@ -151,14 +151,14 @@ pub(super) fn spent_for(db: &Connection, caps: &crate::job::Caps, now: Timestamp
     Ok(spent)
 }
 
-/// Whether a paid wish has this key already.
-pub(super) fn key_is_taken(db: &Connection, key: &IdempotencyKey) -> Result<bool, Trouble> {
+/// Whether a paid job has this key already.
+pub(super) fn key_is_taken(db: &Connection, key: &IdempotencyKey) -> Result<bool, DbError> {
     let mut statement = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM ledger WHERE key = ?1)")?;
     Ok(statement.query_row(params![key.as_str()], |row| row.get(0))?)
 }
 
-/// Sum and count of paid wishes since a time, by tag, the dearest first.
-pub(super) fn by_tag(db: &Connection, from: Timestamp) -> Result<Vec<(Option<Tag>, Credits, usize)>, Trouble> {
+/// Sum and count of paid jobs since a time, by tag, the dearest first.
+pub(super) fn by_tag(db: &Connection, from: Timestamp) -> Result<Vec<(Option<Tag>, Credits, usize)>, DbError> {
     let mut statement = db.prepare_cached("SELECT tag, amount FROM ledger WHERE charge IS NOT NULL AND at >= ?1")?;
     let mut rows = statement.query(params![nanos(from)])?;
     let mut sums: BTreeMap<Option<String>, (i64, usize)> = BTreeMap::new();
@@ -171,24 +171,24 @@ pub(super) fn by_tag(db: &Connection, from: Timestamp) -> Result<Vec<(Option<Tag
     let mut sums: Vec<_> = sums
         .into_iter()
         .map(|(tag, (sum, count))| Ok((tag.as_deref().map(read_tag).transpose()?, Credits::from_uc(sum), count)))
-        .collect::<Result<_, Trouble>>()?;
+        .collect::<Result<_, DbError>>()?;
     sums.sort_by_key(|(_, sum, _)| std::cmp::Reverse(*sum));
     Ok(sums)
 }
 
-fn read_tag(text: &str) -> Result<Tag, Trouble> {
-    Tag::new(text).map_err(|error| Trouble::Damaged(error.to_string()))
+fn read_tag(text: &str) -> Result<Tag, DbError> {
+    Tag::new(text).map_err(|error| DbError::Damaged(error.to_string()))
 }
 
 /// The whole book, oldest first.
-pub(super) fn rows(db: &Connection) -> Result<Vec<LedgerRow>, Trouble> {
+pub(super) fn rows(db: &Connection) -> Result<Vec<LedgerRow>, DbError> {
     let mut statement = db.prepare_cached("SELECT key, job, tag, at, amount, charge FROM ledger ORDER BY at, key")?;
     let mut rows = statement.query([])?;
     let mut book = Vec::new();
     while let Some(row) = rows.next()? {
         let (key, tag): (String, Option<String>) = (row.get(0)?, row.get(2)?);
         let charge: Option<String> = row.get(5)?;
-        let wrong = || Trouble::Damaged("a row of the money book cannot be read".to_owned());
+        let wrong = || DbError::Damaged("a row of the money book cannot be read".to_owned());
         book.push(LedgerRow {
             key: IdempotencyKey::new(&key).map_err(|_| wrong())?,
             job: job_id(row.get(1)?)?,

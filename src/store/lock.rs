@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::fault::StoreError;
+use super::error::StoreError;
 
 const ENGINE: &str = "engine.lock";
 const SCREENS: &str = "screens.lock";

@@ -17,9 +17,9 @@
 //! | `ledger` | the money book and its sums |
 //! | `reading` | everything that only reads |
 //! | `lock` | who is the engine, who looks on |
-//! | `fault` | errors and their sentences |
+//! | `error` | errors and their sentences |
 
-mod fault;
+mod error;
 mod ledger;
 mod lock;
 mod money;
@@ -39,13 +39,15 @@ use rusqlite::{Connection, params};
 
 use crate::job::{Applied, Job, JobId, Percent, Progress, State, Update};
 
-pub use fault::StoreError;
+pub use error::StoreError;
 pub use ledger::LedgerRow;
 pub use lock::{EngineLock, ScreenLock};
-pub use types::{Access, Ask, BeginSend, Changes, Consent, NewJob, PauseReason, Seen, SendGuard, Settings, TimelineEntry};
+pub use types::{
+    Access, BeginSend, Changes, Consent, EngineRequest, NewJob, PauseReason, Seen, SendGuard, Settings, TimelineEntry,
+};
 pub use write::{CommitHook, Moment};
 
-use fault::Trouble;
+use error::DbError;
 use rows::{bits, job_id, nanos, signed};
 use write::{Sync, carries_money};
 
@@ -209,13 +211,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`] when they could not be written.
-    pub fn ask(&mut self, asks: &[Ask]) -> Result<(), StoreError> {
+    pub fn ask(&mut self, asks: &[EngineRequest]) -> Result<(), StoreError> {
         self.write(Sync::Normal, |writing| {
             for ask in asks {
                 let (kind, job) = match ask {
-                    Ask::Read(id) => ("read", Some(*id)),
-                    Ask::Fetch(id) => ("fetch", Some(*id)),
-                    Ask::ReadAll => ("read-all", None),
+                    EngineRequest::Read(id) => ("read", Some(*id)),
+                    EngineRequest::Fetch(id) => ("fetch", Some(*id)),
+                    EngineRequest::ReadAll => ("read-all", None),
                 };
                 writing
                     .db
@@ -231,7 +233,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`] when the store could not be read or written.
-    pub fn take_asks(&mut self) -> Result<Vec<Ask>, StoreError> {
+    pub fn take_engine_requests(&mut self) -> Result<Vec<EngineRequest>, StoreError> {
         if !self.see(|db| Ok(db.prepare_cached("SELECT EXISTS (SELECT 1 FROM asks)")?.query_row([], |row| row.get(0))?))? {
             return Ok(Vec::new());
         }
@@ -242,10 +244,10 @@ impl Store {
             while let Some(row) = rows.next()? {
                 let (kind, job): (String, Option<i64>) = (row.get(0)?, row.get(1)?);
                 match (kind.as_str(), job) {
-                    ("read", Some(job)) => asks.push(Ask::Read(job_id(job)?)),
-                    ("fetch", Some(job)) => asks.push(Ask::Fetch(job_id(job)?)),
-                    ("read-all", None) => asks.push(Ask::ReadAll),
-                    _ => return Err(Trouble::Damaged("a question for the engine cannot be read".to_owned())),
+                    ("read", Some(job)) => asks.push(EngineRequest::Read(job_id(job)?)),
+                    ("fetch", Some(job)) => asks.push(EngineRequest::Fetch(job_id(job)?)),
+                    ("read-all", None) => asks.push(EngineRequest::ReadAll),
+                    _ => return Err(DbError::Damaged("a question for the engine cannot be read".to_owned())),
                 }
             }
             writing.db.prepare_cached("DELETE FROM asks")?.execute([])?;
@@ -268,7 +270,7 @@ impl Store {
             let mut gone = Vec::new();
             while let Some(row) = rows.next()? {
                 let (id, word, removed): (i64, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                let state = State::from_word(&word).ok_or_else(|| Trouble::Damaged(format!("a job stands at {word:?}")))?;
+                let state = State::from_word(&word).ok_or_else(|| DbError::Damaged(format!("a job stands at {word:?}")))?;
                 let over = state.is_final() || state == State::Unwatched;
                 if (removed && over) || (!only_removed && state.is_final()) {
                     gone.push(job_id(id)?);
@@ -313,6 +315,6 @@ impl Store {
             self.db.pragma_update(None, "synchronous", "FULL")?;
             self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
         };
-        run().map_err(|error: rusqlite::Error| Trouble::from(error).at(file))
+        run().map_err(|error: rusqlite::Error| DbError::from(error).at(file))
     }
 }

@@ -1,16 +1,16 @@
-//! The writes that let money move: wishes with a yes, the yes itself and its taking back, the start of a send.
+//! The writes that let money move: jobs with an approval, the yes itself and its taking back, the start of a send.
 
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::fault::{StoreError, Trouble};
+use super::error::{DbError, StoreError};
 use super::rows::{self, bits, nanos, unsigned};
 use super::write::{Sync, Writing};
 use super::{BeginSend, Consent, NewJob, SendGuard, Settings, Store, ledger, reading};
 use crate::job::{Applied, Approval, CapName, HoldReason, IdempotencyKey, Job, JobId, TaskId, Update};
 
 impl Store {
-    /// Records wishes in one synced transaction. With a consent they wait, approved; without they are held by the user.
+    /// Records jobs in one synced transaction. With a consent they wait, approved; without they are held by the user.
     ///
     /// They go to the end of the line, or before its beginning, in the order given.
     ///
@@ -26,19 +26,19 @@ impl Store {
             let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
             let mut place = if front { first.saturating_sub(count) } else { last.saturating_add(1) };
             let mut jobs = Vec::with_capacity(new.len());
-            for wish in new {
+            for new_job in new {
                 let known = writing
                     .db
                     .prepare_cached(
                         "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1) OR EXISTS (SELECT 1 FROM gone WHERE job = ?1)",
                     )?
-                    .query_row(params![bits(wish.id)], |row| row.get(0))?;
+                    .query_row(params![bits(new_job.id)], |row| row.get(0))?;
                 if known {
-                    return Err(Trouble::Said(format!("the id {} is taken: try again with another", wish.id)));
+                    return Err(DbError::Said(format!("the id {} is taken: try again with another", new_job.id)));
                 }
-                let mut job = Job::new(wish.id, wish.source.clone(), wish.image, place, now);
-                job.tag.clone_from(&wish.tag);
-                job.again_of = wish.again_of;
+                let mut job = Job::new(new_job.id, new_job.source.clone(), new_job.image, place, now);
+                job.tag.clone_from(&new_job.tag);
+                job.again_of = new_job.again_of;
                 writing.insert(&mut job, now)?;
                 writing.note(&job, "recorded", now)?;
                 if let Some(approval) = approval {
@@ -100,11 +100,11 @@ impl Store {
 
     /// Checks the guard and moves a waiting job to sending, body and key synced to disk.
     ///
-    /// All checks and the change are one transaction, so no other process can spend in between. A wish that has a key
+    /// All checks and the change are one transaction, so no other process can spend in between. A job that has a key
     /// and body already (it was put back in line) keeps them: send what the returned job holds.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when it could not be written, or the key belongs to another paid wish. The request must
+    /// [`StoreError::Database`] when it could not be written, or the key belongs to another paid job. The request must
     /// not leave then.
     pub fn begin_send(
         &mut self,
@@ -127,8 +127,8 @@ impl Store {
                 });
             }
             if job.send.is_none() && ledger::key_is_taken(&writing.db, &key)? {
-                return Err(Trouble::Said(format!(
-                    "the new idempotency key for job {} was used before: nothing was sent; this is a fault of mj-enhance",
+                return Err(DbError::Said(format!(
+                    "the new idempotency key for job {} was used before: nothing was sent; this is a error of mj-enhance",
                     job.id
                 )));
             }
@@ -150,11 +150,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`] when it could not be written.
-    pub fn raise_send_floor(&mut self) -> Result<Settings, StoreError> {
+    pub fn raise_approval_floor(&mut self) -> Result<Settings, StoreError> {
         let newest: Option<i64> =
             self.see(|db| Ok(db.prepare_cached("SELECT MAX(seq) FROM approvals")?.query_row([], |row| row.get(0))?))?;
         let newest = self.see(|_| unsigned(newest.unwrap_or(0)))?;
-        self.change_settings(&mut |settings| settings.send_floor = settings.send_floor.max(newest))
+        self.change_settings(&mut |settings| settings.approval_floor = settings.approval_floor.max(newest))
     }
 
     /// Puts exported jobs in, with their money; those whose id, key or task the store has already are left out and named.
@@ -199,7 +199,7 @@ impl Store {
 }
 
 /// Writes a yes down under the next number.
-fn record_yes(writing: &Writing<'_>, consent: Consent, now: Timestamp) -> Result<Approval, Trouble> {
+fn record_yes(writing: &Writing<'_>, consent: Consent, now: Timestamp) -> Result<Approval, DbError> {
     let not_before = now.checked_add(consent.grace).unwrap_or(Timestamp::MAX);
     writing.wrote();
     writing
@@ -215,7 +215,7 @@ fn not_now(job: &Job, settings: &Settings, now: Timestamp) -> Option<&'static st
         return Some("it is not waiting");
     }
     let Some(yes) = &job.approval else { return Some("nobody said yes to it") };
-    if yes.seq <= settings.send_floor {
+    if yes.seq <= settings.approval_floor {
         return Some("its yes is older than this start: it needs a new one");
     }
     // A clock that was turned back behind the yes says nothing; the engine waits out the period by another one.
@@ -226,7 +226,7 @@ fn not_now(job: &Job, settings: &Settings, now: Timestamp) -> Option<&'static st
 }
 
 /// Why a job that could go must be held.
-fn must_hold(writing: &Writing<'_>, job: &Job, guard: &SendGuard, now: Timestamp) -> Result<Option<HoldReason>, Trouble> {
+fn must_hold(writing: &Writing<'_>, job: &Job, guard: &SendGuard, now: Timestamp) -> Result<Option<HoldReason>, DbError> {
     if let Some(yes) = &job.approval
         && yes.price != guard.price
     {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::fault::{StoreError, Trouble};
+use super::error::{DbError, StoreError};
 use super::{Access, schema};
 
 /// The store's file in its folder.
@@ -37,18 +37,18 @@ pub(super) fn open(folder: &Path, access: Access) -> Result<Opened, StoreError> 
     let (mut db, snapshot) = connect(&file, access)?;
     let stands_in = prepare(&mut db, &file, access, suspicious).map_err(|stop| match stop {
         Stop::Told(error) => error,
-        Stop::Trouble(trouble) => trouble.at(&file),
+        Stop::DbError(error) => error.at(&file),
     })?;
     Ok(Opened { db, file, snapshot: snapshot || stands_in })
 }
 
 pub(super) fn in_memory() -> Result<Opened, StoreError> {
     let file = PathBuf::from(":memory:");
-    let db = empty().map_err(|trouble| trouble.at(&file))?;
+    let db = empty().map_err(|error| error.at(&file))?;
     Ok(Opened { db, file, snapshot: false })
 }
 
-fn empty() -> Result<Connection, Trouble> {
+fn empty() -> Result<Connection, DbError> {
     let mut db = Connection::open_in_memory()?;
     settle(&db)?;
     schema::migrate(&mut db)?;
@@ -104,7 +104,7 @@ fn look(path: &Path) -> Result<bool, StoreError> {
 
 fn connect(file: &Path, access: Access) -> Result<(Connection, bool), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let at = |error: rusqlite::Error| Trouble::from(error).at(file);
+    let at = |error: rusqlite::Error| DbError::from(error).at(file);
     match access {
         Access::ReadWrite => {
             let db = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(at)?;
@@ -148,16 +148,16 @@ fn address(file: &Path) -> String {
 
 enum Stop {
     Told(StoreError),
-    Trouble(Trouble),
+    DbError(DbError),
 }
 
-impl<T: Into<Trouble>> From<T> for Stop {
-    fn from(trouble: T) -> Self {
-        Self::Trouble(trouble.into())
+impl<T: Into<DbError>> From<T> for Stop {
+    fn from(error: T) -> Self {
+        Self::DbError(error.into())
     }
 }
 
-fn settle(db: &Connection) -> Result<(), Trouble> {
+fn settle(db: &Connection) -> Result<(), DbError> {
     db.busy_timeout(PATIENCE)?;
     db.set_prepared_statement_cache_capacity(64);
     db.pragma_update(None, "foreign_keys", true)?;
@@ -177,11 +177,11 @@ fn prepare(db: &mut Connection, file: &Path, access: Access, suspicious: bool) -
         (found, schema::application(&moment)? == schema::APPLICATION_ID, found == 0 && schema::is_empty(&moment)?)
     };
     if !ours && !fresh {
-        return Err(Trouble::Damaged("it is a database, but not a store of mj-enhance".to_owned()).into());
+        return Err(DbError::Damaged("it is a database, but not a store of mj-enhance".to_owned()).into());
     }
     // Mark and version are written together. Said before anything is switched, so that the file stays as it is.
     if ours && found < 1 {
-        return Err(Trouble::Damaged(format!("its version is {found}, which no mj-enhance has written")).into());
+        return Err(DbError::Damaged(format!("its version is {found}, which no mj-enhance has written")).into());
     }
     if found > schema::known() {
         let path = file.to_owned();
@@ -213,9 +213,9 @@ fn prepare(db: &mut Connection, file: &Path, access: Access, suspicious: bool) -
 }
 
 /// SQLite's own check of the whole file.
-fn check(db: &Connection) -> Result<(), Trouble> {
+fn check(db: &Connection) -> Result<(), DbError> {
     let said: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if said == "ok" { Ok(()) } else { Err(Trouble::Damaged(said.lines().last().unwrap_or("its check failed").to_owned())) }
+    if said == "ok" { Ok(()) } else { Err(DbError::Damaged(said.lines().last().unwrap_or("its check failed").to_owned())) }
 }
 
 /// Switches to a write-ahead log. Two processes that open a new store at once can get in each other's way here, where

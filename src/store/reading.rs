@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::fault::{StoreError, Trouble};
+use super::error::{DbError, StoreError};
 use super::ledger::{self, LedgerRow};
 use super::rows::{self, bits, job_id, signed, time, unsigned};
 use super::{Changes, Settings, Store, TimelineEntry, open};
@@ -17,19 +17,19 @@ const IN_LINE: &str = "ORDER BY place, id";
 /// Jobs that are over, word for word as in the index of the others.
 const OVER: &str = "state IN ('saved', 'failed', 'cancelled', 'unwatched')";
 
-pub(super) fn settings(db: &Connection) -> Result<Settings, Trouble> {
+pub(super) fn settings(db: &Connection) -> Result<Settings, DbError> {
     let text: String = db.prepare_cached("SELECT settings FROM meta")?.query_row([], |row| row.get(0))?;
     rows::from_json(&text, "the shared settings")
 }
 
-fn revision(db: &Connection) -> Result<u64, Trouble> {
+fn revision(db: &Connection) -> Result<u64, DbError> {
     unsigned(db.prepare_cached("SELECT revision FROM meta")?.query_row([], |row| row.get(0))?)
 }
 
 impl Store {
     /// Runs a reading piece of work and names the file in its errors.
-    pub(super) fn see<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Trouble>) -> Result<T, StoreError> {
-        work(&self.db).map_err(|trouble| trouble.at(&self.file))
+    pub(super) fn see<T>(&self, work: impl FnOnce(&Connection) -> Result<T, DbError>) -> Result<T, StoreError> {
+        work(&self.db).map_err(|error| error.at(&self.file))
     }
 
     /// One job; `None` if there is none with this id.
@@ -74,7 +74,7 @@ impl Store {
         })
     }
 
-    /// The newest job that blocks a second wish for this picture, if there is one.
+    /// The newest job that blocks a second job for this picture, if there is one.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -137,7 +137,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn outside_version(&self) -> Result<i64, StoreError> {
+    pub fn external_version(&self) -> Result<i64, StoreError> {
         if self.snapshot {
             // The log of a process that opened it since, and the file.
             let stamp = [open::beside(&self.file, "-wal"), self.file.clone()].iter().fold(0_u64, |sum, file| {
@@ -169,7 +169,7 @@ impl Store {
         self.see(|db| ledger::spent(db, now, day_start, month_start))
     }
 
-    /// What was spent since a time and on how many paid wishes, by tag, the dearest first.
+    /// What was spent since a time and on how many paid jobs, by tag, the dearest first.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -197,7 +197,7 @@ impl Store {
             while let Some(row) = rows.next()? {
                 let word: String = row.get(1)?;
                 let state = State::from_word(&word)
-                    .ok_or_else(|| Trouble::Damaged(format!("a job's history names the state {word:?}")))?;
+                    .ok_or_else(|| DbError::Damaged(format!("a job's history names the state {word:?}")))?;
                 entries.push(TimelineEntry { at: time(row.get(0)?)?, state, note: row.get(2)? });
             }
             Ok(entries)
@@ -233,7 +233,7 @@ fn id_range(text: &str) -> Option<(JobId, JobId)> {
 }
 
 /// The end of an approval's grace period.
-pub(super) fn not_before(db: &Connection, seq: u64) -> Result<Option<Timestamp>, Trouble> {
+pub(super) fn not_before(db: &Connection, seq: u64) -> Result<Option<Timestamp>, DbError> {
     let nanos: Option<i64> = db
         .prepare_cached("SELECT not_before FROM approvals WHERE seq = ?1")?
         .query_row(params![signed(seq)], |row| row.get(0))
@@ -242,8 +242,8 @@ pub(super) fn not_before(db: &Connection, seq: u64) -> Result<Option<Timestamp>,
 }
 
 /// The smallest and the largest place in line.
-pub(super) fn ends_of_line(db: &Connection) -> Result<(i64, i64), Trouble> {
-    let read = |sql| -> Result<i64, Trouble> {
+pub(super) fn ends_of_line(db: &Connection) -> Result<(i64, i64), DbError> {
+    let read = |sql| -> Result<i64, DbError> {
         Ok(db.prepare_cached(sql)?.query_row([], |row| row.get::<_, Option<i64>>(0))?.unwrap_or(0))
     };
     Ok((read("SELECT MIN(place) FROM jobs")?, read("SELECT MAX(place) FROM jobs")?))

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row, named_params, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::fault::Trouble;
+use super::error::DbError;
 use crate::job::{
     Approval, CancelledBy, Charge, Credits, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, PaidSend, Percent,
     Phase, Progress, State, Tag, TaskId,
@@ -80,8 +80,8 @@ pub(super) fn nanos(at: Timestamp) -> i64 {
 }
 
 /// A stored time.
-pub(super) fn time(nanos: i64) -> Result<Timestamp, Trouble> {
-    Timestamp::from_nanosecond(i128::from(nanos)).map_err(|_| Trouble::Damaged("a time is out of range".to_owned()))
+pub(super) fn time(nanos: i64) -> Result<Timestamp, DbError> {
+    Timestamp::from_nanosecond(i128::from(nanos)).map_err(|_| DbError::Damaged("a time is out of range".to_owned()))
 }
 
 /// A job id as it is stored.
@@ -90,9 +90,9 @@ pub(super) fn bits(id: JobId) -> i64 {
 }
 
 /// A stored job id.
-pub(super) fn job_id(bits: i64) -> Result<JobId, Trouble> {
+pub(super) fn job_id(bits: i64) -> Result<JobId, DbError> {
     let id = u64::try_from(bits).ok().map(JobId::from_bits);
-    id.filter(|id| self::bits(*id) == bits).ok_or_else(|| Trouble::Damaged("a job's id is out of range".to_owned()))
+    id.filter(|id| self::bits(*id) == bits).ok_or_else(|| DbError::Damaged("a job's id is out of range".to_owned()))
 }
 
 /// A number that counts up from 0, as it is stored.
@@ -101,18 +101,18 @@ pub(super) fn signed(number: u64) -> i64 {
 }
 
 /// A stored number that counts up from 0.
-pub(super) fn unsigned(number: i64) -> Result<u64, Trouble> {
-    u64::try_from(number).map_err(|_| Trouble::Damaged("a number is negative".to_owned()))
+pub(super) fn unsigned(number: i64) -> Result<u64, DbError> {
+    u64::try_from(number).map_err(|_| DbError::Damaged("a number is negative".to_owned()))
 }
 
 /// A small value as JSON text.
-pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, Trouble> {
-    serde_json::to_string(value).map_err(|error| Trouble::Said(format!("a value cannot be written down: {error}")))
+pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, DbError> {
+    serde_json::to_string(value).map_err(|error| DbError::Said(format!("a value cannot be written down: {error}")))
 }
 
 /// A value that was kept as JSON text.
-pub(super) fn from_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Trouble> {
-    serde_json::from_str(text).map_err(|error| Trouble::Damaged(format!("{what} cannot be read: {error}")))
+pub(super) fn from_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, DbError> {
+    serde_json::from_str(text).map_err(|error| DbError::Damaged(format!("{what} cannot be read: {error}")))
 }
 
 /// Reads columns one after the other, borrowing their text.
@@ -122,17 +122,17 @@ struct Columns<'a, 'stmt> {
 }
 
 impl<'a> Columns<'a, '_> {
-    fn value(&mut self) -> Result<ValueRef<'a>, Trouble> {
+    fn value(&mut self) -> Result<ValueRef<'a>, DbError> {
         let at = self.next;
         self.next += 1;
         Ok(self.row.get_ref(at)?)
     }
 
-    fn wrong(&self) -> Trouble {
-        Trouble::Damaged(format!("column {} of a job holds something else", COLUMNS[self.next - 1]))
+    fn wrong(&self) -> DbError {
+        DbError::Damaged(format!("column {} of a job holds something else", COLUMNS[self.next - 1]))
     }
 
-    fn text(&mut self) -> Result<Option<&'a str>, Trouble> {
+    fn text(&mut self) -> Result<Option<&'a str>, DbError> {
         match self.value()? {
             ValueRef::Null => Ok(None),
             ValueRef::Text(bytes) => std::str::from_utf8(bytes).map(Some).map_err(|_| self.wrong()),
@@ -140,7 +140,7 @@ impl<'a> Columns<'a, '_> {
         }
     }
 
-    fn number(&mut self) -> Result<Option<i64>, Trouble> {
+    fn number(&mut self) -> Result<Option<i64>, DbError> {
         match self.value()? {
             ValueRef::Null => Ok(None),
             ValueRef::Integer(number) => Ok(Some(number)),
@@ -148,34 +148,34 @@ impl<'a> Columns<'a, '_> {
         }
     }
 
-    fn small<T: TryFrom<i64>>(&mut self) -> Result<Option<T>, Trouble> {
+    fn small<T: TryFrom<i64>>(&mut self) -> Result<Option<T>, DbError> {
         self.number()?.map(T::try_from).transpose().map_err(|_| self.wrong())
     }
 
-    fn time(&mut self) -> Result<Option<Timestamp>, Trouble> {
+    fn time(&mut self) -> Result<Option<Timestamp>, DbError> {
         self.number()?.map(time).transpose()
     }
 
-    fn credits(&mut self) -> Result<Option<Credits>, Trouble> {
+    fn credits(&mut self) -> Result<Option<Credits>, DbError> {
         Ok(self.number()?.map(Credits::from_uc))
     }
 
-    fn yes(&mut self) -> Result<bool, Trouble> {
+    fn yes(&mut self) -> Result<bool, DbError> {
         Ok(self.number()?.unwrap_or(0) != 0)
     }
 
-    fn must<T>(&self, value: Option<T>) -> Result<T, Trouble> {
+    fn must<T>(&self, value: Option<T>) -> Result<T, DbError> {
         value.ok_or_else(|| self.wrong())
     }
 
-    fn parsed<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Trouble> {
+    fn parsed<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, DbError> {
         match self.text()? {
             None => Ok(None),
             Some(text) => parse(text).map(Some).ok_or_else(|| self.wrong()),
         }
     }
 
-    fn json<T: DeserializeOwned + Default>(&mut self) -> Result<T, Trouble> {
+    fn json<T: DeserializeOwned + Default>(&mut self) -> Result<T, DbError> {
         match self.text()? {
             None => Ok(T::default()),
             Some(text) => from_json(text, COLUMNS[self.next - 1]),
@@ -183,7 +183,7 @@ impl<'a> Columns<'a, '_> {
     }
 
     /// A list; without the room that reading leaves for more, which in a long list of jobs is a seventh of all memory.
-    fn items<T: DeserializeOwned>(&mut self) -> Result<Vec<T>, Trouble> {
+    fn items<T: DeserializeOwned>(&mut self) -> Result<Vec<T>, DbError> {
         let mut items: Vec<T> = self.json()?;
         items.shrink_to_fit();
         Ok(items)
@@ -191,7 +191,7 @@ impl<'a> Columns<'a, '_> {
 }
 
 /// The job of a row of [`SELECT`].
-fn read(row: &Row<'_>) -> Result<Job, Trouble> {
+fn read(row: &Row<'_>) -> Result<Job, DbError> {
     let mut c = Columns { row, next: 0 };
     let id = c.number()?;
     let id = job_id(c.must(id)?)?;
@@ -277,11 +277,11 @@ fn read(row: &Row<'_>) -> Result<Job, Trouble> {
     })
 }
 
-fn phase(state: State, detail: Option<&str>, progress: Progress) -> Result<Phase, Trouble> {
-    let missing = || Trouble::Damaged(format!("a {state} job does not say why"));
-    let trouble = || match detail {
+fn phase(state: State, detail: Option<&str>, progress: Progress) -> Result<Phase, DbError> {
+    let missing = || DbError::Damaged(format!("a {state} job does not say why"));
+    let error = || match detail {
         None => Ok(FetchTrouble::default()),
-        Some(text) => from_json(text, "a download's trouble"),
+        Some(text) => from_json(text, "a download's error"),
     };
     Ok(match state {
         State::Held => Phase::Held(match detail {
@@ -292,8 +292,8 @@ fn phase(state: State, detail: Option<&str>, progress: Progress) -> Result<Phase
         State::Sending => Phase::Sending,
         State::Unsure => Phase::Unsure(from_json(detail.ok_or_else(missing)?, "the doubt about a job")?),
         State::Running => Phase::Running(progress),
-        State::ToFetch => Phase::ToFetch(trouble()?),
-        State::Fetching => Phase::Fetching(trouble()?),
+        State::ToFetch => Phase::ToFetch(error()?),
+        State::Fetching => Phase::Fetching(error()?),
         State::Saved => Phase::Saved,
         State::Failed => Phase::Failed(from_json(detail.ok_or_else(missing)?, "the failure of a job")?),
         State::Cancelled => Phase::Cancelled(match detail {
@@ -305,7 +305,7 @@ fn phase(state: State, detail: Option<&str>, progress: Progress) -> Result<Phase
 }
 
 /// The text for column `detail`.
-fn detail(phase: &Phase) -> Result<Option<String>, Trouble> {
+fn detail(phase: &Phase) -> Result<Option<String>, DbError> {
     Ok(match phase {
         Phase::Held(HoldReason::You)
         | Phase::Cancelled(CancelledBy::You)
@@ -314,8 +314,8 @@ fn detail(phase: &Phase) -> Result<Option<String>, Trouble> {
         | Phase::Running(_)
         | Phase::Saved
         | Phase::Unwatched => None,
-        Phase::ToFetch(trouble) | Phase::Fetching(trouble) if *trouble == FetchTrouble::default() => None,
-        Phase::ToFetch(trouble) | Phase::Fetching(trouble) => Some(to_json(trouble)?),
+        Phase::ToFetch(error) | Phase::Fetching(error) if *error == FetchTrouble::default() => None,
+        Phase::ToFetch(error) | Phase::Fetching(error) => Some(to_json(error)?),
         Phase::Held(why) => Some(to_json(why)?),
         Phase::Unsure(doubt) => Some(to_json(doubt)?),
         Phase::Failed(failure) => Some(to_json(failure)?),
@@ -324,11 +324,11 @@ fn detail(phase: &Phase) -> Result<Option<String>, Trouble> {
 }
 
 /// JSON of a list; NULL for an empty one.
-fn list<T: Serialize>(items: &[T]) -> Result<Option<String>, Trouble> {
+fn list<T: Serialize>(items: &[T]) -> Result<Option<String>, DbError> {
     if items.is_empty() { Ok(None) } else { to_json(&items).map(Some) }
 }
 
-fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, Trouble> {
+fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, DbError> {
     let progress = job.progress().copied().unwrap_or_default();
     let (yes, send) = (job.approval.as_ref(), job.send.as_ref());
     Ok(db.prepare_cached(sql)?.execute(named_params! {
@@ -378,17 +378,17 @@ fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, Trouble> {
 }
 
 /// Puts a new job in.
-pub(super) fn insert(db: &Connection, job: &Job) -> Result<(), Trouble> {
+pub(super) fn insert(db: &Connection, job: &Job) -> Result<(), DbError> {
     write(db, &INSERT, job).map(drop)
 }
 
 /// Writes a job that is there already.
-pub(super) fn update(db: &Connection, job: &Job) -> Result<(), Trouble> {
+pub(super) fn update(db: &Connection, job: &Job) -> Result<(), DbError> {
     write(db, &UPDATE, job).map(drop)
 }
 
 /// One job.
-pub(super) fn one(db: &Connection, id: JobId) -> Result<Option<Job>, Trouble> {
+pub(super) fn one(db: &Connection, id: JobId) -> Result<Option<Job>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| format!("{} WHERE id = ?1", *SELECT));
     let mut statement = db.prepare_cached(&SQL)?;
     let mut rows = statement.query(params![bits(id)])?;
@@ -396,7 +396,7 @@ pub(super) fn one(db: &Connection, id: JobId) -> Result<Option<Job>, Trouble> {
 }
 
 /// The jobs that an SQL tail (`WHERE …`, `ORDER BY …`) picks.
-pub(super) fn many(db: &Connection, tail: &str, with: impl rusqlite::Params) -> Result<Vec<Job>, Trouble> {
+pub(super) fn many(db: &Connection, tail: &str, with: impl rusqlite::Params) -> Result<Vec<Job>, DbError> {
     let mut statement = db.prepare_cached(&format!("{} {tail}", *SELECT))?;
     let mut rows = statement.query(with)?;
     let mut jobs = Vec::new();

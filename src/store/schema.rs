@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::fault::Trouble;
+use super::error::DbError;
 
 /// `PRAGMA application_id` of our files: "MJEn".
 pub(super) const APPLICATION_ID: i32 = 0x4d4a_456e;
@@ -87,7 +87,7 @@ CREATE TABLE approvals (
     not_before INTEGER NOT NULL
 );
 
--- One row for one paid wish; it outlives its job.
+-- One row for one paid job; it outlives its job.
 CREATE TABLE ledger (
     key    TEXT PRIMARY KEY,
     job    INTEGER NOT NULL,
@@ -153,13 +153,13 @@ pub(super) fn is_empty(db: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Takes the steps that are missing, all in one transaction. Two processes may do so at once.
-pub(super) fn migrate(db: &mut Connection) -> Result<(), Trouble> {
+pub(super) fn migrate(db: &mut Connection) -> Result<(), DbError> {
     if version(db)? >= known() {
         return Ok(());
     }
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Read again: another process may have been faster.
-    let from = usize::try_from(version(&tx)?).map_err(|_| Trouble::Damaged("its version is negative".to_owned()))?;
+    let from = usize::try_from(version(&tx)?).map_err(|_| DbError::Damaged("its version is negative".to_owned()))?;
     for step in STEPS.iter().skip(from) {
         tx.execute_batch(step)?;
     }

@@ -28,7 +28,7 @@ fn draft() -> TaskId {
     TaskId::new("task-unified-1790000000-draftaaa").unwrap()
 }
 
-fn wish(n: u64) -> NewJob {
+fn new_job(n: u64) -> NewJob {
     NewJob {
         id: id(n),
         source: draft(),
@@ -77,8 +77,8 @@ fn completed(n: u64) -> Update {
 /// A store with these jobs approved and in line.
 fn with_approved(count: u64) -> Store {
     let mut store = Store::in_memory().unwrap();
-    let wishes: Vec<_> = (1..=count).map(wish).collect();
-    store.add(&wishes, false, Some(yes(wishes.len())), at(0)).unwrap();
+    let requests: Vec<_> = (1..=count).map(new_job).collect();
+    store.add(&requests, false, Some(yes(requests.len())), at(0)).unwrap();
     store
 }
 
@@ -92,8 +92,8 @@ fn send(store: &mut Store, n: u64, when: i64) -> BeginSend {
 
 /// One job in every state, all fields used somewhere.
 fn every_state(store: &mut Store) {
-    let wishes: Vec<_> = (1..=12).map(wish).collect();
-    store.add(&wishes, false, Some(yes(12)), at(0)).unwrap();
+    let requests: Vec<_> = (1..=12).map(new_job).collect();
+    store.add(&requests, false, Some(yes(12)), at(0)).unwrap();
     for n in 3..=12 {
         assert!(matches!(send(store, n, 10), BeginSend::Go(_)), "{n}");
     }
@@ -148,12 +148,12 @@ fn a_job_in_any_state_is_read_back_as_it_was_written() {
 #[test]
 fn wishes_without_a_yes_are_held_and_go_where_they_are_told() {
     let mut store = Store::in_memory().unwrap();
-    store.add(&[wish(1), wish(2)], false, None, at(0)).unwrap();
-    store.add(&[wish(3), wish(4)], true, None, at(0)).unwrap();
+    store.add(&[new_job(1), new_job(2)], false, None, at(0)).unwrap();
+    store.add(&[new_job(3), new_job(4)], true, None, at(0)).unwrap();
     let order: Vec<_> = store.jobs().unwrap().iter().map(|job| job.id.bits()).collect();
     assert_eq!(order, [3, 4, 1, 2]);
     assert!(store.jobs().unwrap().iter().all(|job| job.phase == Phase::Held(HoldReason::You)));
-    let error = store.add(&[wish(9), wish(1)], false, None, at(0)).unwrap_err();
+    let error = store.add(&[new_job(9), new_job(1)], false, None, at(0)).unwrap_err();
     assert!(error.to_string().contains("taken"), "{error}");
     assert_eq!(store.job(id(9)).unwrap(), None, "the whole call failed");
 }
@@ -173,7 +173,7 @@ fn a_send_is_kept_with_body_and_key_and_goes_into_the_money_book() {
 #[test]
 fn nothing_is_sent_without_a_yes_of_this_start_or_in_its_grace_or_while_paused() {
     let mut store = Store::in_memory().unwrap();
-    store.add(&[wish(1)], false, None, at(0)).unwrap();
+    store.add(&[new_job(1)], false, None, at(0)).unwrap();
     assert!(matches!(send(&mut store, 1, 1), BeginSend::No(_)), "held");
     let grace = Consent { grace: Duration::from_secs(5), ..yes(1) };
     let (approval, taken, left_out) = store.approve(&[id(1), id(77)], grace, at(10)).unwrap();
@@ -182,7 +182,7 @@ fn nothing_is_sent_without_a_yes_of_this_start_or_in_its_grace_or_while_paused()
     store.change_settings(&mut |settings| settings.paused = Some(PauseReason::You)).unwrap();
     assert_eq!(send(&mut store, 1, 15), BeginSend::No("sending is paused"));
     store.change_settings(&mut |settings| settings.paused = None).unwrap();
-    assert_eq!(store.raise_send_floor().unwrap().send_floor, approval.seq);
+    assert_eq!(store.raise_approval_floor().unwrap().approval_floor, approval.seq);
     assert!(matches!(send(&mut store, 1, 15), BeginSend::No(why) if why.contains("older")));
     store.approve(&[id(1)], yes(1), at(16)).unwrap();
     assert!(matches!(send(&mut store, 1, 16), BeginSend::Go(_)));
@@ -192,7 +192,7 @@ fn nothing_is_sent_without_a_yes_of_this_start_or_in_its_grace_or_while_paused()
 fn a_yes_can_be_taken_back_only_in_its_grace_period() {
     let mut store = Store::in_memory().unwrap();
     let grace = Consent { grace: Duration::from_secs(5), ..yes(2) };
-    let jobs = store.add(&[wish(1), wish(2)], false, Some(grace), at(0)).unwrap();
+    let jobs = store.add(&[new_job(1), new_job(2)], false, Some(grace), at(0)).unwrap();
     let seq = jobs[0].approval.unwrap().seq;
     assert_eq!(store.withdraw(seq, at(5)).unwrap(), []);
     one(&mut store, 2, Update::Cancel, 1);
@@ -239,12 +239,12 @@ fn money_that_is_surely_not_taken_or_given_back_does_not_count() {
     one(&mut store, 1, Update::PutBack("429".into()), 2);
     assert_eq!(day(&store), Credits::ZERO);
     let BeginSend::Go(job) = store.begin_send(id(1), key(200), "other", &guard(), at(90_000)).unwrap() else { panic!() };
-    assert_eq!(job.send.unwrap().key, key(1), "the key stays with its wish");
+    assert_eq!(job.send.unwrap().key, key(1), "the key stays with its new_job");
     assert_eq!(store.ledger_rows().unwrap()[0].at, at(90_000), "it is spending of the day it went out");
     one(&mut store, 1, Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", "")), 90_001);
     store.approve(&[id(1)], yes(1), at(90_002)).unwrap();
     let BeginSend::Go(job) = store.begin_send(id(1), key(201), "new", &guard(), at(90_003)).unwrap() else { panic!() };
-    assert_eq!(job.send.unwrap().key, key(201), "a refusal and a new yes are a new wish");
+    assert_eq!(job.send.unwrap().key, key(201), "a refusal and a new yes are a new new_job");
     assert_eq!((store.ledger_rows().unwrap().len(), day(&store)), (2, price()));
 }
 
@@ -327,7 +327,7 @@ fn spending_is_told_by_tag_and_follows_a_new_tag_and_outlives_its_job() {
     assert_eq!(sums.len(), 2);
     assert!(sums.contains(&(Some(tag), price(), 1)) && sums.contains(&(None, price(), 1)), "{sums:?}");
     assert_eq!(store.timeline(id(1)).unwrap(), []);
-    assert!(store.add(&[wish(1)], false, None, at(7)).is_err(), "a pruned id is not used again");
+    assert!(store.add(&[new_job(1)], false, None, at(7)).is_err(), "a pruned id is not used again");
 }
 
 #[test]
@@ -357,10 +357,10 @@ fn history_answers_questions_and_screen_memory_are_kept() {
     let notes: Vec<_> = store.timeline(id(1)).unwrap().into_iter().map(|entry| (entry.state, entry.note)).collect();
     assert_eq!(notes[0], (State::Held, "recorded".to_owned()));
     assert_eq!(notes.last().unwrap(), &(State::ToFetch, "completed".to_owned()));
-    let asks = [Ask::Read(id(1)), Ask::ReadAll, Ask::Fetch(id(1))];
+    let asks = [EngineRequest::Read(id(1)), EngineRequest::ReadAll, EngineRequest::Fetch(id(1))];
     store.ask(&asks).unwrap();
-    assert_eq!(store.take_asks().unwrap(), asks);
-    assert_eq!(store.take_asks().unwrap(), []);
+    assert_eq!(store.take_engine_requests().unwrap(), asks);
+    assert_eq!(store.take_engine_requests().unwrap(), []);
     assert_eq!(store.screen_state().unwrap(), None);
     store.set_screen_state("sort=age").unwrap();
     assert_eq!(store.screen_state().unwrap().as_deref(), Some("sort=age"));
@@ -383,8 +383,8 @@ fn jobs_are_found_by_the_beginning_of_their_id_and_the_end_of_their_task() {
 #[test]
 fn a_twin_is_the_newest_job_that_is_not_over_in_vain() {
     let mut store = Store::in_memory().unwrap();
-    store.add(&[wish(1)], false, None, at(0)).unwrap();
-    store.add(&[wish(5)], false, None, at(1)).unwrap();
+    store.add(&[new_job(1)], false, None, at(0)).unwrap();
+    store.add(&[new_job(5)], false, None, at(1)).unwrap();
     let image = ImageNumber::ALL[1];
     assert_eq!(store.duplicate(&draft(), image).unwrap(), Some(id(5)));
     one(&mut store, 5, Update::Cancel, 2);
@@ -420,8 +420,8 @@ fn two_threads_that_change_the_same_job_do_not_overwrite_each_other() {
         })
     };
     let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
-    store.add(&[wish(1)], false, Some(yes(1)), at(0)).unwrap();
-    let version = store.outside_version().unwrap();
+    store.add(&[new_job(1)], false, Some(yes(1)), at(0)).unwrap();
+    let version = store.external_version().unwrap();
     let both = [work("a"), work("b")];
     assert!(matches!(send(&mut store, 1, 1), BeginSend::Go(_)));
     for thread in both {
@@ -429,7 +429,7 @@ fn two_threads_that_change_the_same_job_do_not_overwrite_each_other() {
     }
     let job = store.job(id(1)).unwrap().unwrap();
     assert_eq!((job.state(), job.send.is_some(), job.revision), (State::Sending, true, 102));
-    assert_ne!(store.outside_version().unwrap(), version);
+    assert_ne!(store.external_version().unwrap(), version);
 }
 
 #[test]
@@ -437,7 +437,7 @@ fn two_processes_may_make_the_same_store_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let open = |n: u64| {
         let folder = folder.path().join("new");
-        std::thread::spawn(move || Store::open(&folder, Access::ReadWrite)?.add(&[wish(n)], false, None, at(0)))
+        std::thread::spawn(move || Store::open(&folder, Access::ReadWrite)?.add(&[new_job(n)], false, None, at(0)))
     };
     let all: Vec<_> = (1..=4).map(open).collect();
     for one in all {
@@ -455,7 +455,7 @@ fn only_the_user_can_read_folder_and_files() {
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("a/b");
     let mut store = Store::open(&inner, Access::ReadWrite).unwrap();
-    store.add(&[wish(1)], false, None, at(0)).unwrap();
+    store.add(&[new_job(1)], false, None, at(0)).unwrap();
     let _lock = Store::lock_engine(&inner).unwrap().unwrap();
     let _screen = Store::lock_screen(&inner).unwrap();
     assert_eq!(mode(&inner), 0o700);
@@ -490,7 +490,7 @@ fn reading_only_makes_nothing() {
     assert!(matches!(Store::open(&missing, Access::ReadOnly), Err(StoreError::Unusable { .. })));
     assert!(!missing.exists());
     let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
-    store.add(&[wish(1)], false, None, at(0)).unwrap();
+    store.add(&[new_job(1)], false, None, at(0)).unwrap();
     let beside = Store::open(folder.path(), Access::ReadOnly).unwrap();
     assert!(!beside.is_snapshot());
     assert_eq!(beside.jobs().unwrap().len(), 1);
@@ -503,10 +503,10 @@ fn reading_only_makes_nothing() {
     assert!(snapshot.apply(vec![(id(1), Update::Cancel)], at(1)).is_err());
     snapshot.flush().unwrap();
     assert_eq!(names(folder.path()), ["mj-enhance.db"]);
-    let before = snapshot.outside_version().unwrap();
+    let before = snapshot.external_version().unwrap();
     let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
-    store.add(&[wish(2)], false, None, at(1)).unwrap();
-    assert_ne!(snapshot.outside_version().unwrap(), before);
+    store.add(&[new_job(2)], false, None, at(1)).unwrap();
+    assert_ne!(snapshot.external_version().unwrap(), before);
     snapshot.refresh().unwrap();
     assert_eq!(snapshot.jobs().unwrap().len(), 2);
 }
@@ -577,10 +577,10 @@ fn a_row_that_makes_no_sense_is_damage_and_not_a_panic() {
 fn a_full_disk_is_said_and_the_store_stays_whole() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
-    store.add(&[wish(1)], false, None, at(0)).unwrap();
+    store.add(&[new_job(1)], false, None, at(0)).unwrap();
     let pages: i64 = store.db.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
     store.db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
-    let many: Vec<_> = (2..2_000).map(wish).collect();
+    let many: Vec<_> = (2..2_000).map(new_job).collect();
     let error = store.add(&many, false, None, at(1)).unwrap_err();
     assert!(error.to_string().contains("the disk is full"), "{error}");
     assert_eq!(store.jobs().unwrap().len(), 1);
@@ -621,8 +621,8 @@ fn an_engine_knows_whether_anybody_else_looks_on() {
 #[test]
 fn ten_thousand_jobs_are_written_and_read_in_one_go() {
     let mut store = Store::in_memory().unwrap();
-    let wishes: Vec<_> = (1..=10_000).map(wish).collect();
-    store.add(&wishes, false, Some(yes(10_000)), at(0)).unwrap();
+    let requests: Vec<_> = (1..=10_000).map(new_job).collect();
+    store.add(&requests, false, Some(yes(10_000)), at(0)).unwrap();
     let jobs = store.jobs().unwrap();
     assert_eq!(jobs.len(), 10_000);
     assert!(jobs.is_sorted_by_key(|job| job.place));
@@ -676,7 +676,7 @@ fn what_carries_money_is_synced_and_the_rest_is_not() {
     let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
     let level = |store: &Store| store.db.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0)).unwrap();
     let (full, normal) = (2, 1);
-    store.add(&[wish(1)], false, Some(yes(1)), at(0)).unwrap();
+    store.add(&[new_job(1)], false, Some(yes(1)), at(0)).unwrap();
     assert_eq!(level(&store), full);
     one(&mut store, 1, Update::Move(9), 1);
     assert_eq!(level(&store), normal);

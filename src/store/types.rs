@@ -14,10 +14,10 @@ pub enum Access {
     ReadOnly,
 }
 
-/// A wish to be recorded.
+/// A job to be recorded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewJob {
-    /// Its id, made from dice by the caller; a clash is an error of the whole call.
+    /// Its id, made from random bits by the caller; a clash is an error of the whole call.
     pub id: JobId,
     /// The draft's task.
     pub source: TaskId,
@@ -98,7 +98,8 @@ pub struct Settings {
     /// The balance that a send can draw on.
     pub balance: Option<Seen>,
     /// Approvals up to this one wait for a new yes (product §2, rule 4).
-    pub send_floor: u64,
+    #[serde(rename = "send_floor", default)]
+    pub approval_floor: u64,
 }
 
 /// What a send must keep to, checked in the transaction that starts it.
@@ -155,7 +156,7 @@ pub struct TimelineEntry {
 
 /// A question for the engine that changes no job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ask {
+pub enum EngineRequest {
     /// Read the job's task now; for an unsure job: look through the task list now.
     Read(JobId),
     /// Fetch now.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use jiff::Timestamp;
 use rusqlite::{Transaction, TransactionBehavior, params};
 
-use super::fault::{StoreError, Trouble};
+use super::error::{DbError, StoreError};
 use super::rows::{self, bits, nanos, signed, unsigned};
 use super::{Store, ledger};
 use crate::job::{Applied, Job, TaskReport, Update};
@@ -54,7 +54,7 @@ impl Writing<'_> {
     }
 
     /// Writes a new job with its book entry.
-    pub fn insert(&self, job: &mut Job, now: Timestamp) -> Result<(), Trouble> {
+    pub fn insert(&self, job: &mut Job, now: Timestamp) -> Result<(), DbError> {
         self.moved();
         job.revision = self.revision;
         rows::insert(&self.db, job)?;
@@ -63,7 +63,7 @@ impl Writing<'_> {
     }
 
     /// Lets a job take an update, and writes all that follows from it.
-    pub fn apply(&self, job: &mut Job, update: Update, now: Timestamp) -> Result<Applied, Trouble> {
+    pub fn apply(&self, job: &mut Job, update: Update, now: Timestamp) -> Result<Applied, DbError> {
         let raw = raw_of(&update);
         let before = job.clone();
         let applied = job.apply(update, now);
@@ -85,7 +85,7 @@ impl Writing<'_> {
     }
 
     /// Adds a line to a job's history; nothing for an empty note.
-    pub fn note(&self, job: &Job, note: &str, now: Timestamp) -> Result<(), Trouble> {
+    pub fn note(&self, job: &Job, note: &str, now: Timestamp) -> Result<(), DbError> {
         if !note.is_empty() {
             self.db.prepare_cached("INSERT INTO timeline (job, at, state, note) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
                 bits(job.id),
@@ -148,13 +148,13 @@ impl Store {
     pub(super) fn write<T>(
         &mut self,
         sync: Sync,
-        work: impl FnOnce(&Writing<'_>) -> Result<T, Trouble>,
+        work: impl FnOnce(&Writing<'_>) -> Result<T, DbError>,
     ) -> Result<T, StoreError> {
         let file = self.file.clone();
-        self.try_write(sync, work).map_err(|trouble| trouble.at(&file))
+        self.try_write(sync, work).map_err(|error| error.at(&file))
     }
 
-    fn try_write<T>(&mut self, sync: Sync, work: impl FnOnce(&Writing<'_>) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    fn try_write<T>(&mut self, sync: Sync, work: impl FnOnce(&Writing<'_>) -> Result<T, DbError>) -> Result<T, DbError> {
         if self.sync != Some(sync) {
             self.db.pragma_update(None, "synchronous", if sync == Sync::Full { "FULL" } else { "NORMAL" })?;
             self.sync = Some(sync);
@@ -182,11 +182,11 @@ impl Store {
     }
 }
 
-fn ask(hook: &mut Option<CommitHook>, moment: Moment) -> Result<(), Trouble> {
+fn ask(hook: &mut Option<CommitHook>, moment: Moment) -> Result<(), DbError> {
     kill_point::moment(match moment {
         Moment::Before => "before a write to the store",
         Moment::After => "after a write to the store",
     });
     let go_on = hook.as_mut().is_none_or(|hook| hook(moment));
-    if go_on { Ok(()) } else { Err(Trouble::Said("stopped by a test".to_owned())) }
+    if go_on { Ok(()) } else { Err(DbError::Said("stopped by a test".to_owned())) }
 }

@@ -33,7 +33,7 @@ impl Engine {
         let mut asks = false;
         match &job.phase {
             Phase::Waiting => match job.approval {
-                Some(yes) if yes.seq > self.settings.send_floor => {
+                Some(yes) if yes.seq > self.settings.approval_floor => {
                     // By the wall clock no more than the whole period is left, whichever way it was turned meanwhile.
                     let whole = Duration::try_from(yes.not_before.duration_since(yes.at)).unwrap_or_default();
                     let left = Duration::try_from(yes.not_before.duration_since(self.clock.now())).unwrap_or_default();

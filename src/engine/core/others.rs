@@ -9,7 +9,7 @@ use super::super::clock::next_at_rest;
 use super::super::{Level, News};
 use super::{Engine, TICK};
 use crate::job::{Job, JobId, Progress};
-use crate::store::{Ask, Store, StoreError};
+use crate::store::{EngineRequest, Store, StoreError};
 
 impl Engine {
     /// What is due once a second: other processes' changes, the engine's lock, progress on disk, dying links.
@@ -57,14 +57,14 @@ impl Engine {
 
     /// Takes in what other processes wrote.
     pub(super) fn hear_others(&mut self) -> Result<(), StoreError> {
-        let outside = self.store.outside_version()?;
+        let outside = self.store.external_version()?;
         if outside == self.outside {
             return Ok(());
         }
         self.outside = outside;
         self.store.refresh()?;
         let changes = self.store.changes_since(self.revision)?;
-        let floor_moved = changes.settings.send_floor != self.settings.send_floor;
+        let floor_moved = changes.settings.approval_floor != self.settings.approval_floor;
         self.settings = changes.settings;
         self.revision = changes.revision;
         if !changes.gone.is_empty() {
@@ -83,11 +83,11 @@ impl Engine {
             }
         }
         if self.is_engine() {
-            for ask in self.store.take_asks()? {
+            for ask in self.store.take_engine_requests()? {
                 match ask {
-                    Ask::Read(job) => self.ask_now(&[job]),
-                    Ask::Fetch(job) => self.fetch_now(job),
-                    Ask::ReadAll => self.ask_now(&[]),
+                    EngineRequest::Read(job) => self.ask_now(&[job]),
+                    EngineRequest::Fetch(job) => self.fetch_now(job),
+                    EngineRequest::ReadAll => self.ask_now(&[]),
                 }
             }
         }

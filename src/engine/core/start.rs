@@ -19,7 +19,7 @@ const LOAD_BATCH: usize = 500;
 impl Engine {
     /// Reads the store and takes up what was under way.
     pub(super) fn start(&mut self) -> Result<(), StoreError> {
-        self.outside = self.store.outside_version()?;
+        self.outside = self.store.external_version()?;
         // What is not over is small and acts; what is over is only looked at, and follows turn by turn.
         let changes = self.store.open_jobs()?;
         self.revision = changes.revision;
@@ -78,7 +78,7 @@ impl Engine {
         let results = self.store.apply(interrupted, now)?;
         let mut changed: Vec<Job> = results.into_iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job).collect();
         if fresh {
-            self.settings = self.store.raise_send_floor()?;
+            self.settings = self.store.raise_approval_floor()?;
             // What the service refused earlier may be mended by now; nothing is sent without a new yes either way.
             if matches!(
                 self.settings.paused,

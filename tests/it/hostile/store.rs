@@ -116,7 +116,7 @@ fn a_store_copied_while_it_is_open_opens_with_all_jobs() {
     jobs.sort_by_key(|job| job.id);
     let here: Vec<_> = stage.jobs.values().map(|job| mj_enhance::job::Job::clone(job)).collect();
     assert_eq!(jobs.len(), 8);
-    for (server_time, here) in jobs.iter().zip(&here) {
+    for (there, here) in jobs.iter().zip(&here) {
         assert_eq!(
             (there.id, there.state(), &there.task, &there.files, there.charged),
             (here.id, here.state(), &here.task, &here.files, here.charged)

@@ -39,14 +39,14 @@ pub enum StoreError {
         /// What was found.
         why: String,
     },
-    /// Any other trouble with the database: full disk, locked for too long.
+    /// Any other error with the database: full disk, locked for too long.
     #[error("the store could not be used: {0}")]
     Database(String),
 }
 
-/// Trouble inside the room, before it is known which file it belongs to.
+/// DbError inside the room, before it is known which file it belongs to.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum DbError {
     /// SQLite's.
     Sql(rusqlite::Error),
     /// A row that our program cannot have written.
@@ -55,13 +55,13 @@ pub(super) enum Trouble {
     Said(String),
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for DbError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
     }
 }
 
-impl Trouble {
+impl DbError {
     /// The error to hand out for a store in this file.
     pub(super) fn at(self, path: &Path) -> StoreError {
         let path = path.to_owned();
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn words_of_a_damaged_file_reach_no_terminal() {
         let said =
-            Trouble::Damaged("unrecognized token: \"\u{1}\u{1b}[2J\u{202e}\"".to_owned()).at(Path::new("/d/x.db")).to_string();
+            DbError::Damaged("unrecognized token: \"\u{1}\u{1b}[2J\u{202e}\"".to_owned()).at(Path::new("/d/x.db")).to_string();
         assert!(said.contains("unrecognized token: \"\"") && !said.chars().any(text::is_unsafe), "{said:?}");
     }
 }
