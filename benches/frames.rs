@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use common::{Kind, at, head, job, row, sorted};
 use crossterm::event::{KeyCode, KeyEvent};
 use jiff::Timestamp;
-use mj_enhance::engine::{Connection, News, Role, Status};
+use mj_enhance::engine::{Connection, EngineEvent, Role, Status};
 use mj_enhance::job::{Caps, Credits, Job, Percent, Phase, Progress, Spent};
 use mj_enhance::tui::terminal::canvas::Canvas;
 use mj_enhance::tui::terminal::paint::{Encoder, Painter, Style};
@@ -31,10 +31,10 @@ impl Stage {
         let mut app = App::new(AppOptions::default(), now);
         let _ = app.update(now, Event::Resize(size.0, size.1));
         for part in jobs.chunks(500) {
-            let _ = app.update(now, Event::News(News::Jobs(part.to_vec())));
+            let _ = app.update(now, Event::EngineEvent(EngineEvent::Jobs(part.to_vec())));
         }
-        let _ = app.update(now, Event::News(News::Loaded));
-        let _ = app.update(now, Event::News(News::Status(Arc::new(status(jobs.len())))));
+        let _ = app.update(now, Event::EngineEvent(EngineEvent::Loaded));
+        let _ = app.update(now, Event::EngineEvent(EngineEvent::Status(Arc::new(status(jobs.len())))));
         let painter = Painter::new(Style { encoder, ..Style::default() });
         Self { app, canvas: Canvas::new(size.0, size.1), painter, out: Vec::new() }
     }
@@ -100,7 +100,7 @@ fn keys(jobs: &[Arc<Job>], now: Timestamp) {
         moved.revision += 1_000_000;
         let moved = Arc::new(moved);
         let began = Instant::now();
-        let _ = stage.app.update(now, Event::News(News::Jobs(vec![moved])));
+        let _ = stage.app.update(now, Event::EngineEvent(EngineEvent::Jobs(vec![moved])));
         update.push(began.elapsed());
         let code = if n % 60 < 30 { KeyCode::Down } else { KeyCode::Up };
         let began = Instant::now();
@@ -136,9 +136,9 @@ fn keys(jobs: &[Arc<Job>], now: Timestamp) {
     let took = sorted(
         (0..500)
             .map(|_| {
-                let news = News::Progress(news.clone());
+                let news = EngineEvent::Progress(news.clone());
                 let began = Instant::now();
-                let _ = stage.app.update(now, Event::News(news));
+                let _ = stage.app.update(now, Event::EngineEvent(news));
                 began.elapsed()
             })
             .collect::<Vec<Duration>>(),
@@ -167,7 +167,7 @@ fn ticking(now: Timestamp) {
                         (job.id, Progress { percent, seconds_left: None, at: Some(then) })
                     })
                     .collect();
-                let _ = stage.app.update(then, Event::News(News::Progress(news)));
+                let _ = stage.app.update(then, Event::EngineEvent(EngineEvent::Progress(news)));
                 let _ = stage.app.update(then, Event::Tick);
                 let (bytes, fewest) = stage.frame(then, encoder == Encoder::Thrifty);
                 (sum, bound) = (sum + bytes, bound + fewest);

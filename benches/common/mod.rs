@@ -61,8 +61,8 @@ pub fn job(n: u64, kind: Kind, now: Timestamp) -> Job {
     if kind == Kind::Waiting {
         return job;
     }
-    let mut dice = [0; 16];
-    dice[..8].copy_from_slice(&n.to_le_bytes());
+    let mut rng = [0; 16];
+    rng[..8].copy_from_slice(&n.to_le_bytes());
     let sent = ago(i64::try_from(age(n)).unwrap_or(0));
     let body = format!(
         "{{\"model\":\"mj-v7-enhance\",\"model_params\":{{\"source_task_id\":\"{}\",\"image_number\":{}}}}}",
@@ -70,7 +70,7 @@ pub fn job(n: u64, kind: Kind, now: Timestamp) -> Job {
         image.get()
     );
     job.send = Some(PaidSend {
-        key: IdempotencyKey::from_random(dice),
+        key: IdempotencyKey::from_random(rng),
         body,
         agreed: price,
         first_at: sent,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use jiff::{SignedDuration, Timestamp};
-use mj_enhance::engine::{Connection, Consent, Details, Done, Level, News, Notice, PauseReason, Role, Seen, Status, Wish};
+use mj_enhance::engine::{
+    Command, CommandOutcome, Connection, Consent, Details, EngineEvent, Level, Notice, PauseReason, Role, Seen, Status,
+};
 use mj_enhance::job::text::is_unsafe;
 use mj_enhance::job::{Caps, Credits, Job, JobId, Quote, Spent, State};
 use mj_enhance::tui::{App, AppOptions, Effect, Event, Face, NotifyMethod, Theme, view};
@@ -68,9 +70,9 @@ pub fn run(data: &[u8]) {
     let now = at(0);
     let mut desk = Desk { app: App::new(options, now), now, size: (80, 24), status: status(), tickets: Vec::new(), read_only };
     desk.event(&Event::Resize(80, 24));
-    desk.event(&Event::News(News::Status(Arc::new(status()))));
-    desk.event(&Event::News(News::Jobs(JOBS.clone())));
-    desk.event(&Event::News(News::Loaded));
+    desk.event(&Event::EngineEvent(EngineEvent::Status(Arc::new(status()))));
+    desk.event(&Event::EngineEvent(EngineEvent::Jobs(JOBS.clone())));
+    desk.event(&Event::EngineEvent(EngineEvent::Loaded));
     for _ in 0..MOST {
         if bytes.is_empty() || desk.app.is_finished() {
             break;
@@ -123,11 +125,11 @@ impl Desk {
             215..=219 => Event::Tick,
             220 => Event::Resumed,
             221 => Event::WriterReady,
-            _ => Event::News(self.news(bytes)),
+            _ => Event::EngineEvent(self.news(bytes)),
         }
     }
 
-    fn news(&mut self, bytes: &mut Bytes<'_>) -> News {
+    fn news(&mut self, bytes: &mut Bytes<'_>) -> EngineEvent {
         let n = u64::from(bytes.byte() % 40);
         let id = JobId::from_bits(0x00ab_0000_0000 + n);
         match bytes.byte() % 12 {
@@ -135,15 +137,15 @@ impl Desk {
                 let mut job = samples::job(n, bytes.pick(&State::ALL));
                 job.revision = 1_000 + u64::from(bytes.byte());
                 job.removed = bytes.byte() == 5 && job.state().is_final();
-                News::Jobs(vec![Arc::new(job)])
+                EngineEvent::Jobs(vec![Arc::new(job)])
             }
-            3 => News::Gone(vec![id]),
-            4 => News::Progress(vec![(id, samples::progress(bytes.byte() % 101))]),
+            3 => EngineEvent::Gone(vec![id]),
+            4 => EngineEvent::Progress(vec![(id, samples::progress(bytes.byte() % 101))]),
             5 | 6 => {
                 self.change_status(bytes);
-                News::Status(Arc::new(self.status.clone()))
+                EngineEvent::Status(Arc::new(self.status.clone()))
             }
-            7 => News::Notice(Notice {
+            7 => EngineEvent::Notice(Notice {
                 at: self.now,
                 level: bytes.pick(&[Level::Info, Level::Warning, Level::Alarm]),
                 job: Some(id),
@@ -151,7 +153,7 @@ impl Desk {
             }),
             8 | 9 => {
                 let ticket = if self.tickets.is_empty() { u64::from(bytes.byte()) } else { self.tickets.remove(0) };
-                let done = Done {
+                let done = CommandOutcome {
                     said: bytes.text(20),
                     jobs: vec![id],
                     left_out: Vec::new(),
@@ -159,11 +161,16 @@ impl Desk {
                         (u64::from(bytes.byte()), self.now.checked_add(SignedDuration::from_secs(5)).unwrap_or(self.now))
                     }),
                 };
-                News::Wished { ticket, outcome: if bytes.byte().is_multiple_of(5) { Err(bytes.text(20)) } else { Ok(done) } }
+                EngineEvent::CommandDone {
+                    ticket,
+                    outcome: if bytes.byte().is_multiple_of(5) { Err(bytes.text(20)) } else { Ok(done) },
+                }
             }
-            10 => News::Details { job: id, details: Arc::new(Details { timeline: Vec::new(), raw: Some(bytes.text(60)) }) },
-            _ if bytes.byte() == 3 => News::Broken(bytes.text(20)),
-            _ => News::Loaded,
+            10 => {
+                EngineEvent::Details { job: id, details: Arc::new(Details { timeline: Vec::new(), raw: Some(bytes.text(60)) }) }
+            }
+            _ if bytes.byte() == 3 => EngineEvent::Broken(bytes.text(20)),
+            _ => EngineEvent::Loaded,
         }
     }
 
@@ -189,7 +196,7 @@ impl Desk {
         let effects = self.app.update(self.now, event.clone());
         for effect in effects {
             self.check(&effect, asked, event);
-            if let Effect::Wish { ticket, .. } = effect {
+            if let Effect::Command { ticket, .. } = effect {
                 self.tickets.push(ticket);
             }
         }
@@ -201,10 +208,10 @@ impl Desk {
 
     fn check(&self, effect: &Effect, asked: Option<Quote>, event: &Event) {
         match effect {
-            Effect::Wish { wish, .. } => {
-                assert!(!self.read_only, "who looks on wishes nothing: {wish:?}");
-                if let Some((count, yes)) = consent(wish) {
-                    let quote = asked.unwrap_or_else(|| panic!("paid without a price box: {wish:?}"));
+            Effect::Command { command, .. } => {
+                assert!(!self.read_only, "who looks on commands nothing: {command:?}");
+                if let Some((count, yes)) = consent(command) {
+                    let quote = asked.unwrap_or_else(|| panic!("paid without a price box: {command:?}"));
                     assert_eq!(
                         (yes.count, yes.price, count),
                         (quote.count, quote.price, quote.count),
@@ -215,14 +222,17 @@ impl Desk {
                     assert!(yes && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT), "{key:?} is no yes");
                 }
                 let weighty = matches!(
-                    wish,
-                    Wish::Remove { removed: true, .. } | Wish::RunAgain { .. } | Wish::GiveUp { .. } | Wish::Unwatch { .. }
+                    command,
+                    Command::Remove { removed: true, .. }
+                        | Command::RunAgain { .. }
+                        | Command::GiveUp { .. }
+                        | Command::Unwatch { .. }
                 );
                 if weighty {
-                    let Event::Key(key) = event else { panic!("{event:?} made {wish:?}") };
+                    let Event::Key(key) = event else { panic!("{event:?} made {command:?}") };
                     // A lower-case letter does so as a yes to a box or by a name that was typed, never by itself.
                     let lower = matches!(key.code, KeyCode::Char(c) if c.is_ascii_lowercase() && c != 'y' && !key.modifiers.contains(KeyModifiers::SHIFT));
-                    assert!(!lower, "{key:?} made {wish:?}");
+                    assert!(!lower, "{key:?} made {command:?}");
                 }
             }
             Effect::Title(said) => assert!(!said.chars().any(is_unsafe), "{said:?}"),
@@ -243,13 +253,13 @@ impl Desk {
     }
 }
 
-/// How many jobs a paid wish is for, and its yes.
-fn consent(wish: &Wish) -> Option<(usize, &Consent)> {
-    match wish {
-        Wish::Add { specs, consent: Some(yes), .. } => Some((specs.len(), yes)),
-        Wish::Approve { jobs, consent: yes }
-        | Wish::RunAgain { jobs, consent: yes }
-        | Wish::Resume { jobs, consent: Some(yes) } => Some((jobs.len(), yes)),
+/// How many jobs a paid command is for, and its yes.
+fn consent(command: &Command) -> Option<(usize, &Consent)> {
+    match command {
+        Command::Add { specs, consent: Some(yes), .. } => Some((specs.len(), yes)),
+        Command::Approve { jobs, consent: yes }
+        | Command::RunAgain { jobs, consent: yes }
+        | Command::Resume { jobs, consent: Some(yes) } => Some((jobs.len(), yes)),
         _ => None,
     }
 }

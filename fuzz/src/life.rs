@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
         if before.task.is_none() && job.task.is_some() {
             tasks += 1;
         }
-        assert!(tasks <= 1, "one wish has one task");
+        assert!(tasks <= 1, "one command has one task");
     }
 }
 
@@ -41,17 +41,17 @@ fn check(before: &Job, job: &Job, applied: &Applied, is_yes: bool, starts: bool,
     }
     let (from, to) = (before.state(), job.state());
     assert_eq!((before.id, &before.source, before.image, before.created_at), (job.id, &job.source, job.image, job.created_at));
-    // Money: nothing is sent without a yes, and a paid wish keeps its key and its bytes.
+    // Money: nothing is sent without a yes, and a paid command keeps its key and its bytes.
     if to == State::Sending && from != State::Sending {
         assert!(job.approval.is_some() && job.send.is_some(), "{name} sends without a yes");
         assert!(starts || from == State::Unsure, "{name} sends from {from}");
     }
     if let (Some(old), Some(new)) = (&before.send, &job.send) {
-        assert_eq!((&old.key, &old.body, old.first_at), (&new.key, &new.body, new.first_at), "{name} changes a paid wish");
+        assert_eq!((&old.key, &old.body, old.first_at), (&new.key, &new.body, new.first_at), "{name} changes a paid command");
         assert!(new.attempts >= old.attempts && new.lost >= old.lost);
     }
     if before.send.is_some() && job.send.is_none() {
-        assert!(is_yes && from == State::Held, "{name} forgets a paid wish");
+        assert!(is_yes && from == State::Held, "{name} forgets a paid command");
     }
     if matches!(to, State::Sending | State::Unsure | State::Running) {
         assert_eq!(job.charge, Some(Charge::Reserved), "{name}: what is open is reserved");

@@ -86,9 +86,9 @@ fn way(n: u64, state: State) -> Vec<Update> {
 }
 
 pub fn key(n: u64) -> IdempotencyKey {
-    let mut dice = [7; 16];
-    dice[..8].copy_from_slice(&n.to_le_bytes());
-    IdempotencyKey::from_random(dice)
+    let mut rng = [7; 16];
+    rng[..8].copy_from_slice(&n.to_le_bytes());
+    IdempotencyKey::from_random(rng)
 }
 
 pub fn progress(percent: u8) -> Progress {

@@ -28,7 +28,7 @@ static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
         again_of: None,
     };
     let yes = Consent { count: 1, price: Credits::PUBLISHED_PRICE, grace: std::time::Duration::ZERO };
-    store.add(&[new], false, Some(yes), at(-10)).expect("a wish can be recorded");
+    store.add(&[new], false, Some(yes), at(-10)).expect("a command can be recorded");
     store.ask(&[EngineRequest::ReadAll, EngineRequest::Read(JobId::from_bits(77))]).expect("a question can be kept");
     store.set_screen_state("{}").expect("the screen's words can be kept");
     store.change_settings(&mut |settings| settings.max_in_flight = Some(7)).expect("settings can be kept");

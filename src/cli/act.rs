@@ -1,4 +1,4 @@
-//! `cancel`, `retry`, `fetch`: wishes about jobs that exist. A running engine notices them in the store.
+//! `cancel`, `retry`, `fetch`: commands about jobs that exist. A running engine notices them in the store.
 
 use super::args::{CancelArgs, IdsArgs, RetryArgs};
 use super::context::{Context, now};
@@ -148,7 +148,7 @@ fn perform(store: &mut Store, acts: Vec<Act>, context: &Context) -> Outcome {
     Ok(Exit::first(exits))
 }
 
-/// Runs jobs again: new paid wishes.
+/// Runs jobs again: new paid commands.
 pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
     let store = existing(context)?;
     let jobs = Context::jobs(&store, &args.ids)?;

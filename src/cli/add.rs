@@ -1,4 +1,4 @@
-//! `add`: texts in, wishes in the store; all or nothing.
+//! `add`: texts in, commands in the store; all or nothing.
 
 use std::io::Read;
 use std::path::Path;
@@ -43,7 +43,7 @@ struct LeftOut {
     place: String,
 }
 
-/// Records wishes.
+/// Records commands.
 pub fn add(args: &AddArgs, context: &Context) -> Outcome {
     if !args.dry_run {
         context.may_write()?;

@@ -11,7 +11,7 @@ use super::out::Out;
 use super::problem::{Outcome, Problem};
 use super::{session, simulate, start, surroundings};
 use crate::config::{self, Config, Environment, KEY_VARIABLE, TerminalBackend, variables};
-use crate::engine::{Consent, Join, News, Sending, Session, Wish};
+use crate::engine::{Command, Consent, EngineEvent, Sending, Session, StartMode};
 use crate::job::{CancelledBy, Charge, Credits, Doubt, IdempotencyKey, Job, JobId, PaidSend, Phase, Tag, TaskId, parse_line};
 use crate::simulator;
 use crate::store::{Access, Store};
@@ -88,8 +88,8 @@ fn seed_demo(config: &Config) -> Result<(), Problem> {
         job.tag = Tag::new("earlier").ok();
         Some(job)
     };
-    let send = |seconds: i64, dice: u8| PaidSend {
-        key: IdempotencyKey::from_random([dice; 16]),
+    let send = |seconds: i64, rng: u8| PaidSend {
+        key: IdempotencyKey::from_random([rng; 16]),
         body: String::new(),
         agreed: Credits::PUBLISHED_PRICE,
         first_at: ago(seconds),
@@ -131,7 +131,7 @@ fn begin_demo(session: &mut Session) {
         let specs = parse_line(line).unwrap_or_default();
         let consent =
             consent.then_some(Consent { count: specs.len(), price: Credits::PUBLISHED_PRICE, grace: std::time::Duration::ZERO });
-        session.wish(Wish::Add { specs, tag: Tag::new(tag).ok(), front: false, again: false, consent });
+        session.send(Command::Add { specs, tag: Tag::new(tag).ok(), front: false, again: false, consent });
     };
     for (line, tag) in DEMO_JOBS {
         add(line, tag, true);
@@ -174,11 +174,11 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     let device = Device::open().map_err(|error| {
         Problem::input("no_terminal", format!("the terminal cannot be opened: {error}"), "start it on a terminal")
     })?;
-    let inbox = Inbox::<News>::default();
+    let inbox = Inbox::<EngineEvent>::default();
     let mailbox = inbox.mailbox();
     let hooks = Arc::new(Mutex::new(Some(Hooks::new(config.hooks.clone()))));
     let watched = Arc::clone(&hooks);
-    let sink = Box::new(move |news: News| {
+    let sink = Box::new(move |news: EngineEvent| {
         if let Ok(mut hooks) = watched.lock()
             && let Some(hooks) = hooks.as_mut()
         {
@@ -186,7 +186,7 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
         }
         mailbox.news(news);
     });
-    let join = if sending == Sending::Nothing { Join::LookOn } else { Join::AsScreenToo };
+    let join = if sending == Sending::Nothing { StartMode::ReadOnly } else { StartMode::EngineOrFollower };
     if demo {
         seed_demo(config)?;
     }

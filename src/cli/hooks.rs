@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::json as job_json;
 use super::wait::is_under_way;
 use crate::config::{self, KEY_VARIABLE};
-use crate::engine::News;
+use crate::engine::EngineEvent;
 use crate::job::{Job, JobId, State};
 
 /// How often a running program is looked after.
@@ -48,12 +48,12 @@ impl Hooks {
         self.live = true;
     }
 
-    /// News on their way to a screen.
-    pub fn hear(&mut self, news: &News) {
+    /// EngineEvent on their way to a screen.
+    pub fn hear(&mut self, news: &EngineEvent) {
         match news {
-            News::Gone(jobs) => jobs.iter().for_each(|job| self.forget(*job)),
-            News::Loaded => self.loaded(),
-            News::Jobs(jobs) => self.saw(jobs.iter().map(|job| &**job)),
+            EngineEvent::Gone(jobs) => jobs.iter().for_each(|job| self.forget(*job)),
+            EngineEvent::Loaded => self.loaded(),
+            EngineEvent::Jobs(jobs) => self.saw(jobs.iter().map(|job| &**job)),
             _ => {}
         }
     }
@@ -103,9 +103,9 @@ impl Hooks {
         }
         let timeout = self.set.timeout;
         let (send, _) = self.runner.get_or_insert_with(|| {
-            let (send, wishes) = mpsc::channel::<Start>();
+            let (send, commands) = mpsc::channel::<Start>();
             let thread = std::thread::spawn(move || {
-                for (argv, input) in wishes {
+                for (argv, input) in commands {
                     if let Err(error) = run(&argv, &input, timeout) {
                         tracing::warn!(program = argv.first().map(String::as_str), "hook: {error}");
                     }
@@ -206,7 +206,7 @@ mod tests {
         hooks.saw([&job(1, Phase::Saved)]);
         hooks.saw([&job(1, Phase::Saved), &job(3, Phase::Waiting)]);
         assert_eq!(hooks.under_way, 2);
-        hooks.hear(&News::Gone(vec![JobId::from_bits(3), JobId::from_bits(9)]));
+        hooks.hear(&EngineEvent::Gone(vec![JobId::from_bits(3), JobId::from_bits(9)]));
         hooks.saw([&job(2, Phase::Saved)]);
         hooks.finish();
         let batches = std::fs::read_to_string(folder.path().join("batch")).unwrap();

@@ -12,7 +12,7 @@ use super::out::Out;
 use super::problem::{Outcome, Problem};
 use super::session::{self, locked};
 use super::{list, start, wait};
-use crate::engine::{Connection, Join, Level, News, Notice, PauseReason, Role, Sending, Status};
+use crate::engine::{Connection, EngineEvent, Level, Notice, PauseReason, Role, Sending, StartMode, Status};
 use crate::job::{HoldReason, Job, JobId, Phase, State, text};
 use crate::store::Store;
 
@@ -22,7 +22,7 @@ const QUIET: Duration = Duration::from_millis(300);
 
 /// Everything that can wake the command.
 enum Event {
-    News(News),
+    EngineEvent(EngineEvent),
     Signal,
 }
 
@@ -48,15 +48,15 @@ pub fn run(args: &RunArgs, context: &Context) -> Outcome {
     let (send, events) = mpsc::channel();
     let news = send.clone();
     // The receiver is gone only when the command has ended.
-    let sink = Box::new(move |told: News| drop(news.send(Event::News(told))));
+    let sink = Box::new(move |told: EngineEvent| drop(news.send(Event::EngineEvent(told))));
     on_signal(move || send.send(Event::Signal).is_ok())?;
-    let engine = session::start(context, sending, Join::EngineOnly, sink)?;
+    let engine = session::start(context, sending, StartMode::EngineOnly, sink)?;
     let mut watch = Watch::new(sending, context);
     let outcome = watch.until_the_end(args, &events, context);
     engine.stop();
     // What the engine wrote while it left.
     while let Ok(event) = events.try_recv() {
-        if let Event::News(news) = event {
+        if let Event::EngineEvent(news) = event {
             watch.hear(news, context)?;
         }
     }
@@ -141,7 +141,7 @@ impl Watch {
                     Out::say("Leaving; nothing more is sent, and what was sent goes on at EvoLink. Once more leaves at once.");
                     return Ok(Some(Exit::Interrupted));
                 }
-                Ok(Event::News(news)) => self.hear(news, context)?,
+                Ok(Event::EngineEvent(news)) => self.hear(news, context)?,
                 Err(mpsc::RecvTimeoutError::Timeout) if args.until_idle => {
                     if self.is_idle() {
                         return Ok(None);
@@ -182,26 +182,28 @@ impl Watch {
         }
     }
 
-    fn hear(&mut self, news: News, context: &Context) -> Result<(), Problem> {
+    fn hear(&mut self, news: EngineEvent, context: &Context) -> Result<(), Problem> {
         match news {
-            News::Jobs(jobs) => {
+            EngineEvent::Jobs(jobs) => {
                 for job in jobs {
                     self.hear_job(job, context)?;
                 }
             }
-            News::Loaded => {
+            EngineEvent::Loaded => {
                 self.loaded = true;
                 self.hooks.loaded();
                 let jobs: Vec<Job> = self.jobs.values().map(|job| Job::clone(job)).collect();
                 let totals = list::totals(&jobs);
                 Out::say(&format!("The engine runs; {}.", if totals.is_empty() { "no jobs yet" } else { &totals }));
             }
-            News::Gone(ids) => ids.iter().for_each(|id| drop(self.jobs.remove(id))),
-            News::Status(status) => self.hear_status(status),
-            News::Notice(notice) if notice.level > Level::Info && !self.is_told(&notice) => Out::say(&text::clean(&notice.text)),
-            News::Broken(why) => self.broken = Some(why),
-            News::Progress(_) => self.answered(),
-            News::Notice(_) | News::Wished { .. } | News::Details { .. } => {}
+            EngineEvent::Gone(ids) => ids.iter().for_each(|id| drop(self.jobs.remove(id))),
+            EngineEvent::Status(status) => self.hear_status(status),
+            EngineEvent::Notice(notice) if notice.level > Level::Info && !self.is_told(&notice) => {
+                Out::say(&text::clean(&notice.text))
+            }
+            EngineEvent::Broken(why) => self.broken = Some(why),
+            EngineEvent::Progress(_) => self.answered(),
+            EngineEvent::Notice(_) | EngineEvent::CommandDone { .. } | EngineEvent::Details { .. } => {}
         }
         Ok(())
     }

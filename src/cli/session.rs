@@ -6,14 +6,19 @@ use super::context::Context;
 use super::exit::Exit;
 use super::problem::Problem;
 use crate::api::{Client, ClientOptions};
-use crate::engine::{Join, News, Options, Sending, Services, Session, StartError, SystemClock};
+use crate::engine::{EngineEvent, Options, Sending, Services, Session, StartError, StartMode, SystemClock};
 use crate::fetch::{Downloader, FetchOptions};
 
-/// Starts the engine with the real service, real downloads, and this machine's clock and dice.
+/// Starts the engine with the real service, real downloads, and this machine's clock and rng.
 ///
 /// # Errors
 /// No key, an unusable store or results folder, or another engine where this one was to be it.
-pub fn start(context: &Context, sending: Sending, join: Join, sink: Box<dyn Fn(News) + Send>) -> Result<Session, Problem> {
+pub fn start(
+    context: &Context,
+    sending: Sending,
+    join: StartMode,
+    sink: Box<dyn Fn(EngineEvent) + Send>,
+) -> Result<Session, Problem> {
     let config = &context.config;
     let key = config.key.read(&context.env)?;
     let client = Client::new(&ClientOptions { base_url: config.base_url.clone(), key })?;
@@ -29,7 +34,7 @@ pub fn start(context: &Context, sending: Sending, join: Join, sink: Box<dyn Fn(N
         service: Arc::new(client),
         fetcher: Arc::new(fetcher),
         clock: Arc::new(SystemClock),
-        dice: fastrand::Rng::new(),
+        rng: fastrand::Rng::new(),
     };
     let options = Options {
         data_dir: config.data_dir.clone(),

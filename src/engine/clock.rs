@@ -1,4 +1,4 @@
-//! Time and dice as arguments, so that a whole life can be replayed from a seed.
+//! Time and random numbers as arguments, so that a whole life can be replayed from a seed.
 
 use std::time::Duration;
 

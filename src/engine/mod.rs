@@ -1,18 +1,18 @@
-//! Scheduling: the line, one worker per active job, the status desk, resuming, back-off, caps at the moment of sending.
+//! Scheduling: the queue, the polling worker and its scheduler, resuming, back-off, caps at the moment of sending.
 //!
 //! This room knows `job`, `api`, `store` and `fetch`. It knows no screen and no arguments.
 
 mod clock;
-mod core;
-mod desk;
-mod fetching;
-mod line;
-mod sending;
+mod commands;
+mod downloads;
+mod draft_check;
+mod event_loop;
+mod poll_scheduler;
+mod poller;
+mod queue;
+mod reconcile;
 mod session;
-mod settle;
-mod source;
-mod watching;
-mod wishes;
+mod submitter;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ use crate::job::{Caps, Credits, Job, JobId, Progress, Spec, Spent, Tag, TaskId};
 pub use crate::store::{Consent, PauseReason, Seen, TimelineEntry};
 
 pub use clock::{Clock, SystemClock};
-pub use core::{Command, Engine, Services};
-pub use session::{Join, Session, StartError};
+pub use event_loop::{Engine, Services, SessionMessage};
+pub use session::{Session, StartError, StartMode};
 
 /// What a screen or a script wants done. Everything here is local and free except what carries a [`Consent`].
 #[derive(Clone, PartialEq, Debug)]
-pub enum Wish {
-    /// Record jobs. With a consent they go in line, without they are held. Pictures that have a live job are left out and named unless `again`.
+pub enum Command {
+    /// Record jobs. With a consent they join the queue, without they are held. Pictures that have a live job are left out and named unless `again`.
     Add {
         /// The pictures.
         specs: Vec<Spec>,
@@ -52,7 +52,7 @@ pub enum Wish {
     },
     /// Take a yes back in its grace period: its jobs that wait are held.
     Withdraw {
-        /// Its number, from [`Done::approval`].
+        /// Its number, from [`CommandOutcome::approval`].
         approval: u64,
     },
     /// Hold waiting jobs.
@@ -97,19 +97,19 @@ pub enum Wish {
         /// One of its candidates.
         task: TaskId,
     },
-    /// New paid wishes for the same pictures.
+    /// New paid jobs for the same pictures.
     RunAgain {
         /// Which jobs.
         jobs: Vec<JobId>,
         /// The yes.
         consent: Consent,
     },
-    /// Change places in line.
+    /// Change positions in the queue.
     Move {
         /// Which jobs.
         jobs: Vec<JobId>,
         /// Where to.
-        to: Place,
+        to: QueueMove,
     },
     /// Give another tag, or none.
     Retag {
@@ -140,9 +140,9 @@ pub enum Wish {
     Caps(Caps),
 }
 
-/// Where in line.
+/// Where to in the queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
+pub enum QueueMove {
     /// One place forward.
     Earlier,
     /// One place back.
@@ -151,25 +151,25 @@ pub enum Place {
     Front,
 }
 
-/// What became of a wish.
+/// What became of a command.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Done {
+pub struct CommandOutcome {
     /// One sentence for the status line.
     pub said: String,
     /// The jobs it reached.
     pub jobs: Vec<JobId>,
     /// The jobs it did not reach, and why; specs that were left out come as text.
     pub left_out: Vec<(String, String)>,
-    /// The approval that a consent made, for [`Wish::Withdraw`], and the end of its grace period.
+    /// The approval that a consent made, for [`Command::Withdraw`], and the end of its grace period.
     pub approval: Option<(u64, Timestamp)>,
 }
 
-/// What a screen is told. Written first, then told.
+/// What a dashboard is told: written first, then published.
 #[derive(Clone, PartialEq, Debug)]
-pub enum News {
-    /// Jobs that are new or changed; at the start all of them, in batches, then [`News::Loaded`].
+pub enum EngineEvent {
+    /// Jobs that are new or changed; at the start all of them, in batches, then [`EngineEvent::Loaded`].
     Jobs(Vec<Arc<Job>>),
-    /// Everything that was in the store at the start has been told.
+    /// Everything that was in the store at the start has been published.
     Loaded,
     /// Jobs that were pruned.
     Gone(Vec<JobId>),
@@ -179,12 +179,12 @@ pub enum News {
     Status(Arc<Status>),
     /// Something to know.
     Notice(Notice),
-    /// The answer to a wish.
-    Wished {
-        /// The wish's ticket.
+    /// The answer to a command.
+    CommandDone {
+        /// Its ticket.
         ticket: u64,
         /// What was done, or a sentence that says why nothing was.
-        outcome: Result<Done, String>,
+        outcome: Result<CommandOutcome, String>,
     },
     /// The answer to a question about one job.
     Details {
@@ -242,7 +242,7 @@ pub enum Role {
     },
 }
 
-/// How the line to the service is.
+/// How the connection to the service is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Connection {
     /// Nothing was asked yet.
@@ -263,7 +263,7 @@ pub enum Connection {
 pub struct Status {
     /// Who sends.
     pub role: Role,
-    /// The line.
+    /// The connection to the service.
     pub connection: Connection,
     /// End of a 429 wait.
     pub all_wait_until: Option<Timestamp>,
@@ -287,7 +287,7 @@ pub struct Status {
     pub spent: Spent,
     /// The limits in force.
     pub caps: Caps,
-    /// Nothing is being sent, run, fetched or looked into, and nothing that may be sent is in line.
+    /// Nothing is being sent, run, fetched or looked into, and nothing that may be sent is in the queue.
     pub idle: bool,
 }
 

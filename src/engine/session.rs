@@ -5,8 +5,8 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tracing::error;
 
-use super::core::{Command, Engine, Services};
-use super::{News, Options, Wish};
+use super::event_loop::{Engine, Services, SessionMessage};
+use super::{Command, EngineEvent, Options};
 use crate::job::JobId;
 use crate::store::{Access, Store, StoreError};
 
@@ -29,40 +29,45 @@ pub enum StartError {
 
 /// Whether a session must be the engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Join {
+pub enum StartMode {
     /// Be the engine, or a screen of the one there is.
-    AsScreenToo,
+    EngineOrFollower,
     /// Be the engine or fail with [`StartError::Locked`].
     EngineOnly,
     /// Never be the engine, and write nothing: `watch`, `--read-only`.
-    LookOn,
+    ReadOnly,
 }
 
-/// The engine's thread, from the outside. Dropping it leaves in order.
+/// The engine's thread, from the external_version. Dropping it leaves in order.
 pub struct Session {
-    commands: UnboundedSender<Command>,
+    commands: UnboundedSender<SessionMessage>,
     thread: Option<JoinHandle<()>>,
-    /// Far from the numbers that callers of [`Session::wish_as`] count with.
+    /// Far from the numbers that callers of [`Session::send_as`] count with.
     tickets: u64,
     remembered: Option<String>,
 }
 
 impl Session {
-    /// Opens the store, becomes its engine if nobody is, and starts the thread. News go to `sink` on that thread; it must not block.
+    /// Opens the store, becomes its engine if nobody is, and starts the thread. EngineEvent go to `events` on that thread; it must not block.
     ///
     /// # Errors
-    /// When the store cannot be used, or with [`Join::EngineOnly`] when another process is the engine.
-    pub fn start(options: Options, join: Join, services: Services, sink: Box<dyn Fn(News) + Send>) -> Result<Self, StartError> {
-        let access = if join == Join::LookOn { Access::ReadOnly } else { Access::ReadWrite };
+    /// When the store cannot be used, or with [`StartMode::EngineOnly`] when another process is the engine.
+    pub fn start(
+        options: Options,
+        join: StartMode,
+        services: Services,
+        events: Box<dyn Fn(EngineEvent) + Send>,
+    ) -> Result<Self, StartError> {
+        let access = if join == StartMode::ReadOnly { Access::ReadOnly } else { Access::ReadWrite };
         let store = Store::open(&options.data_dir, access)?;
-        let lock = if join == Join::LookOn { None } else { Store::lock_engine(&options.data_dir)? };
-        if lock.is_none() && join == Join::EngineOnly {
+        let lock = if join == StartMode::ReadOnly { None } else { Store::lock_engine(&options.data_dir)? };
+        if lock.is_none() && join == StartMode::EngineOnly {
             return Err(StartError::Locked { pid: Store::engine_pid(&options.data_dir) });
         }
         let screen = match join {
-            Join::AsScreenToo => Some(Store::lock_screen(&options.data_dir)?),
+            StartMode::EngineOrFollower => Some(Store::lock_screen(&options.data_dir)?),
             // Who only looks on may not write a lock file; the engine's progress comes with its other writes.
-            Join::EngineOnly | Join::LookOn => None,
+            StartMode::EngineOnly | StartMode::ReadOnly => None,
         };
         let remembered = store.screen_state()?;
         let made = tokio::time::Instant::now();
@@ -75,17 +80,17 @@ impl Session {
             .name("engine".into())
             .spawn(move || {
                 runtime.block_on(async move {
-                    let mut engine = Engine::new(store, lock, options, services, sink);
+                    let mut engine = Engine::new(store, lock, options, services, events);
                     engine.runtime_made(made);
-                    if join == Join::LookOn {
-                        engine.only_look_on();
+                    if join == StartMode::ReadOnly {
+                        engine.set_read_only();
                     }
                     if let Some(screen) = screen {
                         engine.attach_screen(screen);
                     }
                     if let Err(trouble) = engine.run(&mut inbox).await {
                         error!(%trouble, "the engine cannot go on");
-                        engine.tell_broken(&trouble);
+                        engine.publish_broken(&trouble);
                     }
                 });
                 // What still runs in the runtime's pool (a look-up of a host, say) must not hold up leaving.
@@ -100,30 +105,30 @@ impl Session {
         self.remembered.as_deref()
     }
 
-    /// Sends a wish; its answer comes as [`News::Wished`] with the ticket returned.
-    pub fn wish(&mut self, wish: Wish) -> u64 {
+    /// Sends a command; its answer comes as [`EngineEvent::CommandDone`] with the ticket returned.
+    pub fn send(&mut self, command: Command) -> u64 {
         self.tickets += 1;
-        self.command(Command::Wish { ticket: self.tickets, wish });
+        self.command(SessionMessage::Command { ticket: self.tickets, command });
         self.tickets
     }
 
-    /// Sends a wish under a ticket of the caller's.
-    pub fn wish_as(&self, ticket: u64, wish: Wish) {
-        self.command(Command::Wish { ticket, wish });
+    /// Sends a command under a ticket of the caller's.
+    pub fn send_as(&self, ticket: u64, command: Command) {
+        self.command(SessionMessage::Command { ticket, command });
     }
 
-    /// Asks for everything about a job; the answer comes as [`News::Details`].
+    /// Asks for everything about a job; the answer comes as [`EngineEvent::Details`].
     pub fn details(&self, job: JobId) {
-        self.command(Command::Details(job));
+        self.command(SessionMessage::Details(job));
     }
 
     /// Has a text remembered for the next screen.
     pub fn remember(&self, state: String) {
-        self.command(Command::SaveScreenState(state));
+        self.command(SessionMessage::SaveScreenState(state));
     }
 
-    fn command(&self, command: Command) {
-        // A thread that is gone has said so with `News::Broken`; there is nobody else to tell.
+    fn command(&self, command: SessionMessage) {
+        // A thread that is gone has said so with `EngineEvent::Broken`; there is nobody else to tell.
         let _ = self.commands.send(command);
     }
 
@@ -134,7 +139,7 @@ impl Session {
 
     fn join(&mut self) {
         if let Some(thread) = self.thread.take() {
-            self.command(Command::Stop);
+            self.command(SessionMessage::Stop);
             if thread.join().is_err() {
                 error!("the engine's thread ended by a fault of this program");
             }

@@ -64,7 +64,7 @@ impl EtaEstimate {
     }
 
     /// Takes in an answer about an unfinished task that is this old.
-    pub fn heard(&mut self, age: Duration, percent: Option<Percent>, seconds_left: Option<u32>) {
+    pub fn on_report(&mut self, age: Duration, percent: Option<Percent>, seconds_left: Option<u32>) {
         match (seconds_left, self.told) {
             (None, _) => (self.told, self.sure) = (None, false),
             // The same number again: a count-down that stands, or an estimate of the whole run.
@@ -177,12 +177,12 @@ mod tests {
     #[test]
     fn a_reliable_count_down_is_met_just_after_its_end() {
         let mut eta = EtaEstimate::new(Some(60));
-        eta.heard(s(5), None, Some(55));
+        eta.on_report(s(5), None, Some(55));
         assert_eq!(eta.expected(), Some(Expected { age: s(60), sure: true }));
         assert_eq!(wait(50, &eta), s(5), "half of what is left");
         assert_eq!(next_poll(s(57), &eta, 0.0), NextPoll { after: s(3) + JUST_AFTER, batch_slack: Duration::ZERO });
         let mut long = EtaEstimate::new(Some(900));
-        long.heard(s(5), None, Some(895));
+        long.on_report(s(5), None, Some(895));
         assert_eq!(wait(10, &long), s(20), "a long run is looked at more rarely");
     }
 
@@ -190,7 +190,7 @@ mod tests {
     fn an_estimate_that_never_moves_is_one_of_the_whole_run() {
         let mut eta = EtaEstimate::new(Some(45));
         for age in [5, 11, 17] {
-            eta.heard(s(age), None, Some(45));
+            eta.on_report(s(age), None, Some(45));
         }
         assert_eq!(eta.expected(), Some(Expected { age: s(45), sure: false }));
     }
@@ -198,27 +198,27 @@ mod tests {
     #[test]
     fn a_count_down_that_slips_is_not_relied_on() {
         let mut eta = EtaEstimate::new(Some(60));
-        eta.heard(s(5), None, Some(55));
-        eta.heard(s(11), None, Some(70));
+        eta.on_report(s(5), None, Some(55));
+        eta.on_report(s(11), None, Some(70));
         assert_eq!(eta.expected(), Some(Expected { age: s(81), sure: false }));
-        eta.heard(s(17), None, Some(64));
+        eta.on_report(s(17), None, Some(64));
         assert!(eta.expected().unwrap().sure, "until it counts again");
     }
 
     #[test]
     fn progress_speaks_where_the_service_says_no_seconds() {
         let mut eta = EtaEstimate::default();
-        eta.heard(s(10), Percent::new(20), None);
+        eta.on_report(s(10), Percent::new(20), None);
         assert_eq!(eta.expected(), None, "one number has no pace");
-        eta.heard(s(15), Percent::new(29), None);
+        eta.on_report(s(15), Percent::new(29), None);
         assert_eq!(eta.expected(), None, "so little is no pace yet");
-        eta.heard(s(20), Percent::new(40), None);
+        eta.on_report(s(20), Percent::new(40), None);
         assert_eq!(eta.expected(), Some(Expected { age: s(50), sure: false }));
-        eta.heard(s(30), Percent::new(10), None);
+        eta.on_report(s(30), Percent::new(10), None);
         assert_eq!(eta.expected(), None, "what goes back starts again");
         let mut both = EtaEstimate::new(Some(45));
-        both.heard(s(10), Percent::new(10), Some(45));
-        both.heard(s(20), Percent::new(20), Some(45));
+        both.on_report(s(10), Percent::new(10), Some(45));
+        both.on_report(s(20), Percent::new(20), Some(45));
         assert_eq!(both.expected(), Some(Expected { age: s(100), sure: false }), "before an estimate that never moves");
     }
 
@@ -232,7 +232,7 @@ mod tests {
         ) {
             let mut eta = EtaEstimate::new(estimate);
             for (age, percent, left) in answers {
-                eta.heard(s(age), percent.and_then(Percent::new), left);
+                eta.on_report(s(age), percent.and_then(Percent::new), left);
             }
             let poll = next_poll(s(age), &eta, random);
             prop_assert!(poll.after >= JUST_AFTER, "{poll:?}");
@@ -245,7 +245,7 @@ mod tests {
         #[test]
         fn a_look_is_never_closer_than_a_close_one_unless_the_end_is_sure(age in 0_u64..10_000, left in 0_u32..10_000, random in 0.0..1.0_f64) {
             let mut eta = EtaEstimate::default();
-            eta.heard(s(age), None, Some(left));
+            eta.on_report(s(age), None, Some(left));
             prop_assert!(next_poll(s(age), &eta, random).after >= CLOSE.mul_f64(0.8));
         }
     }

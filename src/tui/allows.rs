@@ -162,7 +162,7 @@ pub(crate) fn fetchable(job: &Job) -> Fit {
     }
 }
 
-/// Whether a new wish for the same picture makes sense. `alone`: it was chosen by itself and not among others.
+/// Whether a new command for the same picture makes sense. `alone`: it was chosen by itself and not among others.
 pub(crate) fn again(job: &Job, alone: bool) -> Fit {
     match &job.phase {
         Phase::Failed(failure) => match failure.class {

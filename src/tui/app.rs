@@ -13,7 +13,7 @@ use super::keymap::Places;
 use super::options::AppOptions;
 use super::overlay::{AddBox, Overlay};
 use super::view::Layout;
-use crate::engine::{Details, Level, Notice, Place, Status};
+use crate::engine::{Details, Level, Notice, QueueMove, Status};
 use crate::job::{Caps, Job, JobId, Phase, State, Tag, text};
 
 /// Most events that are kept (product §3).
@@ -82,7 +82,7 @@ pub(crate) struct Grace {
     pub jobs: usize,
 }
 
-/// What an answer to a wish will be used for.
+/// What an answer to a command will be used for.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Pending {
     /// A yes; it may have been taken back before the answer came.
@@ -111,7 +111,7 @@ impl Pending {
 pub(crate) enum Undo {
     /// Release again: goes through the price box.
     Hold(Vec<JobId>),
-    Move(Vec<JobId>, Place),
+    Move(Vec<JobId>, QueueMove),
     Retag(Vec<(Option<Tag>, Vec<JobId>)>),
     Remove(Vec<JobId>),
     /// Marks that were set, and marks that were taken away.

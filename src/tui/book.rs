@@ -218,7 +218,7 @@ impl Book {
         &self.expiring
     }
 
-    /// Whether the picture has a job that a second wish would double.
+    /// Whether the picture has a job that a second command would double.
     pub(crate) fn has_duplicate(&self, spec: &Spec) -> bool {
         self.live.contains_key(&(spec.source.clone(), spec.image))
     }

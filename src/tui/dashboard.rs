@@ -9,7 +9,7 @@ use ratatui::Frame;
 use super::effect::ExportFormat;
 use super::terminal::{self, Act, Device, Inbox, Input, Screen};
 use super::{App, Effect, Event, view};
-use crate::engine::{Level, News, Notice, Session};
+use crate::engine::{EngineEvent, Level, Notice, Session};
 
 /// Writes an export and says where it is, or why it could not be written.
 pub type Exporter = Box<dyn FnMut(ExportFormat, &str) -> Result<PathBuf, String>>;
@@ -19,7 +19,7 @@ pub struct Ways {
     /// The engine or its follower.
     pub session: Session,
     /// Where news come in; the session's sink holds its mailbox.
-    pub inbox: Inbox<News>,
+    pub inbox: Inbox<EngineEvent>,
     /// The terminal.
     pub device: Device,
     /// How frames are made.
@@ -31,10 +31,10 @@ pub struct Ways {
 struct Shown<'a>(&'a mut App);
 
 impl Screen for Shown<'_> {
-    type News = News;
+    type News = EngineEvent;
     type Act = Effect;
 
-    fn update(&mut self, now: Timestamp, input: Input<News>) -> Vec<Act<Effect>> {
+    fn update(&mut self, now: Timestamp, input: Input<EngineEvent>) -> Vec<Act<Effect>> {
         #[cfg(debug_assertions)]
         panic_if_a_test_asks(&input);
         let event = match input {
@@ -43,7 +43,7 @@ impl Screen for Shown<'_> {
             Input::Mouse(mouse) => Event::Mouse(mouse),
             Input::Resize(columns, rows) => Event::Resize(columns, rows),
             Input::Focus(focused) => Event::Focus(focused),
-            Input::News(news) => Event::News(news),
+            Input::News(news) => Event::EngineEvent(news),
             Input::Tick => Event::Tick,
             Input::Interrupt => Event::Interrupted,
             Input::Terminate => Event::Terminate,
@@ -76,7 +76,7 @@ impl Screen for Shown<'_> {
 /// A test must see what a panic leaves of the terminal: with `MJ_ENHANCE_TEST_PANIC=screen`, pasting the word `panic` is one.
 /// Not in release builds.
 #[cfg(debug_assertions)]
-fn panic_if_a_test_asks(input: &Input<News>) {
+fn panic_if_a_test_asks(input: &Input<EngineEvent>) {
     let asked = || std::env::var_os("MJ_ENHANCE_TEST_PANIC").is_some_and(|place| place == "screen");
     if matches!(input, Input::Paste(text) if text == "panic") {
         assert!(!asked(), "asked for by MJ_ENHANCE_TEST_PANIC");
@@ -94,7 +94,7 @@ fn act(effect: Effect) -> Act<Effect> {
         Effect::Redraw => Act::Redraw,
         Effect::Mouse(on) => Act::Mouse(on),
         Effect::Quit => Act::Quit,
-        effect @ (Effect::Wish { .. } | Effect::LoadDetails(_) | Effect::SaveScreenState(_) | Effect::Export { .. }) => {
+        effect @ (Effect::Command { .. } | Effect::LoadDetails(_) | Effect::SaveScreenState(_) | Effect::Export { .. }) => {
             Act::Custom(effect)
         }
     }
@@ -108,7 +108,7 @@ pub fn run(app: &mut App, ways: Ways) -> io::Result<terminal::Exit> {
     let Ways { session, inbox, device, options, mut exporter } = ways;
     let mailbox = inbox.mailbox();
     let exit = terminal::run(&mut Shown(app), &inbox, device, &options, |effect| match effect {
-        Effect::Wish { ticket, wish } => session.wish_as(ticket, wish),
+        Effect::Command { ticket, command } => session.send_as(ticket, command),
         Effect::LoadDetails(job) => session.details(job),
         Effect::SaveScreenState(state) => session.remember(state),
         Effect::Export { format, content } => {
@@ -116,7 +116,7 @@ pub fn run(app: &mut App, ways: Ways) -> io::Result<terminal::Exit> {
                 Ok(path) => (Level::Info, format!("exported to {}", path.display())),
                 Err(said) => (Level::Warning, format!("not exported: {said}")),
             };
-            mailbox.news(News::Notice(Notice { at: (options.clock)(), level, job: None, text }));
+            mailbox.news(EngineEvent::Notice(Notice { at: (options.clock)(), level, job: None, text }));
         }
         // The terminal half has done these.
         Effect::Copy(_)

@@ -1,6 +1,6 @@
 //! What the dashboard wants done: data that can be compared and printed, no closures.
 
-use crate::engine::Wish;
+use crate::engine::Command;
 use crate::job::JobId;
 
 /// The format of an export.
@@ -23,17 +23,17 @@ impl ExportFormat {
     }
 }
 
-/// An act on the world outside. The only ones that cost money are wishes with a consent.
+/// An act on the world outside. The only ones that cost money are commands with a consent.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Effect {
-    /// Hand this wish to the engine; its answer is [`crate::engine::News::Wished`] with the same ticket.
-    Wish {
+    /// Hand this command to the engine; its answer is [`crate::engine::EngineEvent::CommandDone`] with the same ticket.
+    Command {
         /// Names the answer.
         ticket: u64,
-        /// What is wished.
-        wish: Wish,
+        /// What is outcomes.
+        command: Command,
     },
-    /// Ask for the details of a job; the answer is [`crate::engine::News::Details`].
+    /// Ask for the details of a job; the answer is [`crate::engine::EngineEvent::Details`].
     LoadDetails(JobId),
     /// Put text on the clipboard of the user's terminal (OSC 52).
     Copy(String),

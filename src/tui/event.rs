@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
-use crate::engine::News;
+use crate::engine::EngineEvent;
 
 /// What happened. All events of one batch carry the same `now`.
 #[derive(Clone, PartialEq, Debug)]
@@ -18,7 +18,7 @@ pub enum Event {
     /// The window came into focus, or lost it.
     Focus(bool),
     /// The engine said something.
-    News(News),
+    EngineEvent(EngineEvent),
     /// A moment that [`super::App::next_tick`] asked for has come.
     Tick,
     /// Ctrl+c came as a signal: leave.

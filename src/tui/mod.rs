@@ -1,7 +1,7 @@
 //! The dashboard: state, keys, and what is shown.
 //!
 //! `App::update(now, event)` turns what happened into effects; `view::screen` draws the app by a shared reference. This
-//! room does no I/O, reads no clock and knows neither SQL nor HTTP: data comes in as [`crate::engine::News`], acts leave
+//! room does no I/O, reads no clock and knows neither SQL nor HTTP: data comes in as [`crate::engine::EngineEvent`], acts leave
 //! as [`effect::Effect`].
 
 pub mod app;

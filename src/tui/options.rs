@@ -58,7 +58,7 @@ pub struct AppOptions {
     pub profile: Option<String>,
     /// Whether this is `--demo`.
     pub demo: bool,
-    /// `--read-only`: nothing is wished, only looked at.
+    /// `--read-only`: nothing is outcomes, only looked at.
     pub read_only: bool,
     /// Whether the mouse is on at the start.
     pub mouse: bool,

@@ -14,7 +14,7 @@ use super::event::Event;
 use super::keymap::Key;
 use super::options::AppOptions;
 use super::view;
-use crate::engine::{Connection, Details, Done, News, Role, Seen, Status, TimelineEntry, Wish};
+use crate::engine::{Command, CommandOutcome, Connection, Details, EngineEvent, Role, Seen, Status, TimelineEntry};
 use crate::job::{
     Approval, Caps, Charge, Credits, Doubt, Failure, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, PaidSend,
     Percent, Phase, Progress, SavedFile, Spent, State, Tag, TaskId,
@@ -162,9 +162,9 @@ impl Desk {
     pub(crate) fn with(options: AppOptions, size: (u16, u16), jobs: Vec<Arc<Job>>) -> Self {
         let mut desk = Self { app: App::new(options, at(0)), now: at(0), effects: Vec::new(), size };
         desk.event(Event::Resize(size.0, size.1));
-        desk.event(Event::News(News::Status(Arc::new(status()))));
-        desk.event(Event::News(News::Jobs(jobs)));
-        desk.event(Event::News(News::Loaded));
+        desk.event(Event::EngineEvent(EngineEvent::Status(Arc::new(status()))));
+        desk.event(Event::EngineEvent(EngineEvent::Jobs(jobs)));
+        desk.event(Event::EngineEvent(EngineEvent::Loaded));
         desk.effects.clear();
         desk
     }
@@ -206,22 +206,22 @@ impl Desk {
     pub(crate) fn status(&mut self, change: impl FnOnce(&mut Status)) -> &mut Self {
         let mut status = status();
         change(&mut status);
-        self.event(Event::News(News::Status(Arc::new(status))));
+        self.event(Event::EngineEvent(EngineEvent::Status(Arc::new(status))));
         self
     }
 
-    /// Answers the last wish.
-    pub(crate) fn answer(&mut self, done: Done) -> &mut Self {
+    /// Answers the last command.
+    pub(crate) fn answer(&mut self, done: CommandOutcome) -> &mut Self {
         let ticket = self.app.next_ticket - 1;
-        self.event(Event::News(News::Wished { ticket, outcome: Ok(done) }));
+        self.event(Event::EngineEvent(EngineEvent::CommandDone { ticket, outcome: Ok(done) }));
         self
     }
 
-    pub(crate) fn wishes(&self) -> Vec<&Wish> {
+    pub(crate) fn commands(&self) -> Vec<&Command> {
         self.effects
             .iter()
             .filter_map(|effect| match effect {
-                Effect::Wish { wish, .. } => Some(wish),
+                Effect::Command { command, .. } => Some(command),
                 _ => None,
             })
             .collect()
@@ -239,7 +239,7 @@ impl Desk {
             ],
             raw: Some("{\n  \"status\": \"failed\",\n  \"error\": {\"code\": \"x\"}\n}".to_owned()),
         };
-        self.event(Event::News(News::Details { job: id, details: Arc::new(details) }));
+        self.event(Event::EngineEvent(EngineEvent::Details { job: id, details: Arc::new(details) }));
         self
     }
 

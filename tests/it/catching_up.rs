@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use mj_enhance::engine::{Level, Wish};
+use mj_enhance::engine::{Command, Level};
 use mj_enhance::job::{Charge, Credits, JobId, State};
 use mj_enhance::simulator::{Amount, Effect, Fault, Route};
 
@@ -119,9 +119,9 @@ fn an_unsaved_result_is_called_out_at_four_hours_and_at_one() {
     // The charge stays, and the job is fetched as soon as the host is well.
     assert_eq!((stage.job().state().word().contains("fetch"), stage.job().charge), (true, Some(Charge::Charged)));
     let id = stage.job().id;
-    stage.wish(Wish::FetchNow { jobs: vec![id] });
-    let ticket = stage.wish(Wish::Retag { jobs: vec![id], tag: None });
-    stage.until("answered", |stage| stage.wished.contains_key(&ticket));
+    stage.send(Command::FetchNow { jobs: vec![id] });
+    let ticket = stage.send(Command::Retag { jobs: vec![id], tag: None });
+    stage.until("answered", |stage| stage.outcomes.contains_key(&ticket));
     assert_eq!(stage.simulator().counts().of(Route::Submit), 1);
 }
 

@@ -33,23 +33,23 @@ fn mutations() -> u64 {
 
 /// A few bytes changed, taken out, put in or said twice; the same seed changes the same way.
 fn mutate(data: &[u8], seed: u64) -> Vec<u8> {
-    let mut dice = fastrand::Rng::with_seed(seed);
+    let mut rng = fastrand::Rng::with_seed(seed);
     let mut out = data.to_vec();
-    for _ in 0..dice.usize(1..6) {
-        let at = dice.usize(..=out.len());
-        let end = (at + dice.usize(..12)).min(out.len());
-        match dice.u8(..5) {
-            0 if at < out.len() => out[at] = dice.u8(..),
+    for _ in 0..rng.usize(1..6) {
+        let at = rng.usize(..=out.len());
+        let end = (at + rng.usize(..12)).min(out.len());
+        match rng.u8(..5) {
+            0 if at < out.len() => out[at] = rng.u8(..),
             1 => drop(out.drain(at..end)),
-            2 => out.insert(at, dice.u8(..)),
+            2 => out.insert(at, rng.u8(..)),
             3 => {
                 let part = out[at..end].to_vec();
-                let to = dice.usize(..=out.len());
+                let to = rng.usize(..=out.len());
                 out.splice(to..to, part);
             }
             _ => {
                 const WORDS: [&str; 8] = ["\u{1b}[2J", "\u{202e}", "\"", "{", "夏\u{301}", "-1", "99999999999999999999", "\n"];
-                out.splice(at..at, WORDS[dice.usize(..WORDS.len())].bytes());
+                out.splice(at..at, WORDS[rng.usize(..WORDS.len())].bytes());
             }
         }
     }

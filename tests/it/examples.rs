@@ -287,7 +287,7 @@ fn beside(line: &str) -> Option<(Option<&str>, usize)> {
     Some((signal, rest.strip_prefix("wait %")?.parse().ok()?))
 }
 
-/// Puts placeholders for times, ports, checksums and whatever else comes from a clock or from dice.
+/// Puts placeholders for times, ports, checksums and whatever else comes from a clock or from rng.
 fn without_figures(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;

@@ -14,7 +14,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mj_enhance::engine::Wish;
+use mj_enhance::engine::Command;
 
 use crate::stage::Stage;
 
@@ -41,7 +41,7 @@ fn until_asking(stage: &mut Stage, what: &str, done: impl Fn(&Stage) -> bool) {
         }
         if pressed.is_none_or(|at| at.elapsed() > Duration::from_millis(100)) {
             pressed = Some(Instant::now());
-            stage.session.as_ref().unwrap().wish_as(u64::MAX, Wish::AskNow { jobs: Vec::new() });
+            stage.session.as_ref().unwrap().send_as(u64::MAX, Command::AskNow { jobs: Vec::new() });
         }
         false
     });

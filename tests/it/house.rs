@@ -122,11 +122,11 @@ impl House {
         let paid: BTreeSet<&str> = book.iter().map(|entry| entry.task_id.as_str()).collect();
         let known: BTreeSet<&str> = jobs.iter().filter_map(|job| job["task_id"].as_str()).collect();
         assert_eq!(paid, known, "the service's tasks are the jobs' tasks");
-        assert_eq!(book.len(), sent, "one charge for each accepted wish: {jobs:?}");
+        assert_eq!(book.len(), sent, "one charge for each accepted command: {jobs:?}");
         let keys: BTreeSet<_> = book.iter().filter_map(|entry| entry.key.as_deref()).collect();
         assert_eq!(keys.len(), book.len(), "each with a key of its own");
         assert_eq!(self.simulator.counts().submits_without_key, 0);
-        let wishes: Vec<_> = book.iter().map(|entry| (entry.source.clone(), entry.image)).collect();
+        let commands: Vec<_> = book.iter().map(|entry| (entry.source.clone(), entry.image)).collect();
         let of_jobs: Vec<_> = jobs
             .iter()
             .filter(|job| job["task_id"].is_string())
@@ -138,7 +138,7 @@ impl House {
             list.sort();
             list
         };
-        assert_eq!(sorted(wishes), sorted(of_jobs), "and for the pictures that were wished");
+        assert_eq!(sorted(commands), sorted(of_jobs), "and for the pictures that were outcomes");
     }
 }
 

@@ -1,5 +1,5 @@
 //! The real binary killed at any moment and at every named one, through three doors: script, headless engine, dashboard.
-//! After each kill the next start goes on from what is on disk. `KILLS=n` raises the count; `KILLS_SEED=n` repeats the dice.
+//! After each kill the next start goes on from what is on disk. `KILLS=n` raises the count; `KILLS_SEED=n` repeats the rng.
 
 use std::process::Child;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-fn dice() -> fastrand::Rng {
+fn rng() -> fastrand::Rng {
     let seed = number("KILLS_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("KILLS_SEED={seed}");
     fastrand::Rng::with_seed(seed)
@@ -66,19 +66,19 @@ fn kill_after(child: &mut Child, time: Duration) -> bool {
 }
 
 /// A random moment: often early, where the money is, sometimes late.
-fn moment(dice: &mut fastrand::Rng) -> Duration {
-    let most = if dice.bool() { 200 } else { 1200 };
-    Duration::from_micros(dice.u64(5_000..most * 1_000))
+fn moment(rng: &mut fastrand::Rng) -> Duration {
+    let most = if rng.bool() { 200 } else { 1200 };
+    Duration::from_micros(rng.u64(5_000..most * 1_000))
 }
 
 /// `add` until one is not killed: a killed one has stored all or nothing.
-fn add(house: &House, dice: &mut fastrand::Rng, row: &mut Row, goal: usize) {
+fn add(house: &House, rng: &mut fastrand::Rng, row: &mut Row, goal: usize) {
     let file = house.spec_file(JOBS);
     let args = ["add", "-f", file.to_str().unwrap(), "--yes", "--max-credits", "1000"];
     loop {
         row.starts += 1;
         let mut child = house.spawn(&args);
-        if row.kills >= goal || !kill_after(&mut child, Duration::from_micros(dice.u64(1_000..120_000))) {
+        if row.kills >= goal || !kill_after(&mut child, Duration::from_micros(rng.u64(1_000..120_000))) {
             assert!(child.wait().unwrap().success());
             assert_eq!(house.jobs().len(), JOBS);
             return;
@@ -92,14 +92,14 @@ fn add(house: &House, dice: &mut fastrand::Rng, row: &mut Row, goal: usize) {
 /// The script: `add`, then `run --until-idle`, until it ends by itself.
 fn by_script(goal: usize) -> Row {
     let mut row = Row { door: "script", ..Row::default() };
-    let mut dice = dice();
+    let mut rng = rng();
     while row.kills < goal {
         let house = House::new(QUICK);
-        add(&house, &mut dice, &mut row, goal);
+        add(&house, &mut rng, &mut row, goal);
         loop {
             row.starts += 1;
             let mut child = house.spawn(&["run", "--until-idle", "--yes", "--max-credits", "1000"]);
-            if row.kills >= goal || !kill_after(&mut child, moment(&mut dice)) {
+            if row.kills >= goal || !kill_after(&mut child, moment(&mut rng)) {
                 assert_eq!(child.wait().unwrap().code(), Some(0));
                 break;
             }
@@ -113,14 +113,14 @@ fn by_script(goal: usize) -> Row {
 /// The engine as a service runs it: without end and without a terminal.
 fn headless(goal: usize) -> Row {
     let mut row = Row { door: "headless", ..Row::default() };
-    let mut dice = dice();
+    let mut rng = rng();
     while row.kills < goal {
         let house = House::new(QUICK);
         house.program.add(&house.specs(JOBS).iter().map(String::as_str).collect::<Vec<_>>());
         while row.kills < goal && house.count("saved") < JOBS {
             row.starts += 1;
             let mut child = house.spawn(&["run", "--yes", "--max-credits", "1000"]);
-            assert!(kill_after(&mut child, moment(&mut dice)), "it runs without end");
+            assert!(kill_after(&mut child, moment(&mut rng)), "it runs without end");
             row.kills += 1;
         }
         row.starts += 1;
@@ -133,7 +133,7 @@ fn headless(goal: usize) -> Row {
 /// The dashboard, with a user who says yes to what waits after every start.
 fn on_screen(goal: usize) -> Row {
     let mut row = Row { door: "dashboard", ..Row::default() };
-    let mut dice = dice();
+    let mut rng = rng();
     while row.kills < goal {
         let house = House::new(QUICK);
         house.program.add(&house.specs(JOBS).iter().map(String::as_str).collect::<Vec<_>>());
@@ -141,13 +141,13 @@ fn on_screen(goal: usize) -> Row {
             row.starts += 1;
             let mut pty = Pty::dashboard(&house);
             // It can only be killed at a moment of sending if somebody says yes.
-            if dice.u8(..4) > 0 && pty.within(Duration::from_secs(1), |screen| screen.contains("wait for P")) {
+            if rng.u8(..4) > 0 && pty.within(Duration::from_secs(1), |screen| screen.contains("wait for P")) {
                 pty.keys("P");
                 if pty.within(Duration::from_secs(1), |screen| screen.contains("y send")) {
                     pty.keys("y");
                 }
             }
-            pty.within(moment(&mut dice), |_| false);
+            pty.within(moment(&mut rng), |_| false);
             assert_eq!(pty.kill().signal.as_deref(), Some("Killed"));
             row.kills += 1;
         }

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mj_enhance::api::enhance_body;
-use mj_enhance::engine::{Command, Consent, Engine, News, Options, PauseReason, Sending, Services, Status, Wish};
+use mj_enhance::engine::{
+    Command, Consent, Engine, EngineEvent, Options, PauseReason, Sending, Services, SessionMessage, Status,
+};
 use mj_enhance::job::{CancelledBy, Caps, Credits, ErrorClass, ImageNumber, Job, JobId, Phase, Spec, State, TaskId};
 use mj_enhance::store::Store;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -31,11 +33,11 @@ struct Screen {
 }
 
 impl Screen {
-    fn hear(&mut self, news: News) {
+    fn hear(&mut self, news: EngineEvent) {
         match news {
-            News::Notice(notice) => trace(|| format!("{}  said: {}", notice.at, notice.text)),
-            News::Wished { outcome, .. } => trace(|| format!("  wish: {:?}", outcome.map(|done| done.said))),
-            News::Jobs(jobs) => {
+            EngineEvent::Notice(notice) => trace(|| format!("{}  said: {}", notice.at, notice.text)),
+            EngineEvent::CommandDone { outcome, .. } => trace(|| format!("  command: {:?}", outcome.map(|done| done.said))),
+            EngineEvent::Jobs(jobs) => {
                 for job in jobs {
                     trace(|| {
                         format!("  {} {} {} {:?}", job.id, job.state(), enhance_body(&job.source, job.image, None), job.task)
@@ -46,8 +48,8 @@ impl Screen {
                     self.jobs.insert(job.id, job);
                 }
             }
-            News::Status(status) => self.status = Some(status),
-            News::Broken(why) => self.broken.push(format!("the session broke: {why}")),
+            EngineEvent::Status(status) => self.status = Some(status),
+            EngineEvent::Broken(why) => self.broken.push(format!("the session broke: {why}")),
             _ => {}
         }
     }
@@ -85,8 +87,8 @@ pub struct Tally {
     pub ends: BTreeMap<State, u64>,
 }
 
-fn some_faults(dice: &mut fastrand::Rng) -> Faults {
-    let mut p = |most: f64| if dice.bool() { dice.f64() * most } else { 0.0 };
+fn some_faults(rng: &mut fastrand::Rng) -> Faults {
+    let mut p = |most: f64| if rng.bool() { rng.f64() * most } else { 0.0 };
     Faults {
         submit_lost_before: p(0.3),
         submit_lost_after: p(0.3),
@@ -121,7 +123,7 @@ fn some_faults(dice: &mut fastrand::Rng) -> Faults {
 
 struct Life {
     world: World,
-    dice: fastrand::Rng,
+    rng: fastrand::Rng,
     caps: Caps,
     folder: Arc<tempfile::TempDir>,
     screen: Arc<Mutex<Screen>>,
@@ -156,7 +158,7 @@ impl Life {
             service: Arc::new(self.world.clone()),
             fetcher: Arc::new(self.world.clone()),
             clock: Arc::new(self.world.clone()),
-            dice: fastrand::Rng::with_seed(self.dice.u64(..)),
+            rng: fastrand::Rng::with_seed(self.rng.u64(..)),
         };
         Engine::new(store, lock, self.options(sending), services, Box::new(move |news| screen.lock().unwrap().hear(news)))
     }
@@ -186,18 +188,18 @@ impl Life {
     }
 
     /// One thing a user might do.
-    fn user_act(&mut self) -> Option<Wish> {
-        let pick = |dice: &mut fastrand::Rng, ids: Vec<JobId>| -> Vec<JobId> {
-            let most = dice.usize(1..=5);
+    fn user_act(&mut self) -> Option<Command> {
+        let pick = |rng: &mut fastrand::Rng, ids: Vec<JobId>| -> Vec<JobId> {
+            let most = rng.usize(1..=5);
             let mut ids = ids;
-            dice.shuffle(&mut ids);
+            rng.shuffle(&mut ids);
             ids.truncate(most);
             ids
         };
         let ids = |state| self.screen.lock().unwrap().ids(state);
-        let wish = match self.dice.u8(0..16) {
+        let command = match self.rng.u8(0..16) {
             0..=2 => {
-                let count = self.dice.usize(1..6);
+                let count = self.rng.usize(1..6);
                 let specs = self.new_specs(count);
                 let mut books = self.world.books.lock().unwrap();
                 for spec in &specs {
@@ -205,34 +207,34 @@ impl Life {
                 }
                 drop(books);
                 let consent = Some(self.consent(specs.len()));
-                Wish::Add { specs, tag: None, front: self.dice.bool(), again: false, consent }
+                Command::Add { specs, tag: None, front: self.rng.bool(), again: false, consent }
             }
-            3 => Wish::Cancel { jobs: pick(&mut self.dice, ids(State::Waiting)) },
-            4 => Wish::Cancel { jobs: pick(&mut self.dice, ids(State::Sending)) },
-            5 => Wish::Unwatch { jobs: pick(&mut self.dice, ids(State::Running)) },
-            6 => Wish::Watch { jobs: ids(State::Unwatched) },
-            7 => Wish::Hold { jobs: pick(&mut self.dice, ids(State::Waiting)) },
+            3 => Command::Cancel { jobs: pick(&mut self.rng, ids(State::Waiting)) },
+            4 => Command::Cancel { jobs: pick(&mut self.rng, ids(State::Sending)) },
+            5 => Command::Unwatch { jobs: pick(&mut self.rng, ids(State::Running)) },
+            6 => Command::Watch { jobs: ids(State::Unwatched) },
+            7 => Command::Hold { jobs: pick(&mut self.rng, ids(State::Waiting)) },
             8 | 9 => {
-                let jobs = pick(&mut self.dice, ids(State::Held));
+                let jobs = pick(&mut self.rng, ids(State::Held));
                 self.note_consent(&jobs);
-                Wish::Approve { consent: self.consent(jobs.len()), jobs }
+                Command::Approve { consent: self.consent(jobs.len()), jobs }
             }
-            10 => Wish::AskNow { jobs: Vec::new() },
-            11 => Wish::FetchNow { jobs: [ids(State::ToFetch), ids(State::Failed)].concat() },
+            10 => Command::AskNow { jobs: Vec::new() },
+            11 => Command::FetchNow { jobs: [ids(State::ToFetch), ids(State::Failed)].concat() },
             12 => {
-                let jobs = pick(&mut self.dice, ids(State::Failed));
+                let jobs = pick(&mut self.rng, ids(State::Failed));
                 self.note_consent(&jobs);
-                Wish::RunAgain { consent: self.consent(jobs.len()), jobs }
+                Command::RunAgain { consent: self.consent(jobs.len()), jobs }
             }
-            13 => Wish::Pause,
+            13 => Command::Pause,
             14 => return self.go_on(),
-            _ => Wish::MaxInFlight(self.dice.u32(1..12)),
+            _ => Command::MaxInFlight(self.rng.u32(1..12)),
         };
-        Some(wish)
+        Some(command)
     }
 
     /// `P` and `y`.
-    fn go_on(&self) -> Option<Wish> {
+    fn go_on(&self) -> Option<Command> {
         let jobs = {
             let screen = self.screen.lock().unwrap();
             let mut jobs = screen.status.as_ref()?.waiting_for_go.clone();
@@ -241,48 +243,48 @@ impl Life {
         };
         self.note_consent(&jobs);
         let consent = Some(self.consent(jobs.len()));
-        Some(Wish::Resume { jobs, consent })
+        Some(Command::Resume { jobs, consent })
     }
 
-    fn send(commands: &UnboundedSender<Command>, wish: Option<Wish>) {
-        if let Some(wish) = wish {
-            let _ = commands.send(Command::Wish { ticket: 0, wish });
+    fn send(commands: &UnboundedSender<SessionMessage>, command: Option<Command>) {
+        if let Some(command) = command {
+            let _ = commands.send(SessionMessage::Command { ticket: 0, command });
         }
     }
 }
 
 /// One life. The error is a list of broken promises.
 async fn live(seed: u64, most_jobs: usize) -> Result<Tally, String> {
-    let mut dice = fastrand::Rng::with_seed(seed);
-    let faults = some_faults(&mut dice);
-    let cap = dice.bool().then(|| Credits::from_uc(54_000 * dice.i64(5..200)));
-    let world = World::new(dice.u64(..), faults);
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let faults = some_faults(&mut rng);
+    let cap = rng.bool().then(|| Credits::from_uc(54_000 * rng.i64(5..200)));
+    let world = World::new(rng.u64(..), faults);
     let folder = Arc::new(tempfile::tempdir().map_err(|e| e.to_string())?);
     let mut life = Life {
         world: world.clone(),
         caps: Caps { session: None, day: cap },
-        dice: fastrand::Rng::with_seed(dice.u64(..)),
+        rng: fastrand::Rng::with_seed(rng.u64(..)),
         folder,
         screen: Arc::default(),
         drafts: 0,
     };
     let mut store = Store::in_memory().map_err(|e| e.to_string())?;
     let mut tally = Tally::default();
-    let first = dice.usize(1..=most_jobs.max(1));
+    let first = rng.usize(1..=most_jobs.max(1));
     // Of so many lives one has a disk that is full now and then, and one a clock that is turned.
-    let (full_disk, turned_clock) = (dice.u8(0..4) == 0, dice.u8(0..4) == 0);
-    let epochs = dice.usize(1..6);
+    let (full_disk, turned_clock) = (rng.u8(0..4) == 0, rng.u8(0..4) == 0);
+    let epochs = rng.usize(1..6);
     for epoch in 0..epochs {
         // The process lives until it is killed: at a moment of a write, or at any time.
         let killed = Arc::new(AtomicBool::new(false));
-        let writes_left = dice.usize(0..60 + first);
-        let before = dice.bool();
+        let writes_left = rng.usize(0..60 + first);
+        let before = rng.bool();
         let flag = Arc::clone(&killed);
         let died = Arc::new(tokio::sync::Notify::new());
         let bell = Arc::clone(&died);
         let mut left = writes_left;
         let books = Arc::clone(&world.books);
-        let mut disk = fastrand::Rng::with_seed(dice.u64(..));
+        let mut disk = fastrand::Rng::with_seed(rng.u64(..));
         let (mut refusals, refused) = (0, Arc::new(AtomicBool::new(false)));
         let was_refused = Arc::clone(&refused);
         store.on_commit(Some(Box::new(move |moment| {
@@ -329,21 +331,21 @@ async fn live(seed: u64, most_jobs: usize) -> Result<Tally, String> {
                 world.books.lock().unwrap().consented.insert(enhance_body(&spec.source, spec.image, None));
             }
             let consent = Some(Consent { count: first, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO });
-            Life::send(&commands, Some(Wish::Add { specs, tag: None, front: false, again: false, consent }));
+            Life::send(&commands, Some(Command::Add { specs, tag: None, front: false, again: false, consent }));
         } else {
             // The jobs approved before wait for P and y.
             tokio::task::yield_now().await;
         }
-        let lifetime = Duration::from_millis(dice.u64(100..240_000));
+        let lifetime = Duration::from_millis(rng.u64(100..240_000));
         {
             let user = async {
                 for turn in 0.. {
-                    tokio::time::sleep(Duration::from_millis(life.dice.u64(10..8_000))).await;
-                    if turned_clock && life.dice.u8(0..20) == 0 {
-                        world.turn_clock(life.dice.i64(-86_400..86_400));
+                    tokio::time::sleep(Duration::from_millis(life.rng.u64(10..8_000))).await;
+                    if turned_clock && life.rng.u8(0..20) == 0 {
+                        world.turn_clock(life.rng.i64(-86_400..86_400));
                     }
-                    let wish = if turn % 5 == 0 { life.go_on() } else { life.user_act() };
-                    Life::send(&commands, wish);
+                    let command = if turn % 5 == 0 { life.go_on() } else { life.user_act() };
+                    Life::send(&commands, command);
                 }
             };
             tokio::select! {
@@ -379,7 +381,7 @@ async fn live(seed: u64, most_jobs: usize) -> Result<Tally, String> {
     let mut engine = life.engine(store, Sending::WithConsent);
     let (commands, mut inbox) = unbounded_channel();
     let user = async {
-        Life::send(&commands, Some(Wish::MaxInFlight(50)));
+        Life::send(&commands, Some(Command::MaxInFlight(50)));
         for turn in 0..2_000_u32 {
             tokio::time::sleep(Duration::from_secs(30)).await;
             let status = life.screen.lock().unwrap().status.clone();
@@ -420,12 +422,12 @@ fn check(life: &Life, store: &Store, tally: &mut Tally) -> Result<Tally, String>
             broken.push(format!("key {key} was charged {charges} times"));
         }
     }
-    // By body: never more tasks than wishes for that picture that were sent.
-    let mut wishes: BTreeMap<String, u64> = BTreeMap::new();
+    // By body: never more tasks than commands for that picture that were sent.
+    let mut commands: BTreeMap<String, u64> = BTreeMap::new();
     let mut owners: BTreeSet<&TaskId> = BTreeSet::new();
     for job in &jobs {
         if job.send.is_some() || job.task.is_some() {
-            *wishes.entry(enhance_body(&job.source, job.image, None)).or_default() += 1;
+            *commands.entry(enhance_body(&job.source, job.image, None)).or_default() += 1;
         }
         if let Some(task) = &job.task {
             if !owners.insert(task) {
@@ -449,8 +451,8 @@ fn check(life: &Life, store: &Store, tally: &mut Tally) -> Result<Tally, String>
         *made.entry(&task.body).or_default() += 1;
     }
     for (body, count) in &made {
-        if *count > wishes.get(*body).copied().unwrap_or_default() {
-            broken.push(format!("{count} tasks for {body}, wishes: {:?}", wishes.get(*body)));
+        if *count > commands.get(*body).copied().unwrap_or_default() {
+            broken.push(format!("{count} tasks for {body}, commands: {:?}", commands.get(*body)));
         }
     }
     // No paid task without its job, unless the job is unsure or given up.
@@ -567,8 +569,8 @@ fn lives_from_seeds_break_no_promise() {
 async fn lost(world: &World, sending: Sending, time: Duration, disk: Option<mj_enhance::store::CommitHook>) -> Job {
     let caps = Caps::default();
     let folder = Arc::new(tempfile::tempdir().unwrap());
-    let dice = fastrand::Rng::with_seed(7);
-    let mut life = Life { world: world.clone(), dice, caps, folder, screen: Arc::default(), drafts: 0 };
+    let rng = fastrand::Rng::with_seed(7);
+    let mut life = Life { world: world.clone(), rng, caps, folder, screen: Arc::default(), drafts: 0 };
     let mut store = Store::in_memory().unwrap();
     store.on_commit(disk);
     let mut engine = life.engine(store, sending);
@@ -576,7 +578,7 @@ async fn lost(world: &World, sending: Sending, time: Duration, disk: Option<mj_e
     let specs = life.new_specs(1);
     world.books.lock().unwrap().consented.insert(enhance_body(&specs[0].source, specs[0].image, None));
     let consent = Some(Consent { count: 1, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO });
-    Life::send(&commands, Some(Wish::Add { specs, tag: None, front: false, again: false, consent }));
+    Life::send(&commands, Some(Command::Add { specs, tag: None, front: false, again: false, consent }));
     tokio::select! {
         result = engine.run(&mut inbox) => result.unwrap(),
         () = tokio::time::sleep(time) => {}
@@ -618,7 +620,7 @@ async fn a_disk_that_is_full_when_a_lost_request_goes_out_again_delays_it_and_no
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wish_that_goes_out_again_counts_once_for_the_limit_of_a_run() {
+async fn a_command_that_goes_out_again_counts_once_for_the_limit_of_a_run() {
     let world = lost_until_the_list_was_read();
     let job = lost(&world, Sending::UpTo(Credits::PUBLISHED_PRICE), Duration::from_mins(5), None).await;
     assert_eq!(job.state(), State::Saved, "{job:?}");
@@ -638,8 +640,8 @@ async fn a_request_that_is_lost_again_and_again_is_repeated_once_in_a_minute_or_
 async fn giving_up_a_job_that_is_waited_for_lets_the_line_go_on_at_once() {
     let world = World::new(1, Faults { submit_lost_before: 1.0, ..Faults::default() });
     let (caps, folder) = (Caps::default(), Arc::new(tempfile::tempdir().unwrap()));
-    let dice = fastrand::Rng::with_seed(7);
-    let mut life = Life { world: world.clone(), dice, caps, folder, screen: Arc::default(), drafts: 0 };
+    let rng = fastrand::Rng::with_seed(7);
+    let mut life = Life { world: world.clone(), rng, caps, folder, screen: Arc::default(), drafts: 0 };
     let mut engine = life.engine(Store::in_memory().unwrap(), Sending::WithConsent);
     let (commands, mut inbox) = unbounded_channel();
     let specs = life.new_specs(2);
@@ -647,7 +649,7 @@ async fn giving_up_a_job_that_is_waited_for_lets_the_line_go_on_at_once() {
         world.books.lock().unwrap().consented.insert(enhance_body(&spec.source, spec.image, None));
     }
     let consent = Some(Consent { count: 2, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO });
-    Life::send(&commands, Some(Wish::Add { specs, tag: None, front: false, again: false, consent }));
+    Life::send(&commands, Some(Command::Add { specs, tag: None, front: false, again: false, consent }));
     let user = async {
         // The second reading of the list is too early to prove anything, so it is waited for a third.
         while world.books.lock().unwrap().counted.get("list").copied().unwrap_or_default() < 2 {
@@ -657,7 +659,7 @@ async fn giving_up_a_job_that_is_waited_for_lets_the_line_go_on_at_once() {
         world.books.lock().unwrap().faults = Faults::default();
         let jobs = life.screen.lock().unwrap().ids(State::Unsure);
         assert_eq!(jobs.len(), 1);
-        Life::send(&commands, Some(Wish::GiveUp { jobs }));
+        Life::send(&commands, Some(Command::GiveUp { jobs }));
         tokio::time::sleep(Duration::from_secs(3)).await;
     };
     tokio::select! {

@@ -27,7 +27,7 @@ fn add_on_screen(pty: &mut Pty, specs: &[String]) {
 }
 
 #[test]
-fn a_second_screen_shows_the_first_ones_progress_and_its_wishes_are_acted_upon() {
+fn a_second_screen_shows_the_first_ones_progress_and_its_commands_are_acted_upon() {
     let house = House::new("run_seconds = 3600\npicture_size = 48\nmore_drafts = 3\n[balance]\naccount = 1000\n");
     let specs = house.specs(6);
     let mut first = Pty::dashboard(&house);
@@ -36,12 +36,12 @@ fn a_second_screen_shows_the_first_ones_progress_and_its_wishes_are_acted_upon()
     second.shows(&format!("engine is process {}", first.pid()));
     add_on_screen(&mut first, &specs[..3]);
     second.until("what the first one sent", |screen| screen.contains("run 3"));
-    // A wish of the screen that is no engine: paid by the engine, after a yes to a price here.
+    // A command of the screen that is no engine: paid by the engine, after a yes to a price here.
     add_on_screen(&mut second, &specs[3..]);
-    first.until("what the second one wished", |screen| screen.contains("run 6"));
+    first.until("what the second one outcomes", |screen| screen.contains("run 6"));
     assert_eq!((house.paid(), engine(&house)), (6, Some(first.pid())));
     // Until this screen has heard of it, `x` would be about a waiting job.
-    second.until("what it wished itself", |screen| screen.contains("run 6"));
+    second.until("what it outcomes itself", |screen| screen.contains("run 6"));
     second.press("x", "stop watching?");
     second.keys("y");
     first.shows("1 unwatched");
@@ -51,7 +51,7 @@ fn a_second_screen_shows_the_first_ones_progress_and_its_wishes_are_acted_upon()
     second.keys("w");
     until(|| house.count("unwatched") == 0);
     until(|| house.count("running") == 6);
-    // News travel fast.
+    // EngineEvent travel fast.
     house.simulator.finish_all();
     first.until("all saved", |screen| screen.contains("saved 6"));
     let begun = Instant::now();
@@ -87,13 +87,13 @@ fn two_screens_and_a_headless_engine_killed_in_turn_lose_no_job_and_pay_none_twi
     let mut headless = run();
     until(|| engine(&house) == Some(headless.id()));
     for round in 0..rounds {
-        let wishes = &specs[round * 4..round * 4 + 4];
+        let commands = &specs[round * 4..round * 4 + 4];
         let mut screens = [Pty::dashboard(&house), Pty::dashboard(&house)];
         for screen in &screens {
             screen.shows("engine is process");
         }
-        house.program.add(&[wishes[0].as_str(), wishes[1].as_str()]);
-        add_on_screen(&mut screens[round % 2], &wishes[2..]);
+        house.program.add(&[commands[0].as_str(), commands[1].as_str()]);
+        add_on_screen(&mut screens[round % 2], &commands[2..]);
         // The headless engine dies, and a screen takes over.
         switch(&mut || {
             signal(headless.id(), Signal::KILL);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mj_enhance::engine::Wish;
+use mj_enhance::engine::Command;
 use mj_enhance::job::{Charge, Credits, State};
 
 use crate::stage::{FAST, Setup, Stage, specs, yes};
@@ -49,7 +49,7 @@ fn what_was_sent_goes_on_after_leaving_and_what_was_not_waits_for_a_new_yes() {
     assert_eq!(stage.simulator().ledger().len(), sent, "a restart spends nothing by itself");
     let jobs = stage.status.as_ref().unwrap().waiting_for_go.clone();
     let consent = Some(yes(jobs.len()));
-    stage.wish(Wish::Resume { jobs, consent });
+    stage.send(Command::Resume { jobs, consent });
     stage.until("all saved", |stage| stage.jobs.len() == 8 && stage.all_are(State::Saved));
     assert_eq!(stage.simulator().ledger().len(), 8);
 }
@@ -85,8 +85,8 @@ fn a_thousand_running_jobs_cost_twenty_reads_a_round() {
     let reads = reads.count();
     // A read that leaves with 46 of them is no fault; one that leaves with few would be.
     assert!(reads <= 3 * 20 + 2, "{reads} reads for three rounds over 1,000 tasks: {batches:?}");
-    // A wish is answered while all of them run.
+    // A command is answered while all of them run.
     let id = *stage.jobs.keys().next().unwrap();
-    stage.wish(Wish::Retag { jobs: vec![id], tag: Some(mj_enhance::job::Tag::new("quick").unwrap()) });
+    stage.send(Command::Retag { jobs: vec![id], tag: Some(mj_enhance::job::Tag::new("quick").unwrap()) });
     stage.until("the tag", |stage| stage.jobs[&id].tag.is_some());
 }

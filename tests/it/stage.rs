@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use mj_enhance::api::{Client, ClientOptions};
 use mj_enhance::engine::{
-    Clock, Consent, Details, Done, Join, Level, News, Notice, Options, Sending, Services, Session, StartError, Status, Wish,
+    Clock, Command, CommandOutcome, Consent, Details, EngineEvent, Level, Notice, Options, Sending, Services, Session,
+    StartError, StartMode, Status,
 };
 use mj_enhance::fetch::{Downloader, FetchOptions};
 use mj_enhance::job::{Caps, Credits, Job, JobId, Progress, Spec, State, parse_line};
@@ -52,7 +53,7 @@ pub struct Setup {
     pub submit_gap: Duration,
     pub caps: Caps,
     pub sending: Sending,
-    pub join: Join,
+    pub join: StartMode,
     pub allow_loopback: bool,
     pub fetches_at_once: usize,
 }
@@ -65,7 +66,7 @@ impl Default for Setup {
             submit_gap: Duration::ZERO,
             caps: Caps::default(),
             sending: Sending::WithConsent,
-            join: Join::AsScreenToo,
+            join: StartMode::EngineOrFollower,
             allow_loopback: true,
             fetches_at_once: 4,
         }
@@ -81,13 +82,13 @@ pub struct Stage {
     pub setup: Setup,
     pub clock: Arc<TurnedClock>,
     pub session: Option<Session>,
-    news: Receiver<News>,
+    news: Receiver<EngineEvent>,
     pub jobs: BTreeMap<JobId, Arc<Job>>,
     pub progress: BTreeMap<JobId, Progress>,
     pub details: BTreeMap<JobId, Arc<Details>>,
     pub status: Option<Arc<Status>>,
     pub notices: Vec<Notice>,
-    pub wished: BTreeMap<u64, Result<Done, String>>,
+    pub outcomes: BTreeMap<u64, Result<CommandOutcome, String>>,
     /// Every state that any job was told to be in, in order.
     pub told: Vec<(JobId, State)>,
     /// How often anything was told.
@@ -132,7 +133,7 @@ impl Stage {
             details: BTreeMap::new(),
             status: None,
             notices: Vec::new(),
-            wished: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
             told: Vec::new(),
             heard: 0,
         }
@@ -165,7 +166,7 @@ impl Stage {
             service: Arc::new(client),
             fetcher: Arc::new(Downloader::new(fetch).unwrap()),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            dice: fastrand::Rng::new(),
+            rng: fastrand::Rng::new(),
         };
         let options = Options {
             data_dir: self.data_dir(),
@@ -228,7 +229,7 @@ impl Stage {
     /// Adds with a yes, without a grace period.
     pub fn add(&mut self, specs: Vec<Spec>) {
         let consent = Some(yes(specs.len()));
-        self.wish(Wish::Add { specs, tag: None, front: false, again: false, consent });
+        self.send(Command::Add { specs, tag: None, front: false, again: false, consent });
     }
 
     /// The same for lines of text.
@@ -236,26 +237,26 @@ impl Stage {
         self.add(specs(lines));
     }
 
-    pub fn wish(&mut self, wish: Wish) -> u64 {
-        self.session.as_mut().unwrap().wish(wish)
+    pub fn send(&mut self, command: Command) -> u64 {
+        self.session.as_mut().unwrap().send(command)
     }
 
-    fn hear(&mut self, news: News) {
+    fn hear(&mut self, news: EngineEvent) {
         self.heard += 1;
         match news {
-            News::Jobs(jobs) => {
+            EngineEvent::Jobs(jobs) => {
                 for job in jobs {
                     self.told.push((job.id, job.state()));
                     self.jobs.insert(job.id, job);
                 }
             }
-            News::Progress(heard) => self.progress.extend(heard),
-            News::Status(status) => self.status = Some(status),
-            News::Notice(notice) => self.notices.push(notice),
-            News::Details { job, details } => drop(self.details.insert(job, details)),
-            News::Wished { ticket, outcome } => drop(self.wished.insert(ticket, outcome)),
-            News::Broken(said) => panic!("{said}"),
-            News::Loaded | News::Gone(_) => {}
+            EngineEvent::Progress(heard) => self.progress.extend(heard),
+            EngineEvent::Status(status) => self.status = Some(status),
+            EngineEvent::Notice(notice) => self.notices.push(notice),
+            EngineEvent::Details { job, details } => drop(self.details.insert(job, details)),
+            EngineEvent::CommandDone { ticket, outcome } => drop(self.outcomes.insert(ticket, outcome)),
+            EngineEvent::Broken(said) => panic!("{said}"),
+            EngineEvent::Loaded | EngineEvent::Gone(_) => {}
         }
     }
 
@@ -263,7 +264,7 @@ impl Stage {
     pub fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
         let end = Instant::now() + PATIENCE;
         while !done(self) {
-            // News may be silent while a server's counts change, so the condition is looked at now and then anyway.
+            // EngineEvent may be silent while a server's counts change, so the condition is looked at now and then anyway.
             let left = end.saturating_duration_since(Instant::now());
             match self.news.recv_timeout(left.min(Duration::from_millis(20))) {
                 Ok(news) => self.hear(news),

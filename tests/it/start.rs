@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mj_enhance::api::{Client, ClientOptions};
-use mj_enhance::engine::{Command, Engine, News, Options, Sending, Services, SystemClock};
+use mj_enhance::engine::{Engine, EngineEvent, Options, Sending, Services, SessionMessage, SystemClock};
 use mj_enhance::fetch::{Downloader, FetchOptions};
 use mj_enhance::job::{Caps, Credits, IdempotencyKey, JobId, State, TaskId};
 use mj_enhance::store::{Access, Consent, Moment, NewJob, SendGuard, Store};
@@ -24,7 +24,7 @@ fn services(folder: &Path) -> Services {
         service: Arc::new(client),
         fetcher: Arc::new(fetcher.unwrap()),
         clock: Arc::new(SystemClock),
-        dice: fastrand::Rng::with_seed(1),
+        rng: fastrand::Rng::with_seed(1),
     }
 }
 
@@ -59,7 +59,7 @@ fn started(folder: &Path, mut store: Store) -> Vec<Seen> {
         true
     })));
     let sink = Box::new(move |news| {
-        if let News::Jobs(jobs) = news {
+        if let EngineEvent::Jobs(jobs) = news {
             told.lock().unwrap().extend(jobs.iter().map(|job| Seen::Told(job.id, job.state())));
         }
     });
@@ -69,7 +69,7 @@ fn started(folder: &Path, mut store: Store) -> Vec<Seen> {
     runtime.block_on(async {
         let mut engine = Engine::new(store, lock, options(folder), services(folder), sink);
         let (commands, mut inbox) = unbounded_channel();
-        commands.send(Command::Stop).unwrap();
+        commands.send(SessionMessage::Stop).unwrap();
         engine.run(&mut inbox).await.unwrap();
     });
     std::mem::take(&mut *seen.lock().unwrap())

@@ -99,7 +99,7 @@ pub struct Books {
 #[derive(Clone)]
 pub struct World {
     pub books: Arc<Mutex<Books>>,
-    dice: Arc<Mutex<fastrand::Rng>>,
+    rng: Arc<Mutex<fastrand::Rng>>,
     epoch: Instant,
     start: Timestamp,
     /// By how many seconds the program's clock was turned.
@@ -119,15 +119,15 @@ fn error(class: ErrorClass, code: &str, status: Option<u16>) -> ApiError {
 impl World {
     pub fn new(seed: u64, faults: Faults) -> Self {
         let books = Books { faults, price: Credits::PUBLISHED_PRICE, ..Books::default() };
-        let mut dice = fastrand::Rng::with_seed(seed);
+        let mut rng = fastrand::Rng::with_seed(seed);
         Self {
             books: Arc::new(Mutex::new(books)),
             epoch: Instant::now(),
             start: Timestamp::from_second(1_795_000_000).unwrap(),
             turned: Arc::default(),
-            skew: if dice.bool() { dice.i64(-900..900) } else { 0 },
-            list_lag: Duration::from_millis(if dice.bool() { dice.u64(0..6_000) } else { 0 }),
-            dice: Arc::new(Mutex::new(dice)),
+            skew: if rng.bool() { rng.i64(-900..900) } else { 0 },
+            list_lag: Duration::from_millis(if rng.bool() { rng.u64(0..6_000) } else { 0 }),
+            rng: Arc::new(Mutex::new(rng)),
         }
     }
 
@@ -143,11 +143,11 @@ impl World {
     }
 
     fn roll(&self, chance: f64) -> bool {
-        self.dice.lock().unwrap().f64() < chance
+        self.rng.lock().unwrap().f64() < chance
     }
 
     fn millis(&self, range: std::ops::Range<u64>) -> Duration {
-        Duration::from_millis(self.dice.lock().unwrap().u64(range))
+        Duration::from_millis(self.rng.lock().unwrap().u64(range))
     }
 
     pub fn count(&self, what: &'static str) {
@@ -195,7 +195,7 @@ impl World {
         } else {
             TaskStatus::Completed
         };
-        let links = if self.roll(faults.task_without_links) { 0 } else { self.dice.lock().unwrap().usize(1..=4) };
+        let links = if self.roll(faults.task_without_links) { 0 } else { self.rng.lock().unwrap().usize(1..=4) };
         let vanished = self.roll(faults.task_vanishes);
         let odd = self.roll(faults.task_odd);
         let moves = self.roll(faults.price_moves);

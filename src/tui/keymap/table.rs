@@ -48,7 +48,7 @@ pub enum Kind {
     Local,
     /// Does nothing by itself but leads to a box that asks.
     Asks,
-    /// A new paid wish; asks.
+    /// A new paid command; asks.
     Paid,
 }
 

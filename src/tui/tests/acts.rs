@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::overlay::Overlay;
 use super::super::testing::{Desk, at, job_in, jobs_in_every_state, many_jobs, new_job};
-use crate::engine::{Consent, Done, News, PauseReason, Place, Wish};
+use crate::engine::{Command, CommandOutcome, Consent, EngineEvent, PauseReason, QueueMove};
 use crate::job::{Caps, Credits, JobId, State, Tag};
 use crate::tui::effect::Effect;
 use crate::tui::event::Event;
@@ -18,10 +18,10 @@ fn id(state: State) -> JobId {
     jobs_in_every_state().iter().find(|job| job.state() == state).unwrap().id
 }
 
-fn wishes(keys: &str) -> Vec<Wish> {
+fn commands(keys: &str) -> Vec<Command> {
     let mut desk = desk();
     desk.keys(keys);
-    desk.wishes().into_iter().cloned().collect()
+    desk.commands().into_iter().cloned().collect()
 }
 
 fn consent(count: usize) -> Consent {
@@ -29,37 +29,37 @@ fn consent(count: usize) -> Consent {
 }
 
 #[test]
-fn acts_on_one_row_are_the_wishes_they_name() {
+fn acts_on_one_row_are_the_commands_they_name() {
     let (held, waiting, running) = (id(State::Held), id(State::Waiting), id(State::Running));
-    for (keys, wish) in [
-        ("2 p", Wish::Hold { jobs: vec![waiting] }),
-        ("2 G p y", Wish::Approve { jobs: vec![held], consent: consent(1) }),
-        ("2 x", Wish::Cancel { jobs: vec![waiting] }),
-        ("2 J", Wish::Move { jobs: vec![waiting], to: Place::Later }),
-        ("2 K", Wish::Move { jobs: vec![waiting], to: Place::Earlier }),
-        ("3 G x y", Wish::Unwatch { jobs: vec![running] }),
-        ("3 x y", Wish::Cancel { jobs: vec![id(State::Sending)] }),
-        ("7 x y", Wish::GiveUp { jobs: vec![id(State::Unsure)] }),
-        ("7 r", Wish::AskNow { jobs: vec![id(State::Unsure)] }),
-        ("2 r", Wish::AskNow { jobs: vec![] }),
-        ("/ \"state:unwatched\" enter w", Wish::Watch { jobs: vec![id(State::Unwatched)] }),
-        ("/ \"state:to-fetch\" enter d", Wish::FetchNow { jobs: vec![id(State::ToFetch)] }),
-        ("6 R y", Wish::RunAgain { jobs: vec![id(State::Failed)], consent: consent(1) }),
-        ("6 D", Wish::Remove { jobs: vec![id(State::Failed)], removed: true }),
-        ("+", Wish::MaxInFlight(5)),
-        ("-", Wish::MaxInFlight(3)),
-        ("P", Wish::Pause),
-        ("3 t \"dawn\" enter", Wish::Retag { jobs: vec![id(State::Sending)], tag: Tag::new("dawn").ok() }),
-        ("$ c ctrl+u \"50\" enter", Wish::Caps(Caps { session: None, day: "50".parse().ok() })),
+    for (keys, command) in [
+        ("2 p", Command::Hold { jobs: vec![waiting] }),
+        ("2 G p y", Command::Approve { jobs: vec![held], consent: consent(1) }),
+        ("2 x", Command::Cancel { jobs: vec![waiting] }),
+        ("2 J", Command::Move { jobs: vec![waiting], to: QueueMove::Later }),
+        ("2 K", Command::Move { jobs: vec![waiting], to: QueueMove::Earlier }),
+        ("3 G x y", Command::Unwatch { jobs: vec![running] }),
+        ("3 x y", Command::Cancel { jobs: vec![id(State::Sending)] }),
+        ("7 x y", Command::GiveUp { jobs: vec![id(State::Unsure)] }),
+        ("7 r", Command::AskNow { jobs: vec![id(State::Unsure)] }),
+        ("2 r", Command::AskNow { jobs: vec![] }),
+        ("/ \"state:unwatched\" enter w", Command::Watch { jobs: vec![id(State::Unwatched)] }),
+        ("/ \"state:to-fetch\" enter d", Command::FetchNow { jobs: vec![id(State::ToFetch)] }),
+        ("6 R y", Command::RunAgain { jobs: vec![id(State::Failed)], consent: consent(1) }),
+        ("6 D", Command::Remove { jobs: vec![id(State::Failed)], removed: true }),
+        ("+", Command::MaxInFlight(5)),
+        ("-", Command::MaxInFlight(3)),
+        ("P", Command::Pause),
+        ("3 t \"dawn\" enter", Command::Retag { jobs: vec![id(State::Sending)], tag: Tag::new("dawn").ok() }),
+        ("$ c ctrl+u \"50\" enter", Command::Caps(Caps { session: None, day: "50".parse().ok() })),
     ] {
-        assert_eq!(wishes(keys), [wish], "{keys}");
+        assert_eq!(commands(keys), [command], "{keys}");
     }
 }
 
 #[test]
 fn a_no_an_enter_and_an_esc_send_nothing() {
     for keys in ["6 R n", "6 R enter enter", "6 R esc", "6 R q", "6 R Y", "6 R space", "2 G p n", "3 G x n", "A D n", "6 R n y"] {
-        assert!(wishes(keys).is_empty(), "{keys}: {:?}", wishes(keys));
+        assert!(commands(keys).is_empty(), "{keys}: {:?}", commands(keys));
     }
 }
 
@@ -72,9 +72,9 @@ fn keys_typed_before_the_box_opened_are_dropped() {
         let event = super::super::testing::event_of(key.parse().unwrap());
         desk.event(Event::Key(event));
     }
-    assert!(desk.wishes().is_empty(), "they came with the key that opened the box");
+    assert!(desk.commands().is_empty(), "they came with the key that opened the box");
     desk.keys("y");
-    assert_eq!(desk.wishes().len(), 1);
+    assert_eq!(desk.commands().len(), 1);
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn a_pasted_y_is_no_yes() {
     let mut desk = desk();
     desk.keys("6 R paste:y|y");
     desk.keys("paste:y");
-    assert!(desk.wishes().is_empty());
+    assert!(desk.commands().is_empty());
     desk.keys("n P");
-    assert!(matches!(desk.wishes().as_slice(), [Wish::Pause]));
+    assert!(matches!(desk.commands().as_slice(), [Command::Pause]));
 }
 
 #[test]
@@ -93,11 +93,11 @@ fn an_open_box_is_frozen() {
     desk.keys("A R");
     let mut jobs = many_jobs(40);
     jobs.drain(..11);
-    desk.event(Event::News(News::Jobs(jobs)));
+    desk.event(Event::EngineEvent(EngineEvent::Jobs(jobs)));
     desk.status(|status| status.price = "9".parse().unwrap());
     desk.keys("y");
-    match desk.wishes().as_slice() {
-        [Wish::RunAgain { jobs, consent: yes }] => {
+    match desk.commands().as_slice() {
+        [Command::RunAgain { jobs, consent: yes }] => {
             assert_eq!((jobs.len(), yes.count, yes.price), (1, 1, Credits::PUBLISHED_PRICE));
         }
         other => panic!("{other:?}"),
@@ -126,8 +126,8 @@ fn adding_needs_every_line_right_and_leaves_doubles_out() {
     desk.keys(&format!("paste:{}_0,1 tab \"dawn\" enter", known.source));
     assert!(desk.screen().contains("1 picture left out"), "{}", desk.screen());
     desk.keys("y");
-    match desk.wishes().as_slice() {
-        [Wish::Add { specs, tag, consent: yes, again: false, .. }] => {
+    match desk.commands().as_slice() {
+        [Command::Add { specs, tag, consent: yes, again: false, .. }] => {
             assert_eq!(specs.len(), 1);
             assert_eq!(specs[0].image.get(), 1);
             assert_eq!(*tag, Tag::new("dawn").ok());
@@ -145,14 +145,14 @@ fn lines_survive_going_back() {
     desk.keys("ctrl+d n");
     assert!(desk.screen().contains("task-unified-1-abc"), "n leads back to the lines");
     desk.keys("ctrl+d h");
-    assert!(matches!(desk.wishes().as_slice(), [Wish::Add { consent: None, .. }]), "held, without a yes");
+    assert!(matches!(desk.commands().as_slice(), [Command::Add { consent: None, .. }]), "held, without a yes");
 }
 
 #[test]
 fn u_stops_a_send_in_its_grace_period_even_before_the_engine_answered() {
     let mut desk = desk();
     desk.keys("6 R y");
-    desk.answer(Done {
+    desk.answer(CommandOutcome {
         said: "1 job in line".to_owned(),
         jobs: vec![id(State::Failed)],
         left_out: vec![],
@@ -162,54 +162,54 @@ fn u_stops_a_send_in_its_grace_period_even_before_the_engine_answered() {
     assert_eq!(desk.app.next_tick(desk.now), Some(at(1)));
     desk.effects.clear();
     desk.keys("u");
-    assert_eq!(desk.wishes(), [&Wish::Withdraw { approval: 9 }]);
+    assert_eq!(desk.commands(), [&Command::Withdraw { approval: 9 }]);
 
     desk.effects.clear();
     desk.keys("R y u");
     desk.effects.clear();
-    desk.answer(Done { approval: Some((10, at(9))), jobs: vec![id(State::Failed)], ..Done::default() });
-    assert_eq!(desk.wishes(), [&Wish::Withdraw { approval: 10 }]);
+    desk.answer(CommandOutcome { approval: Some((10, at(9))), jobs: vec![id(State::Failed)], ..CommandOutcome::default() });
+    assert_eq!(desk.commands(), [&Command::Withdraw { approval: 10 }]);
 }
 
 #[test]
 fn every_local_act_can_be_undone() {
     let waiting = id(State::Waiting);
-    let reached = |jobs: &[JobId]| Done { jobs: jobs.to_vec(), ..Done::default() };
+    let reached = |jobs: &[JobId]| CommandOutcome { jobs: jobs.to_vec(), ..CommandOutcome::default() };
     for (keys, undone) in [
-        ("2 J", Wish::Move { jobs: vec![waiting], to: Place::Earlier }),
-        ("2 t \"x\" enter", Wish::Retag { jobs: vec![waiting], tag: None }),
-        ("+", Wish::MaxInFlight(4)),
-        ("$ c ctrl+u \"1\" enter", Wish::Caps(super::super::testing::status().caps)),
+        ("2 J", Command::Move { jobs: vec![waiting], to: QueueMove::Earlier }),
+        ("2 t \"x\" enter", Command::Retag { jobs: vec![waiting], tag: None }),
+        ("+", Command::MaxInFlight(4)),
+        ("$ c ctrl+u \"1\" enter", Command::Caps(super::super::testing::status().caps)),
     ] {
         let mut desk = desk();
         desk.keys(keys);
         desk.answer(if keys.starts_with('2') { reached(&[waiting]) } else { reached(&[]) });
         desk.effects.clear();
         desk.keys("u");
-        assert_eq!(desk.wishes(), [&undone], "{keys}");
+        assert_eq!(desk.commands(), [&undone], "{keys}");
     }
     let mut desk = desk();
     desk.keys("6 D");
     desk.answer(reached(&[id(State::Failed)]));
     desk.effects.clear();
     desk.keys("u");
-    assert_eq!(desk.wishes(), [&Wish::Remove { jobs: vec![id(State::Failed)], removed: false }]);
+    assert_eq!(desk.commands(), [&Command::Remove { jobs: vec![id(State::Failed)], removed: false }]);
 }
 
 #[test]
 fn the_undo_of_a_hold_shows_the_price_because_it_sends() {
     let mut desk = desk();
     desk.keys("2 p");
-    desk.answer(Done { jobs: vec![id(State::Waiting)], ..Done::default() });
+    desk.answer(CommandOutcome { jobs: vec![id(State::Waiting)], ..CommandOutcome::default() });
     let mut job = job_in(1, State::Held);
     job.revision = 99;
-    desk.event(Event::News(News::Jobs(vec![Arc::new(job)])));
+    desk.event(Event::EngineEvent(EngineEvent::Jobs(vec![Arc::new(job)])));
     desk.effects.clear();
     desk.keys("u");
-    assert!(desk.wishes().is_empty());
+    assert!(desk.commands().is_empty());
     assert!(desk.screen().contains("release 1 held job?"), "{}", desk.screen());
     desk.keys("y");
-    assert!(matches!(desk.wishes().as_slice(), [Wish::Approve { .. }]));
+    assert!(matches!(desk.commands().as_slice(), [Command::Approve { .. }]));
 }
 
 #[test]
@@ -217,17 +217,17 @@ fn an_undo_before_the_engine_answered_takes_back_that_act_and_no_older_one() {
     let waiting = id(State::Waiting);
     let mut desk = desk();
     desk.keys("+");
-    desk.answer(Done::default());
+    desk.answer(CommandOutcome::default());
     desk.keys("2 J");
     desk.effects.clear();
     desk.keys("u");
-    assert!(desk.wishes().is_empty(), "the answer is waited for");
-    desk.answer(Done { jobs: vec![waiting], ..Done::default() });
-    assert_eq!(desk.wishes(), [&Wish::Move { jobs: vec![waiting], to: Place::Earlier }]);
-    desk.answer(Done::default());
+    assert!(desk.commands().is_empty(), "the answer is waited for");
+    desk.answer(CommandOutcome { jobs: vec![waiting], ..CommandOutcome::default() });
+    assert_eq!(desk.commands(), [&Command::Move { jobs: vec![waiting], to: QueueMove::Earlier }]);
+    desk.answer(CommandOutcome::default());
     desk.effects.clear();
     desk.keys("u");
-    assert_eq!(desk.wishes(), [&Wish::MaxInFlight(4)], "the older one comes next");
+    assert_eq!(desk.commands(), [&Command::MaxInFlight(4)], "the older one comes next");
 }
 
 #[test]
@@ -252,19 +252,19 @@ fn going_on_names_the_price_of_what_waited() {
     desk.keys("P");
     assert!(desk.screen().contains("go on sending 1 job?"), "{}", desk.screen());
     desk.keys("y");
-    assert_eq!(desk.wishes(), [&Wish::Resume { jobs: vec![id(State::Waiting)], consent: Some(consent(1)) }]);
+    assert_eq!(desk.commands(), [&Command::Resume { jobs: vec![id(State::Waiting)], consent: Some(consent(1)) }]);
 
     let mut desk = Desk::new((80, 24), vec![Arc::new(job_in(3, State::Running))]);
     desk.status(|status| status.paused = Some(PauseReason::You));
     desk.keys("P");
-    assert_eq!(desk.wishes(), [&Wish::Resume { jobs: vec![], consent: None }], "nothing would be sent, so nothing is asked");
+    assert_eq!(desk.commands(), [&Command::Resume { jobs: vec![], consent: None }], "nothing would be sent, so nothing is asked");
 }
 
 #[test]
 fn a_candidate_can_be_adopted() {
     let mut desk = desk();
     desk.keys("7 w 2");
-    assert!(matches!(desk.wishes().as_slice(), [Wish::Adopt { task, .. }] if task.short() == "two00002"));
+    assert!(matches!(desk.commands().as_slice(), [Command::Adopt { task, .. }] if task.short() == "two00002"));
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn notices_come_once_a_batch_and_only_while_nobody_looks() {
         let mut desk = Desk::with(options.clone(), (80, 24), (0..3).map(|n| Arc::new(job_in(n, State::Running))).collect());
         desk.event(Event::Focus(focused));
         for n in 0..3 {
-            desk.event(Event::News(News::Jobs(vec![Arc::new(job_in(n, State::Saved))])));
+            desk.event(Event::EngineEvent(EngineEvent::Jobs(vec![Arc::new(job_in(n, State::Saved))])));
         }
         notified(&desk)
     };
@@ -286,7 +286,10 @@ fn notices_come_once_a_batch_and_only_while_nobody_looks() {
     assert_eq!(run(true), 0);
     let mut desk = Desk::with(options.clone(), (80, 24), (0..3).map(|n| Arc::new(job_in(n, State::Running))).collect());
     desk.event(Event::Focus(false));
-    desk.event(Event::News(News::Jobs(vec![Arc::new(job_in(0, State::Failed)), Arc::new(job_in(1, State::Failed))])));
+    desk.event(Event::EngineEvent(EngineEvent::Jobs(vec![
+        Arc::new(job_in(0, State::Failed)),
+        Arc::new(job_in(1, State::Failed)),
+    ])));
     assert_eq!(notified(&desk), 1, "failures at once, but one notice for what fails together");
 }
 
@@ -352,11 +355,11 @@ fn leaving_says_what_goes_on() {
 }
 
 #[test]
-fn read_only_wishes_nothing() {
+fn read_only_commands_nothing() {
     let options = AppOptions { read_only: true, ..AppOptions::default() };
     let mut desk = Desk::with(options, (80, 24), jobs_in_every_state());
     desk.keys("a 6 R y D 2 p x + - P 7 r w t");
-    assert!(desk.wishes().is_empty());
+    assert!(desk.commands().is_empty());
 }
 
 #[test]
@@ -381,7 +384,7 @@ fn the_cursor_stays_with_its_job_while_rows_move() {
     desk.app.selected = Some(running);
     let mut job = job_in(4, State::Saved);
     job.revision = 50;
-    desk.event(Event::News(News::Jobs(vec![Arc::new(job)])));
+    desk.event(Event::EngineEvent(EngineEvent::Jobs(vec![Arc::new(job)])));
     assert_eq!(desk.app.selected, Some(running));
     assert_eq!(desk.app.book.order()[desk.app.row], running);
 }
@@ -391,7 +394,7 @@ fn what_nobody_sees_draws_nothing() {
     let mut desk = Desk::new((80, 24), many_jobs(200));
     assert!(desk.app.take_dirty());
     let far = *desk.app.book.order().last().unwrap();
-    desk.event(Event::News(News::Progress(vec![(far, crate::job::Progress::default())])));
+    desk.event(Event::EngineEvent(EngineEvent::Progress(vec![(far, crate::job::Progress::default())])));
     desk.event(Event::WriterReady);
     desk.event(Event::Focus(true));
     assert!(!desk.app.needs_draw());

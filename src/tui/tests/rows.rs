@@ -86,8 +86,8 @@ fn pages_boxes_and_the_rest() {
         assert!(desk(&format!("{place}ctrl+z")).effects.contains(&Effect::Suspend));
         assert!(desk(&format!("{place}ctrl+c")).app.is_finished());
         assert!(desk(&format!("{place}M")).effects.contains(&Effect::Mouse(true)));
-        assert_eq!(desk(&format!("{place}r")).wishes().len(), 1);
-        assert_eq!(desk(&format!("{place}ctrl+r")).wishes().len(), 1);
+        assert_eq!(desk(&format!("{place}r")).commands().len(), 1);
+        assert_eq!(desk(&format!("{place}ctrl+r")).commands().len(), 1);
     }
     for place in ["", "enter tab "] {
         assert_eq!(desk(&format!("{place}e")).app.page, Page::Events);

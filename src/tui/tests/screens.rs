@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::super::options::{AppOptions, Face, Theme};
 use super::super::testing::{Desk, at, job_in, jobs_in_every_state, many_jobs};
-use crate::engine::{Connection, Done, News, Notice, PauseReason, Role};
+use crate::engine::{CommandOutcome, Connection, EngineEvent, Notice, PauseReason, Role};
 use crate::job::{Failure, Phase, State, Tag};
 use crate::tui::event::Event;
 
@@ -139,7 +139,7 @@ fn a_yes_counts_down_and_can_be_stopped() {
     let mut desk = nothing(SMALL);
     desk.keys("a paste:task-unified-1790000100-aaaa0001_all ctrl+d y");
     let jobs: Vec<_> = (0..4).map(|n| job_in(n, State::Waiting).id).collect();
-    desk.answer(Done { said: "4 jobs in line".to_owned(), jobs, left_out: vec![], approval: Some((3, at(5))) });
+    desk.answer(CommandOutcome { said: "4 jobs in line".to_owned(), jobs, left_out: vec![], approval: Some((3, at(5))) });
     stored("grace_countdown", &desk);
 }
 
@@ -150,7 +150,7 @@ fn events_are_listed_newest_first() {
         let level = [crate::engine::Level::Info, crate::engine::Level::Warning, crate::engine::Level::Alarm][n];
         let job = (n == 1).then(|| job_in(1, State::Running).id);
         let notice = Notice { at: at(i64::try_from(n).unwrap()), level, job, text: text.to_owned() };
-        desk.event(Event::News(News::Notice(notice)));
+        desk.event(Event::EngineEvent(EngineEvent::Notice(notice)));
     }
     desk.keys("e");
     stored("events_listed", &desk);

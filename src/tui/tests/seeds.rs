@@ -4,13 +4,13 @@ use super::super::keymap::{Key, TABLE};
 use super::super::options::AppOptions;
 use super::super::overlay::Overlay;
 use super::super::testing::{Desk, many_jobs};
-use crate::engine::{Done, Wish};
+use crate::engine::{Command, CommandOutcome};
 use crate::tui::effect::Effect;
 
-fn consent(wish: &Wish) -> bool {
-    match wish {
-        Wish::Add { consent, .. } | Wish::Resume { consent, .. } => consent.is_some(),
-        Wish::Approve { .. } | Wish::RunAgain { .. } => true,
+fn consent(command: &Command) -> bool {
+    match command {
+        Command::Add { consent, .. } | Command::Resume { consent, .. } => consent.is_some(),
+        Command::Approve { .. } | Command::RunAgain { .. } => true,
         _ => false,
     }
 }
@@ -39,25 +39,31 @@ fn desk() -> Desk {
 
 /// Plays so many random keys; `check` sees the overlay before each key and the effects of it.
 fn play(seed: u64, count: usize, keys: &[Key], mut check: impl FnMut(Option<&Overlay>, Key, &[Effect])) {
-    let mut dice = fastrand::Rng::with_seed(seed);
+    let mut rng = fastrand::Rng::with_seed(seed);
     let mut desk = desk();
     for turn in 0..count {
-        let key = keys[dice.usize(..keys.len())];
+        let key = keys[rng.usize(..keys.len())];
         let before = desk.app.overlays.last().cloned();
         desk.effects.clear();
         desk.key(key);
         let effects = std::mem::take(&mut desk.effects);
         check(before.as_ref(), key, &effects);
         for effect in &effects {
-            if let Effect::Wish { ticket, .. } = effect
-                && dice.bool()
+            if let Effect::Command { ticket, .. } = effect
+                && rng.bool()
             {
-                let done =
-                    Done { said: "done".to_owned(), jobs: many_jobs(2).iter().map(|job| job.id).collect(), ..Done::default() };
-                desk.event(crate::tui::event::Event::News(crate::engine::News::Wished { ticket: *ticket, outcome: Ok(done) }));
+                let done = CommandOutcome {
+                    said: "done".to_owned(),
+                    jobs: many_jobs(2).iter().map(|job| job.id).collect(),
+                    ..CommandOutcome::default()
+                };
+                desk.event(crate::tui::event::Event::EngineEvent(crate::engine::EngineEvent::CommandDone {
+                    ticket: *ticket,
+                    outcome: Ok(done),
+                }));
             }
         }
-        if turn % 500 == 0 && dice.bool() {
+        if turn % 500 == 0 && rng.bool() {
             desk.event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\nyyy\n".to_owned()));
         }
         if turn % 2_000 == 0 {
@@ -72,22 +78,23 @@ fn a_hundred_thousand_keys_without_y_pay_nothing_and_change_only_what_they_may()
     let mut keys = all_keys();
     // `н` lies where `y` does.
     keys.retain(|key| !matches!(key.code, crossterm::event::KeyCode::Char('y' | 'н' | 'υ' | 'ט')));
-    let (mut wishes, mut boxes) = (0, 0);
+    let (mut commands, mut boxes) = (0, 0);
     play(1, 100_000, &keys, |overlay, key, effects| {
         boxes += usize::from(matches!(overlay, Some(Overlay::Price(_))));
         for effect in effects {
-            let Effect::Wish { wish, .. } = effect else { continue };
-            wishes += 1;
-            assert!(!consent(wish), "{key} made {wish:?}");
-            let weighty = matches!(wish, Wish::Unwatch { .. } | Wish::GiveUp { .. } | Wish::Remove { removed: true, .. });
-            let single_removal = matches!(wish, Wish::Remove { jobs, .. } if jobs.len() == 1);
+            let Effect::Command { command, .. } = effect else { continue };
+            commands += 1;
+            assert!(!consent(command), "{key} made {command:?}");
+            let weighty =
+                matches!(command, Command::Unwatch { .. } | Command::GiveUp { .. } | Command::Remove { removed: true, .. });
+            let single_removal = matches!(command, Command::Remove { jobs, .. } if jobs.len() == 1);
             let by_name = matches!(overlay, Some(Overlay::Command(_)));
             if weighty {
-                assert!(single_removal && (key == Key::char('D') || by_name), "{key} made {wish:?}");
+                assert!(single_removal && (key == Key::char('D') || by_name), "{key} made {command:?}");
             }
         }
     });
-    assert!(wishes > 500 && boxes > 500, "{wishes} wishes and {boxes} keys in price boxes: the keys reach too little");
+    assert!(commands > 500 && boxes > 500, "{commands} commands and {boxes} keys in price boxes: the keys reach too little");
 }
 
 #[test]
@@ -95,9 +102,9 @@ fn a_hundred_thousand_pairs_with_y_pay_only_from_a_price_box() {
     let keys = all_keys();
     let y = Key::char('y');
     let mut pairs = Vec::new();
-    let mut dice = fastrand::Rng::with_seed(7);
+    let mut rng = fastrand::Rng::with_seed(7);
     for _ in 0..100_000 {
-        pairs.push(keys[dice.usize(..keys.len())]);
+        pairs.push(keys[rng.usize(..keys.len())]);
         pairs.push(y);
     }
     let mut desk = desk();
@@ -106,15 +113,15 @@ fn a_hundred_thousand_pairs_with_y_pay_only_from_a_price_box() {
         let before = desk.app.overlays.last().cloned();
         desk.effects.clear();
         desk.key(key);
-        for wish in desk.wishes() {
-            if consent(wish) {
+        for command in desk.commands() {
+            if consent(command) {
                 paid += 1;
-                let Some(Overlay::Price(price)) = &before else { panic!("{key} paid without a box: {wish:?}") };
-                let named = match wish {
-                    Wish::Add { specs, consent: Some(yes), .. } => (specs.len(), yes.count),
-                    Wish::Approve { jobs, consent: yes }
-                    | Wish::RunAgain { jobs, consent: yes }
-                    | Wish::Resume { jobs, consent: Some(yes) } => (jobs.len(), yes.count),
+                let Some(Overlay::Price(price)) = &before else { panic!("{key} paid without a box: {command:?}") };
+                let named = match command {
+                    Command::Add { specs, consent: Some(yes), .. } => (specs.len(), yes.count),
+                    Command::Approve { jobs, consent: yes }
+                    | Command::RunAgain { jobs, consent: yes }
+                    | Command::Resume { jobs, consent: Some(yes) } => (jobs.len(), yes.count),
                     other => panic!("{other:?}"),
                 };
                 assert_eq!(named, (price.quote.count, price.quote.count), "what the box named is what is sent");

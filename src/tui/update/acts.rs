@@ -11,7 +11,7 @@ use super::super::field::Field;
 use super::super::keymap::Action;
 use super::super::overlay::{AskBox, AskFor, Choice, Menu, MenuItem, Overlay, TagBox};
 use super::Effects;
-use crate::engine::{Level, Place, Wish};
+use crate::engine::{Command, Level, QueueMove};
 use crate::job::{Job, JobId, Phase, State, Tag, text};
 
 /// What an act is for, and what it leaves out.
@@ -59,22 +59,22 @@ impl App {
         } else {
             self.say_left_out(&sorted);
             let undo = Undo::Hold(sorted.jobs.clone());
-            self.wish(Wish::Hold { jobs: sorted.jobs }, Pending::local(undo), effects);
+            self.send(Command::Hold { jobs: sorted.jobs }, Pending::local(undo), effects);
         }
     }
 
-    pub(super) fn shift(&mut self, to: Place, effects: &mut Effects) {
+    pub(super) fn shift(&mut self, to: QueueMove, effects: &mut Effects) {
         let sorted = self.sort_out(allows::movable);
-        let back = if to == Place::Later { Place::Earlier } else { Place::Later };
+        let back = if to == QueueMove::Later { QueueMove::Earlier } else { QueueMove::Later };
         self.say_left_out(&sorted);
         let undo = Undo::Move(sorted.jobs.clone(), back);
-        self.wish(Wish::Move { jobs: sorted.jobs, to }, Pending::local(undo), effects);
+        self.send(Command::Move { jobs: sorted.jobs, to }, Pending::local(undo), effects);
     }
 
     pub(super) fn change_in_flight(&mut self, by: i64, effects: &mut Effects) {
         let Some(before) = self.status.as_ref().map(|status| status.max_in_flight) else { return };
         let to = u32::try_from((i64::from(before) + by).clamp(1, 10_000)).unwrap_or(1);
-        self.wish(Wish::MaxInFlight(to), Pending::local(Undo::InFlight(before)), effects);
+        self.send(Command::MaxInFlight(to), Pending::local(Undo::InFlight(before)), effects);
     }
 
     /// Product §2, rule 9: not sent is dropped at once; what was sent asks first.
@@ -92,7 +92,7 @@ impl App {
         }
         if on_wire.is_empty() && unwatch.is_empty() && give_up.is_empty() {
             self.say_left_out(&sorted);
-            self.wish(Wish::Cancel { jobs: drop }, Pending::Plain, effects);
+            self.send(Command::Cancel { jobs: drop }, Pending::Plain, effects);
             return;
         }
         let mut lines = Vec::new();
@@ -143,18 +143,18 @@ impl App {
         match purpose {
             AskFor::Stop { drop, unwatch, give_up } => {
                 if !drop.is_empty() {
-                    self.wish(Wish::Cancel { jobs: drop }, Pending::Plain, effects);
+                    self.send(Command::Cancel { jobs: drop }, Pending::Plain, effects);
                 }
                 if !unwatch.is_empty() {
-                    self.wish(Wish::Unwatch { jobs: unwatch }, Pending::Plain, effects);
+                    self.send(Command::Unwatch { jobs: unwatch }, Pending::Plain, effects);
                 }
                 if !give_up.is_empty() {
-                    self.wish(Wish::GiveUp { jobs: give_up }, Pending::Plain, effects);
+                    self.send(Command::GiveUp { jobs: give_up }, Pending::Plain, effects);
                 }
             }
             AskFor::Remove(jobs) => {
                 let undo = Undo::Remove(jobs.clone());
-                self.wish(Wish::Remove { jobs, removed: true }, Pending::local(undo), effects);
+                self.send(Command::Remove { jobs, removed: true }, Pending::local(undo), effects);
             }
         }
     }
@@ -186,14 +186,14 @@ impl App {
         let sorted = self.sort_out(|job| if job.state() == State::Unsure { Err("unsure") } else { allows::watchable(job) });
         self.say_left_out(&sorted);
         if !sorted.jobs.is_empty() {
-            self.wish(Wish::Watch { jobs: sorted.jobs }, Pending::Plain, effects);
+            self.send(Command::Watch { jobs: sorted.jobs }, Pending::Plain, effects);
         }
     }
 
     pub(super) fn fetch(&mut self, effects: &mut Effects) {
         let sorted = self.sort_out(allows::fetchable);
         self.say_left_out(&sorted);
-        self.wish(Wish::FetchNow { jobs: sorted.jobs }, Pending::Plain, effects);
+        self.send(Command::FetchNow { jobs: sorted.jobs }, Pending::Plain, effects);
     }
 
     /// About the targets where the service can say something new; else about everything.
@@ -208,7 +208,7 @@ impl App {
                 format!("asking the service about {}", text::count(jobs.len(), "job"))
             },
         );
-        self.wish(Wish::AskNow { jobs }, Pending::Plain, effects);
+        self.send(Command::AskNow { jobs }, Pending::Plain, effects);
     }
 
     pub(super) fn remove(&mut self, now: Timestamp, effects: &mut Effects) {
@@ -247,13 +247,13 @@ impl App {
                 None => before.push((job.tag.clone(), vec![*id])),
             }
         }
-        self.wish(Wish::Retag { jobs, tag }, Pending::local(Undo::Retag(before)), effects);
+        self.send(Command::Retag { jobs, tag }, Pending::local(Undo::Retag(before)), effects);
     }
 
     /// Takes the last local act back; a send in its grace period comes first.
     pub(super) fn undo(&mut self, now: Timestamp, effects: &mut Effects) {
         if let Some(grace) = self.graces.pop() {
-            self.wish(Wish::Withdraw { approval: grace.approval }, Pending::Plain, effects);
+            self.send(Command::Withdraw { approval: grace.approval }, Pending::Plain, effects);
             return;
         }
         // What is on its way to the engine is taken back as soon as its answer is here.
@@ -288,13 +288,13 @@ impl App {
                     self.open_release(jobs, gone, now);
                 }
             }
-            Undo::Move(jobs, to) => self.wish(Wish::Move { jobs, to }, Pending::Plain, effects),
+            Undo::Move(jobs, to) => self.send(Command::Move { jobs, to }, Pending::Plain, effects),
             Undo::Retag(groups) => {
                 for (tag, jobs) in groups.into_iter().filter(|(_, jobs)| !jobs.is_empty()) {
-                    self.wish(Wish::Retag { jobs, tag }, Pending::Plain, effects);
+                    self.send(Command::Retag { jobs, tag }, Pending::Plain, effects);
                 }
             }
-            Undo::Remove(jobs) => self.wish(Wish::Remove { jobs, removed: false }, Pending::Plain, effects),
+            Undo::Remove(jobs) => self.send(Command::Remove { jobs, removed: false }, Pending::Plain, effects),
             Undo::Marks { set, taken } => {
                 for id in &set {
                     self.marks.remove(id);
@@ -312,8 +312,8 @@ impl App {
                 self.set_lens(|lens| (lens.sort, lens.reverse) = (sort, reverse), now);
                 self.say(Level::Info, format!("ordered by {} again", sort.word()));
             }
-            Undo::InFlight(count) => self.wish(Wish::MaxInFlight(count), Pending::Plain, effects),
-            Undo::Caps(caps) => self.wish(Wish::Caps(caps), Pending::Plain, effects),
+            Undo::InFlight(count) => self.send(Command::MaxInFlight(count), Pending::Plain, effects),
+            Undo::Caps(caps) => self.send(Command::Caps(caps), Pending::Plain, effects),
             Undo::Pause => {
                 if self.status.as_ref().is_some_and(|status| status.paused.is_some()) {
                     self.pause_or_go_on(now, effects);

@@ -8,7 +8,7 @@ use super::super::effect::Effect;
 use super::super::keymap::{Key, by_place};
 use super::super::overlay::{Choice, Menu, Overlay};
 use super::Effects;
-use crate::engine::{Level, Wish};
+use crate::engine::{Command, Level};
 
 /// A letter of a box: by its place on the keyboard where the layout is not Latin.
 fn letter(key: Key) -> Option<char> {
@@ -126,7 +126,7 @@ impl App {
                 self.say(Level::Info, format!("copied the {what}: {text}"));
                 effects.push(Effect::Copy(text));
             }
-            Choice::Adopt { job, task } => self.wish(Wish::Adopt { job, task }, Pending::Plain, effects),
+            Choice::Adopt { job, task } => self.send(Command::Adopt { job, task }, Pending::Plain, effects),
             Choice::Export(format) => {
                 let content = self.export(format);
                 effects.push(Effect::Export { format, content });
@@ -185,7 +185,7 @@ impl App {
                         let before = self.status.as_ref().map(|status| status.caps).unwrap_or_default();
                         let new = crate::job::Caps { session, day };
                         if new != before {
-                            self.wish(Wish::Caps(new), Pending::local(Undo::Caps(before)), effects);
+                            self.send(Command::Caps(new), Pending::local(Undo::Caps(before)), effects);
                         }
                         return;
                     }

@@ -18,7 +18,7 @@ use super::event::Event;
 use super::field::Field;
 use super::keymap::{Action, Key};
 use super::overlay::{CapsBox, Choice, CommandLine, FilterLine, HelpBox, Menu, MenuItem, Overlay};
-use crate::engine::{Level, Wish};
+use crate::engine::{Command, Level};
 
 pub(crate) type Effects = Vec<Effect>;
 
@@ -33,7 +33,7 @@ impl App {
                 self.dirty = true;
             }
             Event::Focus(focused) => self.focused = focused,
-            Event::News(news) => self.hear(now, news, effects),
+            Event::EngineEvent(news) => self.hear(now, news, effects),
             Event::Tick => self.dirty = true,
             Event::Interrupted | Event::Terminate => self.leave(effects),
             Event::Resumed => {
@@ -106,8 +106,8 @@ impl App {
             A::Add => self.open_add(None),
             A::Hold => self.hold_or_release(now, effects),
             A::Pause => self.pause_or_go_on(now, effects),
-            A::Later => self.shift(crate::engine::Place::Later, effects),
-            A::Earlier => self.shift(crate::engine::Place::Earlier, effects),
+            A::Later => self.shift(crate::engine::QueueMove::Later, effects),
+            A::Earlier => self.shift(crate::engine::QueueMove::Earlier, effects),
             A::More => self.change_in_flight(1, effects),
             A::Fewer => self.change_in_flight(-1, effects),
             A::Cancel => self.cancel(now, effects),
@@ -140,12 +140,12 @@ impl App {
         }
     }
 
-    /// Hands a wish over; its answer comes back as news.
-    pub(super) fn wish(&mut self, wish: Wish, pending: Pending, effects: &mut Effects) {
+    /// Hands a command over; its answer comes back as news.
+    pub(super) fn send(&mut self, command: Command, pending: Pending, effects: &mut Effects) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.tickets.insert(ticket, pending);
-        effects.push(Effect::Wish { ticket, wish });
+        effects.push(Effect::Command { ticket, command });
     }
 
     fn escape(&mut self, now: Timestamp) {

@@ -7,7 +7,7 @@ use super::super::app::{App, Pending, Undo};
 use super::super::field::Field;
 use super::super::overlay::{AddBox, AddField, Overlay, PriceBox, Purpose};
 use super::Effects;
-use crate::engine::{Consent, Level, PauseReason, Wish};
+use crate::engine::{Command, Consent, Level, PauseReason};
 use crate::job::{Credits, HoldReason, JobId, Phase, Quote, State, Tag, check_lines, text};
 
 impl App {
@@ -113,7 +113,7 @@ impl App {
         let Some(status) = self.status.clone() else { return };
         let mut jobs = status.waiting_for_go.clone();
         if status.paused.is_none() && jobs.is_empty() {
-            self.wish(Wish::Pause, Pending::local(Undo::Pause), effects);
+            self.send(Command::Pause, Pending::local(Undo::Pause), effects);
             return;
         }
         if status.paused.is_some() {
@@ -129,7 +129,7 @@ impl App {
         jobs.retain(|id| self.book.job(*id).is_some_and(|job| matches!(job.state(), State::Waiting | State::Held)));
         jobs.sort_by_key(|id| self.book.job(*id).map(|job| job.place));
         if jobs.is_empty() {
-            self.wish(Wish::Resume { jobs, consent: None }, Pending::Plain, effects);
+            self.send(Command::Resume { jobs, consent: None }, Pending::Plain, effects);
             return;
         }
         let mut notes = Vec::new();
@@ -170,24 +170,24 @@ impl App {
     pub(super) fn agree(&mut self, price: PriceBox, effects: &mut Effects) {
         let consent = Consent { count: price.quote.count, price: price.quote.price, grace: self.options.grace };
         let adds = matches!(price.purpose, Purpose::Add { .. });
-        let wish = match price.purpose {
+        let command = match price.purpose {
             Purpose::Add { specs, tag } => {
                 self.draft = None;
-                Wish::Add { specs, tag, front: false, again: false, consent: Some(consent) }
+                Command::Add { specs, tag, front: false, again: false, consent: Some(consent) }
             }
-            Purpose::Release { jobs } => Wish::Approve { jobs, consent },
-            Purpose::RunAgain { jobs } => Wish::RunAgain { jobs, consent },
-            Purpose::GoOn { jobs } => Wish::Resume { jobs, consent: Some(consent) },
+            Purpose::Release { jobs } => Command::Approve { jobs, consent },
+            Purpose::RunAgain { jobs } => Command::RunAgain { jobs, consent },
+            Purpose::GoOn { jobs } => Command::Resume { jobs, consent: Some(consent) },
         };
-        self.wish(wish, Pending::Consent { withdraw: false, adds }, effects);
+        self.send(command, Pending::Consent { withdraw: false, adds }, effects);
     }
 
     /// Adds without a yes: the jobs are held.
     pub(super) fn add_held(&mut self, price: PriceBox, effects: &mut Effects) {
         if let Purpose::Add { specs, tag } = price.purpose {
             self.draft = None;
-            let wish = Wish::Add { specs, tag, front: false, again: false, consent: None };
-            self.wish(wish, Pending::Added, effects);
+            let command = Command::Add { specs, tag, front: false, again: false, consent: None };
+            self.send(command, Pending::Added, effects);
         }
     }
 }

@@ -9,35 +9,35 @@ use super::super::app::{App, Grace, MOST_EVENTS, Pending, Undo};
 use super::super::effect::Effect;
 use super::super::options::NotifyMethod;
 use super::Effects;
-use crate::engine::{Done, Level, News, Notice, Wish};
+use crate::engine::{Command, CommandOutcome, EngineEvent, Level, Notice};
 use crate::job::{Job, JobId, State, text};
 
 impl App {
-    pub(super) fn hear(&mut self, now: Timestamp, news: News, effects: &mut Effects) {
+    pub(super) fn hear(&mut self, now: Timestamp, news: EngineEvent, effects: &mut Effects) {
         // Progress of rows that nobody sees draws nothing.
         self.dirty |= match &news {
-            News::Progress(news) => {
+            EngineEvent::Progress(news) => {
                 let visible: Vec<JobId> = self.visible().map(|job| job.id).collect();
                 news.iter().any(|(id, _)| visible.contains(id) || (self.details_open && self.selected == Some(*id)))
             }
             _ => true,
         };
         match news {
-            News::Jobs(jobs) => self.take_jobs(now, jobs, effects),
-            News::Loaded => {
+            EngineEvent::Jobs(jobs) => self.take_jobs(now, jobs, effects),
+            EngineEvent::Loaded => {
                 self.book.loaded(now);
                 self.batch.busy = self.active() > 0;
             }
-            News::Gone(ids) => {
+            EngineEvent::Gone(ids) => {
                 self.book.remove(&ids);
                 self.look_at_marks();
             }
-            News::Progress(news) => self.book.hear(news, now),
-            News::Status(status) => self.status = Some(status),
-            News::Notice(notice) => self.take_notice(notice, effects),
-            News::Wished { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
-            News::Details { job, details } => self.details = Some((job, details)),
-            News::Broken(said) => {
+            EngineEvent::Progress(news) => self.book.hear(news, now),
+            EngineEvent::Status(status) => self.status = Some(status),
+            EngineEvent::Notice(notice) => self.take_notice(notice, effects),
+            EngineEvent::CommandDone { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
+            EngineEvent::Details { job, details } => self.details = Some((job, details)),
+            EngineEvent::Broken(said) => {
                 self.say(Level::Alarm, said.clone());
                 self.broken = Some(said);
             }
@@ -134,7 +134,7 @@ impl App {
         self.events.push_back(notice);
     }
 
-    fn take_answer(&mut self, ticket: u64, outcome: Result<Done, String>, now: Timestamp, effects: &mut Effects) {
+    fn take_answer(&mut self, ticket: u64, outcome: Result<CommandOutcome, String>, now: Timestamp, effects: &mut Effects) {
         let Some(pending) = self.tickets.remove(&ticket) else { return };
         let done = match outcome {
             Ok(done) => done,
@@ -147,7 +147,7 @@ impl App {
             Pending::Consent { withdraw, adds } => {
                 if let Some((approval, until)) = done.approval {
                     if *withdraw {
-                        self.wish(Wish::Withdraw { approval }, Pending::Plain, effects);
+                        self.send(Command::Withdraw { approval }, Pending::Plain, effects);
                     } else {
                         self.graces.push(Grace { approval, until, jobs: done.jobs.len() });
                     }

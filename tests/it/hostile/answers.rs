@@ -210,8 +210,8 @@ fn a_429_without_a_hint_waits_thirty_seconds_and_says_until_when() {
     assert_eq!((stage.job().state(), stage.job().charge), (State::Waiting, None));
     let before = stage.simulator().counts().requests;
     // Even the user's own question waits.
-    let ticket = stage.wish(mj_enhance::engine::Wish::AskNow { jobs: Vec::new() });
-    stage.until("the wish is heard", |stage| stage.wished.contains_key(&ticket));
+    let ticket = stage.send(mj_enhance::engine::Command::AskNow { jobs: Vec::new() });
+    stage.until("the command is heard", |stage| stage.outcomes.contains_key(&ticket));
     assert_eq!(stage.simulator().counts().requests, before);
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use mj_enhance::engine::Wish;
+use mj_enhance::engine::Command;
 use mj_enhance::job::State;
 use mj_enhance::simulator::{Effect, Fault, Route};
 
@@ -57,8 +57,8 @@ fn while_the_budget_of_reads_is_used_up() {
     stage.add_lines(&[&format!("{DRAFT} all"), &format!("{OTHER_DRAFT} all")]);
     stage.until("all running", |stage| stage.count(State::Running) == 8);
     // What was saved up is used up by now; after this each read costs ten seconds, and everything is due.
-    let ticket = stage.wish(Wish::AskNow { jobs: Vec::new() });
-    stage.until("asked", |stage| stage.wished.contains_key(&ticket));
+    let ticket = stage.send(Command::AskNow { jobs: Vec::new() });
+    stage.until("asked", |stage| stage.outcomes.contains_key(&ticket));
     assert_at_rest("no budget", &mut stage);
 }
 

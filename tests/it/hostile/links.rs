@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mj_enhance::engine::Wish;
+use mj_enhance::engine::Command;
 use mj_enhance::job::{Charge, State};
 use mj_enhance::simulator::Route;
 
@@ -141,7 +141,7 @@ fn a_cut_download_is_continued_where_it_stopped() {
     stage.until("saved", |stage| {
         if stage.all_are(State::ToFetch) && ranges.lock().unwrap().len() > asked {
             asked = ranges.lock().unwrap().len();
-            stage.session.as_ref().unwrap().wish_as(0, Wish::FetchNow { jobs: vec![id] });
+            stage.session.as_ref().unwrap().send_as(0, Command::FetchNow { jobs: vec![id] });
         }
         stage.all_are(State::Saved)
     });

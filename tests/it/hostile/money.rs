@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mj_enhance::engine::{Level, PauseReason, Wish};
+use mj_enhance::engine::{Command, Level, PauseReason};
 use mj_enhance::job::{Caps, Charge, Credits, HoldReason, Phase, State};
 use mj_enhance::simulator::{Amount, Effect, Fault, Route};
 
@@ -35,7 +35,7 @@ fn when_the_money_runs_out_the_rest_waits_and_a_new_yes_goes_on() {
     let jobs: Vec<_> =
         stage.jobs.values().filter(|job| matches!(job.state(), State::Held | State::Waiting)).map(|job| job.id).collect();
     let consent = Some(yes(jobs.len()));
-    stage.wish(Wish::Resume { jobs, consent });
+    stage.send(Command::Resume { jobs, consent });
     until_asking(&mut stage, "all saved", |stage| stage.all_are(State::Saved));
     let ledger = stage.simulator().ledger();
     assert_eq!(ledger.len(), 8);
@@ -43,7 +43,7 @@ fn when_the_money_runs_out_the_rest_waits_and_a_new_yes_goes_on() {
     assert_ne!(
         Some(again),
         refused.send.as_ref().map(|send| send.key.clone()),
-        "a proven refusal and a new yes are a new paid wish"
+        "a proven refusal and a new yes are a new paid command"
     );
 }
 
@@ -57,7 +57,7 @@ fn a_refused_key_pauses_and_keeps_the_job_with_its_key() {
     });
     let before = stage.job();
     assert_eq!((before.state(), before.charge), (State::Waiting, None));
-    stage.wish(Wish::Resume { jobs: Vec::new(), consent: None });
+    stage.send(Command::Resume { jobs: Vec::new(), consent: None });
     until_asking(&mut stage, "saved", |stage| stage.all_are(State::Saved));
     assert_eq!(stage.job().send.as_ref().unwrap().key, before.send.as_ref().unwrap().key);
     assert_eq!(stage.simulator().ledger().len(), 1);
@@ -97,14 +97,14 @@ fn another_price_pauses_after_the_first_that_shows_it_and_holds_the_rest() {
     assert_eq!(stage.simulator().ledger().len(), 1);
     // A yes to the old price sends nothing; one to the new price does.
     let jobs: Vec<_> = stage.jobs.values().filter(|job| job.state() == State::Held).map(|job| job.id).collect();
-    stage.wish(Wish::Resume { jobs: jobs.clone(), consent: Some(yes(7)) });
+    stage.send(Command::Resume { jobs: jobs.clone(), consent: Some(yes(7)) });
     stage.until("held again", |stage| {
         stage.count(State::Held) == 7 && stage.told.iter().filter(|(_, state)| *state == State::Held).count() >= 14
     });
     assert_eq!(stage.simulator().ledger().len(), 1);
     let consent = mj_enhance::engine::Consent { price: Credits::from_uc(60_000), ..yes(7) };
-    stage.wish(Wish::MaxInFlight(8));
-    stage.wish(Wish::Resume { jobs, consent: Some(consent) });
+    stage.send(Command::MaxInFlight(8));
+    stage.send(Command::Resume { jobs, consent: Some(consent) });
     until_asking(&mut stage, "all saved", |stage| stage.all_are(State::Saved));
     assert_eq!(stage.simulator().ledger().len(), 8);
 }
@@ -159,7 +159,7 @@ fn caps_hold_to_the_last_credit_over_restarts_and_new_ways_in() {
             stage.until("loaded", |stage| stage.jobs.len() == 8 && stage.status.is_some());
             let jobs: Vec<_> = stage.jobs.values().filter(|job| job.state() == State::Held).map(|job| job.id).collect();
             let before = stage.told.len();
-            stage.wish(Wish::Approve { jobs, consent: yes(5) });
+            stage.send(Command::Approve { jobs, consent: yes(5) });
             stage.until("looked at anew", |stage| stage.told.len() >= before + 10);
         }
         // A failed task without proof of a refund counts on; nothing crept in.
@@ -283,7 +283,7 @@ fn a_task_list_without_end_proves_nothing_and_nothing_is_sent_again() {
     assert_eq!(pages.load(Ordering::SeqCst), 40);
     // The user gives it up; then the line is free again.
     let id = stage.job().id;
-    stage.wish(Wish::GiveUp { jobs: vec![id] });
+    stage.send(Command::GiveUp { jobs: vec![id] });
     stage.until("given up", |stage| stage.all_are(State::Cancelled));
     assert_eq!(submits.load(Ordering::SeqCst), 1);
 }
@@ -333,7 +333,7 @@ fn a_task_list_that_cannot_be_read_is_told_and_nothing_new_is_sent_before() {
     assert_eq!(submits.load(Ordering::SeqCst), 1);
     // The user decides; then the line goes on.
     let unsure = stage.jobs.values().find(|job| job.state() == State::Unsure).unwrap().id;
-    stage.wish(Wish::GiveUp { jobs: vec![unsure] });
+    stage.send(Command::GiveUp { jobs: vec![unsure] });
     stage.until("the other one is sent", |stage| stage.count(State::Running) == 1);
     assert_eq!(stage.jobs[&unsure].charge, Some(Charge::NotKnown));
 }

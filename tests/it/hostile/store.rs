@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use mj_enhance::engine::{Join, Level, Role, StartError, Wish};
+use mj_enhance::engine::{Command as EngineCommand, Level, Role, StartError, StartMode};
 use mj_enhance::job::{Charge, State};
 use mj_enhance::simulator::{Effect, Fault, Route};
 use mj_enhance::store::{Access, Store, StoreError};
@@ -50,7 +50,7 @@ fn a_results_folder_that_cannot_be_made_keeps_the_job_and_says_what_to_do() {
     assert_eq!(stage.job().charge, Some(Charge::Charged));
     fs::remove_file(stage.folder().join("results")).unwrap();
     let id = stage.job().id;
-    stage.wish(Wish::FetchNow { jobs: vec![id] });
+    stage.send(EngineCommand::FetchNow { jobs: vec![id] });
     until_asking(&mut stage, "saved", |stage| stage.all_are(State::Saved));
     assert_eq!(stage.simulator().counts().of(Route::Submit), 1);
 }
@@ -145,14 +145,14 @@ fn of_two_that_start_at_once_exactly_one_is_the_engine() {
         let engines = [&one, &two].iter().filter(|stage| stage.status.as_ref().unwrap().role == Role::Engine).count();
         assert_eq!(engines, 1);
         let mut third = one.companion();
-        third.setup.join = Join::EngineOnly;
+        third.setup.join = StartMode::EngineOnly;
         let said = third.open().unwrap_err();
         assert!(matches!(said, StartError::Locked { pid: Some(pid) } if pid == std::process::id()), "{said}");
     }
 }
 
 #[test]
-fn a_second_screen_sees_progress_and_its_wishes_are_acted_on() {
+fn a_second_screen_sees_progress_and_its_commands_are_acted_on() {
     let scenario = FAST.replace("run_seconds = 0.3", "run_seconds = 30.0\nprogress_steps = 1000");
     let mut engine = Stage::start(&scenario, Setup { max_in_flight: 2, ..Setup::default() });
     engine.until("the engine", |stage| stage.status.as_ref().is_some_and(|status| status.role == Role::Engine));
@@ -169,9 +169,9 @@ fn a_second_screen_sees_progress_and_its_wishes_are_acted_on() {
     let first = percent(&screen);
     until_asking(&mut screen, "progress comes through the store", |stage| percent(stage) > first + 5);
     let waiting = screen.jobs.values().find(|job| job.state() == State::Waiting).unwrap().id;
-    screen.wish(Wish::Hold { jobs: vec![waiting] });
+    screen.send(EngineCommand::Hold { jobs: vec![waiting] });
     engine.until("the hold is known", |stage| stage.jobs.get(&waiting).is_some_and(|job| job.state() == State::Held));
-    screen.wish(Wish::MaxInFlight(5));
+    screen.send(EngineCommand::MaxInFlight(5));
     engine.until("all the others run", |stage| stage.count(State::Running) == 3);
     engine.simulator().finish_all();
     until_asking(&mut screen, "three saved", |stage| stage.count(State::Saved) == 3);
@@ -265,9 +265,10 @@ fn a_full_disk_stops_sending_loses_nothing_and_is_told() {
     stage.simulator().finish_all();
     until_asking(&mut stage, "told", |stage| stage.was_told(Level::Alarm, "sending is stopped until the store can be written"));
     let specs = specs(&[format!("{OTHER_DRAFT} all")]);
-    let ticket = stage.wish(Wish::Add { specs, tag: None, front: false, again: false, consent: Some(crate::stage::yes(4)) });
-    stage.until("refused", |stage| stage.wished.contains_key(&ticket));
-    let said = stage.wished[&ticket].clone().unwrap_err();
+    let ticket =
+        stage.send(EngineCommand::Add { specs, tag: None, front: false, again: false, consent: Some(crate::stage::yes(4)) });
+    stage.until("refused", |stage| stage.outcomes.contains_key(&ticket));
+    let said = stage.outcomes[&ticket].clone().unwrap_err();
     assert!(said.starts_with("nothing was changed: "), "{said}");
     assert_eq!(stage.simulator().counts().of(Route::Submit), 4);
     assert!(stage.pictures().is_empty());

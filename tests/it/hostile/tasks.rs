@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mj_enhance::engine::{Level, Wish};
+use mj_enhance::engine::{Command, Level};
 use mj_enhance::job::{Charge, Credits, State};
 use mj_enhance::simulator::Route;
 
@@ -233,14 +233,14 @@ fn a_dead_link_costs_one_more_read_and_a_fresh_link_is_taken() {
     let first = stage.job().links.clone();
     stage.pass(Duration::from_secs(5_000));
     let id = stage.job().id;
-    stage.wish(Wish::FetchNow { jobs: vec![id] });
+    stage.send(Command::FetchNow { jobs: vec![id] });
     until_asking(&mut stage, "saved", |stage| stage.all_are(State::Saved));
     assert_ne!(stage.job().links, first);
     assert_eq!(stage.pictures().len(), 1);
 }
 
 #[test]
-fn the_same_task_for_two_wishes_is_no_answer_for_the_second() {
+fn the_same_task_for_two_commands_is_no_answer_for_the_second() {
     let mut stage = Stage::start(FAST, Setup::default());
     stage.add_lines(&[&format!("{DRAFT} 0")]);
     stage.until("sent", |stage| stage.jobs.len() == 1 && stage.job().task.is_some());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use mj_enhance::engine::{Consent, Wish};
+use mj_enhance::engine::{Command, Consent};
 use mj_enhance::job::{Caps, Charge, Credits, HoldReason, Phase, State};
 
 use super::{for_each, until_asking};
@@ -19,8 +19,8 @@ fn a_jump_in_the_grace_period_neither_sends_at_once_nor_waits_for_a_day() {
         let grace = Duration::from_secs(2);
         let before = std::time::Instant::now();
         let ticket =
-            stage.wish(Wish::Add { specs, tag: None, front: false, again: false, consent: Some(Consent { grace, ..yes(1) }) });
-        stage.until("in line", |stage| stage.wished.contains_key(&ticket));
+            stage.send(Command::Add { specs, tag: None, front: false, again: false, consent: Some(Consent { grace, ..yes(1) }) });
+        stage.until("in line", |stage| stage.outcomes.contains_key(&ticket));
         stage.clock.turn(SignedDuration::from_hours(*hours));
         stage.until("sent", |stage| stage.all_are(State::Running));
         let took = before.elapsed();

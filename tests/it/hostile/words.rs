@@ -1,6 +1,6 @@
 //! Text that would do something to a terminal, in every place where the service can put one.
 
-use mj_enhance::engine::Wish;
+use mj_enhance::engine::Command;
 use mj_enhance::job::{State, text};
 use mj_enhance::simulator::{Effect, ErrorBody, Fault, RetryAfterForm, Route};
 
@@ -81,6 +81,6 @@ then.redirect_to = "https://10.0.0.1/x.png"
             assert_clean("a side file", &said.replace('\n', " "));
         }
     }
-    let ticket = stage.wish(Wish::Retag { jobs: Vec::new(), tag: None });
-    stage.until("still there", |stage| stage.wished.contains_key(&ticket));
+    let ticket = stage.send(Command::Retag { jobs: Vec::new(), tag: None });
+    stage.until("still there", |stage| stage.outcomes.contains_key(&ticket));
 }

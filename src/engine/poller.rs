@@ -1,4 +1,4 @@
-//! Reading tasks: what leaves the status desk, and what its answers do.
+//! Reading tasks: what leaves the poll scheduler, and what its answers do.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::core::{Done, Engine, Kind};
-use super::desk::{Asker, Read};
+use super::event_loop::{Engine, WorkerKind, WorkerResult};
+use super::poll_scheduler::{Read, Subscriber};
 use crate::api::ApiError;
 use crate::job::{ErrorClass, Failure, JobId, Phase, Progress, State, TaskId, TaskReport, Update, retry};
 
@@ -20,17 +20,17 @@ const LOGIN_WAIT: Duration = Duration::from_mins(1);
 
 impl Engine {
     /// Lets reads leave that are due.
-    pub(super) fn pump_reads(&mut self) {
+    pub(super) fn start_due_reads(&mut self) {
         let now = Instant::now();
-        while self.reads_in_air < READS_AT_ONCE && self.desk.next_due().is_some_and(|due| due <= now) {
+        while self.reads_in_air < READS_AT_ONCE && self.scheduler.next_due().is_some_and(|due| due <= now) {
             if self.gate.take_read(now).is_err() {
                 return;
             }
-            let Some(read) = self.desk.take(now) else { return };
+            let Some(read) = self.scheduler.take(now) else { return };
             self.reads_in_air += 1;
             let service = Arc::clone(&self.service);
             let kept = read.clone();
-            self.spawn(Kind::Read(read.clone()), async move {
+            self.spawn(WorkerKind::Read(read.clone()), async move {
                 let result = match &read {
                     Read::One(_, task) => service.task(task).await.map(|report| vec![report]),
                     Read::Many(many) => {
@@ -38,7 +38,7 @@ impl Engine {
                         service.batch(&ids).await
                     }
                 };
-                Done::Read(kept, result)
+                WorkerResult::Read(kept, result)
             });
         }
     }
@@ -48,7 +48,7 @@ impl Engine {
         if self.reads_in_air >= READS_AT_ONCE {
             return None;
         }
-        let due = self.desk.next_due()?;
+        let due = self.scheduler.next_due()?;
         if due > now {
             return Some(due);
         }
@@ -57,45 +57,45 @@ impl Engine {
     }
 
     /// A read came back.
-    pub(super) fn has_read(&mut self, read: Read, result: Result<Vec<TaskReport>, ApiError>) {
+    pub(super) fn on_read(&mut self, read: Read, result: Result<Vec<TaskReport>, ApiError>) {
         self.reads_in_air = self.reads_in_air.saturating_sub(1);
-        self.came_back(result.as_ref().err());
+        self.on_answer(result.as_ref().err());
         let now = Instant::now();
-        let (askers, from_batch) = match read {
-            Read::One(asker, task) => (vec![(asker, task)], false),
+        let (subscribers, from_batch) = match read {
+            Read::One(subscriber, task) => (vec![(subscriber, task)], false),
             Read::Many(many) => (many, true),
         };
         match result {
             Ok(reports) => {
                 self.read_failures = 0;
-                self.deliver(askers, reports, from_batch, now);
+                self.deliver(subscribers, reports, from_batch, now);
             }
-            Err(error) => self.read_failed(askers, from_batch, &error, now),
+            Err(error) => self.read_failed(subscribers, from_batch, &error, now),
         }
     }
 
-    fn deliver(&mut self, askers: Vec<(Asker, TaskId)>, reports: Vec<TaskReport>, from_batch: bool, now: Instant) {
+    fn deliver(&mut self, subscribers: Vec<(Subscriber, TaskId)>, reports: Vec<TaskReport>, from_batch: bool, now: Instant) {
         let mut by_id: HashMap<TaskId, TaskReport> = reports.into_iter().map(|report| (report.id.clone(), report)).collect();
         // One throw for the whole read, so that who was read together stays together.
-        let dice = self.dice.f64();
+        let rng = self.rng.f64();
         let mut endings = Vec::new();
-        for (asker, task) in askers {
-            let report = match &asker {
+        for (subscriber, task) in subscribers {
+            let report = match &subscriber {
                 // A task and a draft may have the same id in one read.
-                Asker::Source(_) => by_id.get(&task).cloned(),
-                Asker::Job(_) => by_id.remove(&task),
+                Subscriber::Source(_) => by_id.get(&task).cloned(),
+                Subscriber::Job(_) => by_id.remove(&task),
             };
-            match (report, asker) {
-                (Some(report), Asker::Source(source)) => {
-                    self.sources.seen(report);
-                    self.desk.forget(&Asker::Source(source));
+            match (report, subscriber) {
+                (Some(report), Subscriber::Source(source)) => {
+                    self.draft_checks.seen(report);
+                    self.scheduler.forget(&Subscriber::Source(source));
                 }
-                (Some(report), Asker::Job(id)) => {
-                    if let Some(ending) = self.heard(id, report, dice, now) {
+                (Some(report), Subscriber::Job(id)) => {
+                    if let Some(ending) = self.on_report(id, report, rng, now) {
                         endings.push(ending);
                     }
                 }
-                (None, asker) => self.missed(&asker, from_batch, now),
+                (None, subscriber) => self.missed(&subscriber, from_batch, now),
             }
         }
         if !endings.is_empty() {
@@ -105,80 +105,82 @@ impl Engine {
             for (job, applied) in &written {
                 if refetch.contains(&job.id) {
                     self.fresh_links.remove(&job.id);
-                    self.desk.forget(&Asker::Job(job.id));
+                    self.scheduler.forget(&Subscriber::Job(job.id));
                     if !applied.changed() {
                         self.link_is_dead(job.id, "the service gave no fresh link");
                     }
                 }
             }
-            self.tell_endings(&written);
+            self.publish_endings(&written);
         }
     }
 
     /// One job's news: an ending to be written, or progress to be kept in memory.
-    fn heard(&mut self, id: JobId, report: TaskReport, dice: f64, now: Instant) -> Option<(JobId, Update)> {
+    fn on_report(&mut self, id: JobId, report: TaskReport, rng: f64, now: Instant) -> Option<(JobId, Update)> {
         let job = self.jobs.get(&id)?;
-        let asker = Asker::Job(id);
+        let subscriber = Subscriber::Job(id);
         if report.status.is_final() || self.fresh_links.contains(&id) {
             return Some((id, Update::Reported(Box::new(report))));
         }
         let Phase::Running(before) = &job.phase else {
-            self.desk.forget(&asker);
+            self.scheduler.forget(&subscriber);
             return None;
         };
-        self.desk.heard(&asker, report.percent, report.seconds_left, dice, now);
-        let heard = Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(self.clock.now()) };
+        self.scheduler.on_report(&subscriber, report.percent, report.seconds_left, rng, now);
+        let on_report = Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(self.clock.now()) };
         let known = self.known_progress(id).unwrap_or(*before);
-        if known.percent != heard.percent || known.seconds_left != heard.seconds_left || known.at.is_none() {
-            self.progressed(id, heard);
+        if known.percent != on_report.percent || known.seconds_left != on_report.seconds_left || known.at.is_none() {
+            self.progressed(id, on_report);
         }
         None
     }
 
-    fn missed(&mut self, asker: &Asker, from_batch: bool, now: Instant) {
+    fn missed(&mut self, subscriber: &Subscriber, from_batch: bool, now: Instant) {
         let next = now + Duration::from_secs(20);
-        let count = self.desk.missing(asker, from_batch, next, now);
+        let count = self.scheduler.missing(subscriber, from_batch, next, now);
         if from_batch {
             return;
         }
-        match asker {
-            Asker::Source(source) => {
-                self.desk.forget(asker);
-                self.sources.missing(source);
+        match subscriber {
+            Subscriber::Source(source) => {
+                self.scheduler.forget(subscriber);
+                self.draft_checks.missing(source);
             }
-            Asker::Job(id) if self.fresh_links.contains(id) => self.link_is_dead(*id, "the service no longer knows the task"),
-            Asker::Job(id) if count >= MISSING_READS => {
+            Subscriber::Job(id) if self.fresh_links.contains(id) => {
+                self.link_is_dead(*id, "the service no longer knows the task")
+            }
+            Subscriber::Job(id) if count >= MISSING_READS => {
                 let written = self.write(vec![(*id, Update::Vanished)]);
-                self.tell_endings(&written);
+                self.publish_endings(&written);
             }
-            Asker::Job(_) => {}
+            Subscriber::Job(_) => {}
         }
     }
 
-    fn read_failed(&mut self, askers: Vec<(Asker, TaskId)>, from_batch: bool, error: &ApiError, now: Instant) {
+    fn read_failed(&mut self, subscribers: Vec<(Subscriber, TaskId)>, from_batch: bool, error: &ApiError, now: Instant) {
         let gone = error.class == ErrorClass::NotFound || error.status == Some(404);
         if from_batch && (gone || matches!(error.status, Some(405 | 501))) {
-            self.desk.batch_is_missing();
-            for (asker, _) in askers {
-                self.desk.failed(&asker, now, now);
+            self.scheduler.batch_is_missing();
+            for (subscriber, _) in subscribers {
+                self.scheduler.failed(&subscriber, now, now);
             }
             return;
         }
         if from_batch && error.class == ErrorClass::BadRequest {
             // One id spoils the rest: each on its own.
-            for (asker, _) in askers {
-                self.desk.failed(&asker, now, now);
-                self.desk.alone(&asker);
+            for (subscriber, _) in subscribers {
+                self.scheduler.failed(&subscriber, now, now);
+                self.scheduler.alone(&subscriber);
             }
             return;
         }
         if !from_batch
-            && let [(asker, _)] = askers.as_slice()
+            && let [(subscriber, _)] = subscribers.as_slice()
             && (gone
-                || (matches!(asker, Asker::Source(_))
+                || (matches!(subscriber, Subscriber::Source(_))
                     && matches!(error.class, ErrorClass::BadRequest | ErrorClass::BadSource | ErrorClass::Access)))
         {
-            self.missed(&asker.clone(), false, now);
+            self.missed(&subscriber.clone(), false, now);
             return;
         }
         let wait = match error.class {
@@ -186,13 +188,13 @@ impl Engine {
             ErrorClass::Login => LOGIN_WAIT,
             _ => {
                 self.read_failures = self.read_failures.saturating_add(1);
-                retry::read_wait(self.read_failures, error.retry_after, self.dice.f64())
+                retry::read_wait(self.read_failures, error.retry_after, self.rng.f64())
             }
         };
-        for (asker, _) in askers {
-            self.desk.failed(&asker, now + wait, now);
-            if let Asker::Source(source) = asker {
-                self.sources.troubled(&source);
+        for (subscriber, _) in subscribers {
+            self.scheduler.failed(&subscriber, now + wait, now);
+            if let Subscriber::Source(source) = subscriber {
+                self.draft_checks.troubled(&source);
             }
         }
     }
@@ -200,21 +202,21 @@ impl Engine {
     /// The link is dead and there is no other: the charge stays, the job ends.
     pub(super) fn link_is_dead(&mut self, id: JobId, why: &str) {
         self.fresh_links.remove(&id);
-        self.desk.forget(&Asker::Job(id));
+        self.scheduler.forget(&Subscriber::Job(id));
         let written = self.write(vec![(id, Update::FetchFailed(Failure::link_expired(why)))]);
-        self.tell_endings(&written);
+        self.publish_endings(&written);
     }
 
     /// Reads these jobs' tasks now, or everything that runs.
-    pub(super) fn ask_now(&mut self, jobs: &[JobId]) {
+    pub(super) fn refresh_now(&mut self, jobs: &[JobId]) {
         let now = Instant::now();
         if jobs.is_empty() {
-            self.desk.ask_all(now);
+            self.scheduler.ask_all(now);
             self.balance_now();
             let unsure: Vec<(JobId, Update)> = self.unsure.iter().map(|id| (*id, Update::Recheck)).collect();
             if !unsure.is_empty() {
                 self.write(unsure);
-                self.settle_at.get_or_insert(now);
+                self.reconcile_at.get_or_insert(now);
             }
             return;
         }
@@ -222,14 +224,14 @@ impl Engine {
             let Some(job) = self.jobs.get(id).cloned() else { continue };
             match (job.state(), &job.task) {
                 (State::Running, Some(task)) => {
-                    self.desk.ask(Asker::Job(*id), task, now, now);
-                    self.desk.alone(&Asker::Job(*id));
+                    self.scheduler.ask(Subscriber::Job(*id), task, now, now);
+                    self.scheduler.alone(&Subscriber::Job(*id));
                 }
                 (State::Unsure, _) => {
                     self.write(vec![(*id, Update::Recheck)]);
-                    self.settle_at.get_or_insert(now);
+                    self.reconcile_at.get_or_insert(now);
                 }
-                (State::Held, _) => self.sources.forget(&job.source),
+                (State::Held, _) => self.draft_checks.forget(&job.source),
                 _ => {}
             }
         }

@@ -1,4 +1,4 @@
-//! What the screen is told, each kind in its slot.
+//! What the dashboard is told, each kind in its slot.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::super::{Level, News, Notice, Role, Sending, Status};
+use super::super::{EngineEvent, Level, Notice, Role, Sending, Status};
 use super::{Engine, PROGRESS_SLOT};
 use crate::job::{JobId, Phase, Progress};
 
@@ -17,20 +17,20 @@ const MONEY_SLOT: Duration = Duration::from_millis(250);
 const MONEY_SHARE: u32 = 50;
 
 impl Engine {
-    /// The newest progress heard in this process.
+    /// The newest progress known in this process.
     pub(in crate::engine) fn known_progress(&self, id: JobId) -> Option<Progress> {
         self.progress.get(&id).copied()
     }
 
-    /// New progress of a running job: kept in memory, told in slots.
+    /// New progress of a running job: kept in memory, published in slots.
     pub(in crate::engine) fn progressed(&mut self, id: JobId, progress: Progress) {
         self.progress.insert(id, progress);
         self.progress_for_screen.insert(id);
         self.progress_for_disk.insert(id);
     }
 
-    pub(in crate::engine) fn send(&self, news: News) {
-        (self.sink)(news);
+    pub(in crate::engine) fn send(&self, news: EngineEvent) {
+        (self.events)(news);
     }
 
     pub(in crate::engine) fn notice(&self, level: Level, job: Option<JobId>, text: impl Into<String>) {
@@ -39,16 +39,16 @@ impl Engine {
             Level::Info => info!(job = ?job, "{text}"),
             Level::Warning | Level::Alarm => warn!(job = ?job, "{text}"),
         }
-        self.send(News::Notice(Notice { at: self.clock.now(), level, job, text }));
+        self.send(EngineEvent::Notice(Notice { at: self.clock.now(), level, job, text }));
     }
 
     /// Tells the screen what is new, each kind in its slot.
-    pub(super) fn tell(&mut self) {
+    pub(super) fn publish(&mut self) {
         let now = Instant::now();
-        if !self.progress_for_screen.is_empty() && now >= self.progress_told + PROGRESS_SLOT {
-            self.progress_told = now;
+        if !self.progress_for_screen.is_empty() && now >= self.progress_published + PROGRESS_SLOT {
+            self.progress_published = now;
             let news = self.progress_for_screen.drain().filter_map(|id| self.progress.get(&id).map(|p| (id, *p))).collect();
-            self.send(News::Progress(news));
+            self.send(EngineEvent::Progress(news));
         }
         let stamp = self.clock.now();
         if self.money_is_old && self.money_count_at.is_none_or(|at| now >= at) {
@@ -63,13 +63,13 @@ impl Engine {
             self.money_count_at = Some(counted + MONEY_SLOT.max((counted - now) * MONEY_SHARE));
         }
         let status = self.status(stamp);
-        if self.told_behind != self.behind_moved || self.told.as_ref() != Some(&status) {
-            let mut waiting: Vec<(i64, JobId)> = self.behind_floor.iter().map(|(id, place)| (*place, *id)).collect();
+        if self.published_older != self.older_than_floor_version || self.published.as_ref() != Some(&status) {
+            let mut waiting: Vec<(i64, JobId)> = self.older_than_floor.iter().map(|(id, place)| (*place, *id)).collect();
             waiting.sort_unstable();
             let waiting_for_go = waiting.into_iter().map(|(_, id)| id).collect();
-            self.told_behind = self.behind_moved;
-            self.told = Some(status.clone());
-            self.send(News::Status(Arc::new(Status { waiting_for_go, ..status })));
+            self.published_older = self.older_than_floor_version;
+            self.published = Some(status.clone());
+            self.send(EngineEvent::Status(Arc::new(Status { waiting_for_go, ..status })));
         }
     }
 
@@ -82,11 +82,11 @@ impl Engine {
             Timestamp::from_second(stamp.checked_add(left).ok()?.as_second() + 1).ok()
         });
         Status {
-            role: if self.is_engine() { Role::Engine } else { Role::Screen { engine_pid: self.other_pid } },
+            role: if self.is_engine() { Role::Engine } else { Role::Screen { engine_pid: self.engine_pid } },
             connection: self.connection.clone(),
-            all_wait_until: match &self.told {
+            all_wait_until: match &self.published {
                 // Rounding may differ by a second between two looks at one wait.
-                Some(told) if near(told.all_wait_until, all_wait_until) => told.all_wait_until,
+                Some(published) if near(published.all_wait_until, all_wait_until) => published.all_wait_until,
                 _ => all_wait_until,
             },
             paused: self.settings.paused.clone(),
@@ -103,7 +103,7 @@ impl Engine {
         }
     }
 
-    /// Whether an engine without a screen may end: nothing is under way and nothing that may be sent is in line.
+    /// Whether an engine without a screen may end: nothing is under way and nothing that may be sent is in the queue.
     pub(super) fn is_idle(&self) -> bool {
         let may_send = self.settings.paused.is_none() && self.options.sending != Sending::Nothing;
         let unsettled = self
@@ -117,7 +117,7 @@ impl Engine {
             && self.fetching.is_empty()
             && self.open.is_none()
             && !(unsettled && self.is_engine())
-            && !(may_send && (!self.line.is_empty() || !self.resend.is_empty() || !self.set_aside.is_empty()))
+            && !(may_send && (!self.queue.is_empty() || !self.resend.is_empty() || !self.deferred.is_empty()))
     }
 }
 

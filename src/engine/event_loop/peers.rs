@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::clock::next_at_rest;
-use super::super::{Level, News};
+use super::super::{EngineEvent, Level};
 use super::{Engine, TICK};
 use crate::job::{Job, JobId, Progress};
 use crate::store::{EngineRequest, Store, StoreError};
@@ -18,16 +18,18 @@ impl Engine {
         if now < self.tick_at {
             return;
         }
-        let rests = self.told.as_ref().is_some_and(|told| told.idle);
+        let rests = self.published.as_ref().is_some_and(|published| published.idle);
         self.tick_at = if rests { next_at_rest(self.origin, now) } else { now + TICK };
-        match self.hear_others() {
-            Ok(()) => self.deaf = false,
+        match self.read_external_changes() {
+            Ok(()) => self.store_unreadable = false,
             // Told once, not every second.
-            Err(trouble) if !std::mem::replace(&mut self.deaf, true) => self.notice(Level::Alarm, None, trouble.to_string()),
+            Err(trouble) if !std::mem::replace(&mut self.store_unreadable, true) => {
+                self.notice(Level::Alarm, None, trouble.to_string())
+            }
             Err(_) => {}
         }
         if self.is_engine() {
-            for id in std::mem::take(&mut self.set_aside) {
+            for id in std::mem::take(&mut self.deferred) {
                 if let Some(job) = self.jobs.get(&id).cloned() {
                     self.index(&job);
                 }
@@ -36,32 +38,32 @@ impl Engine {
             self.watch_links();
             return;
         }
-        if self.looks_on {
-            self.other_pid = Store::engine_pid(&self.options.data_dir);
+        if self.read_only {
+            self.engine_pid = Store::engine_pid(&self.options.data_dir);
             return;
         }
         match Store::lock_engine(&self.options.data_dir) {
             Ok(Some(lock)) => {
                 self.lock = Some(lock);
-                self.other_pid = None;
+                self.engine_pid = None;
                 self.notice(Level::Warning, None, "the engine was gone: this process goes on in its place");
                 if let Err(trouble) = self.take_over() {
                     self.lock = None;
                     self.notice(Level::Alarm, None, trouble.to_string());
                 }
             }
-            Ok(None) => self.other_pid = Store::engine_pid(&self.options.data_dir),
+            Ok(None) => self.engine_pid = Store::engine_pid(&self.options.data_dir),
             Err(trouble) => self.notice(Level::Alarm, None, trouble.to_string()),
         }
     }
 
     /// Takes in what other processes wrote.
-    pub(super) fn hear_others(&mut self) -> Result<(), StoreError> {
-        let outside = self.store.external_version()?;
-        if outside == self.outside {
+    pub(super) fn read_external_changes(&mut self) -> Result<(), StoreError> {
+        let external_version = self.store.external_version()?;
+        if external_version == self.external_version {
             return Ok(());
         }
-        self.outside = outside;
+        self.external_version = external_version;
         self.store.refresh()?;
         let changes = self.store.changes_since(self.revision)?;
         let floor_moved = changes.settings.approval_floor != self.settings.approval_floor;
@@ -71,11 +73,11 @@ impl Engine {
             for id in &changes.gone {
                 self.jobs.remove(id);
             }
-            self.send(News::Gone(changes.gone));
+            self.send(EngineEvent::Gone(changes.gone));
         }
         let mut jobs = changes.jobs;
         jobs.retain(|job| self.jobs.get(&job.id).is_none_or(|known| known.revision != job.revision));
-        self.absorb_all(jobs);
+        self.apply_changes(jobs);
         if floor_moved {
             let all: Vec<Arc<Job>> = self.jobs.values().cloned().collect();
             for job in all {
@@ -85,9 +87,9 @@ impl Engine {
         if self.is_engine() {
             for ask in self.store.take_engine_requests()? {
                 match ask {
-                    EngineRequest::Read(job) => self.ask_now(&[job]),
+                    EngineRequest::Read(job) => self.refresh_now(&[job]),
                     EngineRequest::Fetch(job) => self.fetch_now(job),
-                    EngineRequest::ReadAll => self.ask_now(&[]),
+                    EngineRequest::ReadAll => self.refresh_now(&[]),
                 }
             }
         }

@@ -1,13 +1,13 @@
 //! The engine's loop and its memory of what is under way.
 //!
 //! One value on one thread owns the store and all indices; calls to the service and downloads run as tasks that end in
-//! a [`Done`]. After every event the loop starts whatever can be started (`pump`) and sleeps until the next known time.
+//! a [`WorkerResult`]. After every event the loop starts whatever can be started (`start_due_work`) and sleeps until the next known time.
 
 mod account;
-mod keeping;
-mod others;
+mod index;
+mod peers;
+mod publisher;
 mod start;
-mod telling;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::clock::Clock;
-use super::desk::{Desk, Read};
-use super::line::Line;
-use super::source::Sources;
-use super::{Connection, Details, Level, News, Options, Status, Wish};
+use super::draft_check::DraftChecks;
+use super::poll_scheduler::{PollScheduler, Read};
+use super::queue::Queue;
+use super::{Command, Connection, Details, EngineEvent, Level, Options, Status};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, Balance, ListPage, Service, Submitted, TaskRow};
 use crate::fetch::{FetchError, Fetcher};
@@ -39,7 +39,7 @@ const MONEY_LATE: Duration = Duration::from_secs(10);
 /// How long leaving waits for the answer to an open paid request; without it the job is looked into at the next start.
 const LAST_ANSWER: Duration = Duration::from_millis(700);
 
-/// What the engine is handed: the network, the clock and the dice.
+/// What the engine is handed: the network, the clock and random numbers.
 pub struct Services {
     /// EvoLink.
     pub service: Arc<dyn Service>,
@@ -47,21 +47,21 @@ pub struct Services {
     pub fetcher: Arc<dyn Fetcher>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// Dice for ids, keys and waits.
-    pub dice: fastrand::Rng,
+    /// Random numbers for ids, keys and waits.
+    pub rng: fastrand::Rng,
 }
 
 /// What a session is told to do.
 #[derive(Debug)]
-pub enum Command {
-    /// Do this; the answer comes as [`News::Wished`].
-    Wish {
+pub enum SessionMessage {
+    /// Do this; the answer comes as [`EngineEvent::CommandDone`].
+    Command {
         /// Comes back with the answer.
         ticket: u64,
         /// What to do.
-        wish: Wish,
+        command: Command,
     },
-    /// Tell everything about a job; the answer comes as [`News::Details`].
+    /// Tell everything about a job; the answer comes as [`EngineEvent::Details`].
     Details(JobId),
     /// Remember this for the next screen.
     SaveScreenState(String),
@@ -70,7 +70,7 @@ pub enum Command {
 }
 
 /// How a task of the loop ended.
-pub(super) enum Done {
+pub(super) enum WorkerResult {
     Submitted(JobId, Box<Result<Submitted, ApiError>>),
     Read(Read, Result<Vec<TaskReport>, ApiError>),
     Listed(Result<ListPage, ApiError>),
@@ -81,7 +81,7 @@ pub(super) enum Done {
 
 /// Which task it is, for when it panics.
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(super) enum WorkerKind {
     Submit(JobId),
     Read(Read),
     List,
@@ -126,24 +126,24 @@ pub struct Engine {
     pub(super) service: Arc<dyn Service>,
     pub(super) fetcher: Arc<dyn Fetcher>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) dice: fastrand::Rng,
-    sink: Box<dyn Fn(News) + Send>,
+    pub(super) rng: fastrand::Rng,
+    events: Box<dyn Fn(EngineEvent) + Send>,
     lock: Option<EngineLock>,
-    looks_on: bool,
+    read_only: bool,
     screen: Option<ScreenLock>,
-    other_pid: Option<u32>,
+    engine_pid: Option<u32>,
     revision: u64,
-    outside: i64,
+    external_version: i64,
     pub(super) settings: Settings,
 
     /// Jobs that are not over.
     pub(super) jobs: HashMap<JobId, Arc<Job>>,
-    pub(super) line: Line,
-    pub(super) set_aside: Vec<JobId>,
+    pub(super) queue: Queue,
+    pub(super) deferred: Vec<JobId>,
     /// Approved jobs whose yes is older than this start, with their places.
-    behind_floor: BTreeMap<JobId, i64>,
+    older_than_floor: BTreeMap<JobId, i64>,
     /// Moves whenever they change, so that thousands of them are not compared in every turn of the loop.
-    behind_moved: u64,
+    older_than_floor_version: u64,
     pub(super) in_flight: BTreeSet<JobId>,
     pub(super) unsure: BTreeSet<JobId>,
     pub(super) to_fetch: BTreeSet<(Timestamp, JobId)>,
@@ -155,18 +155,18 @@ pub struct Engine {
     pub(super) alarmed: HashMap<JobId, u8>,
 
     pub(super) gate: Gate,
-    pub(super) desk: Desk,
-    pub(super) sources: Sources,
+    pub(super) scheduler: PollScheduler,
+    pub(super) draft_checks: DraftChecks,
     pub(super) open: Option<OpenSend>,
     pub(super) resend: VecDeque<JobId>,
     /// Unsure jobs that went out again with their key.
     pub(super) resent: HashSet<JobId>,
     pub(super) send_not_before: Option<Instant>,
     pub(super) no_capacity: u32,
-    /// What this run has sent, and for which jobs: a wish that goes out again with its key counts once.
+    /// What this run has sent, and for which jobs: a command that goes out again with its key counts once.
     pub(super) run_sent: Credits,
     pub(super) run_jobs: HashSet<JobId>,
-    pub(super) settle_at: Option<Instant>,
+    pub(super) reconcile_at: Option<Instant>,
     pub(super) listing: Option<Listing>,
     pub(super) list_failures: u32,
     pub(super) reads_in_air: usize,
@@ -180,29 +180,29 @@ pub struct Engine {
     price_in_air: bool,
     catalog_price: Option<Credits>,
 
-    ops: JoinSet<Done>,
-    kinds: HashMap<tokio::task::Id, Kind>,
+    ops: JoinSet<WorkerResult>,
+    worker_kinds: HashMap<tokio::task::Id, WorkerKind>,
     backlog: Vec<(JobId, Update)>,
     backlog_at: Option<Instant>,
 
     progress: HashMap<JobId, Progress>,
     progress_for_screen: HashSet<JobId>,
     progress_for_disk: HashSet<JobId>,
-    progress_told: Instant,
+    progress_published: Instant,
     money: (Credits, Spent),
     money_is_old: bool,
     money_count_at: Option<Instant>,
-    /// The last status told, without its list of jobs, which has a number instead.
-    told: Option<Status>,
-    told_behind: u64,
+    /// The last status published, without its list of jobs, which has a number instead.
+    published: Option<Status>,
+    published_older: u64,
     /// When the runtime was made.
     origin: Instant,
     tick_at: Instant,
-    /// Everything that was in the store at the start has been told; up to where, until then.
+    /// Everything that was in the store at the start has been published; up to where, until then.
     loaded: bool,
     loaded_to: Option<JobId>,
     /// The store could not be read when it was last looked at.
-    deaf: bool,
+    store_unreadable: bool,
     stopping: bool,
 }
 
@@ -210,14 +210,14 @@ impl Engine {
     /// Makes an engine over an open store. `lock` says whether this process is the engine; without it, it follows
     /// another one and takes over when that one is gone.
     ///
-    /// Must be called inside a tokio runtime. News go to `sink`, which must not block.
+    /// Must be called inside a tokio runtime. EngineEvent go to `events`, which must not block.
     #[must_use]
     pub fn new(
         store: Store,
         lock: Option<EngineLock>,
         options: Options,
         services: Services,
-        sink: Box<dyn Fn(News) + Send>,
+        events: Box<dyn Fn(EngineEvent) + Send>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -227,20 +227,20 @@ impl Engine {
             service: services.service,
             fetcher: services.fetcher,
             clock: services.clock,
-            dice: services.dice,
-            sink,
+            rng: services.rng,
+            events,
             lock,
-            looks_on: false,
+            read_only: false,
             screen: None,
-            other_pid: None,
+            engine_pid: None,
             revision: 0,
-            outside: 0,
+            external_version: 0,
             settings: Settings::default(),
             jobs: HashMap::new(),
-            line: Line::default(),
-            set_aside: Vec::new(),
-            behind_floor: BTreeMap::new(),
-            behind_moved: 0,
+            queue: Queue::default(),
+            deferred: Vec::new(),
+            older_than_floor: BTreeMap::new(),
+            older_than_floor_version: 0,
             in_flight: BTreeSet::new(),
             unsure: BTreeSet::new(),
             to_fetch: BTreeSet::new(),
@@ -249,8 +249,8 @@ impl Engine {
             fetch_ready_at: None,
             fresh_links: HashSet::new(),
             alarmed: HashMap::new(),
-            desk: Desk::default(),
-            sources: Sources::default(),
+            scheduler: PollScheduler::default(),
+            draft_checks: DraftChecks::default(),
             open: None,
             resend: VecDeque::new(),
             resent: HashSet::new(),
@@ -258,7 +258,7 @@ impl Engine {
             no_capacity: 0,
             run_sent: Credits::ZERO,
             run_jobs: HashSet::new(),
-            settle_at: None,
+            reconcile_at: None,
             listing: None,
             list_failures: 0,
             reads_in_air: 0,
@@ -271,23 +271,23 @@ impl Engine {
             price_in_air: false,
             catalog_price: None,
             ops: JoinSet::new(),
-            kinds: HashMap::new(),
+            worker_kinds: HashMap::new(),
             backlog: Vec::new(),
             backlog_at: None,
             progress: HashMap::new(),
             progress_for_screen: HashSet::new(),
             progress_for_disk: HashSet::new(),
-            progress_told: now,
+            progress_published: now,
             money: (Credits::ZERO, Spent::default()),
             money_is_old: true,
             money_count_at: None,
-            told: None,
-            told_behind: 0,
+            published: None,
+            published_older: 0,
             origin: now,
             tick_at: now + TICK,
             loaded: false,
             loaded_to: None,
-            deaf: false,
+            store_unreadable: false,
             stopping: false,
         }
     }
@@ -303,8 +303,8 @@ impl Engine {
     }
 
     /// This process never takes over and writes nothing.
-    pub fn only_look_on(&mut self) {
-        self.looks_on = true;
+    pub fn set_read_only(&mut self) {
+        self.read_only = true;
     }
 
     /// Gives the store back; what is under way is dropped as it would be by a crash.
@@ -317,11 +317,11 @@ impl Engine {
     ///
     /// # Errors
     /// When the store cannot be read at the start.
-    pub async fn run(&mut self, commands: &mut UnboundedReceiver<Command>) -> Result<(), StoreError> {
+    pub async fn run(&mut self, commands: &mut UnboundedReceiver<SessionMessage>) -> Result<(), StoreError> {
         self.start()?;
         while !self.stopping {
-            self.pump();
-            self.tell();
+            self.start_due_work();
+            self.publish();
             let wake = if self.loaded {
                 Some(self.next_wake())
             } else {
@@ -355,8 +355,8 @@ impl Engine {
     }
 
     /// Tells the screen that the session is over.
-    pub(super) fn tell_broken(&self, trouble: &StoreError) {
-        self.send(News::Broken(trouble.to_string()));
+    pub(super) fn publish_broken(&self, trouble: &StoreError) {
+        self.send(EngineEvent::Broken(trouble.to_string()));
     }
 
     /// Whether this process sends.
@@ -365,47 +365,47 @@ impl Engine {
     }
 
     /// Starts whatever can be started now.
-    fn pump(&mut self) {
+    fn start_due_work(&mut self) {
         if self.backlog_at.is_some_and(|at| at <= Instant::now()) {
             self.write(Vec::new());
         }
         if !self.is_engine() {
             return;
         }
-        self.pump_looks();
-        self.pump_settling();
-        self.pump_sends();
-        // A full desk takes every read there is; what the header shows of the money must not starve behind it.
+        self.precheck_drafts();
+        self.start_due_reconcile();
+        self.start_due_sends();
+        // A full scheduler takes every read there is; what the header shows of the money must not starve behind it.
         let late = Instant::now().checked_sub(MONEY_LATE);
         if late.is_some_and(|late| [self.balance_at, self.price_at].into_iter().flatten().any(|at| at <= late)) {
-            self.pump_money();
+            self.start_due_account_reads();
         }
-        self.pump_reads();
-        self.pump_fetches();
-        self.pump_money();
+        self.start_due_reads();
+        self.start_due_fetches();
+        self.start_due_account_reads();
     }
 
-    pub(super) fn spawn(&mut self, kind: Kind, work: impl Future<Output = Done> + Send + 'static) {
+    pub(super) fn spawn(&mut self, worker: WorkerKind, work: impl Future<Output = WorkerResult> + Send + 'static) {
         let handle = self.ops.spawn(work);
-        self.kinds.insert(handle.id(), kind);
+        self.worker_kinds.insert(handle.id(), worker);
     }
 
-    fn done(&mut self, done: Result<(tokio::task::Id, Done), tokio::task::JoinError>) {
+    fn done(&mut self, done: Result<(tokio::task::Id, WorkerResult), tokio::task::JoinError>) {
         match done {
             Ok((id, done)) => {
-                self.kinds.remove(&id);
+                self.worker_kinds.remove(&id);
                 match done {
-                    Done::Submitted(job, result) => self.submitted(job, *result),
-                    Done::Read(read, result) => self.has_read(read, result),
-                    Done::Listed(result) => self.listed(result),
-                    Done::Fetched(job, result) => self.fetched(job, result),
-                    Done::Balance(result) => self.has_balance(result),
-                    Done::Price(result) => self.has_price(result),
+                    WorkerResult::Submitted(job, result) => self.on_submitted(job, *result),
+                    WorkerResult::Read(read, result) => self.on_read(read, result),
+                    WorkerResult::Listed(result) => self.on_listed(result),
+                    WorkerResult::Fetched(job, result) => self.on_fetched(job, result),
+                    WorkerResult::Balance(result) => self.on_balance(result),
+                    WorkerResult::Price(result) => self.on_price(result),
                 }
             }
             Err(panicked) => {
-                let Some(kind) = self.kinds.remove(&panicked.id()) else { return };
-                warn!(?kind, %panicked, "a worker ended by a fault of this program");
+                let Some(worker) = self.worker_kinds.remove(&panicked.id()) else { return };
+                warn!(?worker, %panicked, "a worker ended by a fault of this program");
                 let fault = ApiError {
                     class: ErrorClass::Local,
                     code: "worker_fault".into(),
@@ -414,42 +414,42 @@ impl Engine {
                     request_id: None,
                     retry_after: None,
                 };
-                match kind {
-                    Kind::Submit(job) => self.submitted(job, Err(ApiError { class: ErrorClass::Network, ..fault })),
-                    Kind::Read(read) => self.has_read(read, Err(fault)),
-                    Kind::List => self.listed(Err(fault)),
-                    Kind::Fetch(job) => self.fetched(job, Err(FetchError::Passing(fault.message))),
-                    Kind::Balance => self.has_balance(Err(fault)),
-                    Kind::Price => self.price_in_air = false,
+                match worker {
+                    WorkerKind::Submit(job) => self.on_submitted(job, Err(ApiError { class: ErrorClass::Network, ..fault })),
+                    WorkerKind::Read(read) => self.on_read(read, Err(fault)),
+                    WorkerKind::List => self.on_listed(Err(fault)),
+                    WorkerKind::Fetch(job) => self.on_fetched(job, Err(FetchError::Passing(fault.message))),
+                    WorkerKind::Balance => self.on_balance(Err(fault)),
+                    WorkerKind::Price => self.price_in_air = false,
                 }
             }
         }
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, command: SessionMessage) {
         match command {
-            Command::Wish { ticket, wish } => {
-                let outcome = if self.looks_on {
+            SessionMessage::Command { ticket, command } => {
+                let outcome = if self.read_only {
                     Err("nothing was changed: this screen only looks on".to_owned())
                 } else {
-                    self.perform(wish)
+                    self.perform(command)
                 };
-                self.send(News::Wished { ticket, outcome });
+                self.send(EngineEvent::CommandDone { ticket, outcome });
             }
-            Command::Details(job) => {
+            SessionMessage::Details(job) => {
                 let details = Details {
                     timeline: self.store.timeline(job).unwrap_or_default(),
                     raw: self.store.raw_answer(job).unwrap_or_default(),
                 };
-                self.send(News::Details { job, details: Arc::new(details) });
+                self.send(EngineEvent::Details { job, details: Arc::new(details) });
             }
-            Command::SaveScreenState(_) if self.looks_on => {}
-            Command::SaveScreenState(state) => {
+            SessionMessage::SaveScreenState(_) if self.read_only => {}
+            SessionMessage::SaveScreenState(state) => {
                 if let Err(trouble) = self.store.set_screen_state(&state) {
                     self.notice(Level::Warning, None, format!("the view could not be remembered: {trouble}"));
                 }
             }
-            Command::Stop => self.stopping = true,
+            SessionMessage::Stop => self.stopping = true,
         }
     }
 
@@ -464,7 +464,7 @@ impl Engine {
         };
         at_latest(self.backlog_at);
         if !self.progress_for_screen.is_empty() {
-            at_latest(Some(self.progress_told + PROGRESS_SLOT));
+            at_latest(Some(self.progress_published + PROGRESS_SLOT));
         }
         if self.money_is_old {
             at_latest(self.money_count_at);
@@ -502,7 +502,7 @@ impl Engine {
             }
         }
         self.ops.abort_all();
-        if self.looks_on {
+        if self.read_only {
             return;
         }
         if let Err(trouble) = self.store.flush() {

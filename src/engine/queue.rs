@@ -1,4 +1,4 @@
-//! The line of approved jobs: who is next, and whose yes can still be taken back.
+//! The queue of approved jobs: who is next, and whose yes can still be taken back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,15 @@ use crate::job::JobId;
 
 /// Approved jobs in the order of their places; jobs in their grace period stand aside until it is over.
 ///
-/// The period is waited out by the runtime's clock, so a wall clock that is turned back does not stop the line for a day.
+/// The period is waited out by the runtime's clock, so a wall clock that is turned back does not stop the queue for a day.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Line {
+pub(super) struct Queue {
     ready: BTreeSet<(i64, JobId)>,
     grace: BTreeSet<(Instant, JobId)>,
     places: BTreeMap<JobId, Stand>,
 }
 
-/// Where a job stands in line.
+/// Where a job stands in the queue.
 #[derive(Clone, Copy, Debug)]
 struct Stand {
     at: i64,
@@ -25,7 +25,7 @@ struct Stand {
     due: Instant,
 }
 
-impl Line {
+impl Queue {
     /// Puts a job in, or moves it. A job that is moved goes on waiting for the end that was set when its yes came in.
     pub(super) fn insert(&mut self, id: JobId, place: i64, yes: u64, due: Instant) {
         let due = self.places.get(&id).filter(|before| before.yes == yes).map_or(due, |before| before.due);
@@ -83,17 +83,17 @@ mod tests {
         let [a, b, c] = [1, 2, 3].map(JobId::from_bits);
         let start = Instant::now();
         let at = |seconds| start + std::time::Duration::from_secs(seconds);
-        let mut line = Line::default();
-        line.insert(a, 10, 2, at(5));
-        line.insert(b, 20, 1, at(0));
-        line.insert(c, 15, 1, at(0));
-        line.insert(a, 10, 2, at(9));
-        assert_eq!(line.head(at(1), 9), [c, b]);
-        assert_eq!(line.next_admission(), Some(at(5)));
-        assert_eq!(line.head(at(5), 1), [a], "the end that was set first counts");
-        line.insert(a, 30, 3, at(0));
-        assert_eq!(line.head(at(6), 9), [c, b, a], "a new place counts");
-        line.remove(c);
-        assert_eq!(line.head(at(6), 1), [b]);
+        let mut queue = Queue::default();
+        queue.insert(a, 10, 2, at(5));
+        queue.insert(b, 20, 1, at(0));
+        queue.insert(c, 15, 1, at(0));
+        queue.insert(a, 10, 2, at(9));
+        assert_eq!(queue.head(at(1), 9), [c, b]);
+        assert_eq!(queue.next_admission(), Some(at(5)));
+        assert_eq!(queue.head(at(5), 1), [a], "the end that was set first counts");
+        queue.insert(a, 30, 3, at(0));
+        assert_eq!(queue.head(at(6), 9), [c, b, a], "a new place counts");
+        queue.remove(c);
+        assert_eq!(queue.head(at(6), 1), [b]);
     }
 }

@@ -1,6 +1,6 @@
 //! The paid request: who is sent next, what its answer means, and how a lost answer is settled.
 //!
-//! At most one paid request is open at any time. A crash or a dropped line then leaves at most one question, and the
+//! At most one paid request is open at any time. A crash or a dropped connection then leaves at most one question, and the
 //! account's task list can answer it: with two open questions and one new task nobody could tell whose it is.
 
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::core::{Done, Engine, Kind, Listing, OpenSend};
-use super::desk::Asker;
-use super::settle::{Finding, Window, settle};
-use super::source::Verdict;
+use super::draft_check::CheckResult;
+use super::event_loop::{Engine, Listing, OpenSend, WorkerKind, WorkerResult};
+use super::poll_scheduler::Subscriber;
+use super::reconcile::{Match, Window, reconcile};
 use super::{Connection, Level, PauseReason, Sending};
 use crate::api::{ApiError, ENHANCE_MODEL, ListPage, ListQuery, PaidVerdict, Submitted, enhance_body};
 use crate::job::retry::{self, Lost, PaidRepeat};
@@ -19,14 +19,14 @@ use crate::job::{Applied, Credits, ErrorClass, HoldReason, IdempotencyKey, Job, 
 use crate::store::{BeginSend, SendGuard};
 
 /// Drafts are looked at for so many jobs ahead.
-const LOOK_AHEAD: usize = 50;
+const CHECK_AHEAD: usize = 50;
 /// The task list is read this long after the last attempt, since it may lag behind (reference §12).
 const LIST_LAG: Duration = Duration::from_secs(2);
 /// After a paid request could not be written down, the next is tried so much later.
 const STORE_WAIT: Duration = Duration::from_secs(5);
 /// Rows of a page of the task list, the most there are (reference §4.6).
 const LIST_PAGE: u32 = 50;
-/// Pages of the task list that are read at most to settle a question: 2,000 tasks.
+/// Pages of the task list that are read at most to answer a question: 2,000 tasks.
 const MOST_PAGES: u32 = 40;
 
 impl Engine {
@@ -37,14 +37,14 @@ impl Engine {
             && self.settings.paused.is_none()
             && self.store_is_well()
             && self.open.is_none()
-            // A line that is down loses answers; a free read brings it up again first.
+            // A connection that is down loses answers; a free read brings it up again first.
             && !matches!(self.connection, Connection::Down { .. })
     }
 
     /// Whether a lost answer has still to be looked into; nothing new is sent before that.
     fn has_open_questions(&self) -> bool {
         self.listing.is_some()
-            || (self.settle_at.is_some() && !self.unsure.is_empty())
+            || (self.reconcile_at.is_some() && !self.unsure.is_empty())
             || self
                 .unsure
                 .iter()
@@ -52,25 +52,25 @@ impl Engine {
     }
 
     /// Asks for a look at the drafts of the next jobs.
-    pub(super) fn pump_looks(&mut self) {
+    pub(super) fn precheck_drafts(&mut self) {
         if self.settings.paused.is_some() || self.options.sending == Sending::Nothing {
             return;
         }
         let now = Instant::now();
-        for id in self.line.head(now, LOOK_AHEAD) {
+        for id in self.queue.head(now, CHECK_AHEAD) {
             let Some(job) = self.jobs.get(&id) else { continue };
-            if needs_no_look(job) || self.sources.verdict(&job.source, job.image) != Verdict::Unknown {
+            if needs_no_check(job) || self.draft_checks.result(&job.source, job.image) != CheckResult::Unknown {
                 continue;
             }
             let source = job.source.clone();
-            self.sources.asked(&source);
-            self.desk.ask(Asker::Source(source.clone()), &source, now, now);
+            self.draft_checks.asked(&source);
+            self.scheduler.ask(Subscriber::Source(source.clone()), &source, now, now);
         }
     }
 
     /// Starts the next paid request, if one may leave.
-    pub(super) fn pump_sends(&mut self) {
-        self.pump_repeat();
+    pub(super) fn start_due_sends(&mut self) {
+        self.start_due_repeat();
         if !self.sending_is_open() || self.has_open_questions() || self.in_flight.len() >= self.max_in_flight() as usize {
             return;
         }
@@ -82,18 +82,18 @@ impl Engine {
             self.send_same_key(id);
             return;
         }
-        for id in self.line.head(now, LOOK_AHEAD) {
+        for id in self.queue.head(now, CHECK_AHEAD) {
             let Some(job) = self.jobs.get(&id).cloned() else {
-                self.line.remove(id);
+                self.queue.remove(id);
                 continue;
             };
-            if !needs_no_look(&job) {
-                match self.sources.verdict(&job.source, job.image) {
-                    Verdict::Fine => {}
-                    Verdict::Asked | Verdict::Unknown => return,
+            if !needs_no_check(&job) {
+                match self.draft_checks.result(&job.source, job.image) {
+                    CheckResult::Fine => {}
+                    CheckResult::Asked | CheckResult::Unknown => return,
                     // One draft that cannot be read must not stop all others.
-                    Verdict::Troubled => continue,
-                    Verdict::Hold(why) => {
+                    CheckResult::Troubled => continue,
+                    CheckResult::Hold(why) => {
                         self.notice(Level::Warning, Some(id), format!("{id} is held: {why}"));
                         self.write(vec![(id, Update::Hold(why))]);
                         if !self.store_is_well() {
@@ -127,18 +127,18 @@ impl Engine {
     fn begin(&mut self, job: &Arc<Job>) {
         let id = job.id;
         let mut bytes = [0; 16];
-        self.dice.fill(&mut bytes);
+        self.rng.fill(&mut bytes);
         let key = IdempotencyKey::from_random(bytes);
         let body = enhance_body(&job.source, job.image, self.options.callback_url.as_deref());
         let guard = self.guard();
         match self.store.begin_send(id, key, &body, &guard, self.clock.now()) {
             Ok(BeginSend::Go(job)) => {
                 self.count_for_run(&job);
-                self.absorb(job);
+                self.apply_change(job);
                 self.launch(id, OpenSend::new(id));
             }
             Ok(BeginSend::Held(job, why)) => {
-                self.absorb(job);
+                self.apply_change(job);
                 self.notice(Level::Warning, Some(id), format!("{id} is held: {why}"));
                 if let HoldReason::Price { agreed, now } = why {
                     self.price_differs(agreed, now);
@@ -146,11 +146,11 @@ impl Engine {
             }
             Ok(BeginSend::No(why)) => {
                 tracing::debug!(%id, why, "not sent");
-                self.line.remove(id);
-                self.set_aside.push(id);
+                self.queue.remove(id);
+                self.deferred.push(id);
             }
             Err(trouble) => {
-                // Nothing was sent. The line stands until the store takes writes again.
+                // Nothing was sent. The queue waits until the store takes writes again.
                 self.notice(Level::Alarm, Some(id), format!("not sent: {trouble}"));
                 self.send_not_before = Some(Instant::now() + STORE_WAIT);
             }
@@ -169,10 +169,12 @@ impl Engine {
         let _ = self.gate.take_send(Instant::now());
         self.open = Some(open);
         let service = Arc::clone(&self.service);
-        self.spawn(Kind::Submit(id), async move { Done::Submitted(id, Box::new(service.submit(&send.key, &send.body).await)) });
+        self.spawn(WorkerKind::Submit(id), async move {
+            WorkerResult::Submitted(id, Box::new(service.submit(&send.key, &send.body).await))
+        });
     }
 
-    fn pump_repeat(&mut self) {
+    fn start_due_repeat(&mut self) {
         let now = Instant::now();
         let Some(open) = self.open.clone() else { return };
         let Some(at) = open.repeat_at else { return };
@@ -202,7 +204,7 @@ impl Engine {
     }
 
     /// Writes that an attempt begins; `None`: it is not written, so the request must not leave. Unlike what the engine has
-    /// learned, this is not kept for later: written without a request behind it, it would tell of one that never was.
+    /// learned, this is not kept for later: written without a request behind it, it would claim one that never was.
     fn write_before_sending(&mut self, id: JobId, update: Update) -> Option<Applied> {
         if !self.store_is_well() {
             // What was learned before comes first.
@@ -215,7 +217,7 @@ impl Engine {
             Ok(mut results) => {
                 let Some((job, applied)) = results.pop() else { return Some(Applied::Ignored("it is gone")) };
                 if applied.changed() {
-                    self.absorb(job);
+                    self.apply_change(job);
                 }
                 Some(applied)
             }
@@ -231,12 +233,12 @@ impl Engine {
         self.open = None;
         self.write(vec![(id, Update::RepeatsUsedUp(why.to_owned()))]);
         self.notice(Level::Alarm, Some(id), format!("{id} is unsure: {why}; the account's task list is looked through next"));
-        self.look_later();
+        self.reconcile_later();
     }
 
     /// From when on the task list may be looked through for this job: its last request may still be on its way at the
     /// service, also when the process that sent it is gone.
-    pub(super) fn may_look_from(&self, job: &Job, now: Instant) -> Instant {
+    pub(super) fn may_reconcile_from(&self, job: &Job, now: Instant) -> Instant {
         now + LIST_LAG.saturating_sub(self.since_last_attempt(job))
     }
 
@@ -251,18 +253,18 @@ impl Engine {
         send.since_last(self.clock.now(), self.service.time()) >= retry::LIST_SETTLES
     }
 
-    fn look_later(&mut self) {
-        self.look_at(Instant::now() + LIST_LAG);
+    fn reconcile_later(&mut self) {
+        self.reconcile_at_earliest(Instant::now() + LIST_LAG);
     }
 
-    fn look_at(&mut self, at: Instant) {
-        self.settle_at = Some(self.settle_at.map_or(at, |before| before.max(at)));
+    fn reconcile_at_earliest(&mut self, at: Instant) {
+        self.reconcile_at = Some(self.reconcile_at.map_or(at, |before| before.max(at)));
     }
 
     /// The answer to a paid request.
-    pub(super) fn submitted(&mut self, id: JobId, result: Result<Submitted, ApiError>) {
+    pub(super) fn on_submitted(&mut self, id: JobId, result: Result<Submitted, ApiError>) {
         let now = Instant::now();
-        self.came_back(result.as_ref().err());
+        self.on_answer(result.as_ref().err());
         let Some(open) = self.open.clone().filter(|open| open.job == id) else { return };
         self.balance_changed();
         let result = result.and_then(|answer| self.no_others_task(id, answer));
@@ -293,7 +295,7 @@ impl Engine {
                         let first_loss = open.first_loss.unwrap_or(now);
                         let unknown_outcomes = open.unknown_outcomes + u32::from(lost == Lost::OutcomeUnknown);
                         let since = now.saturating_duration_since(first_loss);
-                        match retry::paid_repeat(lost, open.repeats, since, unknown_outcomes, self.dice.f64()) {
+                        match retry::paid_repeat(lost, open.repeats, since, unknown_outcomes, self.rng.f64()) {
                             PaidRepeat::After(wait) => {
                                 self.open = Some(OpenSend {
                                     in_air: false,
@@ -307,7 +309,7 @@ impl Engine {
                         }
                     }
                     PaidVerdict::NotNow => {
-                        // A 429 closes the gate, and a line that is down is tried by free reads first.
+                        // A 429 closes the gate, and a connection that is down is tried by free reads first.
                         if !matches!(error.class, ErrorClass::RateLimited | ErrorClass::Network) {
                             self.no_capacity += 1;
                             self.send_not_before = Some(now + retry::rate_limit_wait(error.retry_after, self.no_capacity));
@@ -331,7 +333,7 @@ impl Engine {
                     PaidVerdict::Rejected => {
                         if let Some(job) = self.jobs.get(&id) {
                             let source = job.source.clone();
-                            self.sources.forget(&source);
+                            self.draft_checks.forget(&source);
                         }
                         self.not_accepted(id, Update::Rejected(error.failure()));
                         self.notice(Level::Warning, Some(id), format!("{id} was refused: {said}"));
@@ -363,7 +365,7 @@ impl Engine {
         let written = self.write(vec![(id, update)]);
         let Some((job, _)) = written.last() else { return };
         match job.state() {
-            State::Unsure => self.look_later(),
+            State::Unsure => self.reconcile_later(),
             _ if self.run_jobs.remove(&id) => self.run_sent = (self.run_sent - agreed).max(Credits::ZERO),
             _ => {}
         }
@@ -372,7 +374,7 @@ impl Engine {
     /// The price is not the agreed one: nothing more is sent at it without a new yes (product §2, rule 6).
     fn price_differs(&mut self, agreed: Credits, now: Credits) {
         let waiting: Vec<(JobId, Update)> = self
-            .line
+            .queue
             .ids()
             .filter(|id| self.jobs.get(id).and_then(|job| job.approval).is_some_and(|yes| yes.price != now))
             .map(|id| (id, Update::Hold(HoldReason::Price { agreed, now })))
@@ -382,13 +384,13 @@ impl Engine {
     }
 
     /// Looks through the account's task list for unsure jobs.
-    pub(super) fn pump_settling(&mut self) {
+    pub(super) fn start_due_reconcile(&mut self) {
         let now = Instant::now();
         if !self.store_is_well() {
             return;
         }
-        if self.listing.is_none() && self.settle_at.is_some_and(|at| at <= now) {
-            self.settle_at = None;
+        if self.listing.is_none() && self.reconcile_at.is_some_and(|at| at <= now) {
+            self.reconcile_at = None;
             let asked = !self.windows().is_empty();
             self.listing = asked.then(Listing::default);
         }
@@ -399,7 +401,7 @@ impl Engine {
         listing.in_air = true;
         let query = ListQuery { model: Some(ENHANCE_MODEL), status: None, page: listing.pages + 1, page_size: LIST_PAGE };
         let service = Arc::clone(&self.service);
-        self.spawn(Kind::List, async move { Done::Listed(service.list(query).await) });
+        self.spawn(WorkerKind::List, async move { WorkerResult::Listed(service.list(query).await) });
     }
 
     /// When the task list may be read on, if it is to be.
@@ -408,7 +410,7 @@ impl Engine {
             _ if !self.store_is_well() => None,
             Some(listing) if listing.in_air => None,
             Some(_) => Some(self.gate.clone().take_read(now).err().unwrap_or(now)),
-            None => self.settle_at,
+            None => self.reconcile_at,
         }
     }
 
@@ -421,9 +423,9 @@ impl Engine {
     }
 
     /// A page of the account's task list is here.
-    pub(super) fn listed(&mut self, result: Result<ListPage, ApiError>) {
+    pub(super) fn on_listed(&mut self, result: Result<ListPage, ApiError>) {
         let now = Instant::now();
-        self.came_back(result.as_ref().err());
+        self.on_answer(result.as_ref().err());
         let Some(mut listing) = self.listing.take() else { return };
         let looked_through;
         match result {
@@ -451,25 +453,27 @@ impl Engine {
                     );
                     self.notice(Level::Alarm, None, text);
                 }
-                self.settle_at = Some(now + retry::read_wait(self.list_failures, error.retry_after, self.dice.f64()));
+                self.reconcile_at = Some(now + retry::read_wait(self.list_failures, error.retry_after, self.rng.f64()));
                 return;
             }
         }
         let rows = listing.rows;
-        let findings = settle(&self.windows(), &rows, |task| self.has_task(task));
+        let findings = reconcile(&self.windows(), &rows, |task| self.has_task(task));
         for (id, finding) in findings {
             let looked = self.jobs.get(&id).is_some_and(|job| matches!(&job.phase, Phase::Unsure(doubt) if doubt.looked));
             match finding {
-                Finding::Is(task) => {
+                Match::Is(task) => {
                     self.notice(Level::Info, Some(id), format!("{id} was found in the account's task list as {task}"));
                     self.write(vec![(id, Update::Adopted(task))]);
                 }
-                Finding::Nothing if self.resent.contains(&id) && !self.list_has_settled(id) => {
+                Match::Nothing if self.resent.contains(&id) && !self.list_has_settled(id) => {
                     // It went out again once already. What comes next must be sure, so the list is read again later.
                     let since = self.jobs.get(&id).map(|job| self.since_last_attempt(job)).unwrap_or_default();
-                    self.look_at(now + Duration::try_from(retry::LIST_SETTLES).unwrap_or_default().saturating_sub(since));
+                    self.reconcile_at_earliest(
+                        now + Duration::try_from(retry::LIST_SETTLES).unwrap_or_default().saturating_sub(since),
+                    );
                 }
-                Finding::Nothing => {
+                Match::Nothing => {
                     self.write(vec![(id, Update::ListRead { candidates: Vec::new(), server_time: self.service.time() })]);
                     if looked {
                         continue;
@@ -490,7 +494,7 @@ impl Engine {
                         self.notice(Level::Alarm, Some(id), text);
                     }
                 }
-                Finding::Ambiguous(tasks) => {
+                Match::Ambiguous(tasks) => {
                     if !looked {
                         let text = format!(
                             "{id} stays unsure: {} may be it; w in the dashboard lets you choose",
@@ -551,12 +555,12 @@ impl Engine {
         if !self.sending_is_open() || self.has_open_questions() || self.in_flight.len() >= self.max_in_flight() as usize {
             return None;
         }
-        let ready = self.line.head(now, LOOK_AHEAD).into_iter().find_map(|id| {
-            let verdict =
-                self.jobs.get(&id).filter(|job| !needs_no_look(job)).map(|job| self.sources.verdict(&job.source, job.image));
-            match verdict {
-                Some(Verdict::Troubled) => None,
-                Some(Verdict::Asked) => Some(false),
+        let ready = self.queue.head(now, CHECK_AHEAD).into_iter().find_map(|id| {
+            let result =
+                self.jobs.get(&id).filter(|job| !needs_no_check(job)).map(|job| self.draft_checks.result(&job.source, job.image));
+            match result {
+                Some(CheckResult::Troubled) => None,
+                Some(CheckResult::Asked) => Some(false),
                 _ => Some(true),
             }
         });
@@ -565,7 +569,7 @@ impl Engine {
             Some(true) => now,
             // An answer about a draft wakes the loop by itself.
             Some(false) => return None,
-            None => self.line.next_admission()?,
+            None => self.queue.next_admission()?,
         };
         let at = self.send_not_before.map_or(at, |not_before| at.max(not_before));
         Some(self.gate.may_send(now).err().map_or(at, |open| at.max(open)))
@@ -573,6 +577,6 @@ impl Engine {
 }
 
 /// A draft is looked at once before its picture is first sent; not again after a look by the user or an earlier attempt.
-fn needs_no_look(job: &Job) -> bool {
+fn needs_no_check(job: &Job) -> bool {
     job.source_confirmed || job.send.is_some()
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::super::desk::Asker;
-use super::super::{Level, News};
+use super::super::poll_scheduler::Subscriber;
+use super::super::{EngineEvent, Level};
 use super::Engine;
 use crate::job::{Applied, Job, JobId, Phase, Progress, State, TaskId, Update, poll_interval};
 
@@ -24,12 +24,12 @@ impl Engine {
         }
         self.to_fetch.remove(&(Timestamp::MAX, id));
         if job.phase != Phase::Waiting {
-            self.line.remove(id);
+            self.queue.remove(id);
         }
-        let behind = self.behind_floor.remove(&id);
+        let behind = self.older_than_floor.remove(&id);
         self.in_flight.remove(&id);
         self.unsure.remove(&id);
-        let asker = Asker::Job(id);
+        let subscriber = Subscriber::Job(id);
         let mut asks = false;
         match &job.phase {
             Phase::Waiting => match job.approval {
@@ -37,11 +37,11 @@ impl Engine {
                     // By the wall clock no more than the whole period is left, whichever way it was turned meanwhile.
                     let whole = Duration::try_from(yes.not_before.duration_since(yes.at)).unwrap_or_default();
                     let left = Duration::try_from(yes.not_before.duration_since(self.clock.now())).unwrap_or_default();
-                    self.line.insert(id, job.place, yes.seq, now + left.min(whole));
+                    self.queue.insert(id, job.place, yes.seq, now + left.min(whole));
                 }
                 _ => {
-                    self.line.remove(id);
-                    self.behind_floor.insert(id, job.place);
+                    self.queue.remove(id);
+                    self.older_than_floor.insert(id, job.place);
                 }
             },
             Phase::Sending => {
@@ -50,19 +50,19 @@ impl Engine {
             Phase::Unsure(doubt) => {
                 self.unsure.insert(id);
                 if !doubt.looked {
-                    let at = self.may_look_from(job, now);
-                    self.settle_at = Some(self.settle_at.map_or(at, |before| before.max(at)));
+                    let at = self.may_reconcile_from(job, now);
+                    self.reconcile_at = Some(self.reconcile_at.map_or(at, |before| before.max(at)));
                 }
             }
             Phase::Running(progress) => {
                 self.in_flight.insert(id);
                 asks = true;
-                if !self.desk.knows(&asker)
+                if !self.scheduler.knows(&subscriber)
                     && let Some(task) = &job.task
                     && self.is_engine()
                 {
                     let due = now + self.first_poll(job, progress);
-                    self.desk.watch(&asker, task, due, self.age(job), job.estimate, now);
+                    self.scheduler.watch(&subscriber, task, due, self.age(job), job.estimate, now);
                 }
             }
             Phase::ToFetch(_) => {
@@ -72,11 +72,11 @@ impl Engine {
             }
             Phase::Fetching(_) | Phase::Held(_) | Phase::Saved | Phase::Failed(_) | Phase::Cancelled(_) | Phase::Unwatched => {}
         }
-        if behind != self.behind_floor.get(&id).copied() {
-            self.behind_moved += 1;
+        if behind != self.older_than_floor.get(&id).copied() {
+            self.older_than_floor_version += 1;
         }
         if !asks {
-            self.desk.forget(&asker);
+            self.scheduler.forget(&subscriber);
         }
         if !matches!(job.state(), State::Sending | State::Unsure) {
             self.resent.remove(&id);
@@ -105,39 +105,39 @@ impl Engine {
             return Duration::ZERO;
         }
         let estimate = job.estimate.map(|seconds| Duration::from_secs(seconds.into()));
-        poll_interval::first_poll(estimate, self.dice.f64())
+        poll_interval::first_poll(estimate, self.rng.f64())
     }
 
-    /// How long ago its task was submitted, as far as is known.
+    /// How long ago its task was on_submitted, as far as is known.
     pub(super) fn age(&self, job: &Job) -> Duration {
         job.sent_at.and_then(|sent| Duration::try_from(self.clock.now().duration_since(sent)).ok()).unwrap_or_default()
     }
 
     /// Takes a job as the store has it now, and tells the screen.
-    pub(in crate::engine) fn absorb(&mut self, job: Job) {
-        self.absorb_all(vec![job]);
+    pub(in crate::engine) fn apply_change(&mut self, job: Job) {
+        self.apply_changes(vec![job]);
     }
 
     /// Takes jobs as the store has them now, and tells the screen.
-    pub(in crate::engine) fn absorb_all(&mut self, jobs: Vec<Job>) {
+    pub(in crate::engine) fn apply_changes(&mut self, jobs: Vec<Job>) {
         if jobs.is_empty() {
             return;
         }
         self.money_is_old = true;
-        let mut told = Vec::with_capacity(jobs.len());
+        let mut published = Vec::with_capacity(jobs.len());
         for mut job in jobs {
             if let (Phase::Running(progress), Some(newer)) = (&mut job.phase, self.progress.get(&job.id)) {
                 *progress = *newer;
             }
-            // Only if nobody wrote in between: what lies there has not been heard yet.
+            // Only if nobody wrote in between: what lies there has not been read yet.
             if job.revision == self.revision + 1 {
                 self.revision = job.revision;
             }
             let job = Arc::new(job);
             self.index(&job);
-            told.push(job);
+            published.push(job);
         }
-        self.send(News::Jobs(told));
+        self.send(EngineEvent::Jobs(published));
     }
 
     /// Writes updates of the engine's own doing. What cannot be written is kept and tried again; until then nothing is sent.
@@ -155,11 +155,11 @@ impl Engine {
                     again = self.settle_fresh_links(&waited, &results);
                 }
                 let changed = results.iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job.clone()).collect();
-                self.absorb_all(changed);
+                self.apply_changes(changed);
                 let now = Instant::now();
                 for (id, task) in again {
-                    self.desk.ask(Asker::Job(id), &task, now, now);
-                    self.desk.alone(&Asker::Job(id));
+                    self.scheduler.ask(Subscriber::Job(id), &task, now, now);
+                    self.scheduler.alone(&Subscriber::Job(id));
                 }
                 results
             }
@@ -173,7 +173,7 @@ impl Engine {
         }
     }
 
-    /// Answers about fresh links may be among what had to wait for the store: who got one is fetched, and who still
+    /// Answers about fresh links may be among what had to wait for the store: who got one is on_fetched, and who still
     /// waits for one is returned, to be asked about once more.
     pub(super) fn settle_fresh_links(&mut self, waited: &HashSet<JobId>, results: &[(Job, Applied)]) -> Vec<(JobId, TaskId)> {
         let mut again = Vec::new();

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::super::{Connection, Level, PauseReason, Seen};
-use super::{Done, Engine, Kind};
+use super::{Engine, WorkerKind, WorkerResult};
 use crate::api::{ApiError, Balance};
 use crate::job::{Caps, Credits, ErrorClass, retry};
 use crate::store::Settings;
@@ -22,7 +22,7 @@ const PRICE_EVERY: Duration = Duration::from_mins(10);
 
 impl Engine {
     /// Reads balance and price when it is time.
-    pub(super) fn pump_money(&mut self) {
+    pub(super) fn start_due_account_reads(&mut self) {
         let now = Instant::now();
         if self.gate.closed_until(now).is_some() {
             return;
@@ -31,13 +31,13 @@ impl Engine {
             self.balance_at = None;
             self.balance_in_air = true;
             let service = Arc::clone(&self.service);
-            self.spawn(Kind::Balance, async move { Done::Balance(service.credits().await) });
+            self.spawn(WorkerKind::Balance, async move { WorkerResult::Balance(service.credits().await) });
         }
         if !self.price_in_air && self.price_at.is_some_and(|at| at <= now) && self.gate.take_read(now).is_ok() {
             self.price_at = None;
             self.price_in_air = true;
             let service = Arc::clone(&self.service);
-            self.spawn(Kind::Price, async move { Done::Price(service.price().await) });
+            self.spawn(WorkerKind::Price, async move { WorkerResult::Price(service.price().await) });
         }
     }
 
@@ -52,11 +52,11 @@ impl Engine {
         self.balance_at = Some(Instant::now());
     }
 
-    pub(super) fn has_balance(&mut self, result: Result<Balance, ApiError>) {
+    pub(super) fn on_balance(&mut self, result: Result<Balance, ApiError>) {
         self.balance_in_air = false;
         match result {
             Ok(balance) => {
-                self.came_back(None);
+                self.on_answer(None);
                 self.balance_failures = 0;
                 let seen = Seen { amount: balance.usable(), at: self.clock.now() };
                 self.change_settings(|settings| settings.balance = Some(seen));
@@ -65,20 +65,20 @@ impl Engine {
                 }
             }
             Err(error) => {
-                self.came_back(Some(&error));
+                self.on_answer(Some(&error));
                 self.balance_failures += 1;
-                let wait = retry::read_wait(self.balance_failures, error.retry_after, self.dice.f64());
+                let wait = retry::read_wait(self.balance_failures, error.retry_after, self.rng.f64());
                 self.balance_at = Some(Instant::now() + wait.max(Duration::from_secs(5)));
             }
         }
     }
 
-    pub(super) fn has_price(&mut self, result: Result<Credits, ApiError>) {
+    pub(super) fn on_price(&mut self, result: Result<Credits, ApiError>) {
         self.price_in_air = false;
         self.price_at = Some(Instant::now() + PRICE_EVERY);
         match result {
             Ok(price) => {
-                self.came_back(None);
+                self.on_answer(None);
                 // The reserve of the latest answer is authoritative (reference §4.9); the public price counts while
                 // there is none, or when it moves.
                 let moved = self.catalog_price.replace(price).is_some_and(|before| before != price);
@@ -88,12 +88,12 @@ impl Engine {
                 }
             }
             // The price is a help, not a need: the agreed one stands, and the answer to a send tells the truth.
-            Err(error) => self.came_back(Some(&error)),
+            Err(error) => self.on_answer(Some(&error)),
         }
     }
 
-    /// Notes what a call says about the line, whatever it was for.
-    pub(in crate::engine) fn came_back(&mut self, error: Option<&ApiError>) {
+    /// Notes what a call says about the connection, whatever it was for.
+    pub(in crate::engine) fn on_answer(&mut self, error: Option<&ApiError>) {
         let now = Instant::now();
         match error {
             Some(error) if error.class == ErrorClass::RateLimited => {

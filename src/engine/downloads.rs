@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::core::{Done, Engine, Kind};
-use super::desk::Asker;
+use super::event_loop::{Engine, WorkerKind, WorkerResult};
+use super::poll_scheduler::Subscriber;
 use super::{Level, Notice};
 use crate::fetch::{FetchError, FetchRequest};
 use crate::job::{Applied, Failure, Job, JobId, Phase, SavedFile, State, Update, retry};
@@ -20,7 +20,7 @@ const NOTHING_TO_FETCH: Duration = Duration::from_hours(1);
 
 impl Engine {
     /// Starts downloads while there are places.
-    pub(super) fn pump_fetches(&mut self) {
+    pub(super) fn start_due_fetches(&mut self) {
         if !self.store_is_well() {
             return;
         }
@@ -43,7 +43,7 @@ impl Engine {
             // Its time has come; kept, it would wake the loop again and again while the download runs.
             self.fetch_retry.remove(&id);
             let fetcher = Arc::clone(&self.fetcher);
-            self.spawn(Kind::Fetch(id), async move { Done::Fetched(id, fetcher.fetch(&request).await) });
+            self.spawn(WorkerKind::Fetch(id), async move { WorkerResult::Fetched(id, fetcher.fetch(&request).await) });
         }
     }
 
@@ -72,13 +72,13 @@ impl Engine {
     }
 
     /// A download ended.
-    pub(super) fn fetched(&mut self, id: JobId, result: Result<Vec<SavedFile>, FetchError>) {
+    pub(super) fn on_fetched(&mut self, id: JobId, result: Result<Vec<SavedFile>, FetchError>) {
         self.fetching.remove(&id);
         let now = Instant::now();
         match result {
             Ok(files) => {
                 let written = self.write(vec![(id, Update::Saved(files))]);
-                self.tell_endings(&written);
+                self.publish_endings(&written);
             }
             Err(FetchError::Expired(why)) => {
                 self.write(vec![(id, Update::FetchTroubled(why))]);
@@ -87,15 +87,15 @@ impl Engine {
                     Some(task) if self.alarmed.get(&id).is_none_or(|asked| asked & REREAD == 0) => {
                         *self.alarmed.entry(id).or_default() |= REREAD;
                         self.fresh_links.insert(id);
-                        self.desk.ask(Asker::Job(id), &task, now, now);
-                        self.desk.alone(&Asker::Job(id));
+                        self.scheduler.ask(Subscriber::Job(id), &task, now, now);
+                        self.scheduler.alone(&Subscriber::Job(id));
                     }
                     _ => self.link_is_dead(id, "the link is dead, and a fresh one was dead too"),
                 }
             }
             Err(FetchError::Refused(why)) => {
                 let written = self.write(vec![(id, Update::FetchFailed(Failure::result_refused(&why)))]);
-                self.tell_endings(&written);
+                self.publish_endings(&written);
             }
             Err(FetchError::Passing(why)) => self.fetch_later(id, why),
             Err(FetchError::Local(why)) => {
@@ -111,7 +111,7 @@ impl Engine {
             Phase::ToFetch(trouble) => trouble.attempts,
             _ => 1,
         });
-        let wait = retry::fetch_wait(attempts, self.dice.f64());
+        let wait = retry::fetch_wait(attempts, self.rng.f64());
         self.fetch_retry.insert(id, Instant::now() + wait);
     }
 
@@ -130,7 +130,7 @@ impl Engine {
         self.fetch_ready_at = None;
         self.alarmed.remove(&id);
         self.write(vec![(id, Update::FetchAgain)]);
-        // What is fetched again after its link was called dead begins with a fresh link.
+        // What is on_fetched again after its link was called dead begins with a fresh link.
         if let Some(job) = self.jobs.get(&id)
             && job.state() == State::ToFetch
             && job.link_expires_at.is_none_or(|end| end <= self.clock.now())
@@ -138,8 +138,8 @@ impl Engine {
         {
             let now = Instant::now();
             self.fresh_links.insert(id);
-            self.desk.ask(Asker::Job(id), &task, now, now);
-            self.desk.alone(&Asker::Job(id));
+            self.scheduler.ask(Subscriber::Job(id), &task, now, now);
+            self.scheduler.alone(&Subscriber::Job(id));
         }
     }
 
@@ -152,8 +152,8 @@ impl Engine {
             .take_while(|(end, _)| hours_left(*end, now) < ALARMS[0].1)
             .filter_map(|(end, id)| {
                 let (bit, hours) = ALARMS.into_iter().rev().find(|(_, hours)| hours_left(*end, now) < *hours)?;
-                let told = self.alarmed.get(id).copied().unwrap_or_default();
-                (told & bit == 0).then_some((*id, bit, hours))
+                let published = self.alarmed.get(id).copied().unwrap_or_default();
+                (published & bit == 0).then_some((*id, bit, hours))
             })
             .collect();
         if dying.is_empty() {
@@ -172,7 +172,7 @@ impl Engine {
     }
 
     /// Tells how jobs ended, for the events and notices of a screen.
-    pub(super) fn tell_endings(&mut self, written: &[(Job, Applied)]) {
+    pub(super) fn publish_endings(&mut self, written: &[(Job, Applied)]) {
         for (job, applied) in written {
             if !applied.changed() {
                 continue;
@@ -185,7 +185,7 @@ impl Engine {
                 Phase::Cancelled(by) => (Level::Warning, format!("{} was {by}", job.id)),
                 _ => continue,
             };
-            self.send(super::News::Notice(Notice { at: self.clock.now(), level, job: Some(job.id), text }));
+            self.send(super::EngineEvent::Notice(Notice { at: self.clock.now(), level, job: Some(job.id), text }));
         }
     }
 }

@@ -1,58 +1,58 @@
-//! What screens and scripts wish for, written into the store.
+//! What screens and scripts command for, written into the store.
 //!
-//! The same code serves the engine's own screen and the screen of another process: a wish is a write, and the engine
+//! The same code serves the engine's own screen and the screen of another process: a command is a write, and the engine
 //! acts on what it finds written.
 
 use std::collections::HashSet;
 
-use super::core::Engine;
-use super::{Consent, Done, Place, Wish};
+use super::event_loop::Engine;
+use super::{Command, CommandOutcome, Consent, QueueMove};
 use crate::job::{Applied, Job, JobId, Phase, Spec, State, Tag, TaskId, Update, text};
 use crate::store::{EngineRequest, NewJob, PauseReason, StoreError};
 
 impl Engine {
-    /// Does a wish.
-    pub(super) fn perform(&mut self, wish: Wish) -> Result<Done, String> {
-        let done = self.act(wish);
+    /// Does a command.
+    pub(super) fn perform(&mut self, command: Command) -> Result<CommandOutcome, String> {
+        let done = self.act(command);
         done.map_err(|refused| match refused {
             Refused::Said(said) => said,
             Refused::Store(trouble) => format!("nothing was changed: {trouble}"),
         })
     }
 
-    fn act(&mut self, wish: Wish) -> Result<Done, Refused> {
-        match wish {
-            Wish::Add { specs, tag, front, again, consent } => self.add(specs, tag.as_ref(), front, again, consent),
-            Wish::Approve { jobs, consent } => self.approve(&jobs, consent),
-            Wish::Withdraw { approval } => self.withdraw(approval),
-            Wish::Hold { jobs } => self.each(&jobs, "held", |_| Update::Hold(crate::job::HoldReason::You)),
-            Wish::Cancel { jobs } => self.each(&jobs, "cancelled", |_| Update::Cancel),
-            Wish::GiveUp { jobs } => self.each(&jobs, "given up", |_| Update::GiveUp),
-            Wish::Unwatch { jobs } => self.each(&jobs, "no longer watched", |_| Update::Unwatch),
-            Wish::Watch { jobs } => self.each(&jobs, "watched again", |_| Update::Watch),
-            Wish::FetchNow { jobs } => self.fetch_wish(&jobs),
-            Wish::AskNow { jobs } => self.ask_wish(&jobs),
-            Wish::Adopt { task, .. } if self.has_task(&task) => {
+    fn act(&mut self, command: Command) -> Result<CommandOutcome, Refused> {
+        match command {
+            Command::Add { specs, tag, front, again, consent } => self.add(specs, tag.as_ref(), front, again, consent),
+            Command::Approve { jobs, consent } => self.approve(&jobs, consent),
+            Command::Withdraw { approval } => self.withdraw(approval),
+            Command::Hold { jobs } => self.each(&jobs, "held", |_| Update::Hold(crate::job::HoldReason::You)),
+            Command::Cancel { jobs } => self.each(&jobs, "cancelled", |_| Update::Cancel),
+            Command::GiveUp { jobs } => self.each(&jobs, "given up", |_| Update::GiveUp),
+            Command::Unwatch { jobs } => self.each(&jobs, "no longer watched", |_| Update::Unwatch),
+            Command::Watch { jobs } => self.each(&jobs, "watched again", |_| Update::Watch),
+            Command::FetchNow { jobs } => self.fetch_jobs(&jobs),
+            Command::AskNow { jobs } => self.refresh_jobs(&jobs),
+            Command::Adopt { task, .. } if self.has_task(&task) => {
                 Err(Refused::Said(format!("nothing was changed: {task} belongs to another job")))
             }
-            Wish::Adopt { job, task } => self.each(&[job], "settled", |_| Update::Adopted(task.clone())),
-            Wish::RunAgain { jobs, consent } => self.run_again(&jobs, consent),
-            Wish::Move { jobs, to } => self.shift(&jobs, to),
-            Wish::Retag { jobs, tag } => self.each(&jobs, "tagged", |_| Update::Retag(tag.clone())),
-            Wish::Remove { jobs, removed } => {
+            Command::Adopt { job, task } => self.each(&[job], "settled", |_| Update::Adopted(task.clone())),
+            Command::RunAgain { jobs, consent } => self.run_again(&jobs, consent),
+            Command::Move { jobs, to } => self.shift(&jobs, to),
+            Command::Retag { jobs, tag } => self.each(&jobs, "tagged", |_| Update::Retag(tag.clone())),
+            Command::Remove { jobs, removed } => {
                 self.each(&jobs, if removed { "taken off the list" } else { "back on the list" }, |_| Update::Remove(removed))
             }
-            Wish::Pause => {
+            Command::Pause => {
                 self.settings = self.store.change_settings(&mut |settings| settings.paused = Some(PauseReason::You))?;
                 Ok(said("sending is paused; what was sent goes on"))
             }
-            Wish::Resume { jobs, consent } => self.resume(&jobs, consent),
-            Wish::MaxInFlight(most) => {
+            Command::Resume { jobs, consent } => self.resume(&jobs, consent),
+            Command::MaxInFlight(most) => {
                 let most = most.clamp(1, 10_000);
                 self.settings = self.store.change_settings(&mut |settings| settings.max_in_flight = Some(most))?;
                 Ok(said(format!("at most {} in flight", text::count(most as usize, "job"))))
             }
-            Wish::Caps(caps) => {
+            Command::Caps(caps) => {
                 self.settings = self.store.change_settings(&mut |settings| {
                     settings.cap_day = Some(caps.day);
                     settings.cap_session = Some(caps.session);
@@ -68,14 +68,14 @@ impl Engine {
     }
 
     /// One update for each job; what it did not fit is left out and named.
-    fn each(&mut self, jobs: &[JobId], what: &str, update: impl Fn(&JobId) -> Update) -> Result<Done, Refused> {
+    fn each(&mut self, jobs: &[JobId], what: &str, update: impl Fn(&JobId) -> Update) -> Result<CommandOutcome, Refused> {
         let updates = jobs.iter().map(|id| (*id, update(id))).collect();
         let results = self.store.apply(updates, self.clock.now())?;
         Ok(self.sum_up(jobs, results, what))
     }
 
-    fn sum_up(&mut self, asked: &[JobId], results: Vec<(Job, Applied)>, what: &str) -> Done {
-        let mut done = Done::default();
+    fn sum_up(&mut self, asked: &[JobId], results: Vec<(Job, Applied)>, what: &str) -> CommandOutcome {
+        let mut done = CommandOutcome::default();
         let mut changed = Vec::new();
         for (job, applied) in results {
             match applied {
@@ -91,7 +91,7 @@ impl Engine {
                 done.left_out.push((id.to_string(), "it is gone".to_owned()));
             }
         }
-        self.absorb_all(changed);
+        self.apply_changes(changed);
         done.said = summary(&done, what);
         done
     }
@@ -103,8 +103,8 @@ impl Engine {
         front: bool,
         again: bool,
         consent: Option<Consent>,
-    ) -> Result<Done, Refused> {
-        let mut done = Done::default();
+    ) -> Result<CommandOutcome, Refused> {
+        let mut done = CommandOutcome::default();
         let mut seen = HashSet::new();
         let mut new = Vec::with_capacity(specs.len());
         for spec in specs {
@@ -127,7 +127,7 @@ impl Engine {
             });
         }
         if new.is_empty() {
-            return Ok(Done { said: "nothing new to add".to_owned(), ..done });
+            return Ok(CommandOutcome { said: "nothing new to add".to_owned(), ..done });
         }
         if let Some(consent) = consent
             && new.len() > consent.count
@@ -138,20 +138,20 @@ impl Engine {
         done.jobs = jobs.iter().map(|job| job.id).collect();
         done.approval = approval_of(&jobs);
         done.said = summary(&done, if consent.is_some() { "added and approved" } else { "added, held" });
-        self.absorb_all(jobs);
+        self.apply_changes(jobs);
         Ok(done)
     }
 
     fn new_id(&mut self) -> Result<JobId, StoreError> {
         loop {
-            let id = JobId::from_bits(self.dice.u64(..));
+            let id = JobId::from_bits(self.rng.u64(..));
             if self.store.job(id)?.is_none() {
                 return Ok(id);
             }
         }
     }
 
-    fn approve(&mut self, ids: &[JobId], consent: Consent) -> Result<Done, Refused> {
+    fn approve(&mut self, ids: &[JobId], consent: Consent) -> Result<CommandOutcome, Refused> {
         if ids.len() > consent.count {
             return Err(Refused::Said(format!(
                 "nothing was approved: the yes was for {}, these are {}",
@@ -160,36 +160,36 @@ impl Engine {
             )));
         }
         let (approval, jobs, left_out) = self.store.approve(ids, consent, self.clock.now())?;
-        let mut done = Done {
+        let mut done = CommandOutcome {
             jobs: jobs.iter().map(|job| job.id).collect(),
             left_out: left_out.into_iter().map(|(id, why)| (id.to_string(), why.to_owned())).collect(),
             approval: Some((approval.seq, approval.not_before)),
-            ..Done::default()
+            ..CommandOutcome::default()
         };
         done.said = summary(&done, "approved");
         // A yes to a job that was held for its draft is an answer to what the look found; others are looked at afresh.
         for job in &jobs {
             if !job.source_confirmed {
                 let source = job.source.clone();
-                self.sources.forget_if_unfit(&source, job.image);
+                self.draft_checks.forget_if_unfit(&source, job.image);
             }
         }
-        self.absorb_all(jobs);
+        self.apply_changes(jobs);
         Ok(done)
     }
 
-    fn withdraw(&mut self, approval: u64) -> Result<Done, Refused> {
+    fn withdraw(&mut self, approval: u64) -> Result<CommandOutcome, Refused> {
         let jobs = self.store.withdraw(approval, self.clock.now())?;
         if jobs.is_empty() {
             return Err(Refused::Said("too late: the grace period is over".to_owned()));
         }
-        let mut done = Done { jobs: jobs.iter().map(|job| job.id).collect(), ..Done::default() };
+        let mut done = CommandOutcome { jobs: jobs.iter().map(|job| job.id).collect(), ..CommandOutcome::default() };
         done.said = format!("{} held, nothing was sent", text::count(done.jobs.len(), "job"));
-        self.absorb_all(jobs);
+        self.apply_changes(jobs);
         Ok(done)
     }
 
-    fn resume(&mut self, ids: &[JobId], consent: Option<Consent>) -> Result<Done, Refused> {
+    fn resume(&mut self, ids: &[JobId], consent: Option<Consent>) -> Result<CommandOutcome, Refused> {
         let done = match consent {
             Some(consent) if !ids.is_empty() => self.approve(ids, consent)?,
             _ => said("sending goes on"),
@@ -198,8 +198,8 @@ impl Engine {
         Ok(done)
     }
 
-    fn run_again(&mut self, ids: &[JobId], consent: Consent) -> Result<Done, Refused> {
-        let mut done = Done::default();
+    fn run_again(&mut self, ids: &[JobId], consent: Consent) -> Result<CommandOutcome, Refused> {
+        let mut done = CommandOutcome::default();
         let mut new = Vec::new();
         let mut seen = HashSet::new();
         for id in ids {
@@ -240,34 +240,34 @@ impl Engine {
         done.jobs = jobs.iter().map(|job| job.id).collect();
         done.approval = approval_of(&jobs);
         done.said = summary(&done, "run again");
-        self.absorb_all(jobs);
+        self.apply_changes(jobs);
         Ok(done)
     }
 
-    /// Moves jobs in line, as a block that keeps its own order.
-    fn shift(&mut self, ids: &[JobId], to: Place) -> Result<Done, Refused> {
-        let mut line: Vec<(i64, JobId)> = self
+    /// Moves jobs in the queue, as a block that keeps its own order.
+    fn shift(&mut self, ids: &[JobId], to: QueueMove) -> Result<CommandOutcome, Refused> {
+        let mut queue: Vec<(i64, JobId)> = self
             .jobs
             .values()
             .filter(|job| matches!(job.state(), State::Waiting | State::Held))
             .map(|job| (job.place, job.id))
             .collect();
-        line.sort_unstable();
-        let moving: HashSet<JobId> = ids.iter().copied().filter(|id| line.iter().any(|(_, other)| other == id)).collect();
+        queue.sort_unstable();
+        let moving: HashSet<JobId> = ids.iter().copied().filter(|id| queue.iter().any(|(_, other)| other == id)).collect();
         if moving.is_empty() {
-            return Err(Refused::Said("only jobs that wait or are held have a place in line".to_owned()));
+            return Err(Refused::Said("only jobs that wait or are held have a place in the queue".to_owned()));
         }
-        let mut order: Vec<JobId> = line.iter().map(|(_, id)| *id).collect();
+        let mut order: Vec<JobId> = queue.iter().map(|(_, id)| *id).collect();
         match to {
-            Place::Front => order.sort_by_key(|id| !moving.contains(id)),
-            Place::Earlier => {
+            QueueMove::Front => order.sort_by_key(|id| !moving.contains(id)),
+            QueueMove::Earlier => {
                 for at in 1..order.len() {
                     if moving.contains(&order[at]) && !moving.contains(&order[at - 1]) {
                         order.swap(at, at - 1);
                     }
                 }
             }
-            Place::Later => {
+            QueueMove::Later => {
                 for at in (0..order.len().saturating_sub(1)).rev() {
                     if moving.contains(&order[at]) && !moving.contains(&order[at + 1]) {
                         order.swap(at, at + 1);
@@ -276,7 +276,7 @@ impl Engine {
             }
         }
         // The places stay the same set; only who stands on them changes. Two jobs on one place get places of their own.
-        let mut places: Vec<i64> = line.iter().map(|(place, _)| *place).collect();
+        let mut places: Vec<i64> = queue.iter().map(|(place, _)| *place).collect();
         for at in 1..places.len() {
             places[at] = places[at].max(places[at - 1] + 1);
         }
@@ -287,21 +287,22 @@ impl Engine {
             .map(|(id, place)| (*id, Update::Move(place)))
             .collect();
         let results = self.store.apply(updates, self.clock.now())?;
-        self.absorb_all(results.into_iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job).collect());
-        let mut done = Done { jobs: ids.iter().copied().filter(|id| moving.contains(id)).collect(), ..Done::default() };
+        self.apply_changes(results.into_iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job).collect());
+        let mut done =
+            CommandOutcome { jobs: ids.iter().copied().filter(|id| moving.contains(id)).collect(), ..CommandOutcome::default() };
         done.said = summary(
             &done,
             match to {
-                Place::Front => "moved to the front",
-                Place::Earlier => "moved earlier",
-                Place::Later => "moved later",
+                QueueMove::Front => "moved to the front",
+                QueueMove::Earlier => "moved earlier",
+                QueueMove::Later => "moved later",
             },
         );
         Ok(done)
     }
 
-    fn fetch_wish(&mut self, ids: &[JobId]) -> Result<Done, Refused> {
-        let mut done = Done::default();
+    fn fetch_jobs(&mut self, ids: &[JobId]) -> Result<CommandOutcome, Refused> {
+        let mut done = CommandOutcome::default();
         for id in ids {
             match self.store.job(*id)? {
                 Some(job) if matches!(job.phase, Phase::ToFetch(_)) || may_fetch_again(&job) => done.jobs.push(*id),
@@ -317,13 +318,13 @@ impl Engine {
         } else {
             self.store.ask(&wanted.into_iter().map(EngineRequest::Fetch).collect::<Vec<_>>())?;
         }
-        done.said = summary(&done, "to be fetched now");
+        done.said = summary(&done, "to be on_fetched now");
         Ok(done)
     }
 
-    fn ask_wish(&mut self, ids: &[JobId]) -> Result<Done, Refused> {
+    fn refresh_jobs(&mut self, ids: &[JobId]) -> Result<CommandOutcome, Refused> {
         if self.is_engine() {
-            self.ask_now(ids);
+            self.refresh_now(ids);
         } else if ids.is_empty() {
             self.store.ask(&[EngineRequest::ReadAll])?;
         } else {
@@ -335,7 +336,7 @@ impl Engine {
     }
 }
 
-/// Why a wish was not done: said in words, or by the store.
+/// Why a command was not done: said in words, or by the store.
 enum Refused {
     Said(String),
     Store(StoreError),
@@ -347,8 +348,8 @@ impl From<StoreError> for Refused {
     }
 }
 
-fn said(text: impl Into<String>) -> Done {
-    Done { said: text.into(), ..Done::default() }
+fn said(text: impl Into<String>) -> CommandOutcome {
+    CommandOutcome { said: text.into(), ..CommandOutcome::default() }
 }
 
 fn may_fetch_again(job: &Job) -> bool {
@@ -361,7 +362,7 @@ fn approval_of(jobs: &[Job]) -> Option<(u64, jiff::Timestamp)> {
 }
 
 /// `37 jobs run again; 3 left out: 2 running, 1 gone`.
-fn summary(done: &Done, what: &str) -> String {
+fn summary(done: &CommandOutcome, what: &str) -> String {
     if done.jobs.is_empty()
         && let [(_, why)] = done.left_out.as_slice()
     {

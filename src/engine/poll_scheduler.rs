@@ -1,4 +1,4 @@
-//! The status desk: which tasks to ask about next, gathered into as few reads as possible.
+//! The poll scheduler: which tasks to ask about next, gathered into as few reads as possible.
 //!
 //! It is a plain value. With up to three open tasks it asks one by one, with more by batches of at most 50 (reference
 //! §8). A batch takes who is due first, and fills up with who is due soon, so a round over `n` tasks costs ⌈n/50⌉ reads.
@@ -20,7 +20,7 @@ const UNMOVED: Duration = Duration::from_mins(1);
 
 /// Who asked for a task to be read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) enum Asker {
+pub(super) enum Subscriber {
     /// The job whose task it is.
     Job(JobId),
     /// The look at a draft before its first picture is sent.
@@ -30,11 +30,11 @@ pub(super) enum Asker {
 /// One read to make.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Read {
-    One(Asker, TaskId),
-    Many(Vec<(Asker, TaskId)>),
+    One(Subscriber, TaskId),
+    Many(Vec<(Subscriber, TaskId)>),
 }
 
-/// What the desk keeps of a task it asks about.
+/// What the scheduler keeps of a task it asks about.
 #[derive(Clone, Debug)]
 struct Entry {
     task: TaskId,
@@ -52,42 +52,42 @@ struct Entry {
     eta: EtaEstimate,
 }
 
-/// The desk.
+/// The scheduler.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Desk {
-    entries: HashMap<Asker, Entry>,
-    due: BTreeSet<(Instant, Asker)>,
+pub(super) struct PollScheduler {
+    entries: HashMap<Subscriber, Entry>,
+    due: BTreeSet<(Instant, Subscriber)>,
     batch_is_missing: bool,
     last_alone: Option<Instant>,
 }
 
-impl Desk {
-    /// Begins to watch a running task of this age, whose submit told this estimate in seconds.
+impl PollScheduler {
+    /// Begins to watch a running task of this age, whose submit gave this estimate in seconds.
     pub(super) fn watch(
         &mut self,
-        asker: &Asker,
+        subscriber: &Subscriber,
         task: &TaskId,
         due: Instant,
         age: Duration,
         estimate: Option<u32>,
         now: Instant,
     ) {
-        self.ask(asker.clone(), task, due, now);
-        if let Some(entry) = self.entries.get_mut(asker) {
+        self.ask(subscriber.clone(), task, due, now);
+        if let Some(entry) = self.entries.get_mut(subscriber) {
             (entry.age, entry.eta) = ((age, now), EtaEstimate::new(estimate));
         }
     }
 
     /// Begins to ask about a task, or changes when to ask next.
-    pub(super) fn ask(&mut self, asker: Asker, task: &TaskId, due: Instant, now: Instant) {
-        match self.entries.get_mut(&asker) {
+    pub(super) fn ask(&mut self, subscriber: Subscriber, task: &TaskId, due: Instant, now: Instant) {
+        match self.entries.get_mut(&subscriber) {
             Some(entry) if entry.task == *task => {
                 if let Some(before) = entry.due.replace(due) {
-                    self.due.remove(&(before, asker.clone()));
+                    self.due.remove(&(before, subscriber.clone()));
                 }
             }
             _ => {
-                self.forget(&asker);
+                self.forget(&subscriber);
                 let entry = Entry {
                     task: task.clone(),
                     due: Some(due),
@@ -99,29 +99,29 @@ impl Desk {
                     age: (Duration::ZERO, now),
                     eta: EtaEstimate::default(),
                 };
-                self.entries.insert(asker.clone(), entry);
+                self.entries.insert(subscriber.clone(), entry);
             }
         }
-        self.due.insert((due, asker));
+        self.due.insert((due, subscriber));
     }
 
-    /// Whether a task is asked about for this asker.
-    pub(super) fn knows(&self, asker: &Asker) -> bool {
-        self.entries.contains_key(asker)
+    /// Whether a task is asked about for this subscriber.
+    pub(super) fn knows(&self, subscriber: &Subscriber) -> bool {
+        self.entries.contains_key(subscriber)
     }
 
     /// Stops asking.
-    pub(super) fn forget(&mut self, asker: &Asker) {
-        if let Some(entry) = self.entries.remove(asker)
+    pub(super) fn forget(&mut self, subscriber: &Subscriber) {
+        if let Some(entry) = self.entries.remove(subscriber)
             && let Some(due) = entry.due
         {
-            self.due.remove(&(due, asker.clone()));
+            self.due.remove(&(due, subscriber.clone()));
         }
     }
 
     /// The next read is made on its own.
-    pub(super) fn alone(&mut self, asker: &Asker) {
-        if let Some(entry) = self.entries.get_mut(asker) {
+    pub(super) fn alone(&mut self, subscriber: &Subscriber) {
+        if let Some(entry) = self.entries.get_mut(subscriber) {
             entry.alone = true;
         }
     }
@@ -136,7 +136,7 @@ impl Desk {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// The next read to make, if somebody is due; who is in it stays out of the desk's sight until the answer is told.
+    /// The next read to make, if somebody is due; who is in it stays out of the scheduler's sight until its answer is here.
     pub(super) fn take(&mut self, now: Instant) -> Option<Read> {
         let (due, first) = self.due.first().cloned()?;
         if due > now {
@@ -152,31 +152,40 @@ impl Desk {
             let task = self.start(&first)?;
             return Some(Read::One(first, task));
         }
-        let joining: Vec<Asker> = self
+        let joining: Vec<Subscriber> = self
             .due
             .iter()
             .take_while(|(due, _)| *due <= now + MOST_BATCH_SLACK)
-            .filter(|(due, asker)| self.entries.get(asker).is_some_and(|entry| !entry.alone && *due <= now + entry.batch_slack))
-            .map(|(_, asker)| asker)
+            .filter(|(due, subscriber)| {
+                self.entries.get(subscriber).is_some_and(|entry| !entry.alone && *due <= now + entry.batch_slack)
+            })
+            .map(|(_, subscriber)| subscriber)
             .take(BATCH)
             .cloned()
             .collect();
-        let many: Vec<(Asker, TaskId)> =
-            joining.into_iter().filter_map(|asker| Some((asker.clone(), self.start(&asker)?))).collect();
+        let many: Vec<(Subscriber, TaskId)> =
+            joining.into_iter().filter_map(|subscriber| Some((subscriber.clone(), self.start(&subscriber)?))).collect();
         Some(Read::Many(many))
     }
 
-    fn start(&mut self, asker: &Asker) -> Option<TaskId> {
-        let entry = self.entries.get_mut(asker)?;
+    fn start(&mut self, subscriber: &Subscriber) -> Option<TaskId> {
+        let entry = self.entries.get_mut(subscriber)?;
         if let Some(due) = entry.due.take() {
-            self.due.remove(&(due, asker.clone()));
+            self.due.remove(&(due, subscriber.clone()));
         }
         Some(entry.task.clone())
     }
 
     /// A read said something about this unfinished task; what it said decides when it is asked about again.
-    pub(super) fn heard(&mut self, asker: &Asker, percent: Option<Percent>, seconds_left: Option<u32>, dice: f64, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(asker) {
+    pub(super) fn on_report(
+        &mut self,
+        subscriber: &Subscriber,
+        percent: Option<Percent>,
+        seconds_left: Option<u32>,
+        rng: f64,
+        now: Instant,
+    ) {
+        if let Some(entry) = self.entries.get_mut(subscriber) {
             if entry.last != percent {
                 entry.last = percent;
                 entry.moved_at = now;
@@ -184,44 +193,44 @@ impl Desk {
             entry.alone = false;
             entry.missing = 0;
             let age = entry.age.0 + now.saturating_duration_since(entry.age.1);
-            entry.eta.heard(age, percent, seconds_left);
-            let look = poll_interval::next_poll(age, &entry.eta, dice);
+            entry.eta.on_report(age, percent, seconds_left);
+            let look = poll_interval::next_poll(age, &entry.eta, rng);
             entry.batch_slack = look.batch_slack;
             let task = entry.task.clone();
-            self.ask(asker.clone(), &task, now + look.after, now);
+            self.ask(subscriber.clone(), &task, now + look.after, now);
         }
     }
 
     /// A read failed on the way; asked again at `next`.
-    pub(super) fn failed(&mut self, asker: &Asker, next: Instant, now: Instant) {
-        if let Some(entry) = self.entries.get(asker) {
+    pub(super) fn failed(&mut self, subscriber: &Subscriber, next: Instant, now: Instant) {
+        if let Some(entry) = self.entries.get(subscriber) {
             let task = entry.task.clone();
-            self.ask(asker.clone(), &task, next, now);
+            self.ask(subscriber.clone(), &task, next, now);
         }
     }
 
     /// The answer did not hold this task. From a batch that means little: it is read on its own next. Returns how often a single read missed it.
-    pub(super) fn missing(&mut self, asker: &Asker, from_batch: bool, next: Instant, now: Instant) -> u32 {
-        let Some(entry) = self.entries.get_mut(asker) else { return 0 };
+    pub(super) fn missing(&mut self, subscriber: &Subscriber, from_batch: bool, next: Instant, now: Instant) -> u32 {
+        let Some(entry) = self.entries.get_mut(subscriber) else { return 0 };
         entry.alone = true;
         if !from_batch {
             entry.missing += 1;
         }
         let (count, task) = (entry.missing, entry.task.clone());
-        self.ask(asker.clone(), &task, if from_batch { now } else { next }, now);
+        self.ask(subscriber.clone(), &task, if from_batch { now } else { next }, now);
         count
     }
 
     /// Everybody is due now.
     pub(super) fn ask_all(&mut self, now: Instant) {
-        let waiting: Vec<(Asker, TaskId)> = self
+        let waiting: Vec<(Subscriber, TaskId)> = self
             .entries
             .iter()
             .filter(|(_, entry)| entry.due.is_some())
-            .map(|(asker, entry)| (asker.clone(), entry.task.clone()))
+            .map(|(subscriber, entry)| (subscriber.clone(), entry.task.clone()))
             .collect();
-        for (asker, task) in waiting {
-            self.ask(asker, &task, now, now);
+        for (subscriber, task) in waiting {
+            self.ask(subscriber, &task, now, now);
         }
     }
 }
@@ -237,81 +246,81 @@ mod tests {
         TaskId::new(&format!("task-unified-1-{n}")).unwrap()
     }
 
-    fn asker(n: usize) -> Asker {
-        Asker::Job(JobId::from_bits(n as u64))
+    fn subscriber(n: usize) -> Subscriber {
+        Subscriber::Job(JobId::from_bits(n as u64))
     }
 
-    fn desk_of(n: usize, due: impl Fn(usize) -> Instant, now: Instant) -> Desk {
-        let mut desk = Desk::default();
+    fn scheduler_of(n: usize, due: impl Fn(usize) -> Instant, now: Instant) -> PollScheduler {
+        let mut scheduler = PollScheduler::default();
         for i in 0..n {
-            desk.ask(asker(i), &task(i), due(i), now);
+            scheduler.ask(subscriber(i), &task(i), due(i), now);
         }
-        desk
+        scheduler
     }
 
     #[tokio::test(start_paused = true)]
     async fn three_are_asked_about_singly_and_four_together() {
         let now = Instant::now();
-        let mut desk = desk_of(3, |_| now, now);
-        assert!(matches!(desk.take(now), Some(Read::One(..))));
-        let mut desk = desk_of(4, |_| now, now);
-        assert!(matches!(desk.take(now), Some(Read::Many(ids)) if ids.len() == 4));
-        assert_eq!(desk.take(now), None, "who is being read is not read twice");
+        let mut scheduler = scheduler_of(3, |_| now, now);
+        assert!(matches!(scheduler.take(now), Some(Read::One(..))));
+        let mut scheduler = scheduler_of(4, |_| now, now);
+        assert!(matches!(scheduler.take(now), Some(Read::Many(ids)) if ids.len() == 4));
+        assert_eq!(scheduler.take(now), None, "who is being read is not read twice");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_round_over_a_thousand_costs_twenty_reads() {
         let now = Instant::now();
-        let mut desk = desk_of(1_000, |i| now + Duration::from_millis(i as u64), now);
+        let mut scheduler = scheduler_of(1_000, |i| now + Duration::from_millis(i as u64), now);
         let later = now + Duration::from_secs(1);
         let mut reads = 0;
-        while let Some(read) = desk.take(later) {
+        while let Some(read) = scheduler.take(later) {
             assert!(matches!(read, Read::Many(ids) if ids.len() == BATCH));
             reads += 1;
         }
         assert_eq!(reads, 20);
-        assert_eq!(desk.next_due(), None);
+        assert_eq!(scheduler.next_due(), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_batch_route_each_is_read_on_its_own() {
         let now = Instant::now();
-        let mut desk = desk_of(10, |_| now, now);
-        desk.batch_is_missing();
-        let singles = std::iter::from_fn(|| desk.take(now)).filter(|read| matches!(read, Read::One(..))).count();
+        let mut scheduler = scheduler_of(10, |_| now, now);
+        scheduler.batch_is_missing();
+        let singles = std::iter::from_fn(|| scheduler.take(now)).filter(|read| matches!(read, Read::One(..))).count();
         assert_eq!(singles, 10);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_was_missing_in_a_batch_is_read_alone_at_once() {
         let now = Instant::now();
-        let mut desk = desk_of(10, |_| now, now);
-        assert!(matches!(desk.take(now), Some(Read::Many(_))));
+        let mut scheduler = scheduler_of(10, |_| now, now);
+        assert!(matches!(scheduler.take(now), Some(Read::Many(_))));
         let next = now + Duration::from_secs(9);
-        assert_eq!(desk.missing(&asker(3), true, next, now), 0);
-        assert_eq!(desk.take(now), Some(Read::One(asker(3), task(3))));
-        assert_eq!(desk.missing(&asker(3), false, next, now), 1);
-        assert_eq!(desk.take(now), None);
-        assert_eq!(desk.next_due(), Some(next));
+        assert_eq!(scheduler.missing(&subscriber(3), true, next, now), 0);
+        assert_eq!(scheduler.take(now), Some(Read::One(subscriber(3), task(3))));
+        assert_eq!(scheduler.missing(&subscriber(3), false, next, now), 1);
+        assert_eq!(scheduler.take(now), None);
+        assert_eq!(scheduler.next_due(), Some(next));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_unmoved_task_is_read_alone_now_and_then() {
         let start = Instant::now();
-        let mut desk = desk_of(100, |_| start, start);
+        let mut scheduler = scheduler_of(100, |_| start, start);
         let later = start + UNMOVED;
-        assert!(matches!(desk.take(later), Some(Read::One(..))));
-        assert!(matches!(desk.take(later), Some(Read::Many(_))), "the others go together");
+        assert!(matches!(scheduler.take(later), Some(Read::One(..))));
+        assert!(matches!(scheduler.take(later), Some(Read::Many(_))), "the others go together");
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_is_forgotten_is_not_read() {
         let now = Instant::now();
-        let mut desk = desk_of(2, |_| now, now);
-        desk.forget(&asker(0));
-        assert!(!desk.knows(&asker(0)));
-        assert_eq!(desk.take(now), Some(Read::One(asker(1), task(1))));
-        desk.heard(&asker(0), None, None, 0.5, now);
-        assert_eq!(desk.take(now), None, "a late answer does not bring it back");
+        let mut scheduler = scheduler_of(2, |_| now, now);
+        scheduler.forget(&subscriber(0));
+        assert!(!scheduler.knows(&subscriber(0)));
+        assert_eq!(scheduler.take(now), Some(Read::One(subscriber(1), task(1))));
+        scheduler.on_report(&subscriber(0), None, None, 0.5, now);
+        assert_eq!(scheduler.take(now), None, "a late answer does not bring it back");
     }
 }

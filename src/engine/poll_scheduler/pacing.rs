@@ -1,4 +1,4 @@
-//! What the looks cost and how soon an end is seen: the real desk, gate and pace against a modelled service, in computed time.
+//! What the looks cost and how soon an end is seen: the real scheduler, gate and pace against a modelled service, in computed time.
 //!
 //! One service says nothing about the end: there the pace goes by age alone, which is what the others are compared with.
 
@@ -55,27 +55,27 @@ struct Figures {
 
 struct Model {
     case: Case,
-    dice: fastrand::Rng,
+    rng: fastrand::Rng,
     /// Birth and end of the nth task.
     tasks: Vec<(Instant, Instant)>,
     looked: Vec<Instant>,
 }
 
 impl Model {
-    fn begin(&mut self, desk: &mut Desk, now: Instant) {
+    fn begin(&mut self, scheduler: &mut PollScheduler, now: Instant) {
         let n = self.tasks.len();
         if n >= self.case.all {
             return;
         }
-        let run = self.case.run * (0.7 + 0.6 * self.dice.f64());
+        let run = self.case.run * (0.7 + 0.6 * self.rng.f64());
         self.tasks.push((now, now + Duration::from_secs_f64(run)));
         self.looked.push(now);
         let estimate = self.says(n, now).1;
-        let due = now + poll_interval::first_poll(estimate.map(|seconds| Duration::from_secs(seconds.into())), self.dice.f64());
-        desk.watch(&Asker::Job(JobId::from_bits(n as u64)), &tests::task(n), due, Duration::ZERO, estimate, now);
+        let due = now + poll_interval::first_poll(estimate.map(|seconds| Duration::from_secs(seconds.into())), self.rng.f64());
+        scheduler.watch(&Subscriber::Job(JobId::from_bits(n as u64)), &tests::task(n), due, Duration::ZERO, estimate, now);
     }
 
-    /// Progress and seconds as told at a moment.
+    /// Progress and seconds as reported at a moment.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers")]
     fn says(&self, n: usize, at: Instant) -> (Option<Percent>, Option<u32>) {
         let (born, ends) = self.tasks[n];
@@ -98,57 +98,57 @@ impl Model {
 #[expect(clippy::cast_precision_loss, reason = "an average")]
 fn run(case: Case, seed: u64) -> Figures {
     let start = Instant::now() + Duration::from_hours(1);
-    let mut model = Model { case, dice: fastrand::Rng::with_seed(seed), tasks: Vec::new(), looked: Vec::new() };
-    let (mut desk, mut gate) = (Desk::default(), Gate::new(case.reads_per_minute, Duration::ZERO, start));
+    let mut model = Model { case, rng: fastrand::Rng::with_seed(seed), tasks: Vec::new(), looked: Vec::new() };
+    let (mut scheduler, mut gate) = (PollScheduler::default(), Gate::new(case.reads_per_minute, Duration::ZERO, start));
     let mut births: BTreeMap<Instant, usize> = BTreeMap::new();
     for _ in 0..case.at_once {
-        *births.entry(start + Duration::from_secs_f64(model.dice.f64() * case.run)).or_default() += 1;
+        *births.entry(start + Duration::from_secs_f64(model.rng.f64() * case.run)).or_default() += 1;
     }
     let mut in_air: Vec<(Instant, Read)> = Vec::new();
     let (mut delays, mut looks, mut longest, mut now) = (Vec::<Duration>::new(), 0_usize, Duration::ZERO, start);
     while delays.len() < case.all {
         while let Some(first) = births.first_entry().filter(|first| *first.key() <= now) {
             for _ in 0..first.remove() {
-                model.begin(&mut desk, now);
+                model.begin(&mut scheduler, now);
             }
         }
         let back: Vec<Read> = in_air.extract_if(.., |(at, _)| *at <= now).map(|(_, read)| read).collect();
         for read in back {
-            let dice = model.dice.f64();
+            let rng = model.rng.f64();
             let many = match read {
-                Read::One(asker, _) => vec![asker],
-                Read::Many(many) => many.into_iter().map(|(asker, _)| asker).collect(),
+                Read::One(subscriber, _) => vec![subscriber],
+                Read::Many(many) => many.into_iter().map(|(subscriber, _)| subscriber).collect(),
             };
-            for asker in many {
-                let Asker::Job(id) = &asker else { continue };
+            for subscriber in many {
+                let Subscriber::Job(id) = &subscriber else { continue };
                 let n = usize::try_from(id.bits()).unwrap();
                 let looked = now - ROUND_TRIP / 2;
                 longest = longest.max(looked - model.looked[n]);
                 model.looked[n] = looked;
                 if looked >= model.tasks[n].1 {
                     delays.push(looked - model.tasks[n].1);
-                    desk.forget(&asker);
-                    model.begin(&mut desk, now);
+                    scheduler.forget(&subscriber);
+                    model.begin(&mut scheduler, now);
                 } else {
                     let (percent, left) = model.says(n, looked);
-                    desk.heard(&asker, percent, left, dice, now);
+                    scheduler.on_report(&subscriber, percent, left, rng, now);
                 }
             }
         }
         let mut budget = None;
-        while in_air.len() < AT_ONCE && desk.next_due().is_some_and(|due| due <= now) {
+        while in_air.len() < AT_ONCE && scheduler.next_due().is_some_and(|due| due <= now) {
             if let Err(later) = gate.take_read(now) {
                 budget = Some(later);
                 break;
             }
-            let read = desk.take(now).unwrap();
+            let read = scheduler.take(now).unwrap();
             looks += match &read {
                 Read::One(..) => 1,
                 Read::Many(many) => many.len(),
             };
             in_air.push((now + ROUND_TRIP, read));
         }
-        let due = desk.next_due().filter(|_| in_air.len() < AT_ONCE).map(|due| budget.map_or(due, |later| due.max(later)));
+        let due = scheduler.next_due().filter(|_| in_air.len() < AT_ONCE).map(|due| budget.map_or(due, |later| due.max(later)));
         let next = in_air.iter().map(|(at, _)| *at).chain(due).chain(births.keys().next().copied()).min();
         now = next.unwrap_or(now).max(now);
     }
@@ -170,15 +170,18 @@ fn what_the_service_says_of_the_end_makes_it_seen_sooner_at_fewer_looks() {
     for case in CASES {
         let by_age = run(case, 1);
         for says in [Says::SecondsLeft, Says::SecondsLeftAndTens, Says::WholeRun, Says::WholeRunAndTens, Says::Tens] {
-            let told = run(Case { says, ..case }, 1);
-            let figures = format!("{:?}: {told:?}; by age alone: {by_age:?}", Case { says, ..case });
-            assert!(told.median < by_age.median, "{figures}");
-            assert!(told.looks < by_age.looks, "{figures}");
+            let published = run(Case { says, ..case }, 1);
+            let figures = format!("{:?}: {published:?}; by age alone: {by_age:?}", Case { says, ..case });
+            assert!(published.median < by_age.median, "{figures}");
+            assert!(published.looks < by_age.looks, "{figures}");
             if says != Says::WholeRun {
-                assert!(told.median < Duration::from_millis(1_100) && told.p90 < Duration::from_millis(1_800), "{figures}");
+                assert!(
+                    published.median < Duration::from_millis(1_100) && published.p90 < Duration::from_millis(1_800),
+                    "{figures}"
+                );
             }
             if matches!(says, Says::SecondsLeft | Says::SecondsLeftAndTens) {
-                assert!(told.looks < 0.8 * by_age.looks, "{figures}");
+                assert!(published.looks < 0.8 * by_age.looks, "{figures}");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Which task of the account belongs to which unsure job: a pure comparison of times.
 //!
-//! List rows do not tell the source of a task (reference §12), so only times and exclusion can speak. A task is taken
-//! for a job only if neither fits anything else; anything less certain is for the user to settle.
+//! List rows do not name the source of a task (reference §12), so only times and exclusion can speak. A task is taken
+//! for a job only if neither fits anything else; anything less certain is for the user to decide.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +43,7 @@ impl Window {
 
 /// What the list says of one unsure job.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Finding {
+pub(super) enum Match {
     /// This task and no other, and it fits no other job.
     Is(TaskId),
     /// Nothing fits.
@@ -53,7 +53,7 @@ pub(super) enum Finding {
 }
 
 /// Compares unsure jobs with the rows of the account's list. `belongs` says whether a task is some job's already.
-pub(super) fn settle(windows: &[Window], rows: &[TaskRow], belongs: impl Fn(&TaskId) -> bool) -> BTreeMap<JobId, Finding> {
+pub(super) fn reconcile(windows: &[Window], rows: &[TaskRow], belongs: impl Fn(&TaskId) -> bool) -> BTreeMap<JobId, Match> {
     let mut seen = BTreeSet::new();
     let free: Vec<&TaskRow> = rows.iter().filter(|row| !belongs(&row.id) && seen.insert(&row.id)).collect();
     let fitting = |window: &Window| -> Vec<&TaskId> { free.iter().filter(|row| window.holds(row)).map(|row| &row.id).collect() };
@@ -62,11 +62,11 @@ pub(super) fn settle(windows: &[Window], rows: &[TaskRow], belongs: impl Fn(&Tas
         .map(|window| {
             let mine = fitting(window);
             let finding = match mine.as_slice() {
-                [] => Finding::Nothing,
+                [] => Match::Nothing,
                 [only] if !windows.iter().any(|other| other.job != window.job && fitting(other).contains(only)) => {
-                    Finding::Is((*only).clone())
+                    Match::Is((*only).clone())
                 }
-                several => Finding::Ambiguous(several.iter().map(|id| (*id).clone()).collect()),
+                several => Match::Ambiguous(several.iter().map(|id| (*id).clone()).collect()),
             };
             (window.job, finding)
         })
@@ -120,40 +120,41 @@ mod tests {
     #[test]
     fn one_job_and_one_task_belong_together() {
         let found =
-            settle(&[window(1, 1_000)], &[row("a", Some(1_001)), row("old", Some(500)), row("new", Some(2_000))], |_| false);
-        assert_eq!(found[&JobId::from_bits(1)], Finding::Is(task("a")));
+            reconcile(&[window(1, 1_000)], &[row("a", Some(1_001)), row("old", Some(500)), row("new", Some(2_000))], |_| false);
+        assert_eq!(found[&JobId::from_bits(1)], Match::Is(task("a")));
     }
 
     #[test]
     fn what_the_services_clock_showed_counts_more_than_ours() {
         let send = PaidSend { first_server_time: Some(at(9_000)), last_server_time: Some(at(9_001)), ..sent(1_000) };
         let window = Window::new(JobId::from_bits(1), &send);
-        let found = settle(&[window], &[row("a", Some(9_002)), row("b", Some(1_001))], |_| false);
-        assert_eq!(found[&JobId::from_bits(1)], Finding::Is(task("a")));
+        let found = reconcile(&[window], &[row("a", Some(9_002)), row("b", Some(1_001))], |_| false);
+        assert_eq!(found[&JobId::from_bits(1)], Match::Is(task("a")));
     }
 
     #[test]
     fn tasks_of_other_jobs_do_not_count() {
-        let found = settle(&[window(1, 1_000)], &[row("a", Some(1_001))], |id| *id == task("a"));
-        assert_eq!(found[&JobId::from_bits(1)], Finding::Nothing);
+        let found = reconcile(&[window(1, 1_000)], &[row("a", Some(1_001))], |id| *id == task("a"));
+        assert_eq!(found[&JobId::from_bits(1)], Match::Nothing);
     }
 
     #[test]
     fn two_jobs_that_fit_one_task_are_for_the_user() {
-        let found = settle(&[window(1, 1_000), window(2, 1_002)], &[row("a", Some(1_001))], |_| false);
-        assert_eq!(found[&JobId::from_bits(1)], Finding::Ambiguous(vec![task("a")]));
-        assert_eq!(found[&JobId::from_bits(2)], Finding::Ambiguous(vec![task("a")]));
+        let found = reconcile(&[window(1, 1_000), window(2, 1_002)], &[row("a", Some(1_001))], |_| false);
+        assert_eq!(found[&JobId::from_bits(1)], Match::Ambiguous(vec![task("a")]));
+        assert_eq!(found[&JobId::from_bits(2)], Match::Ambiguous(vec![task("a")]));
     }
 
     #[test]
     fn two_tasks_that_fit_one_job_are_for_the_user() {
-        let found = settle(&[window(1, 1_000)], &[row("a", Some(1_001)), row("b", Some(990)), row("a", Some(1_001))], |_| false);
-        assert_eq!(found[&JobId::from_bits(1)], Finding::Ambiguous(vec![task("a"), task("b")]));
+        let found =
+            reconcile(&[window(1, 1_000)], &[row("a", Some(1_001)), row("b", Some(990)), row("a", Some(1_001))], |_| false);
+        assert_eq!(found[&JobId::from_bits(1)], Match::Ambiguous(vec![task("a"), task("b")]));
     }
 
     #[test]
     fn a_row_without_a_time_makes_nothing_certain_in_the_wrong_way() {
-        let found = settle(&[window(1, 1_000)], &[row("a", Some(1_001)), row("b", None)], |_| false);
-        assert!(matches!(found[&JobId::from_bits(1)], Finding::Ambiguous(_)));
+        let found = reconcile(&[window(1, 1_000)], &[row("a", Some(1_001)), row("b", None)], |_| false);
+        assert!(matches!(found[&JobId::from_bits(1)], Match::Ambiguous(_)));
     }
 }

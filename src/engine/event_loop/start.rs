@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::super::{Consent, News, PauseReason, Sending};
+use super::super::{Consent, EngineEvent, PauseReason, Sending};
 use super::Engine;
 use crate::job::{Credits, Job, JobId, Phase, State, Update};
 use crate::store::{Store, StoreError};
@@ -19,7 +19,7 @@ const LOAD_BATCH: usize = 500;
 impl Engine {
     /// Reads the store and takes up what was under way.
     pub(super) fn start(&mut self) -> Result<(), StoreError> {
-        self.outside = self.store.external_version()?;
+        self.external_version = self.store.external_version()?;
         // What is not over is small and acts; what is over is only looked at, and follows turn by turn.
         let changes = self.store.open_jobs()?;
         self.revision = changes.revision;
@@ -28,43 +28,43 @@ impl Engine {
         // What becoming the engine does not change is shown before its synced writes: a slow disk takes its time for them.
         let (changing, lasting): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| was_interrupted(job));
         if !lasting.is_empty() {
-            self.send(News::Jobs(lasting));
+            self.send(EngineEvent::Jobs(lasting));
         }
-        let mut untold: HashSet<JobId> = changing.iter().map(|job| job.id).collect();
+        let mut unpublished: HashSet<JobId> = changing.iter().map(|job| job.id).collect();
         if self.lock.is_some() {
             let taken_up: HashMap<JobId, Job> = self.become_engine(true, &jobs)?.into_iter().map(|job| (job.id, job)).collect();
-            untold.extend(taken_up.keys());
+            unpublished.extend(taken_up.keys());
             for job in &mut jobs {
-                // The revision stays: another process may have written in between, and is heard only then.
+                // The revision stays: another process may have written in between, and is read only then.
                 if let Some(now) = taken_up.get(&job.id) {
                     *job = Arc::new(now.clone());
                 }
             }
         } else {
-            self.other_pid = Store::engine_pid(&self.options.data_dir);
+            self.engine_pid = Store::engine_pid(&self.options.data_dir);
         }
         for job in &jobs {
             self.index(job);
         }
-        jobs.retain(|job| untold.contains(&job.id));
+        jobs.retain(|job| unpublished.contains(&job.id));
         if !jobs.is_empty() {
-            self.send(News::Jobs(jobs));
+            self.send(EngineEvent::Jobs(jobs));
         }
         info!(jobs = self.jobs.len(), engine = self.is_engine(), "what is not over is read");
         Ok(())
     }
 
     /// Tells some more of the jobs that were over at the start. They are read as they are now, so it does not matter what
-    /// was changed and told in the meantime.
+    /// was changed and published in the meantime.
     pub(super) fn load_more(&mut self) -> Result<(), StoreError> {
         let jobs = self.store.jobs_over(self.loaded_to, LOAD_BATCH)?;
         self.loaded = jobs.len() < LOAD_BATCH;
         self.loaded_to = jobs.last().map_or(self.loaded_to, |job| Some(job.id));
         if !jobs.is_empty() {
-            self.send(News::Jobs(jobs.into_iter().map(Arc::new).collect()));
+            self.send(EngineEvent::Jobs(jobs.into_iter().map(Arc::new).collect()));
         }
         if self.loaded {
-            self.send(News::Loaded);
+            self.send(EngineEvent::Loaded);
         }
         Ok(())
     }
@@ -98,13 +98,13 @@ impl Engine {
 
     /// A screen goes on in place of an engine that is gone.
     pub(super) fn take_over(&mut self) -> Result<(), StoreError> {
-        self.hear_others()?;
+        self.read_external_changes()?;
         let known: Vec<Arc<Job>> = self.jobs.values().cloned().collect();
         let changed = self.become_engine(false, &known)?;
         for job in &known {
             self.index(job);
         }
-        self.absorb_all(changed);
+        self.apply_changes(changed);
         Ok(())
     }
 

@@ -22,7 +22,7 @@ enum Known {
 
 /// What a look says about sending one picture.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Verdict {
+pub(super) enum CheckResult {
     /// Send it.
     Fine,
     /// Hold it, and why.
@@ -37,11 +37,11 @@ pub(super) enum Verdict {
 
 /// The drafts that were looked at in this run of the program.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sources {
+pub(super) struct DraftChecks {
     known: HashMap<TaskId, Known>,
 }
 
-impl Sources {
+impl DraftChecks {
     pub(super) fn asked(&mut self, id: &TaskId) {
         self.known.insert(id.clone(), Known::Asked);
     }
@@ -71,27 +71,27 @@ impl Sources {
 
     /// Looks again next time at a draft that was found unfit.
     pub(super) fn forget_if_unfit(&mut self, id: &TaskId, image: ImageNumber) {
-        if matches!(self.verdict(id, image), Verdict::Hold(_)) {
+        if matches!(self.result(id, image), CheckResult::Hold(_)) {
             self.forget(id);
         }
     }
 
-    pub(super) fn verdict(&self, id: &TaskId, image: ImageNumber) -> Verdict {
+    pub(super) fn result(&self, id: &TaskId, image: ImageNumber) -> CheckResult {
         match self.known.get(id) {
-            None => Verdict::Unknown,
-            Some(Known::Asked) => Verdict::Asked,
-            Some(Known::Troubled) => Verdict::Troubled,
+            None => CheckResult::Unknown,
+            Some(Known::Asked) => CheckResult::Asked,
+            Some(Known::Troubled) => CheckResult::Troubled,
             Some(Known::Missing) => hold("the service has no such draft; its record may be gone"),
             Some(Known::Seen(report)) => judge(report, image),
         }
     }
 }
 
-fn hold(found: impl Into<String>) -> Verdict {
-    Verdict::Hold(HoldReason::Source { found: found.into() })
+fn hold(found: impl Into<String>) -> CheckResult {
+    CheckResult::Hold(HoldReason::Source { found: found.into() })
 }
 
-fn judge(report: &TaskReport, image: ImageNumber) -> Verdict {
+fn judge(report: &TaskReport, image: ImageNumber) -> CheckResult {
     match &report.status {
         TaskStatus::Completed => {}
         TaskStatus::Pending | TaskStatus::Processing => return hold("the draft is not finished yet"),
@@ -117,7 +117,7 @@ fn judge(report: &TaskReport, image: ImageNumber) -> Verdict {
             "the draft shows only {shown} of {COMPLETE} pictures, so their numbers are not certain; release it if {image} is right"
         ));
     }
-    Verdict::Fine
+    CheckResult::Fine
 }
 
 #[cfg(test)]
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn only_a_finished_draft_with_that_picture_is_fine() {
         let [zero, _, _, three] = ImageNumber::ALL;
-        let fine = |report: &TaskReport, image| judge(report, image) == Verdict::Fine;
+        let fine = |report: &TaskReport, image| judge(report, image) == CheckResult::Fine;
         assert!(fine(&draft(TaskStatus::Completed, 4, Some("mj-v7")), three));
         assert!(fine(&draft(TaskStatus::Completed, 4, None), zero), "a missing model name proves nothing");
         for (report, part) in [
@@ -147,12 +147,12 @@ mod tests {
             (draft(TaskStatus::Completed, 4, Some("mj-v7-enhance")), "only mj-v7 drafts"),
         ] {
             match judge(&report, three) {
-                Verdict::Hold(why) => assert!(why.to_string().contains(part), "{why}"),
+                CheckResult::Hold(why) => assert!(why.to_string().contains(part), "{why}"),
                 other => panic!("{other:?}"),
             }
         }
         assert!(
-            matches!(judge(&draft(TaskStatus::Completed, 3, None), zero), Verdict::Hold(_)),
+            matches!(judge(&draft(TaskStatus::Completed, 3, None), zero), CheckResult::Hold(_)),
             "moderated drafts need a person"
         );
     }
