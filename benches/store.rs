@@ -46,7 +46,7 @@ fn main() {
     say("reading the 1,000 that are not over", "< 20 ms", &times(9, || store.open_jobs().expect("read")));
     let now = Timestamp::now();
     let day = now - jiff::SignedDuration::from_hours(12);
-    say("sums of the money book", "< 20 ms", &times(9, || store.spent(now, day, day).expect("read")));
+    say("sums of the money jobs", "< 20 ms", &times(9, || store.spent(now, day, day).expect("read")));
     let mut n = 0;
     say(
         "one change of a job, synced",

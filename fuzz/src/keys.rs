@@ -10,7 +10,7 @@ use mj_enhance::engine::{
 };
 use mj_enhance::job::text::is_unsafe;
 use mj_enhance::job::{Caps, Credits, Job, JobId, Quote, Spent, State};
-use mj_enhance::tui::{App, AppOptions, Effect, Event, Face, NotifyMethod, Theme, view};
+use mj_enhance::tui::{App, AppOptions, Charset, Effect, Event, NotifyMethod, Theme, view};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
@@ -38,7 +38,7 @@ fn status() -> Status {
     }
 }
 
-struct Desk {
+struct ScreenHarness {
     app: App,
     now: Timestamp,
     size: (u16, u16),
@@ -54,7 +54,7 @@ pub fn run(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let flags = bytes.byte();
     let options = AppOptions {
-        face: if flags & 1 == 0 { Face::Unicode } else { Face::Ascii },
+        charset: if flags & 1 == 0 { Charset::Unicode } else { Charset::Ascii },
         theme: bytes.pick(&[Theme::Auto, Theme::Dark, Theme::Light, Theme::Mono]),
         color: flags & 2 == 0,
         slow_link: flags & 4 != 0,
@@ -68,23 +68,24 @@ pub fn run(data: &[u8]) {
     };
     let read_only = options.read_only;
     let now = at(0);
-    let mut desk = Desk { app: App::new(options, now), now, size: (80, 24), status: status(), tickets: Vec::new(), read_only };
-    desk.event(&Event::Resize(80, 24));
-    desk.event(&Event::EngineEvent(EngineEvent::Status(Arc::new(status()))));
-    desk.event(&Event::EngineEvent(EngineEvent::Jobs(JOBS.clone())));
-    desk.event(&Event::EngineEvent(EngineEvent::Loaded));
+    let mut screen_harness =
+        ScreenHarness { app: App::new(options, now), now, size: (80, 24), status: status(), tickets: Vec::new(), read_only };
+    screen_harness.event(&Event::Resize(80, 24));
+    screen_harness.event(&Event::EngineEvent(EngineEvent::Status(Arc::new(status()))));
+    screen_harness.event(&Event::EngineEvent(EngineEvent::Jobs(JOBS.clone())));
+    screen_harness.event(&Event::EngineEvent(EngineEvent::Loaded));
     for _ in 0..MOST {
-        if bytes.is_empty() || desk.app.is_finished() {
+        if bytes.is_empty() || screen_harness.app.is_finished() {
             break;
         }
-        desk.pass(bytes.byte());
-        let event = desk.choose(&mut bytes);
-        desk.event(&event);
-        desk.draw();
+        screen_harness.pass(bytes.byte());
+        let event = screen_harness.choose(&mut bytes);
+        screen_harness.event(&event);
+        screen_harness.draw();
     }
 }
 
-impl Desk {
+impl ScreenHarness {
     fn pass(&mut self, byte: u8) {
         let millis = match byte {
             0..=63 => 0,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use mj_enhance::job::{Line, Spec, Tag, Verdict, check_lines, parse_line};
+use mj_enhance::job::{LineVerdict, Spec, SpecLine, Tag, check_lines, parse_line};
 
 use super::text::assert_clean;
 
@@ -12,20 +12,20 @@ pub fn run(data: &[u8]) {
     assert_eq!(check_lines(&text, |_| false), lines, "the same text is read the same way");
     let mut seen = HashSet::new();
     let mut last = 0;
-    for Line { number, verdict } in &lines {
+    for SpecLine { number, verdict } in &lines {
         assert!(*number > last && *number <= text.lines().count(), "line {number} after {last}");
         last = *number;
         let new = match verdict {
-            Verdict::Ok(new) => {
+            LineVerdict::Ok(new) => {
                 assert!(!new.is_empty(), "a line that counts names something");
                 new
             }
-            Verdict::Twice { new, twice } => {
+            LineVerdict::Twice { new, twice } => {
                 assert!(!twice.is_empty(), "something is left out");
                 assert!(twice.iter().all(|spec| seen.contains(&(spec.source.clone(), spec.image)) || new.contains(spec)));
                 new
             }
-            Verdict::Wrong(said) => {
+            LineVerdict::Wrong(said) => {
                 assert!(!said.is_empty() && said.chars().count() < 400, "a sentence: {said:?}");
                 assert_clean(said, "what is wrong with a line");
                 continue;
@@ -36,9 +36,9 @@ pub fn run(data: &[u8]) {
             reads_back(spec);
         }
     }
-    for Line { verdict, .. } in check_lines(&text, |_| true) {
-        assert!(!matches!(verdict, Verdict::Ok(_)), "what the store knows is never new");
-        if let Verdict::Twice { new, .. } = verdict {
+    for SpecLine { verdict, .. } in check_lines(&text, |_| true) {
+        assert!(!matches!(verdict, LineVerdict::Ok(_)), "what the store knows is never new");
+        if let LineVerdict::Twice { new, .. } = verdict {
             assert!(new.is_empty(), "what the store knows is never new: {new:?}");
         }
     }

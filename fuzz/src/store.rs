@@ -187,7 +187,7 @@ fn use_it(mut store: Store, access: Access, bytes: &mut Bytes<'_>) {
         }
     }
     let sent_after = ok(store.ledger_rows()).map(|rows| rows.len());
-    assert!(sent_after.zip(sent_before).is_none_or(|(after, before)| after <= before + 1), "one send is one row of the book");
+    assert!(sent_after.zip(sent_before).is_none_or(|(after, before)| after <= before + 1), "one send is one row of the jobs");
     ok(store.prune(at(1_000_000), false));
     ok(store.flush());
 }

@@ -5,7 +5,7 @@ use super::context::{Context, now};
 use super::exit::Exit;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
-use super::{add, consent, json, words};
+use super::{add, consent, json, wording};
 use crate::job::{Applied, Job, JobId, Phase, State, Update, text};
 use crate::store::{EngineRequest, NewJob, Store};
 
@@ -59,7 +59,7 @@ pub fn cancel(args: &CancelArgs, context: &Context) -> Outcome {
 }
 
 fn plan_cancel(job: Job, give_up: bool) -> Act {
-    let name = words::name(&job);
+    let name = wording::name(&job);
     let act = Act::new(job);
     match act.job.state() {
         State::Held | State::Waiting => act.update(Update::Cancel),
@@ -91,13 +91,13 @@ pub fn fetch(args: &IdsArgs, context: &Context) -> Outcome {
     let is_work = acts.iter().any(|act| act.ask.is_some());
     let outcome = perform(&mut store, acts, context)?;
     if is_work && let Some(hint) = context.engine_hint() {
-        Out::say(&format!("Nothing is fetched yet: {hint}."));
+        Out::status(&format!("Nothing is fetched yet: {hint}."));
     }
     Ok(outcome)
 }
 
 fn plan_fetch(job: Job) -> Act {
-    let name = words::name(&job);
+    let name = wording::name(&job);
     let act = Act::new(job);
     let id = act.job.id;
     match &act.job.phase {
@@ -135,9 +135,9 @@ fn perform(store: &mut Store, acts: Vec<Act>, context: &Context) -> Outcome {
         match result {
             // Another process was quicker: what it says now is the truth.
             Some((job, Applied::Ignored(why))) if act.job.state() != job.state() => {
-                context.out.line(&format!("{} Nothing was changed: {why}.", words::sentence(job)))?;
+                context.out.line(&format!("{} Nothing was changed: {why}.", wording::sentence(job)))?;
             }
-            Some((job, _)) => context.out.line(&words::sentence(job))?,
+            Some((job, _)) => context.out.line(&wording::sentence(job))?,
             None => {}
         }
         if let Some(note) = &act.note {
@@ -161,15 +161,15 @@ pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
     }
     if take.is_empty() {
         let message = match left_out.as_slice() {
-            [(job, why)] => format!("{} cannot be run again: {why}", words::name(job)),
+            [(job, why)] => format!("{} cannot be run again: {why}", wording::name(job)),
             many => format!("none of {} can be run again", text::count(many.len(), "job")),
         };
-        let lines = left_out.iter().map(|(job, why)| (words::name(job), why.clone())).collect();
+        let lines = left_out.iter().map(|(job, why)| (wording::name(job), why.clone())).collect();
         let next = "only failed and cancelled jobs are run again without --again; nothing was stored";
         return Err(Problem { lines, ..Problem::input("nothing_to_retry", message, next) });
     }
     for (job, why) in &left_out {
-        Out::say(&format!("{} is left out: {why}", words::name(job)));
+        Out::status(&format!("{} is left out: {why}", wording::name(job)));
     }
     let quote = consent::quote(take.len(), &store.settings()?);
     let yes = consent::check(args.consent, &quote, "")?;

@@ -10,8 +10,8 @@ use super::context::{Context, now};
 use super::exit::Exit;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
-use super::{consent, json, words};
-use crate::job::{JobId, Spec, Verdict, check_lines, text};
+use super::{consent, json, wording};
+use crate::job::{JobId, LineVerdict, Spec, check_lines, text};
 use crate::store::{NewJob, Settings, Store};
 
 /// More text than this is no list of drafts.
@@ -76,9 +76,9 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
     let counted = lines.len();
     for line in lines {
         match line.verdict {
-            Verdict::Wrong(what) => wrong.push((input.place(line.number), what)),
-            Verdict::Ok(new) => specs.extend(new),
-            Verdict::Twice { new, twice } => {
+            LineVerdict::Wrong(what) => wrong.push((input.place(line.number), what)),
+            LineVerdict::Ok(new) => specs.extend(new),
+            LineVerdict::Twice { new, twice } => {
                 specs.extend(new);
                 if args.again {
                     specs.extend(twice);
@@ -104,7 +104,7 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
     }
     tell_left_out(&left_out, context)?;
     if specs.is_empty() {
-        Out::say("Nothing is new; nothing was stored.");
+        Out::status("Nothing is new; nothing was stored.");
         return Ok(Exit::Ok);
     }
     let settings = existing.as_ref().map_or_else(|| Ok(Settings::default()), Store::settings)?;
@@ -135,19 +135,19 @@ pub fn tell_added(jobs: &[crate::job::Job], approved: bool, quote: &str, context
     for job in jobs {
         context.out.object(&json::job(job))?;
         if !context.out.json {
-            context.out.line(&words::sentence(job))?;
+            context.out.line(&wording::sentence(job))?;
         }
     }
     if approved {
-        Out::say(&format!("Stored and approved: {quote}."));
+        Out::status(&format!("Stored and approved: {quote}."));
         if let Some(hint) = context.engine_hint() {
-            Out::say(&format!(
+            Out::status(&format!(
                 "Nothing is sent yet: {}.",
                 hint.replace("run --until-idle", "run --until-idle --yes --max-credits N")
             ));
         }
     } else {
-        Out::say(&format!("Stored and held: {}. Release them in the dashboard with p.", text::count(jobs.len(), "job")));
+        Out::status(&format!("Stored and held: {}. Release them in the dashboard with p.", text::count(jobs.len(), "job")));
     }
     Ok(())
 }
@@ -166,14 +166,14 @@ fn dry_run(specs: &[Spec], args: &AddArgs, quote: &crate::job::Quote, context: &
         "count": quote.count, "price": quote.price.to_string(), "total": quote.total().to_string(), "balance_after": balance_after
     });
     context.out.object(&json!({ "schema": json::SCHEMA, "quote": sum }))?;
-    Out::say(&format!("{}; nothing was stored.", consent::quote_words(quote)));
+    Out::status(&format!("{}; nothing was stored.", consent::quote_words(quote)));
     Ok(Exit::Ok)
 }
 
 fn tell_left_out(left_out: &[LeftOut], context: &Context) -> Result<(), Problem> {
     for LeftOut { spec, job, place } in left_out {
         let why = job.map_or_else(|| "it was given before".to_owned(), |job| format!("job {job} has it"));
-        Out::say(&format!("{place}: twice: {}:{} is left out, {why}; --again takes it", spec.source, spec.image));
+        Out::status(&format!("{place}: twice: {}:{} is left out, {why}; --again takes it", spec.source, spec.image));
         let twice = json!({
             "source_task": spec.source.as_str(), "image_number": spec.image.get(), "job": job.map(|job| job.to_string()), "line": place
         });

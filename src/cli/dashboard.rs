@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::hooks::Hooks;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
-use super::{session, simulate, start, surroundings};
+use super::{environment, session, simulate, start};
 use crate::config::{self, Config, Environment, KEY_VARIABLE, TerminalBackend, variables};
 use crate::engine::{Command, Consent, EngineEvent, Sending, Session, StartMode};
 use crate::job::{CancelledBy, Charge, Credits, Doubt, IdempotencyKey, Job, JobId, PaidSend, Phase, Tag, TaskId, parse_line};
@@ -19,7 +19,7 @@ use crate::tui::terminal::abilities::Colours;
 use crate::tui::terminal::osc::Notifier;
 use crate::tui::terminal::paint::Encoder;
 use crate::tui::terminal::{self, Abilities, Device, Inbox};
-use crate::tui::{self, App, AppOptions, Exporter, Face, Keymap, NotifyMethod, Theme, Ways};
+use crate::tui::{self, App, AppOptions, Charset, DashboardDeps, Exporter, Keymap, NotifyMethod, Theme};
 
 /// Opens the dashboard.
 pub fn dashboard(context: &Context) -> Outcome {
@@ -163,7 +163,7 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     let keymap = keymap(config)?;
     config.key.read(&context.env)?;
     start::log_to(config, context.verbose)?;
-    let abilities = surroundings::abilities(config, &context.env);
+    let abilities = environment::abilities(config, &context.env);
     if !abilities.screen.value {
         return Err(Problem::input(
             "no_terminal",
@@ -197,7 +197,7 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     let mut app = App::new(AppOptions { demo, ..app_options(context, keymap, &abilities, session.remembered()) }, now());
     let exit = tui::run(
         &mut app,
-        Ways { session, inbox, device, options: terminal_options(config, &abilities), exporter: exporter(config) },
+        DashboardDeps { session, inbox, device, options: terminal_options(config, &abilities), exporter: exporter(config) },
     )
     .map_err(|error| Problem::input("no_terminal", format!("the terminal cannot be used: {error}"), "start it on a terminal"))?;
     let hooks = hooks.lock().ok().and_then(|mut hooks| hooks.take());
@@ -208,8 +208,8 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
         if let Some(broken) = &exit.broken {
             return Err(Problem::input("store", broken.clone(), "look at the log, then start again"));
         }
-        if !exit.farewell.is_empty() {
-            Out::say(&exit.farewell);
+        if !exit.exit_summary.is_empty() {
+            Out::status(&exit.exit_summary);
         }
     }
     Ok(match exit {
@@ -240,10 +240,10 @@ pub fn keymap(config: &Config) -> Result<Keymap, Problem> {
 
 fn app_options(context: &Context, keymap: Keymap, abilities: &Abilities, remembered: Option<&str>) -> AppOptions {
     let config = &context.config;
-    let (user, host) = surroundings::scp(&context.env);
+    let (user, host) = environment::scp(&context.env);
     AppOptions {
         keymap,
-        face: if abilities.unicode.value { Face::Unicode } else { Face::Ascii },
+        charset: if abilities.unicode.value { Charset::Unicode } else { Charset::Ascii },
         theme: match config.theme {
             config::Theme::Auto => Theme::Auto,
             config::Theme::Dark => Theme::Dark,
@@ -256,7 +256,7 @@ fn app_options(context: &Context, keymap: Keymap, abilities: &Abilities, remembe
         profile: config.profile.clone(),
         demo: false,
         read_only: context.read_only,
-        mouse: surroundings::mouse(config, abilities).value,
+        mouse: environment::mouse(config, abilities).value,
         over_ssh: abilities.ssh.value,
         user,
         host,
@@ -273,7 +273,7 @@ fn app_options(context: &Context, keymap: Keymap, abilities: &Abilities, remembe
 fn terminal_options(config: &Config, abilities: &Abilities) -> terminal::Options {
     let mut options = terminal::Options::of(abilities, config.slow_link);
     options.modes.log = Some(config.data_dir.join("mj-enhance.log"));
-    options.mouse = surroundings::mouse(config, abilities).value;
+    options.mouse = environment::mouse(config, abilities).value;
     options.notices = match config.notify {
         config::Notify::Auto | config::Notify::Off => options.notices,
         config::Notify::Bell => Notifier::Bell,

@@ -7,12 +7,12 @@ use std::process::{Command, Stdio};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::environment;
 use super::exit::Exit;
 use super::json::SCHEMA;
 use super::out::{Out, Paint};
 use super::problem::{Outcome, Problem};
 use super::start;
-use super::surroundings;
 use crate::api::{Client, ClientOptions, ListQuery, Service};
 use crate::config::{self, Config, Environment, Flags, KEY_VARIABLE};
 use crate::store::{Access, Store};
@@ -233,11 +233,11 @@ fn terminal(config: Option<&Config>, env: &Environment, report: &mut Report) {
     let term = env.get("TERM").unwrap_or("not set");
     report.good(name, format!("TERM is {term}"));
     if let Some(config) = config {
-        let here = surroundings::abilities(config, env);
+        let here = environment::abilities(config, env);
         for (what, value, why) in here.report() {
             report.good(name, format!("{what}: {value}, because {why}"));
         }
-        let mouse = surroundings::mouse(config, &here);
+        let mouse = environment::mouse(config, &here);
         report.good(name, format!("mouse: {}, because {}", if mouse.value { "yes" } else { "no" }, mouse.why));
         if here.ssh.value {
             report.good(name, "over SSH; --slow-link sends fewer bytes");

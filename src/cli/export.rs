@@ -140,7 +140,7 @@ pub fn export(args: &ExportArgs, context: &Context) -> Outcome {
             }
         }
     }
-    Out::say(&format!("{} exported.", text::count(jobs.len(), "job")));
+    Out::status(&format!("{} exported.", text::count(jobs.len(), "job")));
     Ok(Exit::Ok)
 }
 
@@ -175,12 +175,12 @@ pub fn import(args: &ImportArgs, context: &Context) -> Outcome {
     }
     let left_out = if jobs.is_empty() { Vec::new() } else { context.store()?.import(&jobs)? };
     for id in &left_out {
-        Out::say(&format!("{id} is left out: the store has it, or its task, already"));
+        Out::status(&format!("{id} is left out: the store has it, or its task, already"));
     }
     for job in jobs.iter().filter(|job| !left_out.contains(&job.id)) {
         context.out.object(&json::job(job))?;
     }
-    Out::say(&format!("{} imported, {} left out.", text::count(jobs.len() - left_out.len(), "job"), left_out.len()));
+    Out::status(&format!("{} imported, {} left out.", text::count(jobs.len() - left_out.len(), "job"), left_out.len()));
     Ok(Exit::Ok)
 }
 

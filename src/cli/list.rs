@@ -5,7 +5,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::out::{Out, Paint};
 use super::problem::{Outcome, Problem};
-use super::{json, words};
+use super::{json, wording};
 use crate::job::{Job, State, text};
 
 /// Lists jobs in the order of the line.
@@ -27,7 +27,7 @@ pub fn list(args: &ListArgs, context: &Context) -> Outcome {
         return Ok(Exit::Ok);
     }
     if jobs.is_empty() {
-        Out::say("There are no such jobs; `mj-enhance add` records some.");
+        Out::status("There are no such jobs; `mj-enhance add` records some.");
         return Ok(Exit::Ok);
     }
     let out = context.out;
@@ -37,7 +37,7 @@ pub fn list(args: &ListArgs, context: &Context) -> Outcome {
     for job in &jobs {
         out.line(&row(job, out))?;
     }
-    Out::say(&totals(&jobs));
+    Out::status(&totals(&jobs));
     Ok(Exit::Ok)
 }
 
@@ -93,17 +93,17 @@ pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
         return Ok(Exit::Ok);
     }
     let out = context.out;
-    out.line(&words::sentence(job))?;
+    out.line(&wording::sentence(job))?;
     let field = |name: &str, value: String| if value.is_empty() { Ok(()) } else { out.line(&format!("  {name:<12} {value}")) };
     field("draft", format!("{}, image_number {}", job.source, job.image))?;
     field("task", job.task.as_ref().map_or_else(String::new, ToString::to_string))?;
     field("request id", job.request_id.clone().unwrap_or_default())?;
-    field("money", words::money(job))?;
+    field("money", wording::money(job))?;
     field("runs again", job.again_of.map_or_else(String::new, |id| id.to_string()))?;
     if let Some(failure) = job.failure() {
         field("error", format!("{}: {}", failure.code, failure.meaning()))?;
         field("said", failure.message.clone())?;
-        field("next", words::next_step(failure).to_owned())?;
+        field("next", wording::next_step(failure).to_owned())?;
     }
     if let crate::job::Phase::Unsure(doubt) = &job.phase {
         let fits: Vec<&str> = doubt.candidates.iter().map(crate::job::TaskId::as_str).collect();
@@ -121,7 +121,7 @@ pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
     if args.raw {
         match store.raw_answer(job.id)? {
             Some(raw) => out.line(&text::clean(&raw))?,
-            None => Out::say("No answer of the service is kept for this job."),
+            None => Out::status("No answer of the service is kept for this job."),
         }
     }
     Ok(Exit::Ok)

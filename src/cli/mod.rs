@@ -14,6 +14,7 @@ mod consent;
 mod context;
 mod dashboard;
 mod doctor;
+pub mod environment;
 mod exit;
 mod export;
 pub mod hooks;
@@ -27,9 +28,8 @@ mod session;
 mod shells;
 mod simulate;
 mod start;
-pub mod surroundings;
 mod wait;
-mod words;
+mod wording;
 
 use clap::Parser;
 
@@ -65,7 +65,7 @@ fn finish(json: bool, outcome: Outcome) -> Exit {
         Err(problem) if problem.is_closed_pipe() => Exit::Ok,
         Err(problem) => {
             tracing::warn!(code = problem.code, "{}", problem.message);
-            Out::say(&problem.words());
+            Out::status(&problem.words());
             if json {
                 // Whoever closed the pipe does not want it.
                 let _ = Out::new(true, config::ColorWhen::Never).object(&problem.json());
@@ -123,7 +123,7 @@ fn perform(cli: &Cli, env: &Environment) -> Outcome {
     }
     let config = config::load(&flags, env)?;
     for note in &config.notes {
-        Out::say(&format!("mj-enhance: {note}"));
+        Out::status(&format!("mj-enhance: {note}"));
     }
     let out = Out::new(global.json, config.color);
     let context = Context { config, env: env.clone(), out, read_only: global.read_only, verbose: global.verbose };

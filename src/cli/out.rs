@@ -45,7 +45,7 @@ impl Out {
     /// As [`Out::object`].
     pub fn line(self, text: &str) -> Result<(), Problem> {
         if self.json {
-            Self::say(text);
+            Self::status(text);
             Ok(())
         } else {
             write(&format!("{text}\n"))
@@ -61,7 +61,7 @@ impl Out {
     }
 
     /// A remark to stderr.
-    pub fn say(text: &str) {
+    pub fn status(text: &str) {
         // There is nobody left to tell when stderr is gone.
         let _ = writeln!(io::stderr().lock(), "{text}");
     }

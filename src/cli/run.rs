@@ -66,7 +66,7 @@ pub fn run(args: &RunArgs, context: &Context) -> Outcome {
         Some(exit) => Exit::first([exit, watch.exit()]),
         None => watch.exit(),
     };
-    Out::say(&watch.farewell());
+    Out::status(&watch.exit_summary());
     Ok(exit)
 }
 
@@ -138,7 +138,7 @@ impl Watch {
         loop {
             match events.recv_timeout(QUIET) {
                 Ok(Event::Signal) => {
-                    Out::say("Leaving; nothing more is sent, and what was sent goes on at EvoLink. Once more leaves at once.");
+                    Out::status("Leaving; nothing more is sent, and what was sent goes on at EvoLink. Once more leaves at once.");
                     return Ok(Some(Exit::Interrupted));
                 }
                 Ok(Event::EngineEvent(news)) => self.hear(news, context)?,
@@ -153,7 +153,7 @@ impl Watch {
                             "the service has not answered for too long; nothing is lost",
                             "start this again later",
                         );
-                        Out::say(&problem.words());
+                        Out::status(&problem.words());
                         context.out.object(&problem.json())?;
                         // Not returned as the problem: other codes may go first.
                         return Ok(Some(Exit::Network));
@@ -194,12 +194,12 @@ impl Watch {
                 self.hooks.loaded();
                 let jobs: Vec<Job> = self.jobs.values().map(|job| Job::clone(job)).collect();
                 let totals = list::totals(&jobs);
-                Out::say(&format!("The engine runs; {}.", if totals.is_empty() { "no jobs yet" } else { &totals }));
+                Out::status(&format!("The engine runs; {}.", if totals.is_empty() { "no jobs yet" } else { &totals }));
             }
             EngineEvent::Gone(ids) => ids.iter().for_each(|id| drop(self.jobs.remove(id))),
             EngineEvent::Status(status) => self.hear_status(status),
             EngineEvent::Notice(notice) if notice.level > Level::Info && !self.is_told(&notice) => {
-                Out::say(&text::clean(&notice.text))
+                Out::status(&text::clean(&notice.text))
             }
             EngineEvent::Broken(why) => self.broken = Some(why),
             EngineEvent::Progress(_) => self.answered(),
@@ -232,9 +232,9 @@ impl Watch {
             if context.out.json {
                 context.out.object(&super::json::job(&job))?;
             }
-            let sentence = super::words::sentence(&job);
+            let sentence = super::wording::sentence(&job);
             tracing::info!("{sentence}");
-            Out::say(&sentence);
+            Out::status(&sentence);
         }
         self.told.insert(job.id, stands);
         self.jobs.insert(job.id, job);
@@ -256,11 +256,14 @@ impl Watch {
         match &status.connection {
             Connection::Down { why, .. } if !self.saw_down => {
                 self.saw_down = true;
-                Out::say(&format!("The service cannot be reached ({}); nothing is lost, it is asked again.", text::clean(why)));
+                Out::status(&format!(
+                    "The service cannot be reached ({}); nothing is lost, it is asked again.",
+                    text::clean(why)
+                ));
             }
             Connection::Up => {
                 if self.saw_down {
-                    Out::say("The service answers again.");
+                    Out::status("The service answers again.");
                 }
                 self.saw_down = false;
                 self.answered();
@@ -268,7 +271,9 @@ impl Watch {
             Connection::Down { .. } | Connection::Unknown => {}
         }
         match status.all_wait_until {
-            Some(until) if !self.saw_wait => Out::say(&format!("The service asks to wait until {until} (429); nothing is lost.")),
+            Some(until) if !self.saw_wait => {
+                Out::status(&format!("The service asks to wait until {until} (429); nothing is lost."))
+            }
             _ => {}
         }
         self.saw_wait = status.all_wait_until.is_some();
@@ -278,7 +283,7 @@ impl Watch {
             // A refused key ends the command, and its last words say so.
             && !matches!(why, PauseReason::Login { .. })
         {
-            Out::say(&pause_words(why));
+            Out::status(&pause_words(why));
         }
         self.status = Some(status);
     }
@@ -309,7 +314,7 @@ impl Watch {
         self.status.as_ref().is_some_and(|status| status.paused.is_some())
     }
 
-    fn farewell(&self) -> String {
+    fn exit_summary(&self) -> String {
         let count = |state: State| self.jobs.values().filter(|job| job.state() == state).count();
         let failed = self.ended.values().filter(|exit| **exit == Exit::JobFailed).count();
         let mut parts = vec![format!("{} saved", self.saved), format!("{failed} failed")];

@@ -45,7 +45,7 @@ pub fn drafts(args: &DraftsArgs, context: &Context) -> Outcome {
         let pictures = report.map(|report| u32::try_from(report.links.len()).unwrap_or(u32::MAX)).or(row.result_count);
         tell(row, pictures, price, guess, &jobs, context)?;
     }
-    Out::say(&format!(
+    Out::status(&format!(
         "{} shown of {} looked at. Certain: these tasks are finished mj-v7 runs of your account. Guessed: that one is a draft, from its \
          price ({DRAFT_PRICE} credits when last published); the service does not say. With fewer than 4 pictures, numbers may not match.",
         text::count(shown, "task"),

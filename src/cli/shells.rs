@@ -60,7 +60,7 @@ pub fn man(args: &ManArgs) -> Outcome {
     for (name, page) in pages {
         let mut file = std::fs::File::create(folder.join(&name)).map_err(failed)?;
         file.write_all(&render(page)?).map_err(failed)?;
-        Out::say(&folder.join(&name).display().to_string());
+        Out::status(&folder.join(&name).display().to_string());
     }
     Ok(Exit::Ok)
 }

@@ -33,7 +33,7 @@ pub fn simulate(args: &SimulateArgs) -> Outcome {
     let mut about = running.info();
     about["schema"] = json!(SCHEMA);
     Out::raw(&format!("{about}\n"))?;
-    Out::say(&format!(
+    Out::status(&format!(
         "Serving. In another terminal: EVOLINK_BASE_URL={} EVOLINK_API_KEY={} mj-enhance   (Ctrl+c ends it)",
         running.base_url(),
         running.key()

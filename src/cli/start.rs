@@ -57,7 +57,7 @@ pub fn install_reports(env: &Environment) -> color_eyre::Result<()> {
         tracing::error!("panic: {info}");
         report(info);
         if let Some(log) = LOG.get() {
-            super::out::Out::say(&format!("The log is {}", log.display()));
+            super::out::Out::status(&format!("The log is {}", log.display()));
         }
     }));
     Ok(())

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
-use super::{json, words};
+use super::{json, wording};
 use crate::job::{HoldReason, Job, JobId, Phase, State, text};
 use crate::store::Store;
 
@@ -97,7 +97,7 @@ pub fn wait(args: &WaitArgs, context: &Context) -> Outcome {
             break;
         }
         if !told_no_engine && let Some(hint) = context.engine_hint() {
-            Out::say(&format!("Waiting for {}, but {hint}.", text::count(open, "job")));
+            Out::status(&format!("Waiting for {}, but {hint}.", text::count(open, "job")));
             told_no_engine = true;
         }
         if args.timeout.is_some_and(|limit| begun.elapsed() >= limit) {
@@ -118,7 +118,7 @@ pub fn wait(args: &WaitArgs, context: &Context) -> Outcome {
     for job in ids.iter().filter_map(|id| follower.jobs.get(id)) {
         context.out.object(&json::job(job))?;
         if !context.out.json {
-            context.out.line(&words::sentence(job))?;
+            context.out.line(&wording::sentence(job))?;
         }
         exits.push(exit_of(job));
     }
@@ -145,7 +145,7 @@ pub fn watch_plain(args: &WatchArgs, context: &Context) -> Outcome {
     let mut told: HashMap<JobId, (State, Option<String>)> = HashMap::new();
     let mut jobs: Vec<Job> = follower.jobs.values().cloned().collect();
     jobs.sort_by_key(|job| (job.place, job.id));
-    Out::say(&if jobs.is_empty() {
+    Out::status(&if jobs.is_empty() {
         "There are no jobs yet.".to_owned()
     } else {
         format!("Watching: {}.", super::list::totals(&jobs))
@@ -176,5 +176,5 @@ pub fn watch_plain(args: &WatchArgs, context: &Context) -> Outcome {
 
 /// One change, as a sentence or an object.
 pub fn tell(job: &Job, context: &Context) -> Result<(), Problem> {
-    if context.out.json { context.out.object(&json::job(job)) } else { context.out.line(&words::sentence(job)) }
+    if context.out.json { context.out.object(&json::job(job)) } else { context.out.line(&wording::sentence(job)) }
 }

@@ -66,7 +66,7 @@ pub enum ColorWhen {
 /// Something that decides by itself unless it is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Switch {
-    /// Decide by the surroundings.
+    /// Decide by the environment.
     #[default]
     Auto,
     /// Yes.

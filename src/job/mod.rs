@@ -29,4 +29,4 @@ pub use money::{Credits, CreditsError};
 pub use phase::{CancelledBy, CapName, Doubt, FetchTrouble, HoldReason, Percent, Phase, Progress, State};
 pub use quote::{Caps, Quote, Spent};
 pub use report::{Billing, ChargeStatus, RefundStatus, TaskReport, TaskStatus};
-pub use spec::{Line, Spec, Verdict, check_lines, parse_line};
+pub use spec::{LineVerdict, Spec, SpecLine, check_lines, parse_line};

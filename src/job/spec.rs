@@ -21,7 +21,7 @@ pub struct Spec {
 
 /// What a line says of itself while it is typed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub enum LineVerdict {
     /// Everything in it is new: these pictures.
     Ok(Vec<Spec>),
     /// Something in it was given before, here or in the store: what is new, and how many were left out.
@@ -37,15 +37,15 @@ pub enum Verdict {
 
 /// A line that counts, with its number in the text.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Line {
+pub struct SpecLine {
     /// From 1.
     pub number: usize,
     /// What it is.
-    pub verdict: Verdict,
+    pub verdict: LineVerdict,
 }
 
 /// Checks a whole text line by line. `known` says whether the store already has a live job for a picture.
-pub fn check_lines(text: &str, mut known: impl FnMut(&Spec) -> bool) -> Vec<Line> {
+pub fn check_lines(text: &str, mut known: impl FnMut(&Spec) -> bool) -> Vec<SpecLine> {
     let mut seen = HashSet::new();
     text.lines()
         .enumerate()
@@ -56,11 +56,11 @@ pub fn check_lines(text: &str, mut known: impl FnMut(&Spec) -> bool) -> Vec<Line
                 Ok(specs) => {
                     let (new, twice): (Vec<_>, Vec<_>) =
                         specs.into_iter().partition(|spec| seen.insert((spec.source.clone(), spec.image)) && !known(spec));
-                    if twice.is_empty() { Verdict::Ok(new) } else { Verdict::Twice { new, twice } }
+                    if twice.is_empty() { LineVerdict::Ok(new) } else { LineVerdict::Twice { new, twice } }
                 }
-                Err(wrong) => Verdict::Wrong(wrong),
+                Err(wrong) => LineVerdict::Wrong(wrong),
             };
-            Some(Line { number, verdict })
+            Some(SpecLine { number, verdict })
         })
         .collect()
 }
@@ -256,10 +256,10 @@ mod tests {
         let lines = check_lines(&text, |spec| spec.image.get() == 3);
         let numbers: Vec<usize> = lines.iter().map(|line| line.number).collect();
         assert_eq!(numbers, [1, 3, 4, 5]);
-        assert!(matches!(&lines[0].verdict, Verdict::Ok(specs) if specs.len() == 2));
-        assert!(matches!(&lines[1].verdict, Verdict::Twice { new, twice } if new.len() == 1 && twice.len() == 1));
-        assert!(matches!(&lines[2].verdict, Verdict::Wrong(_)));
-        assert!(matches!(&lines[3].verdict, Verdict::Twice { new, .. } if new.is_empty()), "in the store already");
+        assert!(matches!(&lines[0].verdict, LineVerdict::Ok(specs) if specs.len() == 2));
+        assert!(matches!(&lines[1].verdict, LineVerdict::Twice { new, twice } if new.len() == 1 && twice.len() == 1));
+        assert!(matches!(&lines[2].verdict, LineVerdict::Wrong(_)));
+        assert!(matches!(&lines[3].verdict, LineVerdict::Twice { new, .. } if new.is_empty()), "in the store already");
     }
 
     proptest! {

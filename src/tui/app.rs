@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, ToSpan as _};
 
-use super::book::{Book, Lens, Sort, View};
+use super::dialogs::{AddDialog, Overlay};
 use super::effect::Effect;
 use super::event::Event;
-use super::keymap::Places;
+use super::job_list::{JobList, Sort, View, ViewFilter};
+use super::keymap::Contexts;
 use super::options::AppOptions;
-use super::overlay::{AddBox, Overlay};
 use super::view::Layout;
 use crate::engine::{Details, Level, Notice, QueueMove, Status};
 use crate::job::{Caps, Job, JobId, Phase, State, Tag, text};
@@ -25,7 +25,7 @@ pub(crate) const MOST_UNDO: usize = 100;
 #[derive(Debug)]
 pub struct App {
     pub(crate) options: AppOptions,
-    pub(crate) book: Book,
+    pub(crate) jobs: JobList,
     pub(crate) status: Option<Arc<Status>>,
     pub(crate) broken: Option<String>,
     pub(crate) page: Page,
@@ -50,10 +50,10 @@ pub struct App {
     pub(crate) events_scroll: usize,
     pub(crate) message: Option<(Level, String)>,
     pub(crate) undo: Vec<Undo>,
-    pub(crate) graces: Vec<Grace>,
+    pub(crate) undo_windows: Vec<UndoWindow>,
     pub(crate) tickets: HashMap<u64, Pending>,
     pub(crate) next_ticket: u64,
-    pub(crate) draft: Option<Box<AddBox>>,
+    pub(crate) draft: Option<Box<AddDialog>>,
     pub(crate) focused: bool,
     pub(crate) mouse: bool,
     pub(crate) size: (u16, u16),
@@ -76,7 +76,7 @@ pub(crate) enum Page {
 
 /// A yes that can still be taken back.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Grace {
+pub(crate) struct UndoWindow {
     pub approval: u64,
     pub until: Timestamp,
     pub jobs: usize,
@@ -141,7 +141,7 @@ pub struct Exit {
     /// Why it could not go on, where it could not: to stderr, with a failing exit code.
     pub broken: Option<String>,
     /// What goes on without the screen, as a sentence; empty where nothing does.
-    pub farewell: String,
+    pub exit_summary: String,
 }
 
 impl App {
@@ -150,7 +150,7 @@ impl App {
     pub fn new(options: AppOptions, now: Timestamp) -> Self {
         let mouse = options.mouse;
         let mut app = Self {
-            book: Book::default(),
+            jobs: JobList::default(),
             status: None,
             broken: None,
             page: Page::Jobs,
@@ -173,7 +173,7 @@ impl App {
             events_scroll: 0,
             message: None,
             undo: Vec::new(),
-            graces: Vec::new(),
+            undo_windows: Vec::new(),
             tickets: HashMap::new(),
             next_ticket: 1,
             draft: None,
@@ -226,7 +226,7 @@ impl App {
     #[must_use]
     pub fn links(&self) -> Vec<String> {
         match self.overlays.last() {
-            Some(Overlay::Show(id)) => self.book.job(*id).map(|job| job.links.clone()).unwrap_or_default(),
+            Some(Overlay::Show(id)) => self.jobs.job(*id).map(|job| job.links.clone()).unwrap_or_default(),
             _ => Vec::new(),
         }
     }
@@ -248,7 +248,7 @@ impl App {
         };
         let clock = if self.options.slow_link { 60 } else { 1 };
         let mut next: Vec<Timestamp> = Vec::new();
-        if self.graces.iter().any(|grace| grace.until > now) {
+        if self.undo_windows.iter().any(|grace| grace.until > now) {
             next.extend(later(1));
         }
         if let Some(status) = &self.status {
@@ -269,7 +269,7 @@ impl App {
                 next.extend(later(60));
             }
         }
-        if let Some((end, id)) = self.book.expiring().iter().find(|(_, id)| self.warned.get(id).is_none_or(|level| *level < 2)) {
+        if let Some((end, id)) = self.jobs.expiring().iter().find(|(_, id)| self.warned.get(id).is_none_or(|level| *level < 2)) {
             let hours = if self.warned.contains_key(id) { 1 } else { 4 };
             next.extend(end.checked_sub(hours.hours()).ok().map(|at| at.max(now)).filter(|at| *at > now));
         }
@@ -282,7 +282,7 @@ impl App {
     /// The jobs whose rows are on the screen.
     pub(crate) fn visible(&self) -> impl Iterator<Item = &Job> {
         let rows = self.layout().rows();
-        self.book.order().iter().skip(self.offset).take(rows).filter_map(|id| self.book.job(*id)).map(Arc::as_ref)
+        self.jobs.order().iter().skip(self.offset).take(rows).filter_map(|id| self.jobs.job(*id)).map(Arc::as_ref)
     }
 
     pub(crate) fn layout(&self) -> Layout {
@@ -290,17 +290,17 @@ impl App {
     }
 
     /// Where keys go now.
-    pub(crate) fn place(&self) -> Places {
+    pub(crate) fn place(&self) -> Contexts {
         match self.page {
-            Page::Events => Places::EVENTS,
-            Page::Spending => Places::SPENDING,
-            Page::Jobs if self.in_details && self.details_open => Places::DETAILS,
-            Page::Jobs => Places::LIST,
+            Page::Events => Contexts::EVENTS,
+            Page::Spending => Contexts::SPENDING,
+            Page::Jobs if self.in_details && self.details_open => Contexts::DETAILS,
+            Page::Jobs => Contexts::LIST,
         }
     }
 
     pub(crate) fn selected_job(&self) -> Option<&Arc<Job>> {
-        self.selected.and_then(|id| self.book.job(id))
+        self.selected.and_then(|id| self.jobs.job(id))
     }
 
     /// What an act is for: the marked jobs, or the selected one.
@@ -309,8 +309,8 @@ impl App {
             return self.selected.into_iter().collect();
         }
         let mut ids: Vec<JobId> =
-            self.marks.iter().copied().filter(|id| self.book.job(*id).is_some_and(|job| !job.removed)).collect();
-        ids.sort_unstable_by_key(|id| self.book.job(*id).map(|job| (job.place, *id)));
+            self.marks.iter().copied().filter(|id| self.jobs.job(*id).is_some_and(|job| !job.removed)).collect();
+        ids.sort_unstable_by_key(|id| self.jobs.job(*id).map(|job| (job.place, *id)));
         ids
     }
 
@@ -326,21 +326,21 @@ impl App {
         self.undo.push(undo);
     }
 
-    pub(crate) fn set_lens(&mut self, change: impl FnOnce(&mut Lens), now: Timestamp) {
-        let mut lens = self.book.lens().clone();
-        change(&mut lens);
-        self.book.set_lens(lens, now);
+    pub(crate) fn set_view_filter(&mut self, change: impl FnOnce(&mut ViewFilter), now: Timestamp) {
+        let mut view_filter = self.jobs.view_filter().clone();
+        change(&mut view_filter);
+        self.jobs.set_view_filter(view_filter, now);
         self.dirty = true;
     }
 
     /// Brings selection, scroll, title and details in line with what is known now.
     fn settle(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        self.book.refresh(now);
-        let order = self.book.order();
+        self.jobs.refresh(now);
+        let order = self.jobs.order();
         if order.is_empty() {
             (self.selected, self.row, self.offset) = (None, 0, 0);
         } else {
-            let found = self.selected.and_then(|id| self.book.row(id));
+            let found = self.selected.and_then(|id| self.jobs.row(id));
             self.row = found.unwrap_or(self.row).min(order.len() - 1);
             self.selected = Some(order[self.row]);
             let rows = self.layout().rows().max(1);
@@ -358,7 +358,7 @@ impl App {
             self.details_asked = Some((id, revision));
             effects.push(Effect::LoadDetails(id));
         }
-        self.graces.retain(|grace| grace.until > now);
+        self.undo_windows.retain(|grace| grace.until > now);
         self.warn_of_dying_links(now, effects);
         let title = self.title_words();
         if title != self.title && self.title_at.is_none_or(|at| now.duration_since(at).as_millis() >= 1_000) {
@@ -380,7 +380,7 @@ impl App {
     fn title_words(&self) -> String {
         let mut title = "mj".to_owned();
         for view in [View::Running, View::ToFetch, View::Waiting, View::Failed, View::Unsure] {
-            let count = self.book.count_of(view);
+            let count = self.jobs.count_of(view);
             if count > 0 {
                 let _ = write!(title, " {count} {}", view.short());
             }
@@ -391,7 +391,7 @@ impl App {
     /// Words and bell at 4 h and at 1 h to the dead link (product §5).
     fn warn_of_dying_links(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let mut new = Vec::new();
-        for (end, id) in self.book.expiring() {
+        for (end, id) in self.jobs.expiring() {
             let left = end.duration_since(now).as_secs();
             let level = if left <= 3_600 { 2 } else { 1 };
             if left > 4 * 3_600 {
@@ -413,14 +413,14 @@ impl App {
     /// Leaves: what goes on is said after the screen is gone.
     pub(crate) fn leave(&mut self, effects: &mut Vec<Effect>) {
         if self.exit.is_none() {
-            self.exit = Some(Exit { broken: self.broken.clone(), farewell: self.farewell() });
+            self.exit = Some(Exit { broken: self.broken.clone(), exit_summary: self.exit_summary() });
         }
         effects.push(Effect::Quit);
     }
 
-    fn farewell(&self) -> String {
-        let on_wire = self.book.count_of(View::Running);
-        let (fetch, wait) = (self.book.count_of(View::ToFetch), self.book.count(State::Waiting));
+    fn exit_summary(&self) -> String {
+        let on_wire = self.jobs.count_of(View::Running);
+        let (fetch, wait) = (self.jobs.count_of(View::ToFetch), self.jobs.count(State::Waiting));
         let mut parts = Vec::new();
         let other = matches!(self.status.as_ref().map(|s| &s.role), Some(crate::engine::Role::Screen { .. }));
         if on_wire > 0 {
@@ -447,12 +447,12 @@ impl App {
 
     /// What of the screen is remembered across restarts.
     pub(crate) fn screen_state(&self) -> String {
-        let lens = self.book.lens();
-        let view = View::ALL.iter().position(|view| *view == lens.view).unwrap_or(0);
+        let view_filter = self.jobs.view_filter();
+        let view = View::ALL.iter().position(|view| *view == view_filter.view).unwrap_or(0);
         serde_json::json!({
             "view": view + 1,
-            "sort": lens.sort.word(),
-            "reverse": lens.reverse,
+            "sort": view_filter.sort.word(),
+            "reverse": view_filter.reverse,
             "filter": self.filter,
             "hidden": self.hidden,
         })
@@ -468,13 +468,13 @@ impl App {
         let hidden = state["hidden"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
         self.hidden = hidden.filter_map(|name| super::view::COLUMN_NAMES.iter().copied().find(|known| *known == name)).collect();
         let (query, _) = crate::job::query::Query::read(&self.filter);
-        let lens = Lens {
+        let view_filter = ViewFilter {
             view: view.copied().unwrap_or_default(),
             query,
             sort: sort.map(|(sort, ..)| *sort).unwrap_or_default(),
             reverse: state["reverse"].as_bool().unwrap_or_default(),
         };
-        self.book.set_lens(lens, now);
+        self.jobs.set_view_filter(view_filter, now);
     }
 }
 

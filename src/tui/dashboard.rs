@@ -15,7 +15,7 @@ use crate::engine::{EngineEvent, Level, Notice, Session};
 pub type Exporter = Box<dyn FnMut(ExportFormat, &str) -> Result<PathBuf, String>>;
 
 /// What a dashboard needs besides its app.
-pub struct Ways {
+pub struct DashboardDeps {
     /// The engine or its follower.
     pub session: Session,
     /// Where news come in; the session's sink holds its mailbox.
@@ -28,9 +28,9 @@ pub struct Ways {
     pub exporter: Exporter,
 }
 
-struct Shown<'a>(&'a mut App);
+struct DashboardScreen<'a>(&'a mut App);
 
-impl Screen for Shown<'_> {
+impl Screen for DashboardScreen<'_> {
     type News = EngineEvent;
     type Act = Effect;
 
@@ -104,10 +104,10 @@ fn act(effect: Effect) -> Act<Effect> {
 ///
 /// # Errors
 /// When there is no terminal, or a thread cannot be started.
-pub fn run(app: &mut App, ways: Ways) -> io::Result<terminal::Exit> {
-    let Ways { session, inbox, device, options, mut exporter } = ways;
+pub fn run(app: &mut App, ways: DashboardDeps) -> io::Result<terminal::Exit> {
+    let DashboardDeps { session, inbox, device, options, mut exporter } = ways;
     let mailbox = inbox.mailbox();
-    let exit = terminal::run(&mut Shown(app), &inbox, device, &options, |effect| match effect {
+    let exit = terminal::run(&mut DashboardScreen(app), &inbox, device, &options, |effect| match effect {
         Effect::Command { ticket, command } => session.send_as(ticket, command),
         Effect::LoadDetails(job) => session.details(job),
         Effect::SaveScreenState(state) => session.remember(state),

@@ -14,19 +14,19 @@ pub mod terminal;
 pub mod view;
 pub mod width;
 
-pub mod allows;
-mod book;
-mod field;
-mod overlay;
+pub mod availability;
+mod dialogs;
+mod job_list;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod text_input;
 mod update;
 
 pub use app::App;
-pub use dashboard::{Exporter, Ways, run};
+pub use dashboard::{DashboardDeps, Exporter, run};
 pub use effect::Effect;
 pub use event::Event;
 pub use keymap::{Keymap, keys_table_markdown};
-pub use options::{AppOptions, Face, NotifyMethod, Theme};
+pub use options::{AppOptions, Charset, NotifyMethod, Theme};

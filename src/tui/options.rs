@@ -8,7 +8,7 @@ use super::keymap::Keymap;
 
 /// Which characters signs, bars and lines are made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Face {
+pub enum Charset {
     /// Signs and eighth blocks.
     Unicode,
     /// ASCII only.
@@ -45,7 +45,7 @@ pub struct AppOptions {
     /// The keys.
     pub keymap: Keymap,
     /// The characters.
-    pub face: Face,
+    pub charset: Charset,
     /// The colours.
     pub theme: Theme,
     /// Whether colours may be used at all (`NO_COLOR`, `--color`, `TERM=dumb`).
@@ -80,7 +80,7 @@ impl Default for AppOptions {
     fn default() -> Self {
         Self {
             keymap: Keymap::default(),
-            face: Face::Unicode,
+            charset: Charset::Unicode,
             theme: Theme::Auto,
             color: true,
             slow_link: false,

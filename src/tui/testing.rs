@@ -151,22 +151,22 @@ pub(crate) fn status() -> Status {
 }
 
 /// A dashboard at work in a test: it has a size, and time goes on by a tenth of a second with every key.
-pub(crate) struct Desk {
+pub(crate) struct ScreenHarness {
     pub app: App,
     pub now: Timestamp,
     pub effects: Vec<Effect>,
     pub size: (u16, u16),
 }
 
-impl Desk {
+impl ScreenHarness {
     pub(crate) fn with(options: AppOptions, size: (u16, u16), jobs: Vec<Arc<Job>>) -> Self {
-        let mut desk = Self { app: App::new(options, at(0)), now: at(0), effects: Vec::new(), size };
-        desk.event(Event::Resize(size.0, size.1));
-        desk.event(Event::EngineEvent(EngineEvent::Status(Arc::new(status()))));
-        desk.event(Event::EngineEvent(EngineEvent::Jobs(jobs)));
-        desk.event(Event::EngineEvent(EngineEvent::Loaded));
-        desk.effects.clear();
-        desk
+        let mut screen_harness = Self { app: App::new(options, at(0)), now: at(0), effects: Vec::new(), size };
+        screen_harness.event(Event::Resize(size.0, size.1));
+        screen_harness.event(Event::EngineEvent(EngineEvent::Status(Arc::new(status()))));
+        screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(jobs)));
+        screen_harness.event(Event::EngineEvent(EngineEvent::Loaded));
+        screen_harness.effects.clear();
+        screen_harness
     }
 
     pub(crate) fn new(size: (u16, u16), jobs: Vec<Arc<Job>>) -> Self {

@@ -1,6 +1,6 @@
 //! Tests of the dashboard as a whole: keys in, effects and screens out.
 
-mod acts;
+mod actions;
 mod rows;
 mod screens;
 mod seeds;

@@ -143,7 +143,7 @@ fn collect(from: impl Read + Send + 'static, first: mpsc::Sender<()>) -> std::th
     })
 }
 
-/// A section's surroundings.
+/// A section's environment.
 struct Stage {
     home: tempfile::TempDir,
     simulator: Option<Running>,

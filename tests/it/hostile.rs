@@ -7,7 +7,7 @@ mod money;
 mod store;
 mod tasks;
 mod turned_clock;
-mod words;
+mod wording;
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

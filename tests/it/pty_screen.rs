@@ -133,11 +133,11 @@ fn every_size_of_the_terminal_is_drawn_and_none_breaks_the_screen() {
 }
 
 /// Environment, arguments, whether signs outside ASCII come, whether colours come.
-type Surroundings<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], bool, bool);
+type Environment<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], bool, bool);
 
 #[test]
 fn the_surroundings_choose_face_and_colours() {
-    let cases: [Surroundings; 7] = [
+    let cases: [Environment; 7] = [
         (&[("LANG", "C.UTF-8")], &[], true, true),
         (&[("LANG", "C"), ("LC_ALL", "C")], &[], false, true),
         (&[("LANG", "C.UTF-8"), ("NO_COLOR", "1")], &[], true, false),

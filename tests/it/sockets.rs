@@ -68,7 +68,7 @@ fn a_thousand_running_jobs_cost_twenty_reads_a_round() {
     let specs = specs(&lines);
     stage.add(specs);
     stage.until("a thousand running", |stage| stage.counts().get(&State::Running) == Some(&1_000));
-    // Rounds of the desk, counted by the service: first one in which tasks that came one by one find together, then three.
+    // Rounds of the scheduler, counted by the service: first one in which tasks that came one by one find together, then three.
     let asked = |stage: &Stage| stage.simulator().counts().batch_ids.iter().sum::<usize>();
     let come = asked(&stage);
     stage.until("a round", |stage| asked(stage) >= come + 1_000);

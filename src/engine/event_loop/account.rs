@@ -104,8 +104,8 @@ impl Engine {
             Some(error) if error.class == ErrorClass::Network => {
                 if !matches!(self.connection, Connection::Down { .. }) {
                     self.connection = Connection::Down { since: self.clock.now(), why: error.sentence() };
-                    let knock = now + Duration::from_secs(5);
-                    self.balance_at = Some(self.balance_at.map_or(knock, |at| at.min(knock)));
+                    let probe = now + Duration::from_secs(5);
+                    self.balance_at = Some(self.balance_at.map_or(probe, |at| at.min(probe)));
                 }
             }
             Some(error) if error.class == ErrorClass::Login => {

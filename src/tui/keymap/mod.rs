@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use key::Key;
 pub(crate) use layout::by_place;
-pub use table::{Action, Kind, Places, Row, TABLE};
+pub use table::{Action, ActionKind, Contexts, Row, TABLE};
 
 /// Which key does what.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,7 +79,7 @@ impl Keymap {
 
     /// What a key does in a place. A letter of a non-Latin layout counts by where it lies on the keyboard.
     #[must_use]
-    pub fn action(&self, key: Key, place: Places) -> Option<Action> {
+    pub fn action(&self, key: Key, place: Contexts) -> Option<Action> {
         let find = |key: &Key| self.actions.get(key)?.iter().copied().find(|action| action.row().places.meets(place));
         find(&key).or_else(|| find(&by_place(key)?))
     }
@@ -101,7 +101,7 @@ impl Keymap {
 #[must_use]
 pub fn keys_table_markdown() -> String {
     use std::fmt::Write as _;
-    let mut out = String::from("| Key | Where | Does | Kind | Name |\n|---|---|---|---|---|\n");
+    let mut out = String::from("| Key | Where | Does | ActionKind | Name |\n|---|---|---|---|---|\n");
     for row in TABLE {
         let keys: Vec<String> = row.default_keys().iter().map(|key| format!("`{}`", key.shown())).collect();
         let keys = if keys.is_empty() { "`:` only".to_owned() } else { keys.join(" ") };
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn lower_case_never_spends() {
-        for row in TABLE.iter().filter(|row| row.kind == Kind::Paid) {
+        for row in TABLE.iter().filter(|row| row.kind == ActionKind::Paid) {
             assert!(row.keys.chars().all(char::is_uppercase), "{}", row.name);
         }
     }
@@ -153,9 +153,9 @@ mod tests {
     fn changes_of_the_user_are_taken_or_refused_with_line_and_nearest_name() {
         let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
         let map = Keymap::with_overrides(&[("hold", keys(&["b", "ctrl+y"]), 3), ("tag", vec![], 4)]).unwrap();
-        assert_eq!(map.action("b".parse().unwrap(), Places::LIST), Some(Action::Hold));
-        assert_eq!(map.action("p".parse().unwrap(), Places::LIST), None);
-        assert_eq!(map.action("t".parse().unwrap(), Places::LIST), None);
+        assert_eq!(map.action("b".parse().unwrap(), Contexts::LIST), Some(Action::Hold));
+        assert_eq!(map.action("p".parse().unwrap(), Contexts::LIST), None);
+        assert_eq!(map.action("t".parse().unwrap(), Contexts::LIST), None);
 
         let wrong = Keymap::with_overrides(&[("hodl", vec![], 7), ("add", keys(&["p"]), 8), ("sort", keys(&["meta+x"]), 9)]);
         let wrong = wrong.unwrap_err().join("\n");
@@ -170,7 +170,7 @@ mod tests {
         for (key, action) in
             [("ф", Action::Add), ("о", Action::Down), ("К", Action::RunAgain), ("ξ", Action::Down), ("ש", Action::Add)]
         {
-            assert_eq!(map.action(key.parse().unwrap(), Places::LIST), Some(action), "{key}");
+            assert_eq!(map.action(key.parse().unwrap(), Contexts::LIST), Some(action), "{key}");
         }
     }
 }

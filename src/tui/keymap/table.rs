@@ -4,9 +4,9 @@ use super::Key;
 
 /// A set of places where a key can be pressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Places(u8);
+pub struct Contexts(u8);
 
-impl Places {
+impl Contexts {
     /// The table of jobs.
     pub const LIST: Self = Self(1);
     /// The details of a job.
@@ -41,7 +41,7 @@ impl Places {
 
 /// What an action may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum ActionKind {
     /// Looks, or asks for what costs nothing.
     Free,
     /// Changes something here that can be undone.
@@ -52,7 +52,7 @@ pub enum Kind {
     Paid,
 }
 
-impl Kind {
+impl ActionKind {
     /// The word for it.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -73,7 +73,7 @@ pub struct Row {
     /// Its name under `[keys]` and in the command line.
     pub name: &'static str,
     /// Where its keys count.
-    pub places: Places,
+    pub places: Contexts,
     /// Its default keys, parted by spaces, in the form of the file.
     pub keys: &'static str,
     /// What it does, for the help.
@@ -81,7 +81,7 @@ pub struct Row {
     /// Its word in the footer, and how important it is there (1 is first, 0 is never).
     pub hint: (&'static str, u8),
     /// What it may do.
-    pub kind: Kind,
+    pub kind: ActionKind,
 }
 
 impl Row {
@@ -105,11 +105,11 @@ macro_rules! actions {
             $(Row {
                 action: Action::$action,
                 name: $name,
-                places: Places::$places,
+                places: Contexts::$places,
                 keys: $keys,
                 help: $help,
                 hint: ($hint, $weight),
-                kind: Kind::$kind,
+                kind: ActionKind::$kind,
             },)*
         ];
     };

@@ -1,22 +1,22 @@
 //! Product §4, row by row: each key, in each place it names, does what the row says.
 
 use super::super::app::Page;
-use super::super::book::{Sort, View};
-use super::super::keymap::{Action, Keymap, Places, TABLE};
-use super::super::overlay::Overlay;
-use super::super::testing::{Desk, jobs_in_every_state, many_jobs};
+use super::super::dialogs::Overlay;
+use super::super::job_list::{Sort, View};
+use super::super::keymap::{Action, Contexts, Keymap, TABLE};
+use super::super::testing::{ScreenHarness, jobs_in_every_state, many_jobs};
 use crate::tui::effect::Effect;
 
-fn desk(keys: &str) -> Desk {
-    let mut desk = Desk::new((80, 24), jobs_in_every_state());
-    desk.keys(keys);
-    desk
+fn screen_harness(keys: &str) -> ScreenHarness {
+    let mut screen_harness = ScreenHarness::new((80, 24), jobs_in_every_state());
+    screen_harness.keys(keys);
+    screen_harness
 }
 
 fn row_after(keys: &str) -> usize {
-    let mut desk = Desk::new((80, 24), many_jobs(100));
-    desk.keys(keys);
-    desk.app.row
+    let mut screen_harness = ScreenHarness::new((80, 24), many_jobs(100));
+    screen_harness.keys(keys);
+    screen_harness.app.row
 }
 
 #[test]
@@ -34,104 +34,105 @@ fn moving() {
 #[test]
 fn details_open_and_close() {
     for keys in ["enter", "right", "l"] {
-        assert!(desk(keys).app.details_open, "{keys}");
+        assert!(screen_harness(keys).app.details_open, "{keys}");
         for back in ["left", "h", "esc", "q"] {
-            let after = desk(&format!("{keys} {back}"));
+            let after = screen_harness(&format!("{keys} {back}"));
             assert!(!after.app.details_open && !after.app.is_finished(), "{keys} {back}");
         }
     }
-    assert!(desk("enter").effects.iter().any(|effect| matches!(effect, Effect::LoadDetails(_))));
-    assert!(desk("enter tab").app.in_details);
-    assert!(!desk("enter tab shift+tab").app.in_details);
-    assert!(desk("6 enter tab j").app.details_scroll > 0);
+    assert!(screen_harness("enter").effects.iter().any(|effect| matches!(effect, Effect::LoadDetails(_))));
+    assert!(screen_harness("enter tab").app.in_details);
+    assert!(!screen_harness("enter tab shift+tab").app.in_details);
+    assert!(screen_harness("6 enter tab j").app.details_scroll > 0);
 }
 
 #[test]
 fn views() {
     for (key, view) in ('1'..='7').zip(View::ALL) {
-        let desk = desk(&key.to_string());
-        assert_eq!(desk.app.book.lens().view, view);
-        assert_eq!(desk.app.book.order().len(), desk.app.book.count_of(view));
+        let screen_harness = screen_harness(&key.to_string());
+        assert_eq!(screen_harness.app.jobs.view_filter().view, view);
+        assert_eq!(screen_harness.app.jobs.order().len(), screen_harness.app.jobs.count_of(view));
     }
 }
 
 #[test]
 fn filter_and_sort() {
-    let found = desk("/ \"state:failed\"");
-    assert_eq!(found.app.book.order().len(), 1, "it filters as you type");
-    assert_eq!(desk("/ \"state:failed\" esc").app.book.order().len(), 11);
-    assert_eq!(desk("/ \"state:failed\" enter esc").app.book.order().len(), 11);
-    assert_eq!(desk("s t").app.book.lens().sort, Sort::Tag);
-    assert!(desk("S").app.book.lens().reverse);
+    let found = screen_harness("/ \"state:failed\"");
+    assert_eq!(found.app.jobs.order().len(), 1, "it filters as you type");
+    assert_eq!(screen_harness("/ \"state:failed\" esc").app.jobs.order().len(), 11);
+    assert_eq!(screen_harness("/ \"state:failed\" enter esc").app.jobs.order().len(), 11);
+    assert_eq!(screen_harness("s t").app.jobs.view_filter().sort, Sort::Tag);
+    assert!(screen_harness("S").app.jobs.view_filter().reverse);
 }
 
 #[test]
 fn marking() {
-    let marked = desk("space");
+    let marked = screen_harness("space");
     assert_eq!((marked.app.marks.len(), marked.app.row), (1, 1), "marks and steps down");
-    assert_eq!(desk("V j j V").app.marks.len(), 3);
-    assert_eq!(desk("A").app.marks.len(), 11);
-    assert_eq!(desk("A A").app.marks.len(), 0);
-    assert_eq!(desk("space *").app.marks.len(), 10);
-    assert_eq!(desk(": \"mark_state:failed,saved\" enter").app.marks.len(), 2);
+    assert_eq!(screen_harness("V j j V").app.marks.len(), 3);
+    assert_eq!(screen_harness("A").app.marks.len(), 11);
+    assert_eq!(screen_harness("A A").app.marks.len(), 0);
+    assert_eq!(screen_harness("space *").app.marks.len(), 10);
+    assert_eq!(screen_harness(": \"mark_state:failed,saved\" enter").app.marks.len(), 2);
 }
 
 #[test]
 fn pages_boxes_and_the_rest() {
     for place in ["", "enter tab ", "e ", "$ "] {
-        assert!(matches!(desk(&format!("{place}?")).app.overlays.last(), Some(Overlay::Help(_))), "{place}");
-        assert!(matches!(desk(&format!("{place}f1")).app.overlays.last(), Some(Overlay::Help(_))));
-        assert!(matches!(desk(&format!("{place}:")).app.overlays.last(), Some(Overlay::Command(_))));
-        assert!(desk(&format!("{place}ctrl+l")).effects.contains(&Effect::Redraw));
-        assert!(desk(&format!("{place}ctrl+z")).effects.contains(&Effect::Suspend));
-        assert!(desk(&format!("{place}ctrl+c")).app.is_finished());
-        assert!(desk(&format!("{place}M")).effects.contains(&Effect::Mouse(true)));
-        assert_eq!(desk(&format!("{place}r")).commands().len(), 1);
-        assert_eq!(desk(&format!("{place}ctrl+r")).commands().len(), 1);
+        assert!(matches!(screen_harness(&format!("{place}?")).app.overlays.last(), Some(Overlay::Help(_))), "{place}");
+        assert!(matches!(screen_harness(&format!("{place}f1")).app.overlays.last(), Some(Overlay::Help(_))));
+        assert!(matches!(screen_harness(&format!("{place}:")).app.overlays.last(), Some(Overlay::Command(_))));
+        assert!(screen_harness(&format!("{place}ctrl+l")).effects.contains(&Effect::Redraw));
+        assert!(screen_harness(&format!("{place}ctrl+z")).effects.contains(&Effect::Suspend));
+        assert!(screen_harness(&format!("{place}ctrl+c")).app.is_finished());
+        assert!(screen_harness(&format!("{place}M")).effects.contains(&Effect::Mouse(true)));
+        assert_eq!(screen_harness(&format!("{place}r")).commands().len(), 1);
+        assert_eq!(screen_harness(&format!("{place}ctrl+r")).commands().len(), 1);
     }
     for place in ["", "enter tab "] {
-        assert_eq!(desk(&format!("{place}e")).app.page, Page::Events);
-        assert_eq!(desk(&format!("{place}$")).app.page, Page::Spending);
-        assert!(matches!(desk(&format!("5 {place}o")).app.overlays.last(), Some(Overlay::Show(_))));
-        assert!(!desk(&format!("5 {place}o")).app.links().is_empty(), "the addresses in the box are links");
-        assert!(matches!(desk(&format!("5 {place}Y")).app.overlays.last(), Some(Overlay::Menu(_))));
-        let copied = desk(&format!("5 {place}y"));
+        assert_eq!(screen_harness(&format!("{place}e")).app.page, Page::Events);
+        assert_eq!(screen_harness(&format!("{place}$")).app.page, Page::Spending);
+        assert!(matches!(screen_harness(&format!("5 {place}o")).app.overlays.last(), Some(Overlay::Show(_))));
+        assert!(!screen_harness(&format!("5 {place}o")).app.links().is_empty(), "the addresses in the box are links");
+        assert!(matches!(screen_harness(&format!("5 {place}Y")).app.overlays.last(), Some(Overlay::Menu(_))));
+        let copied = screen_harness(&format!("5 {place}y"));
         assert!(copied.effects.iter().any(|effect| matches!(effect, Effect::Copy(text) if text.starts_with("task-unified-"))));
     }
-    assert_eq!(desk("e q").app.page, Page::Jobs);
-    assert!(desk("q").app.is_finished());
-    let mut all = desk("e enter esc esc esc esc esc");
+    assert_eq!(screen_harness("e q").app.page, Page::Jobs);
+    assert!(screen_harness("q").app.is_finished());
+    let mut all = screen_harness("e enter esc esc esc esc esc");
     assert!(!all.app.is_finished(), "Esc never quits");
     all.keys("esc");
     assert!(!all.app.is_finished());
-    let Some(Effect::Copy(line)) = desk("5 Y s").effects.into_iter().find(|effect| matches!(effect, Effect::Copy(_))) else {
+    let Some(Effect::Copy(line)) = screen_harness("5 Y s").effects.into_iter().find(|effect| matches!(effect, Effect::Copy(_)))
+    else {
         panic!("the scp line is copied")
     };
     assert!(line.starts_with("scp ada@box:/data/results/"), "{line}");
     assert!(
-        matches!(desk("$ E j").effects.iter().find(|e| matches!(e, Effect::Export { .. })), Some(Effect::Export { content, .. }) if content.lines().count() == 11)
+        matches!(screen_harness("$ E j").effects.iter().find(|e| matches!(e, Effect::Export { .. })), Some(Effect::Export { content, .. }) if content.lines().count() == 11)
     );
 }
 
 #[test]
 fn text_fields_take_letters_as_they_are() {
-    let mut desk = desk("/ \"сайт\"");
-    assert_eq!(desk.app.filter, "сайт", "never by place in a field");
-    desk.keys("esc о");
-    assert_eq!(desk.app.row, 1, "by place in command mode");
+    let mut screen_harness = screen_harness("/ \"сайт\"");
+    assert_eq!(screen_harness.app.filter, "сайт", "never by place in a field");
+    screen_harness.keys("esc о");
+    assert_eq!(screen_harness.app.row, 1, "by place in command mode");
 }
 
 #[test]
 fn footer_help_palette_and_dispatch_agree() {
     for keys in ["", "2", "3", "4", "5", "6", "7", "A", "enter tab", "e", "$", "2 G"] {
-        let desk = desk(keys);
-        for (key, _) in desk.app.hints() {
+        let screen_harness = screen_harness(keys);
+        for (key, _) in screen_harness.app.hints() {
             let pressed = match key.as_str() {
                 "Space" | "Enter" | "Esc" => key.to_lowercase(),
                 other => other.to_owned(),
             };
-            let action = Keymap::default().action(pressed.parse().unwrap(), desk.app.place()).unwrap();
-            assert!(desk.app.allows(action).is_ok(), "{keys}: {key}");
+            let action = Keymap::default().action(pressed.parse().unwrap(), screen_harness.app.place()).unwrap();
+            assert!(screen_harness.app.allows(action).is_ok(), "{keys}: {key}");
         }
     }
 }
@@ -146,7 +147,7 @@ fn a_refused_key_says_why() {
         ("2 y", "not sent"),
         ("u", "nothing to undo"),
     ] {
-        let said = desk(keys).screen();
+        let said = screen_harness(keys).screen();
         assert!(said.contains(part), "{keys}: {said}");
     }
 }
@@ -154,15 +155,15 @@ fn a_refused_key_says_why() {
 #[test]
 fn every_action_is_known_by_name_and_reached_by_the_command_line() {
     for row in TABLE {
-        let mut desk = desk("5");
-        let before = desk.app.overlays.len();
-        desk.keys(":");
+        let mut screen_harness = screen_harness("5");
+        let before = screen_harness.app.overlays.len();
+        screen_harness.keys(":");
         for c in row.name.chars() {
-            desk.key(super::super::keymap::Key::char(c));
+            screen_harness.key(super::super::keymap::Key::char(c));
         }
-        let Some(Overlay::Command(line)) = desk.app.overlays.last() else { panic!("{}", row.name) };
+        let Some(Overlay::Command(line)) = screen_harness.app.overlays.last() else { panic!("{}", row.name) };
         assert_eq!(line.fitting().first(), Some(&row.action), "{}", row.name);
         assert_eq!(before, 0);
     }
-    assert!(TABLE.iter().any(|row| row.places == Places::ALL && row.action == Action::Help));
+    assert!(TABLE.iter().any(|row| row.places == Contexts::ALL && row.action == Action::Help));
 }

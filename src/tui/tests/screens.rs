@@ -5,43 +5,43 @@ use std::sync::Arc;
 use insta::Settings;
 use proptest::prelude::*;
 
-use super::super::options::{AppOptions, Face, Theme};
-use super::super::testing::{Desk, at, job_in, jobs_in_every_state, many_jobs};
+use super::super::options::{AppOptions, Charset, Theme};
+use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state, many_jobs};
 use crate::engine::{CommandOutcome, Connection, EngineEvent, Notice, PauseReason, Role};
 use crate::job::{Failure, Phase, State, Tag};
 use crate::tui::event::Event;
 
-type Scenario = fn((u16, u16)) -> Desk;
+type Scenario = fn((u16, u16)) -> ScreenHarness;
 
-fn every_state(size: (u16, u16)) -> Desk {
-    Desk::new(size, jobs_in_every_state())
+fn every_state(size: (u16, u16)) -> ScreenHarness {
+    ScreenHarness::new(size, jobs_in_every_state())
 }
 
-fn nothing(size: (u16, u16)) -> Desk {
-    Desk::new(size, Vec::new())
+fn nothing(size: (u16, u16)) -> ScreenHarness {
+    ScreenHarness::new(size, Vec::new())
 }
 
-fn crowd(size: (u16, u16)) -> Desk {
-    Desk::new(size, many_jobs(2_000))
+fn crowd(size: (u16, u16)) -> ScreenHarness {
+    ScreenHarness::new(size, many_jobs(2_000))
 }
 
-fn ascii(size: (u16, u16)) -> Desk {
-    let options = AppOptions { face: Face::Ascii, color: false, theme: Theme::Mono, demo: true, ..AppOptions::default() };
-    Desk::with(options, size, jobs_in_every_state())
+fn ascii(size: (u16, u16)) -> ScreenHarness {
+    let options = AppOptions { charset: Charset::Ascii, color: false, theme: Theme::Mono, demo: true, ..AppOptions::default() };
+    ScreenHarness::with(options, size, jobs_in_every_state())
 }
 
-fn trouble(size: (u16, u16)) -> Desk {
-    let mut desk = every_state(size);
-    desk.status(|status| {
+fn trouble(size: (u16, u16)) -> ScreenHarness {
+    let mut screen_harness = every_state(size);
+    screen_harness.status(|status| {
         status.paused = Some(PauseReason::You);
         status.all_wait_until = Some(at(27));
         status.connection = Connection::Down { since: at(-30), why: "name did not resolve".to_owned() };
         status.role = Role::Screen { engine_pid: Some(4711) };
     });
-    desk
+    screen_harness
 }
 
-fn strange_names(size: (u16, u16)) -> Desk {
+fn strange_names(size: (u16, u16)) -> ScreenHarness {
     let names = [
         "夏夏夏夏夏夏夏夏夏夏夏夏",
         "שלום-עולם-ארוך-מאוד",
@@ -55,24 +55,24 @@ fn strange_names(size: (u16, u16)) -> Desk {
         job.phase = Phase::Failed(Failure::of_task("x\u{1b}[2J", "bad \u{1b}]0;title\u{7} text \u{202e}gnp"));
         Arc::new(job)
     });
-    Desk::new(size, jobs.collect())
+    ScreenHarness::new(size, jobs.collect())
 }
 
 fn screen(name: &str, size: (u16, u16), scenario: Scenario, keys: &str) {
-    let mut desk = scenario(size);
-    desk.keys(keys);
-    if desk.app.details_open && desk.app.selected.is_some() {
-        desk.details();
+    let mut screen_harness = scenario(size);
+    screen_harness.keys(keys);
+    if screen_harness.app.details_open && screen_harness.app.selected.is_some() {
+        screen_harness.details();
     }
-    stored(name, &desk);
+    stored(name, &screen_harness);
 }
 
-fn stored(name: &str, desk: &Desk) {
+fn stored(name: &str, screen_harness: &ScreenHarness) {
     let mut settings = Settings::clone_current();
     settings.set_snapshot_path("../snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, desk.screen()));
+    settings.bind(|| insta::assert_snapshot!(name, screen_harness.screen()));
 }
 
 const SMALL: (u16, u16) = (80, 24);
@@ -136,31 +136,36 @@ screens! {
 
 #[test]
 fn a_yes_counts_down_and_can_be_stopped() {
-    let mut desk = nothing(SMALL);
-    desk.keys("a paste:task-unified-1790000100-aaaa0001_all ctrl+d y");
+    let mut screen_harness = nothing(SMALL);
+    screen_harness.keys("a paste:task-unified-1790000100-aaaa0001_all ctrl+d y");
     let jobs: Vec<_> = (0..4).map(|n| job_in(n, State::Waiting).id).collect();
-    desk.answer(CommandOutcome { said: "4 jobs in line".to_owned(), jobs, left_out: vec![], approval: Some((3, at(5))) });
-    stored("grace_countdown", &desk);
+    screen_harness.answer(CommandOutcome {
+        said: "4 jobs in line".to_owned(),
+        jobs,
+        left_out: vec![],
+        approval: Some((3, at(5))),
+    });
+    stored("grace_countdown", &screen_harness);
 }
 
 #[test]
 fn events_are_listed_newest_first() {
-    let mut desk = every_state(SMALL);
+    let mut screen_harness = every_state(SMALL);
     for (n, text) in [(0, "took over as the engine"), (1, "429: all wait 30 s, nothing is lost"), (2, "the store is slow")] {
         let level = [crate::engine::Level::Info, crate::engine::Level::Warning, crate::engine::Level::Alarm][n];
         let job = (n == 1).then(|| job_in(1, State::Running).id);
         let notice = Notice { at: at(i64::try_from(n).unwrap()), level, job, text: text.to_owned() };
-        desk.event(Event::EngineEvent(EngineEvent::Notice(notice)));
+        screen_harness.event(Event::EngineEvent(EngineEvent::Notice(notice)));
     }
-    desk.keys("e");
-    stored("events_listed", &desk);
+    screen_harness.keys("e");
+    stored("events_listed", &screen_harness);
 }
 
 #[test]
 fn themes_differ_in_colour_only() {
     let text = |theme, color| {
         let options = AppOptions { theme, color, ..AppOptions::default() };
-        Desk::with(options, SMALL, jobs_in_every_state()).screen()
+        ScreenHarness::with(options, SMALL, jobs_in_every_state()).screen()
     };
     let auto = text(Theme::Auto, true);
     for (theme, color) in [(Theme::Dark, true), (Theme::Light, true), (Theme::Mono, true), (Theme::Auto, false)] {
@@ -175,9 +180,10 @@ fn backgrounds_are_never_painted_and_no_colour_means_none() {
         [(Theme::Auto, true), (Theme::Dark, true), (Theme::Light, true), (Theme::Mono, true), (Theme::Auto, false)]
     {
         for keys in ["", "A x", "6 enter", "$", "/ \"state:faild\"", ": \"x\"", "a"] {
-            let mut desk = Desk::with(AppOptions { theme, color, ..AppOptions::default() }, WIDE, jobs_in_every_state());
-            desk.keys(keys);
-            for cell in desk.cells().content() {
+            let mut screen_harness =
+                ScreenHarness::with(AppOptions { theme, color, ..AppOptions::default() }, WIDE, jobs_in_every_state());
+            screen_harness.keys(keys);
+            for cell in screen_harness.cells().content() {
                 assert_eq!(cell.bg, Color::Reset, "{theme:?} {keys}");
                 assert!(!matches!(cell.fg, Color::Rgb(..) | Color::Indexed(_)), "16 colours only");
                 if !color || theme == Theme::Mono {
@@ -191,11 +197,11 @@ fn backgrounds_are_never_painted_and_no_colour_means_none() {
 #[test]
 fn moving_the_selection_changes_few_cells() {
     let idle: Vec<_> = (0..60).map(|n| Arc::new(job_in(n, State::Saved))).collect();
-    let mut desk = Desk::new(WIDE, idle);
-    desk.keys("j");
-    let before = desk.cells();
-    desk.keys("j");
-    let after = desk.cells();
+    let mut screen_harness = ScreenHarness::new(WIDE, idle);
+    screen_harness.keys("j");
+    let before = screen_harness.cells();
+    screen_harness.keys("j");
+    let after = screen_harness.cells();
     let changed = before.diff(&after).len();
     assert!(changed <= 60, "{changed} cells");
 }
@@ -203,9 +209,9 @@ fn moving_the_selection_changes_few_cells() {
 #[test]
 fn the_ascii_face_is_ascii() {
     for keys in ["", "?", ":", "A x", "6 enter", "$", "5 o", "s", "a", "e"] {
-        let mut desk = ascii(WIDE);
-        desk.keys(keys);
-        assert!(desk.screen().is_ascii(), "{keys}: {}", desk.screen());
+        let mut screen_harness = ascii(WIDE);
+        screen_harness.keys(keys);
+        assert!(screen_harness.screen().is_ascii(), "{keys}: {}", screen_harness.screen());
     }
 }
 
@@ -216,15 +222,15 @@ proptest! {
         let keys = ["", "enter", "A x", "A R", "? \"x\"", ": \"ma\"", "$", "$ c", "e", "a", "7 w", "5 Y", "5 o", "t", "/ \"state:x\"",
             "6 enter tab G", "s", "G pgup", "A D", "V j j", "3 j x", "2 G p", "a paste:x|y|task-unified-1-夏 tab \"tag\"", ": \"columns\" enter"];
         for scenario in [every_state, ascii, strange_names, trouble, nothing] {
-            let mut desk = scenario((width, height));
-            desk.keys(keys[which]);
-            if desk.app.selected.is_some() {
-                desk.details();
+            let mut screen_harness = scenario((width, height));
+            screen_harness.keys(keys[which]);
+            if screen_harness.app.selected.is_some() {
+                screen_harness.details();
             }
-            desk.screen();
+            screen_harness.screen();
             // The frame may be of another size than the last event said.
-            desk.size = (resized, height);
-            desk.screen();
+            screen_harness.size = (resized, height);
+            screen_harness.screen();
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Long runs of random keys: nothing is ever paid for without a box and a yes.
 
+use super::super::dialogs::Overlay;
 use super::super::keymap::{Key, TABLE};
 use super::super::options::AppOptions;
-use super::super::overlay::Overlay;
-use super::super::testing::{Desk, many_jobs};
+use super::super::testing::{ScreenHarness, many_jobs};
 use crate::engine::{Command, CommandOutcome};
 use crate::tui::effect::Effect;
 
@@ -31,22 +31,22 @@ fn all_keys() -> Vec<Key> {
     keys
 }
 
-fn desk() -> Desk {
-    let mut desk = Desk::with(AppOptions::default(), (80, 24), many_jobs(60));
-    desk.status(|status| status.waiting_for_go = vec![many_jobs(2)[1].id]);
-    desk
+fn screen_harness() -> ScreenHarness {
+    let mut screen_harness = ScreenHarness::with(AppOptions::default(), (80, 24), many_jobs(60));
+    screen_harness.status(|status| status.waiting_for_go = vec![many_jobs(2)[1].id]);
+    screen_harness
 }
 
 /// Plays so many random keys; `check` sees the overlay before each key and the effects of it.
 fn play(seed: u64, count: usize, keys: &[Key], mut check: impl FnMut(Option<&Overlay>, Key, &[Effect])) {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut desk = desk();
+    let mut screen_harness = screen_harness();
     for turn in 0..count {
         let key = keys[rng.usize(..keys.len())];
-        let before = desk.app.overlays.last().cloned();
-        desk.effects.clear();
-        desk.key(key);
-        let effects = std::mem::take(&mut desk.effects);
+        let before = screen_harness.app.overlays.last().cloned();
+        screen_harness.effects.clear();
+        screen_harness.key(key);
+        let effects = std::mem::take(&mut screen_harness.effects);
         check(before.as_ref(), key, &effects);
         for effect in &effects {
             if let Effect::Command { ticket, .. } = effect
@@ -57,18 +57,18 @@ fn play(seed: u64, count: usize, keys: &[Key], mut check: impl FnMut(Option<&Ove
                     jobs: many_jobs(2).iter().map(|job| job.id).collect(),
                     ..CommandOutcome::default()
                 };
-                desk.event(crate::tui::event::Event::EngineEvent(crate::engine::EngineEvent::CommandDone {
+                screen_harness.event(crate::tui::event::Event::EngineEvent(crate::engine::EngineEvent::CommandDone {
                     ticket: *ticket,
                     outcome: Ok(done),
                 }));
             }
         }
         if turn % 500 == 0 && rng.bool() {
-            desk.event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\nyyy\n".to_owned()));
+            screen_harness.event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\nyyy\n".to_owned()));
         }
         if turn % 2_000 == 0 {
-            desk.app.exit = None;
-            desk.screen();
+            screen_harness.app.exit = None;
+            screen_harness.screen();
         }
     }
 }
@@ -107,13 +107,13 @@ fn a_hundred_thousand_pairs_with_y_pay_only_from_a_price_box() {
         pairs.push(keys[rng.usize(..keys.len())]);
         pairs.push(y);
     }
-    let mut desk = desk();
+    let mut screen_harness = screen_harness();
     let mut paid = 0;
     for (turn, key) in pairs.into_iter().enumerate() {
-        let before = desk.app.overlays.last().cloned();
-        desk.effects.clear();
-        desk.key(key);
-        for command in desk.commands() {
+        let before = screen_harness.app.overlays.last().cloned();
+        screen_harness.effects.clear();
+        screen_harness.key(key);
+        for command in screen_harness.commands() {
             if consent(command) {
                 paid += 1;
                 let Some(Overlay::Price(price)) = &before else { panic!("{key} paid without a box: {command:?}") };
@@ -129,9 +129,9 @@ fn a_hundred_thousand_pairs_with_y_pay_only_from_a_price_box() {
             }
         }
         if turn % 700 == 0 {
-            desk.app.exit = None;
-            desk.app.overlays.clear();
-            desk.event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\n".to_owned()));
+            screen_harness.app.exit = None;
+            screen_harness.app.overlays.clear();
+            screen_harness.event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\n".to_owned()));
         }
     }
     assert!(paid > 100, "{paid}: the keys reach too little");

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::app::App;
+use super::super::dialogs::{Choice, Menu, MenuItem, Overlay};
 use super::super::effect::ExportFormat;
-use super::super::overlay::{Choice, Menu, MenuItem, Overlay};
 use crate::job::{Job, record};
 
 impl App {
     pub(super) fn open_export_menu(&mut self, now: Timestamp) {
-        let rows = crate::job::text::count(self.book.order().len(), "job");
+        let rows = crate::job::text::count(self.jobs.order().len(), "job");
         let item = |key, label: &str, format| MenuItem {
             key,
             label: label.to_owned(),
@@ -22,7 +22,7 @@ impl App {
     }
 
     pub(super) fn export(&self, format: ExportFormat) -> String {
-        let jobs = self.book.order().iter().filter_map(|id| self.book.job(*id));
+        let jobs = self.jobs.order().iter().filter_map(|id| self.jobs.job(*id));
         let mut out = String::new();
         match format {
             ExportFormat::Json => {

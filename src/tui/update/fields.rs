@@ -4,14 +4,14 @@ use crossterm::event::KeyCode;
 use jiff::Timestamp;
 
 use super::super::app::{App, Page, Undo};
+use super::super::dialogs::{AddDialog, AddField, CommandInput, FilterInput, HelpDialog, Overlay};
 use super::super::keymap::{Action, Key};
-use super::super::overlay::{AddBox, AddField, CommandLine, FilterLine, HelpBox, Overlay};
 use super::Effects;
 use crate::engine::Level;
 use crate::job::query::Query;
 
 impl App {
-    pub(super) fn press_in_filter(&mut self, now: Timestamp, mut line: FilterLine, key: Key) {
+    pub(super) fn press_in_filter(&mut self, now: Timestamp, mut line: FilterInput, key: Key) {
         let events = self.page == Page::Events;
         match key.code {
             KeyCode::Esc => {
@@ -58,7 +58,7 @@ impl App {
         }
     }
 
-    pub(super) fn press_in_add(&mut self, now: Timestamp, mut add: Box<AddBox>, key: Key) {
+    pub(super) fn press_in_add(&mut self, now: Timestamp, mut add: Box<AddDialog>, key: Key) {
         match (key.code, add.at) {
             (KeyCode::Esc, _) => {
                 if !add.lines.is_empty() {
@@ -86,7 +86,7 @@ impl App {
         self.overlays.push(Overlay::Add(add));
     }
 
-    pub(super) fn press_in_command(&mut self, now: Timestamp, mut line: CommandLine, key: Key, effects: &mut Effects) {
+    pub(super) fn press_in_command(&mut self, now: Timestamp, mut line: CommandInput, key: Key, effects: &mut Effects) {
         let fitting = line.fitting();
         match key.code {
             KeyCode::Esc => return,
@@ -109,7 +109,7 @@ impl App {
         self.overlays.push(Overlay::Command(line));
     }
 
-    fn run_line(&mut self, now: Timestamp, line: &CommandLine, fitting: &[Action], effects: &mut Effects) {
+    fn run_line(&mut self, now: Timestamp, line: &CommandInput, fitting: &[Action], effects: &mut Effects) {
         let (word, rest) = line.parts();
         if word.is_empty() && line.cursor == 0 {
             return;
@@ -118,7 +118,7 @@ impl App {
         if !rest.is_empty() && matches!(Action::from_name(word), Some(Action::Mark | Action::MarkQuery)) {
             match Query::parse(rest) {
                 Ok(query) => {
-                    let ids = self.book.matching(&query, now);
+                    let ids = self.jobs.matching(&query, now);
                     self.mark_fitting(ids);
                 }
                 Err(wrong) => self.say(Level::Warning, wrong[0].message.clone()),
@@ -139,7 +139,7 @@ impl App {
         self.say(Level::Warning, format!("there is no action {word:?}; the nearest is {}", near.unwrap_or("help")));
     }
 
-    pub(super) fn press_in_help(&mut self, mut help: HelpBox, key: Key) {
+    pub(super) fn press_in_help(&mut self, mut help: HelpDialog, key: Key) {
         match key.code {
             KeyCode::Esc if help.search.line().is_empty() => return,
             KeyCode::Esc => {
@@ -167,7 +167,7 @@ impl App {
     }
 
     /// The rows of the help that fit the search.
-    pub(crate) fn help_rows(&self, help: &HelpBox) -> Vec<&'static super::super::keymap::Row> {
+    pub(crate) fn help_rows(&self, help: &HelpDialog) -> Vec<&'static super::super::keymap::Row> {
         let word = help.search.line().trim().to_lowercase();
         super::super::keymap::TABLE
             .iter()

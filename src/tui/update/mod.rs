@@ -1,23 +1,23 @@
 //! What each event changes: keys, pastes, the mouse, news.
 
-mod acts;
-mod boxes;
+mod actions;
+mod dialogs;
+mod engine_events;
 mod export;
 mod fields;
 mod money;
-mod moves;
-mod news;
+mod navigation;
 
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use jiff::Timestamp;
 
 use super::app::{App, Page, Pending, Undo};
-use super::book::{Sort, View};
+use super::dialogs::{CapsDialog, Choice, CommandInput, FilterInput, HelpDialog, Menu, MenuItem, Overlay};
 use super::effect::Effect;
 use super::event::Event;
-use super::field::Field;
+use super::job_list::{Sort, View};
 use super::keymap::{Action, Key};
-use super::overlay::{CapsBox, Choice, CommandLine, FilterLine, HelpBox, Menu, MenuItem, Overlay};
+use super::text_input::TextInput;
 use crate::engine::{Command, Level};
 
 pub(crate) type Effects = Vec<Effect>;
@@ -92,16 +92,16 @@ impl App {
             A::ViewUnsure => self.show_view(View::Unsure, now),
             A::Filter => {
                 let before = if self.page == Page::Events { self.events_filter.clone() } else { self.filter.clone() };
-                self.overlays.push(Overlay::Filter(FilterLine { field: Field::one_line(&before), before }));
+                self.overlays.push(Overlay::Filter(FilterInput { field: TextInput::one_line(&before), before }));
             }
             A::Sort => self.open_sort_menu(now),
-            A::SortReverse => self.order(self.book.lens().sort, !self.book.lens().reverse, now),
+            A::SortReverse => self.order(self.jobs.view_filter().sort, !self.jobs.view_filter().reverse, now),
             A::Columns => self.open_columns_menu(now, 0),
             A::Mark => self.mark_and_step(),
             A::MarkRange => self.mark_range(),
             A::MarkAll => self.mark_all(),
             A::MarkInvert => self.mark_invert(),
-            A::MarkQuery => self.overlays.push(Overlay::Command(CommandLine { field: Field::one_line("mark "), cursor: 0 })),
+            A::MarkQuery => self.overlays.push(Overlay::Command(CommandInput { field: TextInput::one_line("mark "), cursor: 0 })),
             A::Unmark => self.set_marks(std::collections::HashSet::new()),
             A::Add => self.open_add(None),
             A::Hold => self.hold_or_release(now, effects),
@@ -130,8 +130,8 @@ impl App {
                 self.say(Level::Info, if self.mouse { "the mouse is on" } else { "the mouse is off" });
                 effects.push(Effect::Mouse(self.mouse));
             }
-            A::Command => self.overlays.push(Overlay::Command(CommandLine { field: Field::one_line(""), cursor: 0 })),
-            A::Help => self.overlays.push(Overlay::Help(HelpBox { search: Field::one_line(""), scroll: 0 })),
+            A::Command => self.overlays.push(Overlay::Command(CommandInput { field: TextInput::one_line(""), cursor: 0 })),
+            A::Help => self.overlays.push(Overlay::Help(HelpDialog { search: TextInput::one_line(""), scroll: 0 })),
             A::Escape => self.escape(now),
             A::Quit => self.quit(effects),
             A::Leave => self.leave(effects),
@@ -196,17 +196,17 @@ impl App {
     }
 
     fn show_view(&mut self, view: View, now: Timestamp) {
-        self.set_lens(|lens| lens.view = view, now);
+        self.set_view_filter(|view_filter| view_filter.view = view, now);
         (self.row, self.offset, self.anchor) = (0, 0, None);
-        self.selected = self.book.order().first().copied();
+        self.selected = self.jobs.order().first().copied();
     }
 
     pub(super) fn order(&mut self, sort: Sort, reverse: bool, now: Timestamp) {
-        let lens = self.book.lens();
-        let before = (lens.sort, lens.reverse);
+        let view_filter = self.jobs.view_filter();
+        let before = (view_filter.sort, view_filter.reverse);
         if before != (sort, reverse) {
             self.push_undo(Undo::Order(before.0, before.1));
-            self.set_lens(|lens| (lens.sort, lens.reverse) = (sort, reverse), now);
+            self.set_view_filter(|view_filter| (view_filter.sort, view_filter.reverse) = (sort, reverse), now);
             let way = if reverse { ", turned round" } else { "" };
             self.say(Level::Info, format!("ordered by {}{way}", sort.word()));
         }
@@ -214,7 +214,7 @@ impl App {
 
     pub(super) fn apply_filter(&mut self, now: Timestamp) {
         let (query, _) = crate::job::query::Query::read(&self.filter);
-        self.set_lens(|lens| lens.query = query, now);
+        self.set_view_filter(|view_filter| view_filter.query = query, now);
     }
 
     fn open_sort_menu(&mut self, now: Timestamp) {
@@ -224,7 +224,7 @@ impl App {
             note: (*note).to_owned(),
             choice: Choice::Sort(*sort),
         });
-        let cursor = Sort::ALL.iter().position(|(sort, ..)| *sort == self.book.lens().sort).unwrap_or(0);
+        let cursor = Sort::ALL.iter().position(|(sort, ..)| *sort == self.jobs.view_filter().sort).unwrap_or(0);
         self.overlays.push(Overlay::Menu(Menu { title: "sort by".to_owned(), items: items.collect(), cursor, opened: now }));
     }
 
@@ -241,9 +241,9 @@ impl App {
 
     fn open_caps(&mut self) {
         let Some(status) = &self.status else { return };
-        let field = |cap: Option<crate::job::Credits>| Field::one_line(&cap.map(|cap| cap.to_string()).unwrap_or_default());
+        let field = |cap: Option<crate::job::Credits>| TextInput::one_line(&cap.map(|cap| cap.to_string()).unwrap_or_default());
         let (session, day) = (field(status.caps.session), field(status.caps.day));
-        self.overlays.push(Overlay::Caps(CapsBox { session, day, on_day: true, said: None }));
+        self.overlays.push(Overlay::Caps(CapsDialog { session, day, on_day: true, said: None }));
     }
 
     fn paste(&mut self, now: Timestamp, text: &str) {
@@ -275,7 +275,7 @@ impl App {
                 let first = layout.first_row();
                 if let Some(row) = mouse.row.checked_sub(first).map(usize::from).filter(|row| *row < layout.rows())
                     && mouse.column < layout.list.right()
-                    && let Some(id) = self.book.order().get(self.offset + row).copied()
+                    && let Some(id) = self.jobs.order().get(self.offset + row).copied()
                 {
                     if self.selected == Some(id) {
                         self.run(now, Action::Open, effects);

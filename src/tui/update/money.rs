@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::super::allows;
 use super::super::app::{App, Pending, Undo};
-use super::super::field::Field;
-use super::super::overlay::{AddBox, AddField, Overlay, PriceBox, Purpose};
+use super::super::availability;
+use super::super::dialogs::{AddDialog, AddField, Overlay, PriceDialog, Purpose};
+use super::super::text_input::TextInput;
 use super::Effects;
 use crate::engine::{Command, Consent, Level, PauseReason};
 use crate::job::{Credits, HoldReason, JobId, Phase, Quote, State, Tag, check_lines, text};
@@ -13,9 +13,9 @@ use crate::job::{Credits, HoldReason, JobId, Phase, Quote, State, Tag, check_lin
 impl App {
     pub(super) fn open_add(&mut self, pasted: Option<&str>) {
         let mut add = self.draft.take().unwrap_or_else(|| {
-            Box::new(AddBox {
-                lines: Field::many_lines(),
-                tag: Field::one_line(""),
+            Box::new(AddDialog {
+                lines: TextInput::many_lines(),
+                tag: TextInput::one_line(""),
                 at: AddField::Lines,
                 checked: Vec::new(),
                 said: None,
@@ -30,13 +30,13 @@ impl App {
     }
 
     /// Looks at every line anew.
-    pub(super) fn check(&self, add: &mut AddBox) {
+    pub(super) fn check(&self, add: &mut AddDialog) {
         add.said = None;
-        add.checked = check_lines(&add.lines.text(), |spec| self.book.has_duplicate(spec));
+        add.checked = check_lines(&add.lines.text(), |spec| self.jobs.has_duplicate(spec));
     }
 
     /// From the add box to the price box; says what is in the way.
-    pub(super) fn finish_add(&mut self, now: Timestamp, mut add: Box<AddBox>) {
+    pub(super) fn finish_add(&mut self, now: Timestamp, mut add: Box<AddDialog>) {
         let (ok, double, wrong) = add.counts();
         let tag = if add.tag.is_empty() { Ok(None) } else { Tag::new(add.tag.line()).map(Some) };
         let said = match &tag {
@@ -66,7 +66,7 @@ impl App {
         let mut notes: Vec<String> = left_out.into_iter().collect();
         let reasons = |why: fn(&HoldReason) -> bool| {
             let is =
-                |id: &&JobId| self.book.job(**id).is_some_and(|job| matches!(&job.phase, Phase::Held(reason) if why(reason)));
+                |id: &&JobId| self.jobs.job(**id).is_some_and(|job| matches!(&job.phase, Phase::Held(reason) if why(reason)));
             jobs.iter().filter(is).count()
         };
         let source = reasons(|why| matches!(why, HoldReason::Source { .. }));
@@ -84,8 +84,8 @@ impl App {
     pub(super) fn run_again(&mut self, now: Timestamp) {
         let alone = self.marks.is_empty();
         let sorted = self.sort_out(|job| {
-            allows::again(job, alone)?;
-            if !alone && self.book.is_on_its_way_elsewhere(job) { Err("run again already") } else { Ok(()) }
+            availability::again(job, alone)?;
+            if !alone && self.jobs.is_on_its_way_elsewhere(job) { Err("run again already") } else { Ok(()) }
         });
         let count = sorted.jobs.len();
         if count == 0 {
@@ -95,7 +95,7 @@ impl App {
         let mut notes: Vec<String> = sorted.left_out().into_iter().collect();
         notes.push("each is a new paid wish; what the first one cost stays as it is".to_owned());
         if alone && let Some(job) = self.selected_job() {
-            if self.book.is_on_its_way_elsewhere(job) {
+            if self.jobs.is_on_its_way_elsewhere(job) {
                 notes.push("another job for this picture is in the list already".to_owned());
             }
             if job.state() == State::Saved {
@@ -118,16 +118,16 @@ impl App {
         }
         if status.paused.is_some() {
             let more = self
-                .book
+                .jobs
                 .all()
                 .map(|entry| &entry.job)
-                .filter(|job| !job.removed && (job.state() == State::Waiting || allows::held_for_price(job)));
+                .filter(|job| !job.removed && (job.state() == State::Waiting || availability::held_for_price(job)));
             jobs.extend(more.map(|job| job.id));
         }
         jobs.sort_unstable();
         jobs.dedup();
-        jobs.retain(|id| self.book.job(*id).is_some_and(|job| matches!(job.state(), State::Waiting | State::Held)));
-        jobs.sort_by_key(|id| self.book.job(*id).map(|job| job.place));
+        jobs.retain(|id| self.jobs.job(*id).is_some_and(|job| matches!(job.state(), State::Waiting | State::Held)));
+        jobs.sort_by_key(|id| self.jobs.job(*id).map(|job| job.place));
         if jobs.is_empty() {
             self.send(Command::Resume { jobs, consent: None }, Pending::Plain, effects);
             return;
@@ -163,11 +163,11 @@ impl App {
         if quote.balance_after().is_some_and(|after| after < Credits::ZERO) {
             warnings.push("the balance does not cover it; what it does not cover will be held".to_owned());
         }
-        self.overlays.push(Overlay::Price(PriceBox { purpose, quote, title, notes, warnings, opened: now }));
+        self.overlays.push(Overlay::Price(PriceDialog { purpose, quote, title, notes, warnings, opened: now }));
     }
 
     /// The yes: the only place where a consent is made.
-    pub(super) fn agree(&mut self, price: PriceBox, effects: &mut Effects) {
+    pub(super) fn agree(&mut self, price: PriceDialog, effects: &mut Effects) {
         let consent = Consent { count: price.quote.count, price: price.quote.price, grace: self.options.grace };
         let adds = matches!(price.purpose, Purpose::Add { .. });
         let command = match price.purpose {
@@ -183,7 +183,7 @@ impl App {
     }
 
     /// Adds without a yes: the jobs are held.
-    pub(super) fn add_held(&mut self, price: PriceBox, effects: &mut Effects) {
+    pub(super) fn add_held(&mut self, price: PriceDialog, effects: &mut Effects) {
         if let Purpose::Add { specs, tag } = price.purpose {
             self.draft = None;
             let command = Command::Add { specs, tag, front: false, again: false, consent: None };

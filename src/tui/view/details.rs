@@ -4,45 +4,45 @@ use jiff::Timestamp;
 use ratatui::style::Modifier;
 
 use super::super::app::App;
-use super::paint::{Paint, Pieces, Styles, wrap};
-use super::{Layout, words};
+use super::canvas::{Canvas, Pieces, Styles, wrap};
+use super::{Layout, wording};
 use crate::job::{Charge, Job, Phase, text};
 use crate::tui::width::columns;
 
 /// Most lines of the raw answer that are shown.
 const MOST_RAW: usize = 300;
 
-pub(super) fn draw(paint: &mut Paint<'_>, layout: &Layout) {
-    let app = paint.app;
+pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
+    let app = canvas.app;
     let area = layout.details;
     let mut inner = area;
     if layout.beside {
-        let line = if paint.ascii { "|" } else { "│" };
+        let line = if canvas.ascii { "|" } else { "│" };
         for y in area.top()..area.bottom() {
-            paint.text(area.x - 1, y, 1, line, paint.styles.dim);
+            canvas.text(area.x - 1, y, 1, line, canvas.styles.dim);
         }
         inner.x += 1;
         inner.width -= 1;
     } else if !layout.narrow {
-        paint.rule(area.x, area.y, area.width);
+        canvas.rule(area.x, area.y, area.width);
     }
     let Some(job) = app.selected_job() else { return };
-    let focus = if app.in_details { paint.styles.chosen } else { paint.styles.strong };
+    let focus = if app.in_details { canvas.styles.chosen } else { canvas.styles.strong };
     let title = format!(" {}:{} ", job.source.short(), job.image);
-    let used = paint.text(inner.x + u16::from(!layout.beside) * 2, inner.y, inner.width, &title, focus);
+    let used = canvas.text(inner.x + u16::from(!layout.beside) * 2, inner.y, inner.width, &title, focus);
     if !layout.narrow && layout.beside {
-        paint.rule(inner.x + used, inner.y, inner.width - used);
+        canvas.rule(inner.x + used, inner.y, inner.width - used);
     }
-    let lines = lines(app, job, paint.now, inner.width, paint.styles);
+    let lines = lines(app, job, canvas.now, inner.width, canvas.styles);
     let rows = usize::from(inner.height.saturating_sub(1));
     let scroll = app.details_scroll.min(lines.len().saturating_sub(rows));
     for (line, y) in lines.iter().skip(scroll).take(rows).zip(inner.y + 1..) {
-        paint.pieces(inner.x, y, inner.width, line);
+        canvas.pieces(inner.x, y, inner.width, line);
     }
     if lines.len() > scroll + rows {
         let more = format!(" {} more ", lines.len() - scroll - rows);
         let key = if app.in_details { more } else { format!("{more}· Tab ") };
-        paint.right(inner.x, inner.y, inner.width, &key, paint.styles.dim);
+        canvas.right(inner.x, inner.y, inner.width, &key, canvas.styles.dim);
     }
 }
 
@@ -104,19 +104,19 @@ fn lines(app: &App, job: &Job, now: Timestamp, width: u16, styles: Styles) -> Ve
         sheet.fact("next", next, styles.strong);
     }
     money(&mut sheet, job);
-    if let Some(progress) = app.book.entry(job.id).and_then(|entry| entry.progress()) {
+    if let Some(progress) = app.jobs.entry(job.id).and_then(|entry| entry.progress()) {
         let percent = progress.percent.map_or_else(|| "no number from the service".to_owned(), |p| format!("{}%", p.get()));
         sheet.fact("progress", &percent, plain);
     }
     if let Some(end) = job.link_expires_at.filter(|_| !job.links.is_empty()) {
         let left = end.duration_since(now).as_secs();
-        let said = if left > 0 { format!("dies in {}", words::minutes(left)) } else { "dead: 24 hours have passed".to_owned() };
+        let said = if left > 0 { format!("dies in {}", wording::minutes(left)) } else { "dead: 24 hours have passed".to_owned() };
         let open = !state.is_final();
         sheet.fact("link", &said, if open && left < 4 * 3_600 { styles.warn } else { plain });
     }
     for file in &job.files {
         sheet.fact("file", &text::clean(&file.path.to_string_lossy()), plain);
-        sheet.fact("", &format!("{} · SHA-256 {}", words::bytes(file.bytes), file.sha256), styles.dim);
+        sheet.fact("", &format!("{} · SHA-256 {}", wording::bytes(file.bytes), file.sha256), styles.dim);
     }
     sheet.gap();
     sheet.fact("job", &job.id.to_string(), plain);
@@ -137,8 +137,8 @@ fn lines(app: &App, job: &Job, now: Timestamp, width: u16, styles: Styles) -> Ve
         }
         let mut before: Option<Timestamp> = None;
         for entry in &details.timeline {
-            let at = words::clock(entry.at, now.max(job.created_at), &app.options.zone);
-            let gap = before.map(|before| format!("+{}", words::duration(words::since(before, entry.at), false)));
+            let at = wording::clock(entry.at, now.max(job.created_at), &app.options.zone);
+            let gap = before.map(|before| format!("+{}", wording::duration(wording::since(before, entry.at), false)));
             before = Some(entry.at);
             let head = format!("{at} {:>7} {:<9} ", gap.unwrap_or_default(), entry.state.word());
             let indent = columns(&head);

@@ -4,23 +4,31 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::super::app::Page;
-use super::super::field::Field;
-use super::super::overlay::{CommandLine, FilterLine, Overlay, Purpose};
-use super::paint::Paint;
+use super::super::dialogs::{CommandInput, FilterInput, Overlay, Purpose};
+use super::super::text_input::TextInput;
+use super::canvas::Canvas;
 use crate::job::query::Query;
 use crate::tui::width::columns;
 
 /// Shows a field of one line with its cursor; scrolls where it is longer than its room.
-pub(super) fn field(paint: &mut Paint<'_>, x: u16, y: u16, width: u16, field: &Field, style: Style, has_cursor: bool) -> usize {
+pub(super) fn field(
+    canvas: &mut Canvas<'_>,
+    x: u16,
+    y: u16,
+    width: u16,
+    field: &TextInput,
+    style: Style,
+    has_cursor: bool,
+) -> usize {
     let before = field.cells_before();
     let room = usize::from(width.saturating_sub(1));
     let skipped = before.saturating_sub(room);
     let line = &field.lines()[field.row()];
     let shown = skip_columns(line, skipped);
-    paint.text(x, y, width, shown, style);
+    canvas.text(x, y, width, shown, style);
     if has_cursor {
         let at = u16::try_from(before - skipped).unwrap_or(u16::MAX);
-        paint.cursor = Some((x.saturating_add(at), y));
+        canvas.cursor = Some((x.saturating_add(at), y));
     }
     skipped
 }
@@ -30,35 +38,35 @@ fn skip_columns(line: &str, count: usize) -> &str {
     &line[at.unwrap_or(line.len())..]
 }
 
-pub(super) fn filter_line(paint: &mut Paint<'_>, area: Rect, line: &FilterLine) {
-    let styles = paint.styles;
-    paint.text(area.x, area.y, area.width, "/", styles.accent.add_modifier(Modifier::BOLD));
+pub(super) fn filter_line(canvas: &mut Canvas<'_>, area: Rect, line: &FilterInput) {
+    let styles = canvas.styles;
+    canvas.text(area.x, area.y, area.width, "/", styles.accent.add_modifier(Modifier::BOLD));
     let text = line.field.line();
-    let events = paint.app.page == Page::Events;
+    let events = canvas.app.page == Page::Events;
     let wrong = if events { Vec::new() } else { Query::read(text).1 };
     let said = match wrong.first() {
         Some(error) => error.message.clone(),
-        None if events => format!("{} events", paint.app.shown_events().count()),
-        None => crate::job::text::count(paint.app.book.order().len(), "job"),
+        None if events => format!("{} events", canvas.app.shown_events().count()),
+        None => crate::job::text::count(canvas.app.jobs.order().len(), "job"),
     };
     let note = columns(&said).min(area.width / 2);
     let room = area.width.saturating_sub(note + 3);
-    let skipped = field(paint, area.x + 1, area.y, room, &line.field, styles.plain, true);
+    let skipped = field(canvas, area.x + 1, area.y, room, &line.field, styles.plain, true);
     for error in &wrong {
         let from = columns(&text[..error.range.start]);
         let to = columns(&text[..error.range.end]);
         let skipped = u16::try_from(skipped).unwrap_or(u16::MAX);
         let (from, to) = (from.saturating_sub(skipped).min(room), to.saturating_sub(skipped).min(room));
         let style = styles.bad.add_modifier(Modifier::UNDERLINED);
-        paint.restyle(Rect::new(area.x + 1 + from, area.y, to - from, 1), style);
+        canvas.restyle(Rect::new(area.x + 1 + from, area.y, to - from, 1), style);
     }
     let style = if wrong.is_empty() { styles.dim } else { styles.bad };
-    paint.right(area.right() - note, area.y, note, &said, style);
+    canvas.right(area.right() - note, area.y, note, &said, style);
 }
 
-pub(super) fn command_line(paint: &mut Paint<'_>, area: Rect, line: &CommandLine) {
-    paint.text(area.x, area.y, area.width, ":", paint.styles.accent.add_modifier(Modifier::BOLD));
-    field(paint, area.x + 1, area.y, area.width.saturating_sub(1), &line.field, paint.styles.plain, true);
+pub(super) fn command_line(canvas: &mut Canvas<'_>, area: Rect, line: &CommandInput) {
+    canvas.text(area.x, area.y, area.width, ":", canvas.styles.accent.add_modifier(Modifier::BOLD));
+    field(canvas, area.x + 1, area.y, area.width.saturating_sub(1), &line.field, canvas.styles.plain, true);
 }
 
 /// The keys of a box, for the footer; they are fixed, so that they can be printed in it.

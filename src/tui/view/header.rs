@@ -5,55 +5,55 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
 use super::super::app::{App, Page};
-use super::super::book::View;
-use super::super::overlay::Overlay;
-use super::paint::{Paint, Piece, wrap};
-use super::{Layout, fields, words};
+use super::super::dialogs::Overlay;
+use super::super::job_list::View;
+use super::canvas::{Canvas, Piece, wrap};
+use super::{Layout, fields, wording};
 use crate::engine::{Connection, PauseReason, Role};
 use crate::job::{State, text};
 use crate::tui::width::columns;
 
 /// All that fits on a very small screen.
-pub(super) fn sentence(paint: &mut Paint<'_>, area: Rect) {
-    let app = paint.app;
+pub(super) fn sentence(canvas: &mut Canvas<'_>, area: Rect) {
+    let app = canvas.app;
     let said = format!(
         "{} running, {} waiting, {} failed. Too small for more: q leaves.",
-        app.book.count_of(View::Running),
-        app.book.count_of(View::Waiting),
-        app.book.count_of(View::Failed)
+        app.jobs.count_of(View::Running),
+        app.jobs.count_of(View::Waiting),
+        app.jobs.count_of(View::Failed)
     );
     for (y, line) in (area.top()..area.bottom()).zip(wrap(&said, area.width)) {
-        paint.text(area.x, y, area.width, &line, paint.styles.plain);
+        canvas.text(area.x, y, area.width, &line, canvas.styles.plain);
     }
 }
 
 /// Lays pieces out from the left and from the right; what is on the right gives way.
-fn spread(paint: &mut Paint<'_>, y: u16, width: u16, left: &[Piece], right: &[Piece]) {
-    let used = paint.pieces(0, y, width, left);
+fn spread(canvas: &mut Canvas<'_>, y: u16, width: u16, left: &[Piece], right: &[Piece]) {
+    let used = canvas.pieces(0, y, width, left);
     let mut right = right;
     let size = |pieces: &[Piece]| pieces.iter().map(|(text, _)| columns(text)).sum::<u16>();
     while !right.is_empty() && size(right) + used + 2 > width {
         right = &right[1..];
     }
-    paint.pieces(width.saturating_sub(size(right)), y, size(right), right);
+    canvas.pieces(width.saturating_sub(size(right)), y, size(right), right);
 }
 
-pub(super) fn draw(paint: &mut Paint<'_>, layout: &Layout) {
+pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     let width = layout.header.width;
-    let left = first_left(paint, layout.narrow);
-    let right = first_right(paint);
-    spread(paint, 0, width, &left, &right);
+    let left = first_left(canvas, layout.narrow);
+    let right = first_right(canvas);
+    spread(canvas, 0, width, &left, &right);
     if layout.narrow {
         return;
     }
-    let left = money(paint);
-    let right = looking_at(paint);
-    spread(paint, 1, width, &left, &right);
-    tabs(paint, layout.tabs);
+    let left = money(canvas);
+    let right = looking_at(canvas);
+    spread(canvas, 1, width, &left, &right);
+    tabs(canvas, layout.tabs);
 }
 
-fn first_left(paint: &Paint<'_>, narrow: bool) -> Vec<Piece> {
-    let (app, styles) = (paint.app, paint.styles);
+fn first_left(canvas: &Canvas<'_>, narrow: bool) -> Vec<Piece> {
+    let (app, styles) = (canvas.app, canvas.styles);
     let mut out = vec![("mj-enhance".to_owned(), styles.accent.add_modifier(Modifier::BOLD))];
     if app.options.demo {
         out.push((" demo".to_owned(), styles.warn));
@@ -93,9 +93,9 @@ fn first_left(paint: &Paint<'_>, narrow: bool) -> Vec<Piece> {
             (View::Failed, styles.bad),
             (View::Unsure, styles.warn),
         ] {
-            let count = app.book.count_of(view);
+            let count = app.jobs.count_of(view);
             if count > 0 {
-                out.push((format!(" {} {}", words::short_count(count), view.short()), style));
+                out.push((format!(" {} {}", wording::short_count(count), view.short()), style));
             }
         }
     }
@@ -103,8 +103,8 @@ fn first_left(paint: &Paint<'_>, narrow: bool) -> Vec<Piece> {
 }
 
 /// Connection and role; the least important first, for it goes first.
-fn first_right(paint: &Paint<'_>) -> Vec<Piece> {
-    let (app, styles) = (paint.app, paint.styles);
+fn first_right(canvas: &Canvas<'_>) -> Vec<Piece> {
+    let (app, styles) = (canvas.app, canvas.styles);
     let Some(status) = &app.status else { return Vec::new() };
     let mut out = Vec::new();
     match &status.role {
@@ -112,10 +112,10 @@ fn first_right(paint: &Paint<'_>) -> Vec<Piece> {
         Role::Screen { engine_pid: Some(pid) } => out.push((format!("engine is process {pid}  "), styles.dim)),
         Role::Screen { engine_pid: None } => out.push(("no engine runs  ".to_owned(), styles.warn)),
     }
-    let waits = status.all_wait_until.filter(|until| *until > paint.now);
+    let waits = status.all_wait_until.filter(|until| *until > canvas.now);
     match (&status.connection, waits) {
         (_, Some(until)) => {
-            let left = words::duration(until.duration_since(paint.now).as_secs() + 1, app.options.slow_link);
+            let left = wording::duration(until.duration_since(canvas.now).as_secs() + 1, app.options.slow_link);
             out.push((format!("429: all wait {left}, nothing is lost"), styles.warn));
         }
         // Another process asks the service; how its line is, this one does not know.
@@ -123,22 +123,22 @@ fn first_right(paint: &Paint<'_>) -> Vec<Piece> {
         (Connection::Unknown, None) => out.push(("not asked yet".to_owned(), styles.dim)),
         (Connection::Up, None) => out.push(("connected".to_owned(), styles.good)),
         (Connection::Down { since, why }, None) => {
-            let at = words::clock(*since, paint.now, &app.options.zone);
+            let at = wording::clock(*since, canvas.now, &app.options.zone);
             out.push((format!("no connection since {at}: {}", text::shorten(&text::clean(why), 40)), styles.bad));
         }
     }
     out
 }
 
-fn money(paint: &Paint<'_>) -> Vec<Piece> {
-    let (app, styles) = (paint.app, paint.styles);
+fn money(canvas: &Canvas<'_>) -> Vec<Piece> {
+    let (app, styles) = (canvas.app, canvas.styles);
     let Some(status) = &app.status else { return Vec::new() };
     let mut out = vec![("balance ".to_owned(), styles.dim)];
     match status.balance {
         Some(seen) => {
             let low = seen.amount < status.price;
             out.push((seen.amount.to_string(), if low { styles.warn } else { styles.strong }));
-            if let Some(age) = words::age(seen.at, paint.now) {
+            if let Some(age) = wording::age(seen.at, canvas.now) {
                 out.push((format!(" {age}"), styles.dim));
             }
         }
@@ -155,25 +155,25 @@ fn money(paint: &Paint<'_>) -> Vec<Piece> {
         out.push((format!(" of {cap}"), if near { styles.warn } else { styles.dim }));
     }
     for (state, style) in [(State::Held, styles.warn), (State::Unwatched, styles.dim)] {
-        let count = app.book.count(state);
+        let count = app.jobs.count(state);
         if count > 0 {
             out.push((" · ".to_owned(), styles.dim));
-            out.push((format!("{} {state}", words::short_count(count)), style));
+            out.push((format!("{} {state}", wording::short_count(count)), style));
         }
     }
     out
 }
 
 /// What narrows or orders the list.
-fn looking_at(paint: &Paint<'_>) -> Vec<Piece> {
-    let (app, styles) = (paint.app, paint.styles);
+fn looking_at(canvas: &Canvas<'_>) -> Vec<Piece> {
+    let (app, styles) = (canvas.app, canvas.styles);
     let mut out = Vec::new();
     if app.page != Page::Jobs {
         return out;
     }
-    let lens = app.book.lens();
-    if lens.sort != super::super::book::Sort::default() || lens.reverse {
-        out.push((format!("by {}{}  ", lens.sort.word(), if lens.reverse { " reversed" } else { "" }), styles.dim));
+    let view_filter = app.jobs.view_filter();
+    if view_filter.sort != super::super::job_list::Sort::default() || view_filter.reverse {
+        out.push((format!("by {}{}  ", view_filter.sort.word(), if view_filter.reverse { " reversed" } else { "" }), styles.dim));
     }
     if !app.filter.is_empty() && !matches!(app.overlays.last(), Some(Overlay::Filter(_))) {
         out.push((format!("filter: {}  ", text::shorten(&app.filter, 30)), styles.accent));
@@ -187,16 +187,16 @@ fn looking_at(paint: &Paint<'_>) -> Vec<Piece> {
     out
 }
 
-fn tabs(paint: &mut Paint<'_>, area: Rect) {
-    let (app, styles) = (paint.app, paint.styles);
+fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
+    let (app, styles) = (canvas.app, canvas.styles);
     let label = |view: View, index: usize, short: bool| {
-        let count = app.book.count_of(view);
+        let count = app.jobs.count_of(view);
         let name = if short { view.short() } else { view.word() };
-        let count = if count > 0 || view == View::All { format!(" {}", words::short_count(count)) } else { String::new() };
+        let count = if count > 0 || view == View::All { format!(" {}", wording::short_count(count)) } else { String::new() };
         format!("{} {name}{count}", index + 1)
     };
     // Every name keeps room for the largest count there can be, so that counting jobs does not move the other names.
-    let digits = columns(&words::short_count(app.book.count_of(View::All))).max(2);
+    let digits = columns(&wording::short_count(app.jobs.count_of(View::All))).max(2);
     let roomy = |view: View, short: bool| 3 + columns(if short { view.short() } else { view.word() }) + digits;
     let size = |short: bool| View::ALL.iter().map(|view| roomy(*view, short)).sum::<u16>();
     let gaps = 6;
@@ -205,8 +205,8 @@ fn tabs(paint: &mut Paint<'_>, area: Rect) {
     let crowded = short && size(true) + gaps > area.width;
     let mut x = area.x;
     for (index, view) in View::ALL.into_iter().enumerate() {
-        let chosen = app.book.lens().view == view && app.page == Page::Jobs;
-        let count = app.book.count_of(view);
+        let chosen = app.jobs.view_filter().view == view && app.page == Page::Jobs;
+        let count = app.jobs.count_of(view);
         let style = match view {
             _ if chosen => styles.chosen,
             _ if count == 0 => styles.dim,
@@ -218,30 +218,30 @@ fn tabs(paint: &mut Paint<'_>, area: Rect) {
         if x + columns(&text) > area.right() {
             break;
         }
-        paint.text(x, area.y, area.right() - x, &text, style);
+        canvas.text(x, area.y, area.right() - x, &text, style);
         x += gap + if crowded { columns(&text) } else { roomy(view, short) };
     }
 }
 
 /// Countdown, message, or the line that is typed.
-pub(super) fn message(paint: &mut Paint<'_>, layout: &Layout) {
-    let (app, styles) = (paint.app, paint.styles);
+pub(super) fn message(canvas: &mut Canvas<'_>, layout: &Layout) {
+    let (app, styles) = (canvas.app, canvas.styles);
     let area = layout.message;
     if layout.rule.height > 0 {
-        paint.rule(0, layout.rule.y, layout.rule.width);
+        canvas.rule(0, layout.rule.y, layout.rule.width);
     }
     match app.overlays.last() {
-        Some(Overlay::Filter(line)) => return fields::filter_line(paint, area, line),
-        Some(Overlay::Command(line)) => return fields::command_line(paint, area, line),
+        Some(Overlay::Filter(line)) => return fields::filter_line(canvas, area, line),
+        Some(Overlay::Command(line)) => return fields::command_line(canvas, area, line),
         _ => {}
     }
     let mut pieces = Vec::new();
-    let going: usize = app.graces.iter().map(|grace| grace.jobs).sum();
-    if let Some(until) = app.graces.iter().map(|grace| grace.until).max().filter(|until| *until > paint.now) {
+    let going: usize = app.undo_windows.iter().map(|grace| grace.jobs).sum();
+    if let Some(until) = app.undo_windows.iter().map(|grace| grace.until).max().filter(|until| *until > canvas.now) {
         let key = app.options.keymap.shown(super::super::keymap::Action::Undo).unwrap_or_else(|| ":undo".to_owned());
-        let left = match seconds_left(until, paint.now) {
+        let left = match seconds_left(until, canvas.now) {
             seconds @ ..60 => format!("{seconds} s"),
-            seconds => words::duration(seconds, false),
+            seconds => wording::duration(seconds, false),
         };
         let said = format!("{} in {left}", goes(going));
         pieces.push((said, styles.warn.add_modifier(Modifier::BOLD)));
@@ -251,13 +251,13 @@ pub(super) fn message(paint: &mut Paint<'_>, layout: &Layout) {
         }
     }
     if let Some((level, said)) = &app.message {
-        pieces.push((said.clone(), paint.level_style(*level)));
+        pieces.push((said.clone(), canvas.level_style(*level)));
     } else if pieces.is_empty()
         && let Some(said) = standing_word(app)
     {
         pieces.push((said, styles.dim));
     }
-    paint.pieces(area.x, area.y, area.width, &pieces);
+    canvas.pieces(area.x, area.y, area.width, &pieces);
 }
 
 fn goes(count: usize) -> String {
@@ -283,11 +283,11 @@ fn standing_word(app: &App) -> Option<String> {
 }
 
 /// The keys that work on this row now, as many as fit.
-pub(super) fn footer(paint: &mut Paint<'_>, layout: &Layout) {
-    let styles = paint.styles;
+pub(super) fn footer(canvas: &mut Canvas<'_>, layout: &Layout) {
+    let styles = canvas.styles;
     let area = layout.footer;
-    let hints: Vec<(String, &str)> = match paint.app.overlays.last() {
-        None => paint.app.hints(),
+    let hints: Vec<(String, &str)> = match canvas.app.overlays.last() {
+        None => canvas.app.hints(),
         Some(overlay) => fields::keys_of(overlay).iter().map(|(key, word)| ((*key).to_owned(), *word)).collect(),
     };
     let mut x = area.x;
@@ -296,7 +296,7 @@ pub(super) fn footer(paint: &mut Paint<'_>, layout: &Layout) {
         if columns(&key) + 1 + columns(word) > room {
             continue;
         }
-        x += paint.text(x, area.y, room, &key, styles.accent.add_modifier(Modifier::BOLD)) + 1;
-        x += paint.text(x, area.y, area.right().saturating_sub(x), word, styles.dim) + 2;
+        x += canvas.text(x, area.y, room, &key, styles.accent.add_modifier(Modifier::BOLD)) + 1;
+        x += canvas.text(x, area.y, area.right().saturating_sub(x), word, styles.dim) + 2;
     }
 }

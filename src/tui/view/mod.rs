@@ -2,21 +2,21 @@
 //!
 //! Only the rows that are visible are built. Nothing here changes the app.
 
-mod boxes;
+mod canvas;
 mod details;
+mod dialogs;
 mod fields;
 mod header;
 mod pages;
-mod paint;
 mod table;
-mod words;
+mod wording;
 
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::app::{App, Page};
-use paint::Paint;
+use canvas::Canvas;
 
 pub(crate) use table::COLUMN_NAMES;
 
@@ -24,26 +24,26 @@ pub(crate) use table::COLUMN_NAMES;
 pub fn screen(app: &App, frame: &mut Frame<'_>, now: Timestamp) {
     let area = frame.area();
     let layout = Layout::of(area.width, area.height, app);
-    let mut paint = Paint::new(app, frame.buffer_mut(), now);
+    let mut canvas = Canvas::new(app, frame.buffer_mut(), now);
     if layout.tiny {
-        header::sentence(&mut paint, area);
+        header::sentence(&mut canvas, area);
         return;
     }
-    header::draw(&mut paint, &layout);
+    header::draw(&mut canvas, &layout);
     match app.page {
         Page::Jobs => {
-            table::draw(&mut paint, &layout);
+            table::draw(&mut canvas, &layout);
             if layout.details.height > 0 {
-                details::draw(&mut paint, &layout);
+                details::draw(&mut canvas, &layout);
             }
         }
-        Page::Events => pages::events(&mut paint, layout.body),
-        Page::Spending => pages::spending(&mut paint, layout.body),
+        Page::Events => pages::events(&mut canvas, layout.body),
+        Page::Spending => pages::spending(&mut canvas, layout.body),
     }
-    header::message(&mut paint, &layout);
-    header::footer(&mut paint, &layout);
-    boxes::draw(&mut paint, &layout);
-    if let Some((x, y)) = paint.cursor.filter(|(x, y)| *x < area.right() && *y < area.bottom()) {
+    header::message(&mut canvas, &layout);
+    header::footer(&mut canvas, &layout);
+    dialogs::draw(&mut canvas, &layout);
+    if let Some((x, y)) = canvas.cursor.filter(|(x, y)| *x < area.right() && *y < area.bottom()) {
         frame.set_cursor_position((x, y));
     }
 }

@@ -2,20 +2,20 @@
 
 use ratatui::layout::Rect;
 
-use super::super::book::Totals;
-use super::paint::{Paint, Pieces, wrap};
-use super::words;
+use super::super::job_list::Totals;
+use super::canvas::{Canvas, Pieces, wrap};
+use super::wording;
 use crate::job::{Credits, text};
 use crate::tui::width::columns;
 
-pub(super) fn events(paint: &mut Paint<'_>, area: Rect) {
-    let (app, styles) = (paint.app, paint.styles);
+pub(super) fn events(canvas: &mut Canvas<'_>, area: Rect) {
+    let (app, styles) = (canvas.app, canvas.styles);
     let title = if app.events_filter.is_empty() {
         "events, newest first".to_owned()
     } else {
         format!("events with {:?}", app.events_filter)
     };
-    paint.text(area.x, area.y, area.width, &title, styles.strong);
+    canvas.text(area.x, area.y, area.width, &title, styles.strong);
     let mut y = area.y + 1;
     let mut any = false;
     for notice in app.shown_events().skip(app.events_scroll) {
@@ -23,33 +23,33 @@ pub(super) fn events(paint: &mut Paint<'_>, area: Rect) {
             break;
         }
         any = true;
-        let at = words::clock(notice.at, paint.now, &app.options.zone);
+        let at = wording::clock(notice.at, canvas.now, &app.options.zone);
         let job = notice.job.map(|job| format!("{job}  ")).unwrap_or_default();
-        let mut x = area.x + paint.text(area.x, y, area.width, &format!("{at}  "), styles.dim);
-        x += paint.text(x, y, area.right().saturating_sub(x), &job, styles.dim);
+        let mut x = area.x + canvas.text(area.x, y, area.width, &format!("{at}  "), styles.dim);
+        x += canvas.text(x, y, area.right().saturating_sub(x), &job, styles.dim);
         let room = area.right().saturating_sub(x);
         for part in wrap(&notice.text, room).into_iter().take(3) {
             if y >= area.bottom() {
                 break;
             }
-            paint.text(x, y, room, &part, paint.level_style(notice.level));
+            canvas.text(x, y, room, &part, canvas.level_style(notice.level));
             y += 1;
         }
     }
     if !any {
-        paint.text(area.x, y, area.width, "nothing has happened yet", styles.dim);
+        canvas.text(area.x, y, area.width, "nothing has happened yet", styles.dim);
     }
 }
 
-pub(super) fn spending(paint: &mut Paint<'_>, area: Rect) {
-    let lines = spending_lines(paint, area.width);
+pub(super) fn spending(canvas: &mut Canvas<'_>, area: Rect) {
+    let lines = spending_lines(canvas, area.width);
     for (line, y) in lines.iter().zip(area.top()..area.bottom()) {
-        paint.pieces(area.x, y, area.width, line);
+        canvas.pieces(area.x, y, area.width, line);
     }
 }
 
-fn spending_lines(paint: &Paint<'_>, width: u16) -> Vec<Pieces> {
-    let (app, styles) = (paint.app, paint.styles);
+fn spending_lines(canvas: &Canvas<'_>, width: u16) -> Vec<Pieces> {
+    let (app, styles) = (canvas.app, canvas.styles);
     let mut lines = vec![vec![("spending".to_owned(), styles.strong)]];
     let amount = |credits: Credits| format!("{:>10}", credits.to_string());
     if let Some(status) = &app.status {
@@ -65,7 +65,7 @@ fn spending_lines(paint: &Paint<'_>, width: u16) -> Vec<Pieces> {
         }
         let balance = status.balance.map_or_else(|| format!("{:>10}", "not known"), |seen| amount(seen.amount));
         let age =
-            status.balance.and_then(|seen| words::age(seen.at, paint.now)).map(|age| format!("  {age}")).unwrap_or_default();
+            status.balance.and_then(|seen| wording::age(seen.at, canvas.now)).map(|age| format!("  {age}")).unwrap_or_default();
         lines.push(vec![("  balance     ".to_owned(), styles.dim), (balance, styles.strong), (age, styles.dim)]);
         let source = if status.price_is_reported { "  as the service reports it" } else { "  as published" };
         lines.push(vec![
@@ -77,21 +77,22 @@ fn spending_lines(paint: &Paint<'_>, width: u16) -> Vec<Pieces> {
     lines.push(Vec::new());
     let hours = i64::from(width.saturating_sub(26).min(24));
     if !app.options.slow_link && hours > 0 {
-        let now = paint.now.as_second().div_euclid(3_600);
-        let counts: Vec<i64> = (now - hours + 1..=now).map(|hour| app.book.finished_in_hour(hour)).collect();
+        let now = canvas.now.as_second().div_euclid(3_600);
+        let counts: Vec<i64> = (now - hours + 1..=now).map(|hour| app.jobs.finished_in_hour(hour)).collect();
         let most = counts.iter().copied().max().unwrap_or(0);
-        let bar = sparkline(&counts, paint.ascii);
+        let bar = sparkline(&counts, canvas.ascii);
         lines.push(vec![
             (format!("  {:<12}", "per hour"), styles.dim),
             (bar, styles.accent),
             (format!("  finished, last {hours} h, most {most}"), styles.dim),
         ]);
     }
-    if let (Some(half), Some(most)) = (app.book.percentile(50), app.book.percentile(90)) {
-        let said = format!("half within {}, nine of ten within {}", words::duration(half, false), words::duration(most, false));
+    if let (Some(half), Some(most)) = (app.jobs.percentile(50), app.jobs.percentile(90)) {
+        let said =
+            format!("half within {}, nine of ten within {}", wording::duration(half, false), wording::duration(most, false));
         lines.push(vec![(format!("  {:<12}", "run time"), styles.dim), (said, styles.plain)]);
     }
-    let total = app.book.total();
+    let total = app.jobs.total();
     if total.estimated > 0 {
         let percent = total.real * 100 / total.estimated;
         let said = format!("runs take {percent}% of the service's first estimate");
@@ -101,7 +102,7 @@ fn spending_lines(paint: &Paint<'_>, width: u16) -> Vec<Pieces> {
     let head = format!("  {:<18}{:>7}{:>7}{:>7}{:>7}{:>11}{:>11}", "tag", "jobs", "saved", "failed", "open", "charged", "spent");
     lines.push(vec![(head, styles.dim)]);
     let row = |name: &str, totals: &Totals, style| -> Pieces {
-        let name = super::paint::fit(name, 16, paint.ascii).into_owned();
+        let name = super::canvas::fit(name, 16, canvas.ascii).into_owned();
         let pad = " ".repeat(usize::from(18_u16.saturating_sub(columns(&name))));
         let numbers = format!(
             "{:>7}{:>7}{:>7}{:>7}{:>11}{:>11}",
@@ -114,7 +115,7 @@ fn spending_lines(paint: &Paint<'_>, width: u16) -> Vec<Pieces> {
         );
         vec![(format!("  {name}{pad}"), style), (numbers, style)]
     };
-    let mut tags: Vec<_> = app.book.tags().iter().collect();
+    let mut tags: Vec<_> = app.jobs.tags().iter().collect();
     tags.sort_by_key(|(_, totals)| std::cmp::Reverse(totals.spent));
     for (tag, totals) in tags {
         let name = if tag.is_empty() { "no tag" } else { tag };

@@ -5,10 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::super::app::App;
-use super::super::book::{Entry, View};
+use super::super::job_list::{Entry, View};
 use super::super::keymap::Action;
-use super::paint::{Paint, wrap};
-use super::{Layout, words};
+use super::canvas::{Canvas, wrap};
+use super::{Layout, wording};
 use crate::job::{Job, Phase, State, text};
 use crate::tui::width::columns;
 
@@ -27,7 +27,7 @@ struct Column {
     /// Which goes first where there is no room: the highest.
     rank: u8,
     right: bool,
-    cell: fn(&Paint<'_>, &Entry) -> (String, Style),
+    cell: fn(&Canvas<'_>, &Entry) -> (String, Style),
 }
 
 const COLUMNS: [Column; 8] = [
@@ -59,39 +59,42 @@ const COLUMNS: [Column; 8] = [
 ];
 const LINK: Column = Column { name: "link", title: "link", least: 6, most: 6, rank: 4, right: true, cell: link };
 
-fn state(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
+fn state(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
     let state = entry.job.state();
     let word = if entry.job.stop_requested && state == State::Sending { "stopping" } else { state.word() };
-    (format!("{} {word}", paint.sign(state)), paint.state_style(state))
+    (format!("{} {word}", canvas.sign(state)), canvas.state_style(state))
 }
 
-fn draft(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
-    (format!("{}:{}", entry.job.source.short(), entry.job.image), paint.styles.plain)
+fn draft(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
+    (format!("{}:{}", entry.job.source.short(), entry.job.image), canvas.styles.plain)
 }
 
-fn tag(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
-    (entry.job.tag.as_ref().map_or_else(String::new, |tag| tag.as_str().to_owned()), paint.styles.dim)
+fn tag(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
+    (entry.job.tag.as_ref().map_or_else(String::new, |tag| tag.as_str().to_owned()), canvas.styles.dim)
 }
 
-fn elapsed(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
+fn elapsed(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
     let job = &entry.job;
-    let slow = paint.app.options.slow_link;
+    let slow = canvas.app.options.slow_link;
     let began = job.sent_at.or_else(|| job.send.as_ref().map(|send| send.first_at));
     match (began, job.finished_at, job.state()) {
         (Some(began), None, State::Running | State::Sending) => {
-            (words::duration(words::since(began, paint.now), slow), paint.styles.plain)
+            (wording::duration(wording::since(began, canvas.now), slow), canvas.styles.plain)
         }
         (Some(began), Some(end), _) if job.sent_at.is_some() => {
-            (words::duration(words::since(began, end), slow), paint.styles.dim)
+            (wording::duration(wording::since(began, end), slow), canvas.styles.dim)
         }
-        _ => (String::new(), paint.styles.dim),
+        _ => (String::new(), canvas.styles.dim),
     }
 }
 
 /// Time left as the service estimates it; never ours.
-fn left(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
-    let left = seconds_left(entry, paint.now);
-    (left.map_or_else(String::new, |left| format!("~{}", words::duration(left, paint.app.options.slow_link))), paint.styles.dim)
+fn left(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
+    let left = seconds_left(entry, canvas.now);
+    (
+        left.map_or_else(String::new, |left| format!("~{}", wording::duration(left, canvas.app.options.slow_link))),
+        canvas.styles.dim,
+    )
 }
 
 fn seconds_left(entry: &Entry, now: Timestamp) -> Option<i64> {
@@ -101,44 +104,44 @@ fn seconds_left(entry: &Entry, now: Timestamp) -> Option<i64> {
         (Some(left), Some(at)) => (at, i64::from(left)),
         _ => (job.sent_at?, i64::from(job.estimate?)),
     };
-    let left = seconds - words::since(from, now);
+    let left = seconds - wording::since(from, now);
     (left > 0).then_some(left)
 }
 
-fn credits(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
-    let text = words::credits(&entry.job, paint.app.status.as_ref().map(|status| status.price));
+fn credits(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
+    let text = wording::credits(&entry.job, canvas.app.status.as_ref().map(|status| status.price));
     let style = if text.ends_with('?') {
-        paint.styles.warn
+        canvas.styles.warn
     } else if text.starts_with('~') {
-        paint.styles.dim
+        canvas.styles.dim
     } else {
-        paint.styles.plain
+        canvas.styles.plain
     };
     (text, style)
 }
 
 /// Hours to the dead link, for what is not saved yet.
-fn link(paint: &Paint<'_>, entry: &Entry) -> (String, Style) {
+fn link(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
     let unsaved = matches!(entry.job.state(), State::ToFetch | State::Fetching);
     match entry.job.link_expires_at.filter(|_| unsaved) {
         Some(end) => {
-            let left = end.duration_since(paint.now).as_secs();
+            let left = end.duration_since(canvas.now).as_secs();
             let style = if left < 3_600 {
-                paint.styles.bad
+                canvas.styles.bad
             } else if left < 4 * 3_600 {
-                paint.styles.warn
+                canvas.styles.warn
             } else {
-                paint.styles.plain
+                canvas.styles.plain
             };
-            (words::minutes(left), style)
+            (wording::minutes(left), style)
         }
-        None => (String::new(), paint.styles.dim),
+        None => (String::new(), canvas.styles.dim),
     }
 }
 
 /// The columns that fit, each with its place and width.
 fn plan(app: &App, width: u16) -> Vec<(Column, u16, u16)> {
-    let tagged = app.book.tags().keys().any(|tag| !tag.is_empty());
+    let tagged = app.jobs.tags().keys().any(|tag| !tag.is_empty());
     let shown = |column: &&Column| !app.hidden.contains(column.name) && (column.name != "tag" || tagged);
     let all: Vec<Column> = COLUMNS.iter().chain([&LINK]).filter(shown).copied().collect();
     let gap = if width >= 100 { 2 } else { 1 };
@@ -173,39 +176,39 @@ fn plan(app: &App, width: u16) -> Vec<(Column, u16, u16)> {
     out
 }
 
-pub(super) fn draw(paint: &mut Paint<'_>, layout: &Layout) {
-    let app = paint.app;
+pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
+    let app = canvas.app;
     let area = layout.list;
     if area.height == 0 {
         return;
     }
-    if app.book.order().is_empty() {
-        return empty(paint, area);
+    if app.jobs.order().is_empty() {
+        return empty(canvas, area);
     }
     let columns = plan(app, area.width);
     if !layout.narrow {
         for (column, x, width) in &columns {
             let title = if column.title == "est." && *width >= 7 { "est." } else { column.title };
             if column.right {
-                paint.right(*x, area.y, *width, title, paint.styles.dim);
+                canvas.right(*x, area.y, *width, title, canvas.styles.dim);
             } else {
-                paint.text(*x, area.y, *width, title, paint.styles.dim);
+                canvas.text(*x, area.y, *width, title, canvas.styles.dim);
             }
         }
     }
-    let range = app.anchor.and_then(|id| app.book.row(id)).map(|row| row.min(app.row)..=row.max(app.row));
-    let shown = app.book.order().iter().enumerate().skip(app.offset).take(layout.rows());
+    let range = app.anchor.and_then(|id| app.jobs.row(id)).map(|row| row.min(app.row)..=row.max(app.row));
+    let shown = app.jobs.order().iter().enumerate().skip(app.offset).take(layout.rows());
     for ((index, id), y) in shown.zip(layout.first_row()..) {
-        if let Some(entry) = app.book.entry(*id) {
+        if let Some(entry) = app.jobs.entry(*id) {
             let marked = app.marks.contains(id);
             let in_range = range.as_ref().is_some_and(|range| range.contains(&index));
-            row(paint, y, &columns, entry, app.selected == Some(*id), marked, in_range);
+            row(canvas, y, &columns, entry, app.selected == Some(*id), marked, in_range);
         }
     }
 }
 
 fn row(
-    paint: &mut Paint<'_>,
+    canvas: &mut Canvas<'_>,
     y: u16,
     columns: &[(Column, u16, u16)],
     entry: &Entry,
@@ -213,47 +216,47 @@ fn row(
     marked: bool,
     in_range: bool,
 ) {
-    let styles = paint.styles;
+    let styles = canvas.styles;
     if selected {
-        let sign = if paint.ascii { ">" } else { "▌" };
-        paint.text(0, y, 1, sign, styles.accent.add_modifier(Modifier::BOLD));
+        let sign = if canvas.ascii { ">" } else { "▌" };
+        canvas.text(0, y, 1, sign, styles.accent.add_modifier(Modifier::BOLD));
     }
     if marked || in_range {
-        let sign = match (marked, paint.ascii) {
+        let sign = match (marked, canvas.ascii) {
             (true, false) => "◆",
             (true, true) => "#",
             (false, false) => "┆",
             (false, true) => ":",
         };
-        paint.text(1, y, 1, sign, styles.accent);
+        canvas.text(1, y, 1, sign, styles.accent);
     }
     // The columns that never go are the mark of the selection, in one piece with the gap between them. Narrow on purpose:
     // a reversed line would cost a key three times the bytes.
     let chosen = styles.plain.add_modifier(Modifier::REVERSED | Modifier::BOLD);
     let core = || columns.iter().filter(|(column, ..)| column.rank == 0);
     if selected && let (Some((_, from, _)), Some((_, to, width))) = (core().next(), core().next_back()) {
-        paint.restyle(Rect::new(*from, y, to + width - from, 1), chosen);
+        canvas.restyle(Rect::new(*from, y, to + width - from, 1), chosen);
     }
     let mut note_from = None;
     let mut note_to = 0;
     for (column, x, width) in columns {
         match column.name {
             "progress" => {
-                progress(paint, entry, *x, y, *width);
-                if let Some(name) = saved_as(&entry.job, *width, paint.ascii) {
-                    paint.text(*x, y, *width, &name, styles.dim);
+                progress(canvas, entry, *x, y, *width);
+                if let Some(name) = saved_as(&entry.job, *width, canvas.ascii) {
+                    canvas.text(*x, y, *width, &name, styles.dim);
                 }
                 note_from = Some(*x);
                 note_to = x + width;
             }
             "elapsed" | "left" if note_from.is_some() && note(&entry.job, u16::MAX).is_some() => note_to = x + width,
             _ => {
-                let (text, style) = (column.cell)(paint, entry);
+                let (text, style) = (column.cell)(canvas, entry);
                 let style = if selected && column.rank == 0 { chosen } else { style };
                 if column.right {
-                    paint.right(*x, y, *width, &text, style);
+                    canvas.right(*x, y, *width, &text, style);
                 } else {
-                    paint.text(*x, y, *width, &text, style);
+                    canvas.text(*x, y, *width, &text, style);
                 }
             }
         }
@@ -261,20 +264,20 @@ fn row(
     if let Some(x) = note_from
         && let Some(said) = note(&entry.job, note_to - x)
     {
-        let style = if entry.job.state() == State::Cancelled { styles.dim } else { paint.state_style(entry.job.state()) };
-        paint.text(x, y, note_to - x, &said, style.add_modifier(Modifier::DIM));
+        let style = if entry.job.state() == State::Cancelled { styles.dim } else { canvas.state_style(entry.job.state()) };
+        canvas.text(x, y, note_to - x, &said, style.add_modifier(Modifier::DIM));
     }
 }
 
 /// A bar and a number where the service gave a number, and nothing where it did not.
-fn progress(paint: &mut Paint<'_>, entry: &Entry, x: u16, y: u16, width: u16) {
+fn progress(canvas: &mut Canvas<'_>, entry: &Entry, x: u16, y: u16, width: u16) {
     let Some(percent) = entry.progress().and_then(|progress| progress.percent) else { return };
     let bar_width = width.saturating_sub(5);
-    let (done, rest) = paint.bar(percent.get(), bar_width);
-    let styles = paint.styles;
-    let used = paint.text(x, y, bar_width, &done, styles.accent);
-    paint.text(x + used, y, bar_width - used, &rest, styles.dim);
-    paint.right(x + bar_width, y, width - bar_width, &format!("{}%", percent.get()), styles.plain);
+    let (done, rest) = canvas.bar(percent.get(), bar_width);
+    let styles = canvas.styles;
+    let used = canvas.text(x, y, bar_width, &done, styles.accent);
+    canvas.text(x + used, y, bar_width - used, &rest, styles.dim);
+    canvas.right(x + bar_width, y, width - bar_width, &format!("{}%", percent.get()), styles.plain);
 }
 
 /// Why a row stands where it stands, in the place where running rows have their progress.
@@ -307,15 +310,15 @@ fn saved_as(job: &Job, width: u16, ascii: bool) -> Option<String> {
 }
 
 /// What to do where there is nothing.
-fn empty(paint: &mut Paint<'_>, area: Rect) {
-    let app = paint.app;
+fn empty(canvas: &mut Canvas<'_>, area: Rect) {
+    let app = canvas.app;
     let key = |action| app.options.keymap.shown(action).unwrap_or_else(|| format!(":{}", Action::name(action)));
-    let (title, hint) = if !app.book.is_loaded() {
+    let (title, hint) = if !app.jobs.is_loaded() {
         ("opening the store".to_owned(), String::new())
     } else if !app.filter.is_empty() {
         ("the filter finds nothing".to_owned(), format!("{} clears it", key(Action::Escape)))
-    } else if app.book.count_of(View::All) > 0 {
-        let view = app.book.lens().view;
+    } else if app.jobs.count_of(View::All) > 0 {
+        let view = app.jobs.view_filter().view;
         (format!("no job is {}", view.word()), format!("{} shows all", key(Action::ViewAll)))
     } else {
         (
@@ -333,14 +336,14 @@ fn empty(paint: &mut Paint<'_>, area: Rect) {
     let mut y = area.y + area.height.saturating_sub(height) / 3;
     let centre = |text: &str| (area.width.saturating_sub(columns(text))) / 2;
     if y < area.bottom() {
-        paint.text(area.x + centre(&title), y, area.width, &title, paint.styles.strong);
+        canvas.text(area.x + centre(&title), y, area.width, &title, canvas.styles.strong);
     }
     y += 2;
     for line in lines {
         if y >= area.bottom() {
             break;
         }
-        paint.text(area.x + centre(&line), y, area.width, &line, paint.styles.dim);
+        canvas.text(area.x + centre(&line), y, area.width, &line, canvas.styles.dim);
         y += 1;
     }
 }

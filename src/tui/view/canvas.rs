@@ -1,4 +1,4 @@
-//! The brush: styles of the theme, the face, and text cut by display width.
+//! The brush: styles of the theme, the charset, and text cut by display width.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use ratatui::style::{Color, Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::super::app::App;
-use super::super::options::{Face, Theme};
+use super::super::options::{Charset, Theme};
 use crate::engine::Level;
 use crate::job::State;
 use crate::tui::width::columns;
@@ -50,7 +50,7 @@ pub(super) type Piece = (String, Style);
 /// A line of pieces.
 pub(super) type Pieces = Vec<Piece>;
 
-pub(super) struct Paint<'a> {
+pub(super) struct Canvas<'a> {
     pub app: &'a App,
     pub buffer: &'a mut Buffer,
     pub now: Timestamp,
@@ -59,9 +59,9 @@ pub(super) struct Paint<'a> {
     pub ascii: bool,
 }
 
-impl<'a> Paint<'a> {
+impl<'a> Canvas<'a> {
     pub(super) fn new(app: &'a App, buffer: &'a mut Buffer, now: Timestamp) -> Self {
-        let ascii = app.options.face == Face::Ascii;
+        let ascii = app.options.charset == Charset::Ascii;
         Self { styles: Styles::of(app), app, buffer, now, cursor: None, ascii }
     }
 
@@ -71,17 +71,17 @@ impl<'a> Paint<'a> {
         if room == 0 || y >= self.buffer.area.bottom() {
             return 0;
         }
-        let faced = self.faced(text);
-        let fitted = fit(&faced, room, self.ascii);
+        let in_charset = self.in_charset(text);
+        let fitted = fit(&in_charset, room, self.ascii);
         let (end, _) = self.buffer.set_stringn(x, y, &fitted, usize::from(room), style);
         end - x
     }
 
     /// Writes text so that it ends at the right edge of `width` columns.
     pub(super) fn right(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) {
-        let faced = self.faced(text).into_owned();
-        let cells = columns(&faced).min(width);
-        self.text(x + (width - cells), y, cells, &faced, style);
+        let in_charset = self.in_charset(text).into_owned();
+        let cells = columns(&in_charset).min(width);
+        self.text(x + (width - cells), y, cells, &in_charset, style);
     }
 
     /// Writes pieces one after the other.
@@ -105,8 +105,8 @@ impl<'a> Paint<'a> {
         self.text(x, y, width, &line, self.styles.dim);
     }
 
-    /// What the face has no sign for becomes plain ASCII.
-    fn faced<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    /// What the charset has no sign for becomes plain ASCII.
+    fn in_charset<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if !self.ascii || text.is_ascii() {
             return Cow::Borrowed(text);
         }

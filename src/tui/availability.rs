@@ -10,7 +10,7 @@ use crate::job::{ErrorClass, HoldReason, Job, JobId, Phase, State};
 pub type Reason = Cow<'static, str>;
 
 /// Why an act does not fit one job, in the few words of "left out: 2 running".
-pub(crate) type Fit = Result<(), &'static str>;
+pub(crate) type Availability = Result<(), &'static str>;
 
 impl App {
     /// Whether an action fits now.
@@ -67,7 +67,7 @@ impl App {
             A::CopyId => {
                 self.any(|job| if job.task.is_some() { Ok(()) } else { Err("no task") }, "it has no task id: it was not sent")
             }
-            A::Mark | A::MarkRange | A::MarkAll | A::MarkInvert if self.book.order().is_empty() => {
+            A::Mark | A::MarkRange | A::MarkAll | A::MarkInvert if self.jobs.order().is_empty() => {
                 no("there is no job here; a adds some")
             }
             A::Unmark if self.marks.is_empty() => no("nothing is marked"),
@@ -85,36 +85,36 @@ impl App {
     }
 
     /// Whether an act fits at least one target.
-    fn any(&self, fits: impl Fn(&Job) -> Fit, said: &'static str) -> Result<(), Reason> {
+    fn any(&self, fits: impl Fn(&Job) -> Availability, said: &'static str) -> Result<(), Reason> {
         if self.marks.is_empty() {
             let Some(job) = self.selected_job() else {
                 return Err(Cow::Borrowed("there is no job here; a adds some"));
             };
             return if fits(job).is_ok() { Ok(()) } else { Err(Cow::Owned(format!("{said} (it is {})", job.state()))) };
         }
-        let some = self.mark_kinds.iter().filter_map(|id| self.book.job(*id)).any(|job| fits(job).is_ok());
+        let some = self.mark_kinds.iter().filter_map(|id| self.jobs.job(*id)).any(|job| fits(job).is_ok());
         if some { Ok(()) } else { Err(Cow::Owned(format!("{said} (none of the marked)"))) }
     }
 
     pub(crate) fn can_undo(&self) -> bool {
         use super::app::Pending;
-        !self.undo.is_empty() || !self.graces.is_empty() || self.tickets.values().any(Pending::can_be_taken_back)
+        !self.undo.is_empty() || !self.undo_windows.is_empty() || self.tickets.values().any(Pending::can_be_taken_back)
     }
 
     /// Finds one marked job of each kind that acts differ in.
-    pub(crate) fn look_at_marks(&mut self) {
-        let Self { marks, book, .. } = self;
-        marks.retain(|id| book.job(*id).is_some_and(|job| !job.removed));
+    pub(crate) fn refresh_mark_kinds(&mut self) {
+        let Self { marks, jobs, .. } = self;
+        marks.retain(|id| jobs.job(*id).is_some_and(|job| !job.removed));
         self.mark_kinds.clear();
         for id in self.marks.iter().copied().collect::<Vec<_>>() {
-            self.look_at_mark(id);
+            self.note_mark_kind(id);
         }
     }
 
     /// Remembers a marked job if it is the first of its kind.
-    pub(crate) fn look_at_mark(&mut self, id: JobId) {
-        let Some(job) = self.book.job(id) else { return };
-        let mut known = self.mark_kinds.iter().filter_map(|id| self.book.job(*id));
+    pub(crate) fn note_mark_kind(&mut self, id: JobId) {
+        let Some(job) = self.jobs.job(id) else { return };
+        let mut known = self.mark_kinds.iter().filter_map(|id| self.jobs.job(*id));
         if !known.any(|other| kind(other) == kind(job)) {
             self.mark_kinds.push(id);
         }
@@ -126,19 +126,19 @@ fn kind(job: &Job) -> (State, Option<ErrorClass>, bool, bool) {
     (job.state(), job.failure().map(|failure| failure.class), job.stop_requested, job.task.is_some())
 }
 
-pub(crate) fn hold(job: &Job) -> Fit {
+pub(crate) fn hold(job: &Job) -> Availability {
     if job.state() == State::Waiting { Ok(()) } else { Err(job.state().word()) }
 }
 
-pub(crate) fn release(job: &Job) -> Fit {
+pub(crate) fn release(job: &Job) -> Availability {
     if job.state() == State::Held { Ok(()) } else { Err(job.state().word()) }
 }
 
-pub(crate) fn movable(job: &Job) -> Fit {
+pub(crate) fn movable(job: &Job) -> Availability {
     if matches!(job.state(), State::Held | State::Waiting) { Ok(()) } else { Err(job.state().word()) }
 }
 
-pub(crate) fn stoppable(job: &Job) -> Fit {
+pub(crate) fn stoppable(job: &Job) -> Availability {
     match &job.phase {
         Phase::Sending if job.stop_requested => Err("stopping already"),
         Phase::Held(_) | Phase::Waiting | Phase::Unsure(_) | Phase::Running(_) | Phase::Sending => Ok(()),
@@ -146,7 +146,7 @@ pub(crate) fn stoppable(job: &Job) -> Fit {
     }
 }
 
-pub(crate) fn watchable(job: &Job) -> Fit {
+pub(crate) fn watchable(job: &Job) -> Availability {
     match &job.phase {
         Phase::Unwatched if job.task.is_some() => Ok(()),
         Phase::Unsure(_) => Ok(()),
@@ -154,7 +154,7 @@ pub(crate) fn watchable(job: &Job) -> Fit {
     }
 }
 
-pub(crate) fn fetchable(job: &Job) -> Fit {
+pub(crate) fn fetchable(job: &Job) -> Availability {
     match &job.phase {
         Phase::ToFetch(_) => Ok(()),
         Phase::Failed(failure) if matches!(failure.class, ErrorClass::Link | ErrorClass::Local) && job.task.is_some() => Ok(()),
@@ -163,7 +163,7 @@ pub(crate) fn fetchable(job: &Job) -> Fit {
 }
 
 /// Whether a new command for the same picture makes sense. `alone`: it was chosen by itself and not among others.
-pub(crate) fn again(job: &Job, alone: bool) -> Fit {
+pub(crate) fn again(job: &Job, alone: bool) -> Availability {
     match &job.phase {
         Phase::Failed(failure) => match failure.class {
             ErrorClass::BadSource | ErrorClass::NotFound => Err("source gone"),
@@ -177,7 +177,7 @@ pub(crate) fn again(job: &Job, alone: bool) -> Fit {
     }
 }
 
-pub(crate) fn removable(job: &Job) -> Fit {
+pub(crate) fn removable(job: &Job) -> Availability {
     if job.state().is_final() || job.state() == State::Unwatched { Ok(()) } else { Err(job.state().word()) }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::super::app::{App, Grace, MOST_EVENTS, Pending, Undo};
+use super::super::app::{App, MOST_EVENTS, Pending, Undo, UndoWindow};
 use super::super::effect::Effect;
 use super::super::options::NotifyMethod;
 use super::Effects;
@@ -25,14 +25,14 @@ impl App {
         match news {
             EngineEvent::Jobs(jobs) => self.take_jobs(now, jobs, effects),
             EngineEvent::Loaded => {
-                self.book.loaded(now);
+                self.jobs.loaded(now);
                 self.batch.busy = self.active() > 0;
             }
             EngineEvent::Gone(ids) => {
-                self.book.remove(&ids);
-                self.look_at_marks();
+                self.jobs.remove(&ids);
+                self.refresh_mark_kinds();
             }
-            EngineEvent::Progress(news) => self.book.hear(news, now),
+            EngineEvent::Progress(news) => self.jobs.hear(news, now),
             EngineEvent::Status(status) => self.status = Some(status),
             EngineEvent::Notice(notice) => self.take_notice(notice, effects),
             EngineEvent::CommandDone { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
@@ -47,15 +47,15 @@ impl App {
     fn active(&self) -> usize {
         [State::Waiting, State::Sending, State::Running, State::ToFetch, State::Fetching]
             .into_iter()
-            .map(|state| self.book.count(state))
+            .map(|state| self.jobs.count(state))
             .sum()
     }
 
     fn take_jobs(&mut self, now: Timestamp, jobs: Vec<Arc<Job>>, effects: &mut Effects) {
         let mut failed: Vec<(JobId, String)> = Vec::new();
-        if self.book.is_loaded() {
+        if self.jobs.is_loaded() {
             for job in &jobs {
-                let before = self.book.job(job.id).map(|old| old.state());
+                let before = self.jobs.job(job.id).map(|old| old.state());
                 let is_new = |state| job.state() == state && before.is_some_and(|before| before != state);
                 if is_new(State::Saved) {
                     self.batch.saved += 1;
@@ -71,11 +71,11 @@ impl App {
             }
         }
         let marked = !self.marks.is_empty();
-        self.book.put(jobs, now);
+        self.jobs.put(jobs, now);
         if marked {
-            self.look_at_marks();
+            self.refresh_mark_kinds();
         }
-        if !self.book.is_loaded() {
+        if !self.jobs.is_loaded() {
             return;
         }
         match failed.as_slice() {
@@ -149,7 +149,7 @@ impl App {
                     if *withdraw {
                         self.send(Command::Withdraw { approval }, Pending::Plain, effects);
                     } else {
-                        self.graces.push(Grace { approval, until, jobs: done.jobs.len() });
+                        self.undo_windows.push(UndoWindow { approval, until, jobs: done.jobs.len() });
                     }
                 }
                 if *adds && let Some(first) = done.jobs.first() {

@@ -10,7 +10,7 @@ use crate::job::text;
 
 /// Text with a cursor. The text never holds unsafe characters.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Field {
+pub(crate) struct TextInput {
     lines: Vec<String>,
     row: usize,
     /// Byte in the line, at the edge of a grapheme.
@@ -18,7 +18,7 @@ pub(crate) struct Field {
     many: bool,
 }
 
-impl Field {
+impl TextInput {
     pub(crate) fn one_line(text: &str) -> Self {
         let line = text::clean(text).into_owned();
         Self { column: line.len(), lines: vec![line], row: 0, many: false }
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn typed(keys: &str, mut field: Field) -> Field {
+    fn typed(keys: &str, mut field: TextInput) -> TextInput {
         for key in keys.split(' ') {
             field.press(key.parse().unwrap());
         }
@@ -218,19 +218,19 @@ mod tests {
 
     #[test]
     fn a_field_edits_like_a_shell_line() {
-        assert_eq!(typed("a b c left backspace", Field::one_line("")).line(), "ac");
-        assert_eq!(typed("ctrl+w", Field::one_line("one two")).line(), "one ");
-        assert_eq!(typed("home delete end d", Field::one_line("夏ab")).line(), "abd");
-        assert_eq!(typed("ctrl+u", Field::one_line("x y")).line(), "");
-        assert_eq!(typed("a enter b up c down backspace backspace", Field::many_lines()).text(), "ac");
+        assert_eq!(typed("a b c left backspace", TextInput::one_line("")).line(), "ac");
+        assert_eq!(typed("ctrl+w", TextInput::one_line("one two")).line(), "one ");
+        assert_eq!(typed("home delete end d", TextInput::one_line("夏ab")).line(), "abd");
+        assert_eq!(typed("ctrl+u", TextInput::one_line("x y")).line(), "");
+        assert_eq!(typed("a enter b up c down backspace backspace", TextInput::many_lines()).text(), "ac");
     }
 
     #[test]
     fn pasted_text_is_clean_and_keeps_its_lines() {
-        let mut field = Field::many_lines();
+        let mut field = TextInput::many_lines();
         field.insert("one\r\ntwo\u{1b}[31m\n\tthree");
         assert_eq!(field.text(), "one\ntwo\n three");
-        let mut field = Field::one_line("");
+        let mut field = TextInput::one_line("");
         field.insert("a\nb");
         assert_eq!(field.line(), "a b");
     }
@@ -240,7 +240,7 @@ mod tests {
         fn no_keys_break_a_field(keys in proptest::collection::vec(0_usize..18, 0..80), text in ".{0,20}") {
             let known = ["a", "é", "夏", "enter", "left", "right", "up", "down", "home", "end", "backspace", "delete", "ctrl+w",
                 "ctrl+u", "ctrl+k", "ctrl+left", "ctrl+right", "space"];
-            for mut field in [Field::one_line(&text), Field::many_lines()] {
+            for mut field in [TextInput::one_line(&text), TextInput::many_lines()] {
                 field.insert(&text);
                 for key in &keys {
                     field.press(known[*key].parse().unwrap());

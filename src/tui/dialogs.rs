@@ -2,30 +2,30 @@
 
 use jiff::Timestamp;
 
-use super::book::Sort;
 use super::effect::ExportFormat;
-use super::field::Field;
+use super::job_list::Sort;
 use super::keymap::Action;
-use crate::job::{JobId, Line, Quote, Spec, Tag, TaskId, Verdict};
+use super::text_input::TextInput;
+use crate::job::{JobId, LineVerdict, Quote, Spec, SpecLine, Tag, TaskId};
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Overlay {
-    Filter(FilterLine),
-    Add(Box<AddBox>),
-    Price(PriceBox),
-    Ask(AskBox),
+    Filter(FilterInput),
+    Add(Box<AddDialog>),
+    Price(PriceDialog),
+    Ask(ConfirmDialog),
     Menu(Menu),
-    Tag(TagBox),
-    Caps(CapsBox),
-    Command(CommandLine),
-    Help(HelpBox),
+    Tag(TagDialog),
+    Caps(CapsDialog),
+    Command(CommandInput),
+    Help(HelpDialog),
     Show(JobId),
 }
 
 /// The filter line while it is typed.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct FilterLine {
-    pub field: Field,
+pub(crate) struct FilterInput {
+    pub field: TextInput,
     /// The text before, for Esc and for undo.
     pub before: String,
 }
@@ -38,27 +38,27 @@ pub(crate) enum AddField {
 }
 
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct AddBox {
-    pub lines: Field,
-    pub tag: Field,
+pub(crate) struct AddDialog {
+    pub lines: TextInput,
+    pub tag: TextInput,
     pub at: AddField,
     /// The verdict on each line that counts.
-    pub checked: Vec<Line>,
+    pub checked: Vec<SpecLine>,
     /// Why it cannot go on, after a try.
     pub said: Option<String>,
 }
 
-impl AddBox {
+impl AddDialog {
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let (mut ok, mut double, mut wrong) = (0, 0, 0);
         for line in &self.checked {
             match &line.verdict {
-                Verdict::Ok(specs) => ok += specs.len(),
-                Verdict::Twice { new, twice } => {
+                LineVerdict::Ok(specs) => ok += specs.len(),
+                LineVerdict::Twice { new, twice } => {
                     ok += new.len();
                     double += twice.len();
                 }
-                Verdict::Wrong(_) => wrong += 1,
+                LineVerdict::Wrong(_) => wrong += 1,
             }
         }
         (ok, double, wrong)
@@ -66,8 +66,8 @@ impl AddBox {
 
     pub(crate) fn specs(&self) -> Vec<Spec> {
         let specs = self.checked.iter().flat_map(|line| match &line.verdict {
-            Verdict::Ok(specs) | Verdict::Twice { new: specs, .. } => specs.as_slice(),
-            Verdict::Wrong(_) => &[],
+            LineVerdict::Ok(specs) | LineVerdict::Twice { new: specs, .. } => specs.as_slice(),
+            LineVerdict::Wrong(_) => &[],
         });
         specs.cloned().collect()
     }
@@ -94,7 +94,7 @@ impl Purpose {
 
 /// The box that names count, price and balance: the only way to a consent.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct PriceBox {
+pub(crate) struct PriceDialog {
     pub purpose: Purpose,
     pub quote: Quote,
     pub title: String,
@@ -107,7 +107,7 @@ pub(crate) struct PriceBox {
 
 /// What a free but weighty act does after a yes.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) enum AskFor {
+pub(crate) enum ConfirmPurpose {
     /// Cancel what is on the wire, stop watching what runs, give up what is unsure.
     Stop {
         drop: Vec<JobId>,
@@ -118,12 +118,12 @@ pub(crate) enum AskFor {
 }
 
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct AskBox {
+pub(crate) struct ConfirmDialog {
     pub title: String,
     pub lines: Vec<String>,
     /// What `y` does, in words.
     pub yes: String,
-    pub purpose: AskFor,
+    pub purpose: ConfirmPurpose,
     pub opened: Timestamp,
 }
 
@@ -161,28 +161,28 @@ pub(crate) struct Menu {
 }
 
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct TagBox {
-    pub field: Field,
+pub(crate) struct TagDialog {
+    pub field: TextInput,
     pub jobs: Vec<JobId>,
     pub said: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct CapsBox {
-    pub session: Field,
-    pub day: Field,
+pub(crate) struct CapsDialog {
+    pub session: TextInput,
+    pub day: TextInput,
     pub on_day: bool,
     pub said: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct CommandLine {
-    pub field: Field,
-    /// The chosen entry among [`CommandLine::fitting`].
+pub(crate) struct CommandInput {
+    pub field: TextInput,
+    /// The chosen entry among [`CommandInput::fitting`].
     pub cursor: usize,
 }
 
-impl CommandLine {
+impl CommandInput {
     /// The word before the first space, and the rest.
     pub(crate) fn parts(&self) -> (&str, &str) {
         let line = self.field.line().trim_start();
@@ -216,8 +216,8 @@ impl CommandLine {
 }
 
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct HelpBox {
-    pub search: Field,
+pub(crate) struct HelpDialog {
+    pub search: TextInput,
     pub scroll: usize,
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::super::allows::{self, Fit};
 use super::super::app::{App, Pending, Undo};
+use super::super::availability::{self, Availability};
+use super::super::dialogs::{Choice, ConfirmDialog, ConfirmPurpose, Menu, MenuItem, Overlay, TagDialog};
 use super::super::effect::Effect;
-use super::super::field::Field;
 use super::super::keymap::Action;
-use super::super::overlay::{AskBox, AskFor, Choice, Menu, MenuItem, Overlay, TagBox};
+use super::super::text_input::TextInput;
 use super::Effects;
 use crate::engine::{Command, Level, QueueMove};
 use crate::job::{Job, JobId, Phase, State, Tag, text};
@@ -32,10 +32,10 @@ impl Sorted {
 }
 
 impl App {
-    pub(super) fn sort_out(&self, fits: impl Fn(&Job) -> Fit) -> Sorted {
+    pub(super) fn sort_out(&self, fits: impl Fn(&Job) -> Availability) -> Sorted {
         let mut sorted = Sorted { jobs: Vec::new(), out: BTreeMap::new() };
         for id in self.targets() {
-            let Some(job) = self.book.job(id) else { continue };
+            let Some(job) = self.jobs.job(id) else { continue };
             match fits(job) {
                 Ok(()) => sorted.jobs.push(id),
                 Err(why) => *sorted.out.entry(why).or_default() += 1,
@@ -52,9 +52,9 @@ impl App {
     }
 
     pub(super) fn hold_or_release(&mut self, now: Timestamp, effects: &mut Effects) {
-        let sorted = self.sort_out(allows::hold);
+        let sorted = self.sort_out(availability::hold);
         if sorted.jobs.is_empty() {
-            let held = self.sort_out(allows::release);
+            let held = self.sort_out(availability::release);
             self.open_release(held.jobs.clone(), held.left_out(), now);
         } else {
             self.say_left_out(&sorted);
@@ -64,7 +64,7 @@ impl App {
     }
 
     pub(super) fn shift(&mut self, to: QueueMove, effects: &mut Effects) {
-        let sorted = self.sort_out(allows::movable);
+        let sorted = self.sort_out(availability::movable);
         let back = if to == QueueMove::Later { QueueMove::Earlier } else { QueueMove::Later };
         self.say_left_out(&sorted);
         let undo = Undo::Move(sorted.jobs.clone(), back);
@@ -79,10 +79,10 @@ impl App {
 
     /// Product §2, rule 9: not sent is dropped at once; what was sent asks first.
     pub(super) fn cancel(&mut self, now: Timestamp, effects: &mut Effects) {
-        let sorted = self.sort_out(allows::stoppable);
+        let sorted = self.sort_out(availability::stoppable);
         let (mut drop, mut on_wire, mut unwatch, mut give_up) = (vec![], vec![], vec![], vec![]);
         for id in &sorted.jobs {
-            match self.book.job(*id).map(|job| &job.phase) {
+            match self.jobs.job(*id).map(|job| &job.phase) {
                 Some(Phase::Held(_) | Phase::Waiting) => drop.push(*id),
                 Some(Phase::Sending) => on_wire.push(*id),
                 Some(Phase::Running(_)) => unwatch.push(*id),
@@ -130,18 +130,18 @@ impl App {
         }
         drop.extend(on_wire);
         let title = if unwatch.is_empty() && !give_up.is_empty() { "give up?" } else { "stop watching?" };
-        self.overlays.push(Overlay::Ask(AskBox {
+        self.overlays.push(Overlay::Ask(ConfirmDialog {
             title: title.to_owned(),
             lines,
             yes: acts.join(", "),
-            purpose: AskFor::Stop { drop, unwatch, give_up },
+            purpose: ConfirmPurpose::Stop { drop, unwatch, give_up },
             opened: now,
         }));
     }
 
-    pub(super) fn say_yes(&mut self, purpose: AskFor, effects: &mut Effects) {
+    pub(super) fn say_yes(&mut self, purpose: ConfirmPurpose, effects: &mut Effects) {
         match purpose {
-            AskFor::Stop { drop, unwatch, give_up } => {
+            ConfirmPurpose::Stop { drop, unwatch, give_up } => {
                 if !drop.is_empty() {
                     self.send(Command::Cancel { jobs: drop }, Pending::Plain, effects);
                 }
@@ -152,7 +152,7 @@ impl App {
                     self.send(Command::GiveUp { jobs: give_up }, Pending::Plain, effects);
                 }
             }
-            AskFor::Remove(jobs) => {
+            ConfirmPurpose::Remove(jobs) => {
                 let undo = Undo::Remove(jobs.clone());
                 self.send(Command::Remove { jobs, removed: true }, Pending::local(undo), effects);
             }
@@ -183,7 +183,7 @@ impl App {
             self.overlays.push(Overlay::Menu(Menu { title, items: items.collect(), cursor: 0, opened: now }));
             return;
         }
-        let sorted = self.sort_out(|job| if job.state() == State::Unsure { Err("unsure") } else { allows::watchable(job) });
+        let sorted = self.sort_out(|job| if job.state() == State::Unsure { Err("unsure") } else { availability::watchable(job) });
         self.say_left_out(&sorted);
         if !sorted.jobs.is_empty() {
             self.send(Command::Watch { jobs: sorted.jobs }, Pending::Plain, effects);
@@ -191,7 +191,7 @@ impl App {
     }
 
     pub(super) fn fetch(&mut self, effects: &mut Effects) {
-        let sorted = self.sort_out(allows::fetchable);
+        let sorted = self.sort_out(availability::fetchable);
         self.say_left_out(&sorted);
         self.send(Command::FetchNow { jobs: sorted.jobs }, Pending::Plain, effects);
     }
@@ -199,7 +199,7 @@ impl App {
     /// About the targets where the service can say something new; else about everything.
     pub(super) fn ask_service(&mut self, effects: &mut Effects) {
         let jobs: Vec<JobId> =
-            self.targets().into_iter().filter(|id| self.book.job(*id).is_some_and(|job| allows::askable(job))).collect();
+            self.targets().into_iter().filter(|id| self.jobs.job(*id).is_some_and(|job| availability::askable(job))).collect();
         self.say(
             Level::Info,
             if jobs.is_empty() {
@@ -212,36 +212,36 @@ impl App {
     }
 
     pub(super) fn remove(&mut self, now: Timestamp, effects: &mut Effects) {
-        let sorted = self.sort_out(allows::removable);
+        let sorted = self.sort_out(availability::removable);
         if sorted.jobs.len() == 1 {
             self.say_left_out(&sorted);
-            self.say_yes(AskFor::Remove(sorted.jobs), effects);
+            self.say_yes(ConfirmPurpose::Remove(sorted.jobs), effects);
             return;
         }
         let mut lines = vec!["their files and their history stay; u brings them back".to_owned()];
         lines.extend(sorted.left_out());
-        self.overlays.push(Overlay::Ask(AskBox {
+        self.overlays.push(Overlay::Ask(ConfirmDialog {
             title: "remove from the list?".to_owned(),
             lines,
             yes: format!("remove {}", text::count(sorted.jobs.len(), "job")),
-            purpose: AskFor::Remove(sorted.jobs),
+            purpose: ConfirmPurpose::Remove(sorted.jobs),
             opened: now,
         }));
     }
 
     pub(super) fn open_tag(&mut self) {
         let jobs = self.targets();
-        let mut tags = jobs.iter().filter_map(|id| self.book.job(*id)).map(|job| job.tag.as_ref());
+        let mut tags = jobs.iter().filter_map(|id| self.jobs.job(*id)).map(|job| job.tag.as_ref());
         let first = tags.next().flatten();
         let same = tags.all(|tag| tag == first);
         let text = first.filter(|_| same).map_or("", Tag::as_str);
-        self.overlays.push(Overlay::Tag(TagBox { field: Field::one_line(text), jobs, said: None }));
+        self.overlays.push(Overlay::Tag(TagDialog { field: TextInput::one_line(text), jobs, said: None }));
     }
 
     pub(super) fn retag(&mut self, jobs: Vec<JobId>, tag: Option<Tag>, effects: &mut Effects) {
         let mut before: Vec<(Option<Tag>, Vec<JobId>)> = Vec::new();
         for id in &jobs {
-            let Some(job) = self.book.job(*id) else { continue };
+            let Some(job) = self.jobs.job(*id) else { continue };
             match before.iter_mut().find(|(tag, _)| *tag == job.tag) {
                 Some((_, ids)) => ids.push(*id),
                 None => before.push((job.tag.clone(), vec![*id])),
@@ -252,7 +252,7 @@ impl App {
 
     /// Takes the last local act back; a send in its grace period comes first.
     pub(super) fn undo(&mut self, now: Timestamp, effects: &mut Effects) {
-        if let Some(grace) = self.graces.pop() {
+        if let Some(grace) = self.undo_windows.pop() {
             self.send(Command::Withdraw { approval: grace.approval }, Pending::Plain, effects);
             return;
         }
@@ -280,7 +280,7 @@ impl App {
         match undo {
             Undo::Hold(jobs) => {
                 let (jobs, gone): (Vec<_>, Vec<_>) =
-                    jobs.into_iter().partition(|id| self.book.job(*id).is_some_and(|job| allows::release(job).is_ok()));
+                    jobs.into_iter().partition(|id| self.jobs.job(*id).is_some_and(|job| availability::release(job).is_ok()));
                 if jobs.is_empty() {
                     self.say(Level::Info, "nothing of what was held is held any more");
                 } else {
@@ -300,7 +300,7 @@ impl App {
                     self.marks.remove(id);
                 }
                 self.marks.extend(taken);
-                self.look_at_marks();
+                self.refresh_mark_kinds();
                 self.say(Level::Info, format!("{} marked again", text::count(self.marks.len(), "job")));
             }
             Undo::Filter(filter) => {
@@ -309,7 +309,7 @@ impl App {
                 self.say(Level::Info, "the filter is as it was");
             }
             Undo::Order(sort, reverse) => {
-                self.set_lens(|lens| (lens.sort, lens.reverse) = (sort, reverse), now);
+                self.set_view_filter(|view_filter| (view_filter.sort, view_filter.reverse) = (sort, reverse), now);
                 self.say(Level::Info, format!("ordered by {} again", sort.word()));
             }
             Undo::InFlight(count) => self.send(Command::MaxInFlight(count), Pending::Plain, effects),
@@ -384,7 +384,7 @@ impl App {
             Action::Pause => {
                 self.status.as_ref().is_some_and(|status| status.paused.is_some() || !status.waiting_for_go.is_empty())
             }
-            Action::Earlier | Action::Later => self.book.count(State::Waiting) + self.book.count(State::Held) > 1,
+            Action::Earlier | Action::Later => self.jobs.count(State::Waiting) + self.jobs.count(State::Held) > 1,
             Action::Events => self.page == super::super::app::Page::Jobs,
             Action::Spending => self.page != super::super::app::Page::Spending,
             Action::Open => !self.details_open,
@@ -403,7 +403,7 @@ impl App {
             },
             Action::Watch if job.is_some_and(|job| job.state() == State::Unsure) => "choose task",
             Action::Watch => "watch again",
-            Action::Undo if !self.graces.is_empty() => "stop the send",
+            Action::Undo if !self.undo_windows.is_empty() => "stop the send",
             Action::Quit if self.page != super::super::app::Page::Jobs || self.details_open => "back",
             _ => word,
         }
@@ -411,7 +411,7 @@ impl App {
 
     /// What `p` would do: hold (waiting) or release (held).
     fn sort_of_hold(&self) -> State {
-        let waiting = |id: &JobId| self.book.job(*id).is_some_and(|job| job.state() == State::Waiting);
+        let waiting = |id: &JobId| self.jobs.job(*id).is_some_and(|job| job.state() == State::Waiting);
         let any = if self.marks.is_empty() { self.selected.iter().any(waiting) } else { self.mark_kinds.iter().any(waiting) };
         if any { State::Waiting } else { State::Held }
     }

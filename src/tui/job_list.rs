@@ -69,7 +69,7 @@ pub(crate) enum Sort {
     /// What needs a person or may be lost first.
     #[default]
     Urgency,
-    Line,
+    Queue,
     State,
     Added,
     Sent,
@@ -82,7 +82,7 @@ pub(crate) enum Sort {
 impl Sort {
     pub(crate) const ALL: [(Self, char, &'static str, &'static str); 9] = [
         (Self::Urgency, 'u', "urgency", "least time left first"),
-        (Self::Line, 'l', "line", "place in line"),
+        (Self::Queue, 'l', "line", "place in line"),
         (Self::State, 's', "state", "the order of a job's life"),
         (Self::Added, 'a', "added", "oldest first"),
         (Self::Sent, 'e', "sent", "sent first, first"),
@@ -99,7 +99,7 @@ impl Sort {
 
 /// What is shown, and in which order.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub(crate) struct Lens {
+pub(crate) struct ViewFilter {
     pub view: View,
     pub query: Query,
     pub sort: Sort,
@@ -110,12 +110,12 @@ pub(crate) struct Lens {
 pub(crate) struct Entry {
     pub job: Arc<Job>,
     /// Newer than the job's own, where the service spoke since.
-    heard: Option<Progress>,
+    live: Option<Progress>,
 }
 
 impl Entry {
     pub(crate) fn progress(&self) -> Option<&Progress> {
-        self.job.progress().map(|own| self.heard.as_ref().unwrap_or(own))
+        self.job.progress().map(|own| self.live.as_ref().unwrap_or(own))
     }
 }
 
@@ -136,10 +136,10 @@ pub(crate) struct Totals {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Book {
+pub(crate) struct JobList {
     entries: HashMap<JobId, Entry>,
     order: Vec<JobId>,
-    lens: Lens,
+    view_filter: ViewFilter,
     counts: [usize; State::ALL.len()],
     live: HashMap<(TaskId, ImageNumber), u32>,
     tags: BTreeMap<String, Totals>,
@@ -158,7 +158,7 @@ pub(crate) struct Book {
 /// Above this many changes at once, the order is merged anew instead of being mended job by job.
 const FEW: usize = 16;
 
-impl Book {
+impl JobList {
     pub(crate) fn job(&self, id: JobId) -> Option<&Arc<Job>> {
         self.entries.get(&id).map(|entry| &entry.job)
     }
@@ -172,8 +172,8 @@ impl Book {
         &self.order
     }
 
-    pub(crate) fn lens(&self) -> &Lens {
-        &self.lens
+    pub(crate) fn view_filter(&self) -> &ViewFilter {
+        &self.view_filter
     }
 
     pub(crate) fn count(&self, state: State) -> usize {
@@ -233,7 +233,7 @@ impl Book {
     pub(crate) fn row(&self, id: JobId) -> Option<usize> {
         let entry = self.entries.get(&id)?;
         let guess = self.order.partition_point(|other| {
-            self.entries.get(other).is_some_and(|other| compare(&self.lens, other, entry) == Ordering::Less)
+            self.entries.get(other).is_some_and(|other| compare(&self.view_filter, other, entry) == Ordering::Less)
         });
         (self.order.get(guess) == Some(&id)).then_some(guess)
     }
@@ -247,12 +247,12 @@ impl Book {
             if few {
                 self.take_row(id);
             }
-            let heard = self.forget(id).and_then(|old| old.heard).filter(|heard| {
+            let live = self.forget(id).and_then(|old| old.live).filter(|live| {
                 // What the job itself says is newer, unless it is not.
-                job.progress().is_some_and(|own| own.at < heard.at)
+                job.progress().is_some_and(|own| own.at < live.at)
             });
             self.count_in(&job, 1);
-            self.entries.insert(id, Entry { job, heard });
+            self.entries.insert(id, Entry { job, live });
             if few {
                 self.give_row(id, now);
             } else {
@@ -276,13 +276,13 @@ impl Book {
     }
 
     pub(crate) fn hear(&mut self, news: Vec<(JobId, Progress)>, now: Timestamp) {
-        let moves = self.lens.sort == Sort::Progress;
+        let moves = self.view_filter.sort == Sort::Progress;
         for (id, progress) in news {
             if moves {
                 self.take_row(id);
             }
             if let Some(entry) = self.entries.get_mut(&id) {
-                entry.heard = Some(progress);
+                entry.live = Some(progress);
             }
             if moves {
                 self.give_row(id, now);
@@ -295,16 +295,16 @@ impl Book {
         self.rebuild(now);
     }
 
-    pub(crate) fn set_lens(&mut self, lens: Lens, now: Timestamp) {
-        if self.lens != lens {
-            self.lens = lens;
+    pub(crate) fn set_view_filter(&mut self, view_filter: ViewFilter, now: Timestamp) {
+        if self.view_filter != view_filter {
+            self.view_filter = view_filter;
             self.rebuild(now);
         }
     }
 
     /// Filters that ask for a time are asked again twice a minute.
     pub(crate) fn refresh(&mut self, now: Timestamp) {
-        if self.lens.query.depends_on_time() && now.duration_since(self.built_at).as_secs() >= 30 {
+        if self.view_filter.query.depends_on_time() && now.duration_since(self.built_at).as_secs() >= 30 {
             self.rebuild(now);
         }
     }
@@ -328,15 +328,15 @@ impl Book {
     /// Puts the touched jobs into the order where they belong now.
     fn merge(&mut self, touched: &HashSet<JobId>, now: Timestamp) {
         self.ordered_at = self.entries.len();
-        let Self { entries, lens, searcher, order, .. } = self;
+        let Self { entries, view_filter, searcher, order, .. } = self;
         let mut new: Vec<&Entry> =
-            touched.iter().filter_map(|id| entries.get(id)).filter(|entry| fits(lens, entry, now, searcher)).collect();
-        new.sort_unstable_by(|a, b| compare(lens, a, b));
+            touched.iter().filter_map(|id| entries.get(id)).filter(|entry| fits(view_filter, entry, now, searcher)).collect();
+        new.sort_unstable_by(|a, b| compare(view_filter, a, b));
         let old: Vec<&Entry> = order.iter().filter(|id| !touched.contains(id)).filter_map(|id| entries.get(id)).collect();
         let mut out = Vec::with_capacity(old.len() + new.len());
         let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
         while let (Some(a), Some(b)) = (old.peek(), new.peek()) {
-            let next = if compare(lens, a, b) == Ordering::Greater { new.next() } else { old.next() };
+            let next = if compare(view_filter, a, b) == Ordering::Greater { new.next() } else { old.next() };
             out.extend(next.map(|entry| entry.job.id));
         }
         out.extend(old.chain(new).map(|entry| entry.job.id));
@@ -350,11 +350,12 @@ impl Book {
     }
 
     fn give_row(&mut self, id: JobId, now: Timestamp) {
-        let Self { entries, lens, searcher, order, .. } = self;
+        let Self { entries, view_filter, searcher, order, .. } = self;
         let Some(entry) = entries.get(&id) else { return };
-        if fits(lens, entry, now, searcher) {
-            let row = order
-                .partition_point(|other| entries.get(other).is_some_and(|other| compare(lens, other, entry) == Ordering::Less));
+        if fits(view_filter, entry, now, searcher) {
+            let row = order.partition_point(|other| {
+                entries.get(other).is_some_and(|other| compare(view_filter, other, entry) == Ordering::Less)
+            });
             order.insert(row, id);
         }
     }
@@ -425,20 +426,20 @@ impl Book {
     }
 }
 
-fn fits(lens: &Lens, entry: &Entry, now: Timestamp, searcher: &mut Searcher) -> bool {
+fn fits(view_filter: &ViewFilter, entry: &Entry, now: Timestamp, searcher: &mut Searcher) -> bool {
     !entry.job.removed
-        && (lens.view == View::All || lens.view.states().contains(&entry.job.state()))
-        && lens.query.matches(&entry.job, entry.progress(), now, searcher)
+        && (view_filter.view == View::All || view_filter.view.states().contains(&entry.job.state()))
+        && view_filter.query.matches(&entry.job, entry.progress(), now, searcher)
 }
 
-fn compare(lens: &Lens, a: &Entry, b: &Entry) -> Ordering {
-    let text = match lens.sort {
+fn compare(view_filter: &ViewFilter, a: &Entry, b: &Entry) -> Ordering {
+    let text = match view_filter.sort {
         Sort::Tag => a.job.tag.is_none().cmp(&b.job.tag.is_none()).then_with(|| a.job.tag.cmp(&b.job.tag)),
         Sort::Draft => a.job.source.cmp(&b.job.source).then(a.job.image.cmp(&b.job.image)),
         _ => Ordering::Equal,
     };
-    let order = text.then_with(|| key(lens.sort, a).cmp(&key(lens.sort, b)));
-    let order = if lens.reverse { order.reverse() } else { order };
+    let order = text.then_with(|| key(view_filter.sort, a).cmp(&key(view_filter.sort, b)));
+    let order = if view_filter.reverse { order.reverse() } else { order };
     order.then(a.job.id.cmp(&b.job.id))
 }
 
@@ -459,7 +460,7 @@ fn key(sort: Sort, entry: &Entry) -> (i64, i64) {
             State::Saved => (7, second(job.saved_at).saturating_neg()),
             State::Cancelled => (8, second(job.finished_at).saturating_neg()),
         },
-        Sort::Line => (i64::from(!matches!(state, State::Waiting | State::Held)), job.place),
+        Sort::Queue => (i64::from(!matches!(state, State::Waiting | State::Held)), job.place),
         Sort::State => (state as i64, job.place),
         Sort::Added => (second(Some(job.created_at)), job.place),
         Sort::Sent => (second(job.sent_at), job.place),
@@ -477,22 +478,22 @@ mod tests {
     use crate::tui::testing::{at, jobs_in_every_state, many_jobs};
     use proptest::prelude::*;
 
-    fn in_order(book: &Book) {
-        let entries: Vec<&Entry> = book.order.iter().map(|id| &book.entries[id]).collect();
-        assert!(entries.windows(2).all(|pair| compare(&book.lens, pair[0], pair[1]) == Ordering::Less));
+    fn in_order(jobs: &JobList) {
+        let entries: Vec<&Entry> = jobs.order.iter().map(|id| &jobs.entries[id]).collect();
+        assert!(entries.windows(2).all(|pair| compare(&jobs.view_filter, pair[0], pair[1]) == Ordering::Less));
     }
 
     #[test]
     fn sums_come_back_to_nothing_when_all_jobs_are_gone() {
-        let mut book = Book::default();
+        let mut list = JobList::default();
         let jobs = jobs_in_every_state();
         let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
-        book.put(jobs, at(0));
-        assert_eq!(book.count_of(View::All), ids.len());
-        book.remove(&ids);
-        assert_eq!(book.counts, [0; 11]);
-        assert_eq!(book.total, Totals::default());
-        assert!(book.tags.is_empty() && book.hours.is_empty() && book.runs.is_empty() && book.live.is_empty());
+        list.put(jobs, at(0));
+        assert_eq!(list.count_of(View::All), ids.len());
+        list.remove(&ids);
+        assert_eq!(list.counts, [0; 11]);
+        assert_eq!(list.total, Totals::default());
+        assert!(list.tags.is_empty() && list.hours.is_empty() && list.runs.is_empty() && list.live.is_empty());
     }
 
     proptest! {
@@ -500,9 +501,9 @@ mod tests {
         fn the_order_stays_right_whatever_comes(steps in proptest::collection::vec((0_usize..60, 0_usize..11, 1_usize..40), 1..25), sort in 0_usize..9) {
             let pool = many_jobs(60);
             let phases = jobs_in_every_state();
-            let mut book = Book::default();
-            book.loaded(at(0));
-            book.set_lens(Lens { sort: Sort::ALL[sort].0, ..Lens::default() }, at(0));
+            let mut list = JobList::default();
+            list.loaded(at(0));
+            list.set_view_filter(ViewFilter { sort: Sort::ALL[sort].0, ..ViewFilter::default() }, at(0));
             for (from, phase, count) in steps {
                 let changed = pool.iter().cycle().skip(from).take(count).map(|job| {
                     let mut job = (**job).clone();
@@ -510,12 +511,12 @@ mod tests {
                     job.sent_at = phases[phase].sent_at;
                     Arc::new(job)
                 });
-                book.put(changed.collect(), at(0));
-                in_order(&book);
-                for (row, id) in book.order.iter().enumerate() {
-                    prop_assert_eq!(book.row(*id), Some(row));
+                list.put(changed.collect(), at(0));
+                in_order(&list);
+                for (row, id) in list.order.iter().enumerate() {
+                    prop_assert_eq!(list.row(*id), Some(row));
                 }
-                prop_assert_eq!(book.order.len(), book.entries.len());
+                prop_assert_eq!(list.order.len(), list.entries.len());
             }
         }
     }

@@ -22,7 +22,7 @@ impl App {
                 self.details_scroll = moved(self.details_scroll, by, view::details_height(self).saturating_sub(1));
             }
             Page::Jobs => {
-                let order = self.book.order();
+                let order = self.jobs.order();
                 self.row = moved(self.row, by, order.len().saturating_sub(1));
                 self.selected = order.get(self.row).copied();
             }
@@ -70,7 +70,7 @@ impl App {
             let taken = self.marks.difference(&marks).copied().collect();
             self.marks = marks;
             self.push_undo(Undo::Marks { set, taken });
-            self.look_at_marks();
+            self.refresh_mark_kinds();
         }
     }
 
@@ -80,19 +80,19 @@ impl App {
         if self.marks.remove(&id) {
             self.push_undo(Undo::Marks { set: Vec::new(), taken: vec![id] });
             if self.mark_kinds.contains(&id) {
-                self.look_at_marks();
+                self.refresh_mark_kinds();
             }
         } else {
             self.marks.insert(id);
             self.push_undo(Undo::Marks { set: vec![id], taken: Vec::new() });
-            self.look_at_mark(id);
+            self.note_mark_kind(id);
         }
         self.step(1);
     }
 
     pub(super) fn mark_range(&mut self) {
         let Some(id) = self.selected else { return };
-        match self.anchor.take().and_then(|anchor| self.book.row(anchor)) {
+        match self.anchor.take().and_then(|anchor| self.jobs.row(anchor)) {
             None => {
                 self.anchor = Some(id);
                 self.say(Level::Info, "the range begins here; V again ends it, Esc drops it");
@@ -100,14 +100,14 @@ impl App {
             Some(from) => {
                 let (from, to) = (from.min(self.row), from.max(self.row));
                 let mut marks = self.marks.clone();
-                marks.extend(self.book.order().iter().skip(from).take(to - from + 1));
+                marks.extend(self.jobs.order().iter().skip(from).take(to - from + 1));
                 self.set_marks(marks);
             }
         }
     }
 
     pub(super) fn mark_all(&mut self) {
-        let shown: HashSet<JobId> = self.book.order().iter().copied().collect();
+        let shown: HashSet<JobId> = self.jobs.order().iter().copied().collect();
         let marks: HashSet<JobId> = if shown.is_subset(&self.marks) {
             self.marks.difference(&shown).copied().collect()
         } else {
@@ -117,7 +117,7 @@ impl App {
     }
 
     pub(super) fn mark_invert(&mut self) {
-        let shown: HashSet<JobId> = self.book.order().iter().copied().collect();
+        let shown: HashSet<JobId> = self.jobs.order().iter().copied().collect();
         self.set_marks(self.marks.symmetric_difference(&shown).copied().collect());
     }
 

@@ -4,9 +4,9 @@ use crossterm::event::KeyCode;
 use jiff::Timestamp;
 
 use super::super::app::{App, Pending, Undo};
+use super::super::dialogs::{Choice, Menu, Overlay};
 use super::super::effect::Effect;
 use super::super::keymap::{Key, by_place};
-use super::super::overlay::{Choice, Menu, Overlay};
 use super::Effects;
 use crate::engine::{Command, Level};
 
@@ -31,12 +31,12 @@ impl App {
             Overlay::Price(price) => match letter(key) {
                 Some('y') => self.agree(price, effects),
                 Some('h') => match &price.purpose {
-                    super::super::overlay::Purpose::Add { .. } => self.add_held(price, effects),
+                    super::super::dialogs::Purpose::Add { .. } => self.add_held(price, effects),
                     _ => self.overlays.push(Overlay::Price(price)),
                 },
                 _ if is_back(key) => {
                     // Back to the lines, which are still there.
-                    if let super::super::overlay::Purpose::Add { .. } = price.purpose
+                    if let super::super::dialogs::Purpose::Add { .. } = price.purpose
                         && self.draft.is_some()
                     {
                         self.open_add(None);
@@ -110,8 +110,8 @@ impl App {
         };
         match item.choice {
             Choice::Sort(sort) => {
-                let lens = self.book.lens();
-                let reverse = lens.sort == sort && !lens.reverse;
+                let view_filter = self.jobs.view_filter();
+                let reverse = view_filter.sort == sort && !view_filter.reverse;
                 self.order(sort, reverse, now);
             }
             Choice::Column(name) => {
@@ -134,7 +134,7 @@ impl App {
         }
     }
 
-    pub(super) fn press_in_tag(&mut self, mut tag: super::super::overlay::TagBox, key: Key, effects: &mut Effects) {
+    pub(super) fn press_in_tag(&mut self, mut tag: super::super::dialogs::TagDialog, key: Key, effects: &mut Effects) {
         match key.code {
             KeyCode::Esc => return,
             KeyCode::Enter => {
@@ -163,11 +163,11 @@ impl App {
 
     /// The next known tag that begins with what is typed.
     pub(crate) fn tags_like(&self, start: &str) -> Option<String> {
-        let mut known = self.book.tags().keys().filter(|tag| !tag.is_empty());
+        let mut known = self.jobs.tags().keys().filter(|tag| !tag.is_empty());
         known.find(|tag| tag.starts_with(start) && *tag != start).cloned()
     }
 
-    pub(super) fn press_in_caps(&mut self, mut caps: super::super::overlay::CapsBox, key: Key, effects: &mut Effects) {
+    pub(super) fn press_in_caps(&mut self, mut caps: super::super::dialogs::CapsDialog, key: Key, effects: &mut Effects) {
         match key.code {
             KeyCode::Esc => return,
             KeyCode::Tab | KeyCode::Up | KeyCode::Down => caps.on_day = !caps.on_day,

@@ -3,41 +3,43 @@
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::super::overlay::{AddBox, AddField, AskBox, CapsBox, CommandLine, HelpBox, Menu, Overlay, PriceBox, Purpose, TagBox};
+use super::super::dialogs::{
+    AddDialog, AddField, CapsDialog, CommandInput, ConfirmDialog, HelpDialog, Menu, Overlay, PriceDialog, Purpose, TagDialog,
+};
+use super::canvas::{Canvas, Pieces, fit, wrap};
 use super::fields::field;
-use super::paint::{Paint, Pieces, fit, wrap};
-use super::{Layout, words};
-use crate::job::{Credits, JobId, Verdict, text};
+use super::{Layout, wording};
+use crate::job::{Credits, JobId, LineVerdict, text};
 use crate::tui::width::columns;
 
-pub(super) fn draw(paint: &mut Paint<'_>, layout: &Layout) {
-    let app = paint.app;
+pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
+    let app = canvas.app;
     let room = Rect::new(0, 0, layout.footer.width, layout.message.y);
     match app.overlays.last() {
         None | Some(Overlay::Filter(_)) => {}
-        Some(Overlay::Add(add)) => add_box(paint, room, add),
-        Some(Overlay::Price(price)) => price_box(paint, room, price),
-        Some(Overlay::Ask(ask)) => ask_box(paint, room, ask),
-        Some(Overlay::Menu(menu)) => menu_box(paint, room, menu),
-        Some(Overlay::Tag(tag)) => tag_box(paint, room, tag),
-        Some(Overlay::Caps(caps)) => caps_box(paint, room, caps),
-        Some(Overlay::Command(line)) => palette(paint, room, line),
-        Some(Overlay::Help(help)) => help_box(paint, room, help),
-        Some(Overlay::Show(id)) => show_box(paint, room, *id),
+        Some(Overlay::Add(add)) => add_box(canvas, room, add),
+        Some(Overlay::Price(price)) => price_box(canvas, room, price),
+        Some(Overlay::Ask(ask)) => ask_box(canvas, room, ask),
+        Some(Overlay::Menu(menu)) => menu_box(canvas, room, menu),
+        Some(Overlay::Tag(tag)) => tag_box(canvas, room, tag),
+        Some(Overlay::Caps(caps)) => caps_box(canvas, room, caps),
+        Some(Overlay::Command(line)) => palette(canvas, room, line),
+        Some(Overlay::Help(help)) => help_box(canvas, room, help),
+        Some(Overlay::Show(id)) => show_box(canvas, room, *id),
     }
 }
 
 /// A box in the middle, as high as its lines, with them in it. The last lines stay where not all fit: they hold the keys.
-fn sheet(paint: &mut Paint<'_>, room: Rect, title: &str, width: u16, lines: &[Pieces]) -> Rect {
+fn sheet(canvas: &mut Canvas<'_>, room: Rect, title: &str, width: u16, lines: &[Pieces]) -> Rect {
     let width = (width + 4).min(room.width);
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).min(room.height);
     let area = Rect::new((room.width - width) / 2, (room.height - height) / 3, width, height);
-    let inner = paint.frame(area, title);
+    let inner = canvas.frame(area, title);
     let rows = usize::from(inner.height);
     let cut = lines.len().saturating_sub(rows);
     let (head, tail) = if cut > 0 { (rows.saturating_sub(2), lines.len() - rows.min(2)) } else { (lines.len(), lines.len()) };
     for (line, y) in lines[..head.min(lines.len())].iter().chain(&lines[tail..]).zip(inner.top()..inner.bottom()) {
-        paint.pieces(inner.x, y, inner.width, line);
+        canvas.pieces(inner.x, y, inner.width, line);
     }
     inner
 }
@@ -47,20 +49,20 @@ fn put(lines: &mut Vec<Pieces>, said: &str, width: u16, style: Style) {
     lines.extend(wrap(said, width).into_iter().map(|part| vec![(part, style)]));
 }
 
-fn keys(paint: &Paint<'_>, pairs: &[(&str, String)]) -> Pieces {
+fn keys(canvas: &Canvas<'_>, pairs: &[(&str, String)]) -> Pieces {
     let mut out = Vec::new();
     for (key, word) in pairs {
         if !out.is_empty() {
-            out.push((" · ".to_owned(), paint.styles.dim));
+            out.push((" · ".to_owned(), canvas.styles.dim));
         }
-        out.push(((*key).to_owned(), paint.styles.accent.add_modifier(Modifier::BOLD)));
-        out.push((format!(" {word}"), paint.styles.plain));
+        out.push(((*key).to_owned(), canvas.styles.accent.add_modifier(Modifier::BOLD)));
+        out.push((format!(" {word}"), canvas.styles.plain));
     }
     out
 }
 
-fn price_box(paint: &mut Paint<'_>, room: Rect, price: &PriceBox) {
-    let styles = paint.styles;
+fn price_box(canvas: &mut Canvas<'_>, room: Rect, price: &PriceDialog) {
+    let styles = canvas.styles;
     let width = room.width.saturating_sub(4).min(66);
     let quote = &price.quote;
     let mut lines: Vec<Pieces> = vec![Vec::new()];
@@ -77,7 +79,7 @@ fn price_box(paint: &mut Paint<'_>, room: Rect, price: &PriceBox) {
         _ => vec![("the balance is not known".to_owned(), styles.warn)],
     };
     lines.push(balance);
-    if let Some(status) = &paint.app.status {
+    if let Some(status) = &canvas.app.status {
         let mut parts = Vec::new();
         for (name, spent, cap) in
             [("today", status.spent.day, status.caps.day), ("session", status.spent.session, status.caps.session)]
@@ -96,8 +98,8 @@ fn price_box(paint: &mut Paint<'_>, room: Rect, price: &PriceBox) {
     for said in &price.notes {
         put(&mut lines, said, width, styles.dim);
     }
-    if !paint.app.options.grace.is_zero() {
-        let said = format!("after the yes u stops it for {} s", paint.app.options.grace.as_secs());
+    if !canvas.app.options.grace.is_zero() {
+        let said = format!("after the yes u stops it for {} s", canvas.app.options.grace.as_secs());
         put(&mut lines, &said, width, styles.dim);
     }
     lines.push(Vec::new());
@@ -106,29 +108,29 @@ fn price_box(paint: &mut Paint<'_>, room: Rect, price: &PriceBox) {
         pairs.push(("h", "add held".to_owned()));
     }
     pairs.push(("n", "back".to_owned()));
-    lines.push(keys(paint, &pairs));
+    lines.push(keys(canvas, &pairs));
     let widest = lines.iter().map(line_width).max().unwrap_or(0).max(columns(&price.title) + 4);
-    sheet(paint, room, &format!("{}?", price.title), widest.min(width), &lines);
+    sheet(canvas, room, &format!("{}?", price.title), widest.min(width), &lines);
 }
 
 fn line_width(line: &Pieces) -> u16 {
     line.iter().map(|(text, _)| columns(text)).sum()
 }
 
-fn ask_box(paint: &mut Paint<'_>, room: Rect, ask: &AskBox) {
+fn ask_box(canvas: &mut Canvas<'_>, room: Rect, ask: &ConfirmDialog) {
     let width = room.width.saturating_sub(4).min(66);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     for said in &ask.lines {
-        put(&mut lines, said, width, paint.styles.plain);
+        put(&mut lines, said, width, canvas.styles.plain);
     }
     lines.push(Vec::new());
-    lines.push(keys(paint, &[("y", ask.yes.clone()), ("n", "back".to_owned())]));
+    lines.push(keys(canvas, &[("y", ask.yes.clone()), ("n", "back".to_owned())]));
     let widest = lines.iter().map(line_width).max().unwrap_or(0).max(columns(&ask.title) + 4);
-    sheet(paint, room, &ask.title, widest.min(width), &lines);
+    sheet(canvas, room, &ask.title, widest.min(width), &lines);
 }
 
-fn menu_box(paint: &mut Paint<'_>, room: Rect, menu: &Menu) {
-    let styles = paint.styles;
+fn menu_box(canvas: &mut Canvas<'_>, room: Rect, menu: &Menu) {
+    let styles = canvas.styles;
     let label = menu.items.iter().map(|item| columns(&item.label)).max().unwrap_or(0);
     let note = menu.items.iter().map(|item| columns(&item.note)).max().unwrap_or(0);
     let width = (label + note + 7).max(columns(&menu.title) + 4).min(room.width.saturating_sub(4)).min(90);
@@ -147,48 +149,48 @@ fn menu_box(paint: &mut Paint<'_>, room: Rect, menu: &Menu) {
             ]
         })
         .collect();
-    sheet(paint, room, &menu.title, width, &lines);
+    sheet(canvas, room, &menu.title, width, &lines);
 }
 
-fn tag_box(paint: &mut Paint<'_>, room: Rect, tag: &TagBox) {
+fn tag_box(canvas: &mut Canvas<'_>, room: Rect, tag: &TagDialog) {
     let width = room.width.saturating_sub(4).min(50);
-    let styles = paint.styles;
+    let styles = canvas.styles;
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     if let Some(said) = &tag.said {
         put(&mut lines, said, width, styles.bad);
     } else {
-        let near = paint.app.tags_like(tag.field.line()).map(|near| format!("Tab: {near}")).unwrap_or_default();
+        let near = canvas.app.tags_like(tag.field.line()).map(|near| format!("Tab: {near}")).unwrap_or_default();
         put(&mut lines, &near, width, styles.dim);
     }
     let title = format!("tag for {}", text::count(tag.jobs.len(), "job"));
-    let inner = sheet(paint, room, &title, width, &lines);
+    let inner = sheet(canvas, room, &title, width, &lines);
     if inner.height > 0 {
-        field(paint, inner.x, inner.y, inner.width, &tag.field, styles.strong, true);
+        field(canvas, inner.x, inner.y, inner.width, &tag.field, styles.strong, true);
     }
 }
 
-fn caps_box(paint: &mut Paint<'_>, room: Rect, caps: &CapsBox) {
-    let styles = paint.styles;
+fn caps_box(canvas: &mut Canvas<'_>, room: Rect, caps: &CapsDialog) {
+    let styles = canvas.styles;
     let width = room.width.saturating_sub(4).min(50);
     let mut lines: Vec<Pieces> = vec![Vec::new(), Vec::new(), Vec::new()];
     let said = caps.said.clone().unwrap_or_else(|| "credits; empty is no cap".to_owned());
     put(&mut lines, &said, width, if caps.said.is_some() { styles.bad } else { styles.dim });
-    let inner = sheet(paint, room, "caps", width, &lines);
+    let inner = sheet(canvas, room, "caps", width, &lines);
     for (y, name, value, here) in [(0, "today    ", &caps.day, caps.on_day), (1, "session  ", &caps.session, !caps.on_day)] {
         if y < inner.height {
             let style = if here { styles.strong } else { styles.plain };
-            let used = paint.text(inner.x, inner.y + y, inner.width, name, if here { styles.accent } else { styles.dim });
-            field(paint, inner.x + used, inner.y + y, inner.width.saturating_sub(used), value, style, here);
+            let used = canvas.text(inner.x, inner.y + y, inner.width, name, if here { styles.accent } else { styles.dim });
+            field(canvas, inner.x + used, inner.y + y, inner.width.saturating_sub(used), value, style, here);
         }
     }
 }
 
-fn add_box(paint: &mut Paint<'_>, room: Rect, add: &AddBox) {
-    let styles = paint.styles;
+fn add_box(canvas: &mut Canvas<'_>, room: Rect, add: &AddDialog) {
+    let styles = canvas.styles;
     let width = room.width.min(104);
     let height = room.height.min(24);
     let area = Rect::new((room.width - width) / 2, (room.height - height) / 3, width, height);
-    let inner = paint.frame(area, "add jobs");
+    let inner = canvas.frame(area, "add jobs");
     if inner.height < 2 {
         return;
     }
@@ -205,7 +207,7 @@ fn add_box(paint: &mut Paint<'_>, room: Rect, add: &AddBox) {
             "CSV and JSON lines are read too",
         ];
         for (hint, y) in hints.iter().skip(usize::from(rows < 6) * 2).zip(inner.y + 1..inner.y + rows) {
-            paint.text(x, y, inner.width, hint, styles.dim);
+            canvas.text(x, y, inner.width, hint, styles.dim);
         }
     }
     let numbers = if lines.len() > 999 { 6 } else { 4 };
@@ -215,37 +217,39 @@ fn add_box(paint: &mut Paint<'_>, room: Rect, add: &AddBox) {
         let verdict = add.checked.binary_search_by_key(&(index + 1), |line| line.number).ok().map(|at| &add.checked[at].verdict);
         let (said, style) = match verdict {
             None => (String::new(), styles.dim),
-            Some(Verdict::Ok(specs)) if specs.len() == 1 => ("ok".to_owned(), styles.good),
-            Some(Verdict::Ok(specs)) => (format!("ok, {} pictures", specs.len()), styles.good),
-            Some(Verdict::Twice { new, twice }) if new.is_empty() => (format!("twice: {}", pictures(twice.len())), styles.warn),
-            Some(Verdict::Twice { new, twice }) => (format!("ok {}, twice {}", new.len(), twice.len()), styles.warn),
-            Some(Verdict::Wrong(why)) => (why.clone(), styles.bad),
+            Some(LineVerdict::Ok(specs)) if specs.len() == 1 => ("ok".to_owned(), styles.good),
+            Some(LineVerdict::Ok(specs)) => (format!("ok, {} pictures", specs.len()), styles.good),
+            Some(LineVerdict::Twice { new, twice }) if new.is_empty() => {
+                (format!("twice: {}", pictures(twice.len())), styles.warn)
+            }
+            Some(LineVerdict::Twice { new, twice }) => (format!("ok {}, twice {}", new.len(), twice.len()), styles.warn),
+            Some(LineVerdict::Wrong(why)) => (why.clone(), styles.bad),
         };
-        paint.right(x, y, numbers - 1, &(index + 1).to_string(), styles.dim);
+        canvas.right(x, y, numbers - 1, &(index + 1).to_string(), styles.dim);
         let room = inner.width.saturating_sub(numbers + verdict_width + 1);
         if index == add.lines.row() {
-            field(paint, x + numbers, y, room, &add.lines, styles.plain, add.at == AddField::Lines);
+            field(canvas, x + numbers, y, room, &add.lines, styles.plain, add.at == AddField::Lines);
         } else {
-            paint.text(x + numbers, y, room, &lines[index], styles.plain);
+            canvas.text(x + numbers, y, room, &lines[index], styles.plain);
         }
-        paint.text(right.saturating_sub(verdict_width), y, verdict_width, &said, style);
+        canvas.text(right.saturating_sub(verdict_width), y, verdict_width, &said, style);
     }
-    add_foot(paint, inner, rows, add);
+    add_foot(canvas, inner, rows, add);
 }
 
 fn pictures(count: usize) -> String {
     text::count(count, "picture")
 }
 
-fn add_foot(paint: &mut Paint<'_>, inner: Rect, rows: u16, add: &AddBox) {
-    let styles = paint.styles;
+fn add_foot(canvas: &mut Canvas<'_>, inner: Rect, rows: u16, add: &AddDialog) {
+    let styles = canvas.styles;
     let (ok, double, wrong) = add.counts();
     let mut y = inner.y + rows;
-    paint.rule(inner.x, y, inner.width);
+    canvas.rule(inner.x, y, inner.width);
     y += 1;
     let here = add.lines.row() + 1;
     let trouble = add.checked.iter().find_map(|line| match &line.verdict {
-        Verdict::Wrong(why) if line.number == here => Some(why.clone()),
+        LineVerdict::Wrong(why) if line.number == here => Some(why.clone()),
         _ => None,
     });
     if y < inner.bottom() {
@@ -256,16 +260,16 @@ fn add_foot(paint: &mut Paint<'_>, inner: Rect, rows: u16, add: &AddBox) {
         if wrong > 0 {
             pieces.push((format!(" · {} wrong", text::count(wrong, "line")), styles.bad));
         }
-        if let Some(status) = paint.app.status.as_ref().filter(|_| ok > 0) {
+        if let Some(status) = canvas.app.status.as_ref().filter(|_| ok > 0) {
             pieces.push((format!(" · about {} credits", status.price.times(ok)), styles.dim));
         }
-        paint.pieces(inner.x, y, inner.width, &pieces);
+        canvas.pieces(inner.x, y, inner.width, &pieces);
         y += 1;
     }
     if y < inner.bottom() {
         let on = add.at == AddField::Tag;
-        let used = paint.text(inner.x, y, inner.width, "tag  ", if on { styles.accent } else { styles.dim });
-        field(paint, inner.x + used, y, inner.width.saturating_sub(used), &add.tag, styles.plain, on);
+        let used = canvas.text(inner.x, y, inner.width, "tag  ", if on { styles.accent } else { styles.dim });
+        field(canvas, inner.x + used, y, inner.width.saturating_sub(used), &add.tag, styles.plain, on);
         y += 1;
     }
     if y < inner.bottom() {
@@ -277,13 +281,13 @@ fn add_foot(paint: &mut Paint<'_>, inner: Rect, rows: u16, add: &AddBox) {
             }
             (None, None) => ("nothing is sent before you say yes to the price".to_owned(), styles.dim),
         };
-        paint.text(inner.x, y, inner.width, &said, style);
+        canvas.text(inner.x, y, inner.width, &said, style);
     }
 }
 
-fn palette(paint: &mut Paint<'_>, room: Rect, line: &CommandLine) {
-    let styles = paint.styles;
-    let app = paint.app;
+fn palette(canvas: &mut Canvas<'_>, room: Rect, line: &CommandInput) {
+    let styles = canvas.styles;
+    let app = canvas.app;
     let fitting = line.fitting();
     let rows = usize::from(room.height.saturating_sub(2)).min(12);
     let first = line.cursor.saturating_sub(rows.saturating_sub(1));
@@ -311,7 +315,7 @@ fn palette(paint: &mut Paint<'_>, room: Rect, line: &CommandLine) {
             vec![
                 (format!("{:<18}", row.name), style),
                 (format!(" {key:>9}  "), styles.accent),
-                (fit(&help, width.saturating_sub(30), paint.ascii).into_owned(), styles.dim),
+                (fit(&help, width.saturating_sub(30), canvas.ascii).into_owned(), styles.dim),
             ]
         })
         .collect();
@@ -320,23 +324,23 @@ fn palette(paint: &mut Paint<'_>, room: Rect, line: &CommandLine) {
     }
     let height = u16::try_from(lines.len()).unwrap_or(0) + 2;
     let low = Rect::new(0, room.height.saturating_sub(height), room.width, height.min(room.height));
-    let inner = paint.frame(Rect { width: (width + 4).min(room.width), ..low }, "every action by name");
+    let inner = canvas.frame(Rect { width: (width + 4).min(room.width), ..low }, "every action by name");
     for (line, y) in lines.iter().zip(inner.top()..inner.bottom()) {
-        paint.pieces(inner.x, y, inner.width, line);
+        canvas.pieces(inner.x, y, inner.width, line);
     }
 }
 
-fn help_box(paint: &mut Paint<'_>, room: Rect, help: &HelpBox) {
-    let styles = paint.styles;
-    let app = paint.app;
+fn help_box(canvas: &mut Canvas<'_>, room: Rect, help: &HelpDialog) {
+    let styles = canvas.styles;
+    let app = canvas.app;
     let width = room.width.min(92);
     let area = Rect::new((room.width - width) / 2, 0, width, room.height);
-    let inner = paint.frame(area, "keys");
+    let inner = canvas.frame(area, "keys");
     if inner.height == 0 {
         return;
     }
-    let used = paint.text(inner.x, inner.y, inner.width, "search  ", styles.dim);
-    field(paint, inner.x + used, inner.y, inner.width.saturating_sub(used), &help.search, styles.plain, true);
+    let used = canvas.text(inner.x, inner.y, inner.width, "search  ", styles.dim);
+    field(canvas, inner.x + used, inner.y, inner.width.saturating_sub(used), &help.search, styles.plain, true);
     let rows = app.help_rows(help);
     let rows_len = rows.len();
     let visible = usize::from(inner.height.saturating_sub(1));
@@ -347,37 +351,37 @@ fn help_box(paint: &mut Paint<'_>, room: Rect, help: &HelpBox) {
         let fits = app.allows(row.action).is_ok();
         let style = if fits { styles.plain } else { styles.dim };
         let kind = match row.kind {
-            super::super::keymap::Kind::Paid => "paid, asks",
+            super::super::keymap::ActionKind::Paid => "paid, asks",
             kind => kind.word(),
         };
         let mut x = inner.x;
-        x += paint.text(x, y, 16.min(inner.width), &format!("{keys:<15} "), if fits { styles.accent } else { styles.dim });
+        x += canvas.text(x, y, 16.min(inner.width), &format!("{keys:<15} "), if fits { styles.accent } else { styles.dim });
         let side = if inner.width >= 70 { 23 } else { 0 };
-        paint.text(x, y, inner.right().saturating_sub(x + side), row.help, style);
+        canvas.text(x, y, inner.right().saturating_sub(x + side), row.help, style);
         if side > 0 {
-            let where_ = format!("{:<14} {kind}", fit(&row.places.words(), 13, paint.ascii));
-            paint.text(inner.right() - side + 1, y, side - 1, &where_, styles.dim);
+            let where_ = format!("{:<14} {kind}", fit(&row.places.words(), 13, canvas.ascii));
+            canvas.text(inner.right() - side + 1, y, side - 1, &where_, styles.dim);
         }
     }
     if rows_len > first + visible {
         let more = format!(" {} more below ", rows_len - first - visible);
-        paint.right(area.x + 2, area.bottom() - 1, area.width - 4, &more, styles.dim);
+        canvas.right(area.x + 2, area.bottom() - 1, area.width - 4, &more, styles.dim);
     }
     if rows_len == 0 {
-        paint.text(inner.x, inner.y + 1, inner.width, "no key does that; Esc clears the search", styles.dim);
+        canvas.text(inner.x, inner.y + 1, inner.width, "no key does that; Esc clears the search", styles.dim);
     }
 }
 
-fn show_box(paint: &mut Paint<'_>, room: Rect, id: JobId) {
-    let styles = paint.styles;
-    let app = paint.app;
-    let Some(job) = app.book.job(id) else { return };
+fn show_box(canvas: &mut Canvas<'_>, room: Rect, id: JobId) {
+    let styles = canvas.styles;
+    let app = canvas.app;
+    let Some(job) = app.jobs.job(id) else { return };
     let width = room.width.saturating_sub(4).min(110);
     let mut lines: Vec<Pieces> = Vec::new();
     for file in &job.files {
         let path = text::clean(&file.path.to_string_lossy()).into_owned();
         put(&mut lines, &path, width, styles.strong);
-        let said = format!("{} · SHA-256 {}", words::bytes(file.bytes), file.sha256);
+        let said = format!("{} · SHA-256 {}", wording::bytes(file.bytes), file.sha256);
         put(&mut lines, &said, width, styles.dim);
         let scp = app.scp_line(&file.path.to_string_lossy());
         put(&mut lines, &scp, width, styles.accent);
@@ -385,12 +389,12 @@ fn show_box(paint: &mut Paint<'_>, room: Rect, id: JobId) {
     if job.files.is_empty() {
         put(&mut lines, "no picture is here yet", width, styles.plain);
     }
-    let dead = job.link_expires_at.is_some_and(|end| end <= paint.now);
+    let dead = job.link_expires_at.is_some_and(|end| end <= canvas.now);
     for link in &job.links {
         put(&mut lines, &text::clean(link), width, if dead { styles.dim } else { styles.plain });
     }
     if let Some(end) = job.link_expires_at {
-        let left = words::minutes(end.duration_since(paint.now).as_secs());
+        let left = wording::minutes(end.duration_since(canvas.now).as_secs());
         put(
             &mut lines,
             &if dead { "the link is dead".to_owned() } else { format!("the link dies in {left}") },
@@ -402,5 +406,5 @@ fn show_box(paint: &mut Paint<'_>, room: Rect, id: JobId) {
         put(&mut lines, task.as_str(), width, styles.plain);
     }
     let widest = lines.iter().map(line_width).max().unwrap_or(0).max(20);
-    sheet(paint, room, &format!("{}:{}", job.source.short(), job.image), widest.min(width), &lines);
+    sheet(canvas, room, &format!("{}:{}", job.source.short(), job.image), widest.min(width), &lines);
 }

@@ -1,0 +1,419 @@
+//! Effects: `update` returns exactly these.
+
+use std::sync::Arc;
+
+use super::super::dialogs::Overlay;
+use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state, many_jobs, new_job};
+use crate::engine::{Command, CommandOutcome, Consent, EngineEvent, PauseReason, QueueMove};
+use crate::job::{Caps, Credits, JobId, State, Tag};
+use crate::tui::effect::Effect;
+use crate::tui::event::Event;
+use crate::tui::options::{AppOptions, NotifyMethod};
+
+fn screen_harness() -> ScreenHarness {
+    ScreenHarness::new((80, 24), jobs_in_every_state())
+}
+
+fn id(state: State) -> JobId {
+    jobs_in_every_state().iter().find(|job| job.state() == state).unwrap().id
+}
+
+fn commands(keys: &str) -> Vec<Command> {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys(keys);
+    screen_harness.commands().into_iter().cloned().collect()
+}
+
+fn consent(count: usize) -> Consent {
+    Consent { count, price: Credits::PUBLISHED_PRICE, grace: std::time::Duration::from_secs(5) }
+}
+
+#[test]
+fn acts_on_one_row_are_the_commands_they_name() {
+    let (held, waiting, running) = (id(State::Held), id(State::Waiting), id(State::Running));
+    for (keys, command) in [
+        ("2 p", Command::Hold { jobs: vec![waiting] }),
+        ("2 G p y", Command::Approve { jobs: vec![held], consent: consent(1) }),
+        ("2 x", Command::Cancel { jobs: vec![waiting] }),
+        ("2 J", Command::Move { jobs: vec![waiting], to: QueueMove::Later }),
+        ("2 K", Command::Move { jobs: vec![waiting], to: QueueMove::Earlier }),
+        ("3 G x y", Command::Unwatch { jobs: vec![running] }),
+        ("3 x y", Command::Cancel { jobs: vec![id(State::Sending)] }),
+        ("7 x y", Command::GiveUp { jobs: vec![id(State::Unsure)] }),
+        ("7 r", Command::AskNow { jobs: vec![id(State::Unsure)] }),
+        ("2 r", Command::AskNow { jobs: vec![] }),
+        ("/ \"state:unwatched\" enter w", Command::Watch { jobs: vec![id(State::Unwatched)] }),
+        ("/ \"state:to-fetch\" enter d", Command::FetchNow { jobs: vec![id(State::ToFetch)] }),
+        ("6 R y", Command::RunAgain { jobs: vec![id(State::Failed)], consent: consent(1) }),
+        ("6 D", Command::Remove { jobs: vec![id(State::Failed)], removed: true }),
+        ("+", Command::MaxInFlight(5)),
+        ("-", Command::MaxInFlight(3)),
+        ("P", Command::Pause),
+        ("3 t \"dawn\" enter", Command::Retag { jobs: vec![id(State::Sending)], tag: Tag::new("dawn").ok() }),
+        ("$ c ctrl+u \"50\" enter", Command::Caps(Caps { session: None, day: "50".parse().ok() })),
+    ] {
+        assert_eq!(commands(keys), [command], "{keys}");
+    }
+}
+
+#[test]
+fn a_no_an_enter_and_an_esc_send_nothing() {
+    for keys in ["6 R n", "6 R enter enter", "6 R esc", "6 R q", "6 R Y", "6 R space", "2 G p n", "3 G x n", "A D n", "6 R n y"] {
+        assert!(commands(keys).is_empty(), "{keys}: {:?}", commands(keys));
+    }
+}
+
+#[test]
+fn keys_typed_before_the_box_opened_are_dropped() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("6");
+    screen_harness.wait(100);
+    for key in ["R", "y", "y"] {
+        let event = super::super::testing::event_of(key.parse().unwrap());
+        screen_harness.event(Event::Key(event));
+    }
+    assert!(screen_harness.commands().is_empty(), "they came with the key that opened the box");
+    screen_harness.keys("y");
+    assert_eq!(screen_harness.commands().len(), 1);
+}
+
+#[test]
+fn a_pasted_y_is_no_yes() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("6 R paste:y|y");
+    screen_harness.keys("paste:y");
+    assert!(screen_harness.commands().is_empty());
+    screen_harness.keys("n P");
+    assert!(matches!(screen_harness.commands().as_slice(), [Command::Pause]));
+}
+
+#[test]
+fn an_open_box_is_frozen() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("A R");
+    let mut jobs = many_jobs(40);
+    jobs.drain(..11);
+    screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(jobs)));
+    screen_harness.status(|status| status.price = "9".parse().unwrap());
+    screen_harness.keys("y");
+    match screen_harness.commands().as_slice() {
+        [Command::RunAgain { jobs, consent: yes }] => {
+            assert_eq!((jobs.len(), yes.count, yes.price), (1, 1, Credits::PUBLISHED_PRICE));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_bulk_act_names_what_it_leaves_out() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("A R");
+    let Some(Overlay::Price(price)) = screen_harness.app.overlays.last() else { panic!("{}", screen_harness.screen()) };
+    let said = format!("{}; {}", price.title, price.notes.join("; "));
+    for part in ["run 1 again", "10 left out: ", "1 running", "1 saved", "1 refused by moderation"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(screen_harness.screen().contains("y run again 1 job, 5.4 credits"), "{}", screen_harness.screen());
+}
+
+#[test]
+fn adding_needs_every_line_right_and_leaves_doubles_out() {
+    let known = new_job(0);
+    let mut screen_harness = ScreenHarness::new((100, 30), vec![Arc::new(known.clone())]);
+    screen_harness.keys("a paste:oops ctrl+d");
+    assert!(screen_harness.screen().contains("cannot be read"));
+    screen_harness.keys("ctrl+u");
+    screen_harness.keys(&format!("paste:{}_0,1 tab \"dawn\" enter", known.source));
+    assert!(screen_harness.screen().contains("1 picture left out"), "{}", screen_harness.screen());
+    screen_harness.keys("y");
+    match screen_harness.commands().as_slice() {
+        [Command::Add { specs, tag, consent: yes, again: false, .. }] => {
+            assert_eq!(specs.len(), 1);
+            assert_eq!(specs[0].image.get(), 1);
+            assert_eq!(*tag, Tag::new("dawn").ok());
+            assert_eq!(*yes, Some(consent(1)));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn lines_survive_going_back() {
+    let mut screen_harness = ScreenHarness::new((100, 30), vec![]);
+    screen_harness.keys("a paste:task-unified-1-abc esc a");
+    assert!(screen_harness.screen().contains("task-unified-1-abc"));
+    screen_harness.keys("ctrl+d n");
+    assert!(screen_harness.screen().contains("task-unified-1-abc"), "n leads back to the lines");
+    screen_harness.keys("ctrl+d h");
+    assert!(matches!(screen_harness.commands().as_slice(), [Command::Add { consent: None, .. }]), "held, without a yes");
+}
+
+#[test]
+fn u_stops_a_send_in_its_grace_period_even_before_the_engine_answered() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("6 R y");
+    screen_harness.answer(CommandOutcome {
+        said: "1 job in line".to_owned(),
+        jobs: vec![id(State::Failed)],
+        left_out: vec![],
+        approval: Some((9, at(5))),
+    });
+    assert!(screen_harness.screen().contains("1 job goes in 5 s"), "{}", screen_harness.screen());
+    assert_eq!(screen_harness.app.next_tick(screen_harness.now), Some(at(1)));
+    screen_harness.effects.clear();
+    screen_harness.keys("u");
+    assert_eq!(screen_harness.commands(), [&Command::Withdraw { approval: 9 }]);
+
+    screen_harness.effects.clear();
+    screen_harness.keys("R y u");
+    screen_harness.effects.clear();
+    screen_harness.answer(CommandOutcome {
+        approval: Some((10, at(9))),
+        jobs: vec![id(State::Failed)],
+        ..CommandOutcome::default()
+    });
+    assert_eq!(screen_harness.commands(), [&Command::Withdraw { approval: 10 }]);
+}
+
+#[test]
+fn every_local_act_can_be_undone() {
+    let waiting = id(State::Waiting);
+    let reached = |jobs: &[JobId]| CommandOutcome { jobs: jobs.to_vec(), ..CommandOutcome::default() };
+    for (keys, undone) in [
+        ("2 J", Command::Move { jobs: vec![waiting], to: QueueMove::Earlier }),
+        ("2 t \"x\" enter", Command::Retag { jobs: vec![waiting], tag: None }),
+        ("+", Command::MaxInFlight(4)),
+        ("$ c ctrl+u \"1\" enter", Command::Caps(super::super::testing::status().caps)),
+    ] {
+        let mut screen_harness = screen_harness();
+        screen_harness.keys(keys);
+        screen_harness.answer(if keys.starts_with('2') { reached(&[waiting]) } else { reached(&[]) });
+        screen_harness.effects.clear();
+        screen_harness.keys("u");
+        assert_eq!(screen_harness.commands(), [&undone], "{keys}");
+    }
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("6 D");
+    screen_harness.answer(reached(&[id(State::Failed)]));
+    screen_harness.effects.clear();
+    screen_harness.keys("u");
+    assert_eq!(screen_harness.commands(), [&Command::Remove { jobs: vec![id(State::Failed)], removed: false }]);
+}
+
+#[test]
+fn the_undo_of_a_hold_shows_the_price_because_it_sends() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("2 p");
+    screen_harness.answer(CommandOutcome { jobs: vec![id(State::Waiting)], ..CommandOutcome::default() });
+    let mut job = job_in(1, State::Held);
+    job.revision = 99;
+    screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(vec![Arc::new(job)])));
+    screen_harness.effects.clear();
+    screen_harness.keys("u");
+    assert!(screen_harness.commands().is_empty());
+    assert!(screen_harness.screen().contains("release 1 held job?"), "{}", screen_harness.screen());
+    screen_harness.keys("y");
+    assert!(matches!(screen_harness.commands().as_slice(), [Command::Approve { .. }]));
+}
+
+#[test]
+fn an_undo_before_the_engine_answered_takes_back_that_act_and_no_older_one() {
+    let waiting = id(State::Waiting);
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("+");
+    screen_harness.answer(CommandOutcome::default());
+    screen_harness.keys("2 J");
+    screen_harness.effects.clear();
+    screen_harness.keys("u");
+    assert!(screen_harness.commands().is_empty(), "the answer is waited for");
+    screen_harness.answer(CommandOutcome { jobs: vec![waiting], ..CommandOutcome::default() });
+    assert_eq!(screen_harness.commands(), [&Command::Move { jobs: vec![waiting], to: QueueMove::Earlier }]);
+    screen_harness.answer(CommandOutcome::default());
+    screen_harness.effects.clear();
+    screen_harness.keys("u");
+    assert_eq!(screen_harness.commands(), [&Command::MaxInFlight(4)], "the older one comes next");
+}
+
+#[test]
+fn marks_and_filters_come_back() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("A");
+    let all = screen_harness.app.marks.len();
+    screen_harness.keys("esc");
+    assert!(screen_harness.app.marks.is_empty());
+    screen_harness.keys("u");
+    assert_eq!(screen_harness.app.marks.len(), all);
+    screen_harness.keys("/ \"state:failed\" enter esc");
+    assert_eq!(screen_harness.app.filter, "");
+    screen_harness.keys("u");
+    assert_eq!(screen_harness.app.filter, "state:failed");
+}
+
+#[test]
+fn going_on_names_the_price_of_what_waited() {
+    let mut screen_harness = screen_harness();
+    screen_harness.status(|status| status.waiting_for_go = vec![id(State::Waiting)]);
+    screen_harness.keys("P");
+    assert!(screen_harness.screen().contains("go on sending 1 job?"), "{}", screen_harness.screen());
+    screen_harness.keys("y");
+    assert_eq!(screen_harness.commands(), [&Command::Resume { jobs: vec![id(State::Waiting)], consent: Some(consent(1)) }]);
+
+    let mut screen_harness = ScreenHarness::new((80, 24), vec![Arc::new(job_in(3, State::Running))]);
+    screen_harness.status(|status| status.paused = Some(PauseReason::You));
+    screen_harness.keys("P");
+    assert_eq!(
+        screen_harness.commands(),
+        [&Command::Resume { jobs: vec![], consent: None }],
+        "nothing would be sent, so nothing is asked"
+    );
+}
+
+#[test]
+fn a_candidate_can_be_adopted() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("7 w 2");
+    assert!(matches!(screen_harness.commands().as_slice(), [Command::Adopt { task, .. }] if task.short() == "two00002"));
+}
+
+#[test]
+fn notices_come_once_a_batch_and_only_while_nobody_looks() {
+    let notified = |screen_harness: &ScreenHarness| {
+        let is = |effect: &&Effect| matches!(effect, Effect::Notify { .. });
+        screen_harness.effects.iter().filter(is).count()
+    };
+    let options = AppOptions { notify: NotifyMethod::Desktop, ..AppOptions::default() };
+    let run = |focused: bool| {
+        let mut screen_harness =
+            ScreenHarness::with(options.clone(), (80, 24), (0..3).map(|n| Arc::new(job_in(n, State::Running))).collect());
+        screen_harness.event(Event::Focus(focused));
+        for n in 0..3 {
+            screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(vec![Arc::new(job_in(n, State::Saved))])));
+        }
+        notified(&screen_harness)
+    };
+    assert_eq!(run(false), 1);
+    assert_eq!(run(true), 0);
+    let mut screen_harness =
+        ScreenHarness::with(options.clone(), (80, 24), (0..3).map(|n| Arc::new(job_in(n, State::Running))).collect());
+    screen_harness.event(Event::Focus(false));
+    screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(vec![
+        Arc::new(job_in(0, State::Failed)),
+        Arc::new(job_in(1, State::Failed)),
+    ])));
+    assert_eq!(notified(&screen_harness), 1, "failures at once, but one notice for what fails together");
+}
+
+#[test]
+fn a_dying_link_is_named_at_four_hours_and_at_one() {
+    let mut screen_harness = ScreenHarness::new((80, 24), vec![Arc::new(job_in(0, State::ToFetch))]);
+    for (hours_left, rings) in [(5, 0), (4, 1), (3, 0), (1, 1), (1, 0)] {
+        screen_harness.now = at(86_380 - hours_left * 3_600);
+        screen_harness.effects.clear();
+        screen_harness.event(Event::Tick);
+        assert_eq!(screen_harness.effects.iter().filter(|effect| **effect == Effect::Bell).count(), rings, "{hours_left} h");
+    }
+}
+
+#[test]
+fn an_idle_dashboard_asks_for_no_tick_that_shows_nothing() {
+    let idle: Vec<_> = [State::Saved, State::Failed, State::Held, State::Waiting]
+        .into_iter()
+        .zip(0..)
+        .map(|(state, n)| Arc::new(job_in(n, state)))
+        .collect();
+    let mut screen_harness = ScreenHarness::new((80, 24), idle);
+    screen_harness.status(|status| status.balance = None);
+    screen_harness.wait(5_000);
+    screen_harness.event(Event::Tick);
+    assert_eq!(screen_harness.app.next_tick(screen_harness.now), None);
+    let screen_harness = self::screen_harness();
+    assert_eq!(screen_harness.app.next_tick(at(0)), Some(at(1)));
+    let slow = ScreenHarness::with(
+        AppOptions { slow_link: true, ..AppOptions::default() },
+        (80, 24),
+        vec![Arc::new(job_in(0, State::Running))],
+    );
+    assert_eq!(slow.app.next_tick(at(1)), Some(at(60)));
+}
+
+#[test]
+fn what_the_screen_looked_like_is_remembered() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("6 s t / \"cost>5\" enter : \"columns\" enter a esc");
+    let state = screen_harness
+        .effects
+        .iter()
+        .rev()
+        .find_map(|effect| match effect {
+            Effect::SaveScreenState(state) => Some(state.clone()),
+            _ => None,
+        })
+        .unwrap();
+    let again = ScreenHarness::with(
+        AppOptions { remembered: Some(state.clone()), ..AppOptions::default() },
+        (80, 24),
+        jobs_in_every_state(),
+    );
+    assert_eq!(again.app.screen_state(), state);
+    assert_eq!(again.app.jobs.view_filter(), screen_harness.app.jobs.view_filter());
+    let broken = AppOptions { remembered: Some("{]".to_owned()), ..AppOptions::default() };
+    let _ = ScreenHarness::with(broken, (80, 24), vec![]);
+}
+
+#[test]
+fn leaving_says_what_goes_on() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("q");
+    assert!(screen_harness.app.is_finished());
+    let said = &screen_harness.app.exit().unwrap().exit_summary;
+    assert!(said.contains("2 jobs go on at EvoLink") && said.contains("2 pictures to fetch"), "{said}");
+    assert_eq!(screen_harness.effects.last(), Some(&Effect::Quit));
+}
+
+#[test]
+fn read_only_commands_nothing() {
+    let options = AppOptions { read_only: true, ..AppOptions::default() };
+    let mut screen_harness = ScreenHarness::with(options, (80, 24), jobs_in_every_state());
+    screen_harness.keys("a 6 R y D 2 p x + - P 7 r w t");
+    assert!(screen_harness.commands().is_empty());
+}
+
+#[test]
+fn the_mouse_chooses_a_row_and_opens_it() {
+    use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+    let click = MouseEvent { kind: MouseEventKind::Down(MouseButton::Left), column: 5, row: 6, modifiers: KeyModifiers::NONE };
+    let mut screen_harness = screen_harness();
+    screen_harness.event(Event::Mouse(click));
+    assert_eq!(screen_harness.app.row, 0, "the mouse is off");
+    screen_harness.keys("M");
+    screen_harness.event(Event::Mouse(click));
+    assert_eq!(screen_harness.app.row, 2);
+    screen_harness.event(Event::Mouse(click));
+    assert!(screen_harness.app.details_open);
+}
+
+#[test]
+fn the_cursor_stays_with_its_job_while_rows_move() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("/ \"state:running\" enter esc");
+    let running = id(State::Running);
+    screen_harness.app.selected = Some(running);
+    let mut job = job_in(4, State::Saved);
+    job.revision = 50;
+    screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(vec![Arc::new(job)])));
+    assert_eq!(screen_harness.app.selected, Some(running));
+    assert_eq!(screen_harness.app.jobs.order()[screen_harness.app.row], running);
+}
+
+#[test]
+fn what_nobody_sees_draws_nothing() {
+    let mut screen_harness = ScreenHarness::new((80, 24), many_jobs(200));
+    assert!(screen_harness.app.take_dirty());
+    let far = *screen_harness.app.jobs.order().last().unwrap();
+    screen_harness.event(Event::EngineEvent(EngineEvent::Progress(vec![(far, crate::job::Progress::default())])));
+    screen_harness.event(Event::WriterReady);
+    screen_harness.event(Event::Focus(true));
+    assert!(!screen_harness.app.needs_draw());
+    screen_harness.keys("j");
+    assert!(screen_harness.app.needs_draw());
+}
