@@ -243,7 +243,7 @@ impl Client {
     }
 }
 
-/// Whether bytes came that do not unpack. The library calls every fault while unpacking a decoding error, a broken line too.
+/// Whether bytes came that do not unpack. The library calls every error while unpacking a decoding error, a broken line too.
 fn is_garbled(error: &reqwest::Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = error.is_decode().then_some(error);
     while let Some(inner) = cause {

@@ -199,7 +199,7 @@ impl Watch {
             EngineEvent::Gone(ids) => ids.iter().for_each(|id| drop(self.jobs.remove(id))),
             EngineEvent::Status(status) => self.hear_status(status),
             EngineEvent::Notice(notice) if notice.level > Level::Info && !self.is_told(&notice) => {
-                Out::status(&text::clean(&notice.text))
+                Out::status(&text::clean(&notice.text));
             }
             EngineEvent::Broken(why) => self.broken = Some(why),
             EngineEvent::Progress(_) => self.answered(),
@@ -272,7 +272,7 @@ impl Watch {
         }
         match status.all_wait_until {
             Some(until) if !self.saw_wait => {
-                Out::status(&format!("The service asks to wait until {until} (429); nothing is lost."))
+                Out::status(&format!("The service asks to wait until {until} (429); nothing is lost."));
             }
             _ => {}
         }

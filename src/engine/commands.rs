@@ -16,7 +16,7 @@ impl Engine {
         let done = self.act(command);
         done.map_err(|refused| match refused {
             Refused::Said(said) => said,
-            Refused::Store(trouble) => format!("nothing was changed: {trouble}"),
+            Refused::Store(error) => format!("nothing was changed: {error}"),
         })
     }
 
@@ -343,8 +343,8 @@ enum Refused {
 }
 
 impl From<StoreError> for Refused {
-    fn from(trouble: StoreError) -> Self {
-        Self::Store(trouble)
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 

@@ -108,7 +108,7 @@ impl Engine {
     fn fetch_later(&mut self, id: JobId, why: String) {
         let written = self.write(vec![(id, Update::FetchTroubled(why))]);
         let attempts = written.last().map_or(1, |(job, _)| match &job.phase {
-            Phase::ToFetch(trouble) => trouble.attempts,
+            Phase::ToFetch(error) => error.attempts,
             _ => 1,
         });
         let wait = retry::fetch_wait(attempts, self.rng.f64());

@@ -131,7 +131,7 @@ pub struct Engine {
     lock: Option<EngineLock>,
     read_only: bool,
     screen: Option<ScreenLock>,
-    engine_pid: Option<u32>,
+    other_engine: Option<u32>,
     revision: u64,
     external_version: i64,
     pub(super) settings: Settings,
@@ -232,7 +232,7 @@ impl Engine {
             lock,
             read_only: false,
             screen: None,
-            engine_pid: None,
+            other_engine: None,
             revision: 0,
             external_version: 0,
             settings: Settings::default(),
@@ -355,8 +355,8 @@ impl Engine {
     }
 
     /// Tells the screen that the session is over.
-    pub(super) fn publish_broken(&self, trouble: &StoreError) {
-        self.send(EngineEvent::Broken(trouble.to_string()));
+    pub(super) fn publish_broken(&self, error: &StoreError) {
+        self.send(EngineEvent::Broken(error.to_string()));
     }
 
     /// Whether this process sends.
@@ -406,7 +406,7 @@ impl Engine {
             Err(panicked) => {
                 let Some(worker) = self.worker_kinds.remove(&panicked.id()) else { return };
                 warn!(?worker, %panicked, "a worker ended by a fault of this program");
-                let fault = ApiError {
+                let error = ApiError {
                     class: ErrorClass::Local,
                     code: "worker_fault".into(),
                     message: "this program's worker failed; the log says more".into(),
@@ -415,11 +415,11 @@ impl Engine {
                     retry_after: None,
                 };
                 match worker {
-                    WorkerKind::Submit(job) => self.on_submitted(job, Err(ApiError { class: ErrorClass::Network, ..fault })),
-                    WorkerKind::Read(read) => self.on_read(read, Err(fault)),
-                    WorkerKind::List => self.on_listed(Err(fault)),
-                    WorkerKind::Fetch(job) => self.on_fetched(job, Err(FetchError::Passing(fault.message))),
-                    WorkerKind::Balance => self.on_balance(Err(fault)),
+                    WorkerKind::Submit(job) => self.on_submitted(job, Err(ApiError { class: ErrorClass::Network, ..error })),
+                    WorkerKind::Read(read) => self.on_read(read, Err(error)),
+                    WorkerKind::List => self.on_listed(Err(error)),
+                    WorkerKind::Fetch(job) => self.on_fetched(job, Err(FetchError::Passing(error.message))),
+                    WorkerKind::Balance => self.on_balance(Err(error)),
                     WorkerKind::Price => self.price_in_air = false,
                 }
             }
@@ -445,8 +445,8 @@ impl Engine {
             }
             SessionMessage::SaveScreenState(_) if self.read_only => {}
             SessionMessage::SaveScreenState(state) => {
-                if let Err(trouble) = self.store.set_screen_state(&state) {
-                    self.notice(Level::Warning, None, format!("the view could not be remembered: {trouble}"));
+                if let Err(error) = self.store.set_screen_state(&state) {
+                    self.notice(Level::Warning, None, format!("the view could not be remembered: {error}"));
                 }
             }
             SessionMessage::Stop => self.stopping = true,
@@ -505,8 +505,8 @@ impl Engine {
         if self.read_only {
             return;
         }
-        if let Err(trouble) = self.store.flush() {
-            warn!(%trouble, "the store could not be flushed; it is whole all the same");
+        if let Err(error) = self.store.flush() {
+            warn!(%error, "the store could not be flushed; it is whole all the same");
         }
     }
 }

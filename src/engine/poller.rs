@@ -147,7 +147,7 @@ impl Engine {
                 self.draft_checks.missing(source);
             }
             Subscriber::Job(id) if self.fresh_links.contains(id) => {
-                self.link_is_dead(*id, "the service no longer knows the task")
+                self.link_is_dead(*id, "the service no longer knows the task");
             }
             Subscriber::Job(id) if count >= MISSING_READS => {
                 let written = self.write(vec![(*id, Update::Vanished)]);

@@ -74,7 +74,7 @@ impl Session {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|trouble| StartError::Thread(trouble.to_string()))?;
+            .map_err(|error| StartError::Thread(error.to_string()))?;
         let (commands, mut inbox) = unbounded_channel();
         let thread = std::thread::Builder::new()
             .name("engine".into())
@@ -88,14 +88,14 @@ impl Session {
                     if let Some(screen) = screen {
                         engine.attach_screen(screen);
                     }
-                    if let Err(trouble) = engine.run(&mut inbox).await {
-                        error!(%trouble, "the engine cannot go on");
-                        engine.publish_broken(&trouble);
+                    if let Err(error) = engine.run(&mut inbox).await {
+                        error!(%error, "the engine cannot go on");
+                        engine.publish_broken(&error);
                     }
                 });
                 // What still runs in the runtime's pool (a look-up of a host, say) must not hold up leaving.
             })
-            .map_err(|trouble| StartError::Thread(trouble.to_string()))?;
+            .map_err(|error| StartError::Thread(error.to_string()))?;
         Ok(Self { commands, thread: Some(thread), tickets: 1 << 32, remembered })
     }
 

@@ -149,9 +149,9 @@ impl Engine {
                 self.queue.remove(id);
                 self.deferred.push(id);
             }
-            Err(trouble) => {
+            Err(error) => {
                 // Nothing was sent. The queue waits until the store takes writes again.
-                self.notice(Level::Alarm, Some(id), format!("not sent: {trouble}"));
+                self.notice(Level::Alarm, Some(id), format!("not sent: {error}"));
                 self.send_not_before = Some(Instant::now() + STORE_WAIT);
             }
         }
@@ -221,8 +221,8 @@ impl Engine {
                 }
                 Some(applied)
             }
-            Err(trouble) => {
-                self.notice(Level::Alarm, Some(id), format!("{id} was not sent again: {trouble}"));
+            Err(error) => {
+                self.notice(Level::Alarm, Some(id), format!("{id} was not sent again: {error}"));
                 self.send_not_before = Some(Instant::now() + STORE_WAIT);
                 None
             }

@@ -63,7 +63,7 @@ pub(super) fn follow(db: &Connection, before: Option<&Job>, job: &Job, at: Times
         ])?;
     if written == 0 {
         return Err(DbError::Said(format!(
-            "the idempotency key for job {} belongs to another paid job: nothing was sent; this is a error of mj-enhance",
+            "the idempotency key for job {} belongs to another paid job: nothing was sent; this is a fault of mj-enhance",
             job.id
         )));
     }

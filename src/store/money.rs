@@ -128,7 +128,7 @@ impl Store {
             }
             if job.send.is_none() && ledger::key_is_taken(&writing.db, &key)? {
                 return Err(DbError::Said(format!(
-                    "the new idempotency key for job {} was used before: nothing was sent; this is a error of mj-enhance",
+                    "the new idempotency key for job {} was used before: nothing was sent; this is a fault of mj-enhance",
                     job.id
                 )));
             }

@@ -140,10 +140,10 @@ impl Engine {
     pub(in crate::engine) fn change_settings(&mut self, mut change: impl FnMut(&mut Settings)) {
         match self.store.change_settings(&mut change) {
             Ok(settings) => self.settings = settings,
-            Err(trouble) => {
+            Err(error) => {
                 // Kept in memory at least: a pause must hold even when the disk is full.
                 change(&mut self.settings);
-                self.notice(Level::Alarm, None, trouble.to_string());
+                self.notice(Level::Alarm, None, error.to_string());
             }
         }
     }

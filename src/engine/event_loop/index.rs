@@ -163,9 +163,9 @@ impl Engine {
                 }
                 results
             }
-            Err(trouble) => {
+            Err(error) => {
                 if self.backlog_at.is_none() {
-                    self.notice(Level::Alarm, None, format!("{trouble}; sending is stopped until the store can be written"));
+                    self.notice(Level::Alarm, None, format!("{error}; sending is stopped until the store can be written"));
                 }
                 self.backlog_at = Some(Instant::now() + Duration::from_secs(1));
                 Vec::new()

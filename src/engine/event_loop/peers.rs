@@ -23,8 +23,8 @@ impl Engine {
         match self.read_external_changes() {
             Ok(()) => self.store_unreadable = false,
             // Told once, not every second.
-            Err(trouble) if !std::mem::replace(&mut self.store_unreadable, true) => {
-                self.notice(Level::Alarm, None, trouble.to_string())
+            Err(error) if !std::mem::replace(&mut self.store_unreadable, true) => {
+                self.notice(Level::Alarm, None, error.to_string());
             }
             Err(_) => {}
         }
@@ -39,21 +39,21 @@ impl Engine {
             return;
         }
         if self.read_only {
-            self.engine_pid = Store::engine_pid(&self.options.data_dir);
+            self.other_engine = Store::engine_pid(&self.options.data_dir);
             return;
         }
         match Store::lock_engine(&self.options.data_dir) {
             Ok(Some(lock)) => {
                 self.lock = Some(lock);
-                self.engine_pid = None;
+                self.other_engine = None;
                 self.notice(Level::Warning, None, "the engine was gone: this process goes on in its place");
-                if let Err(trouble) = self.take_over() {
+                if let Err(error) = self.take_over() {
                     self.lock = None;
-                    self.notice(Level::Alarm, None, trouble.to_string());
+                    self.notice(Level::Alarm, None, error.to_string());
                 }
             }
-            Ok(None) => self.engine_pid = Store::engine_pid(&self.options.data_dir),
-            Err(trouble) => self.notice(Level::Alarm, None, trouble.to_string()),
+            Ok(None) => self.other_engine = Store::engine_pid(&self.options.data_dir),
+            Err(error) => self.notice(Level::Alarm, None, error.to_string()),
         }
     }
 
@@ -103,8 +103,8 @@ impl Engine {
         }
         let rows: Vec<(JobId, Progress)> =
             self.progress_for_disk.drain().filter_map(|id| self.progress.get(&id).map(|progress| (id, *progress))).collect();
-        if let Err(trouble) = self.store.save_progress(&rows) {
-            warn!(%trouble, "progress was not written; it is only for the eye");
+        if let Err(error) = self.store.save_progress(&rows) {
+            warn!(%error, "progress was not written; it is only for the eye");
         }
     }
 }

@@ -57,7 +57,7 @@ impl Engine {
                 self.jobs.values().filter(|job| job.charge == Some(crate::job::Charge::Reserved)).map(|job| job.spent()).sum();
             match self.store.spent(stamp, self.day_start(stamp), self.month_start(stamp)) {
                 Ok(spent) => self.money = (reserved, spent),
-                Err(trouble) => warn!(%trouble, "the spending could not be counted"),
+                Err(error) => warn!(%error, "the spending could not be counted"),
             }
             let counted = Instant::now();
             self.money_count_at = Some(counted + MONEY_SLOT.max((counted - now) * MONEY_SHARE));
@@ -82,7 +82,7 @@ impl Engine {
             Timestamp::from_second(stamp.checked_add(left).ok()?.as_second() + 1).ok()
         });
         Status {
-            role: if self.is_engine() { Role::Engine } else { Role::Screen { engine_pid: self.engine_pid } },
+            role: if self.is_engine() { Role::Engine } else { Role::Screen { engine_pid: self.other_engine } },
             connection: self.connection.clone(),
             all_wait_until: match &self.published {
                 // Rounding may differ by a second between two looks at one wait.

@@ -192,7 +192,7 @@ pub(super) fn next_step(job: &Job) -> Option<&'static str> {
         Phase::Held(_) => Some("p releases it, with its price first; x drops it"),
         Phase::Unsure(doubt) if !doubt.candidates.is_empty() => Some("w chooses its task; nothing is paid for that"),
         Phase::Unsure(_) => Some("r looks through the account's tasks; nothing is paid for that"),
-        Phase::ToFetch(trouble) if trouble.last.is_some() => Some("d fetches again; nothing is paid for that"),
+        Phase::ToFetch(error) if error.last.is_some() => Some("d fetches again; nothing is paid for that"),
         Phase::Unwatched => Some("w watches it again"),
         Phase::Cancelled(_) => Some("R runs it again: a new paid job"),
         Phase::Saved => Some("o shows where it is; Y copies path or scp line"),

@@ -248,7 +248,7 @@ fn add_foot(canvas: &mut Canvas<'_>, inner: Rect, rows: u16, add: &AddDialog) {
     canvas.rule(inner.x, y, inner.width);
     y += 1;
     let here = add.lines.row() + 1;
-    let trouble = add.checked.iter().find_map(|line| match &line.verdict {
+    let error = add.checked.iter().find_map(|line| match &line.verdict {
         LineVerdict::Wrong(why) if line.number == here => Some(why.clone()),
         _ => None,
     });
@@ -273,7 +273,7 @@ fn add_foot(canvas: &mut Canvas<'_>, inner: Rect, rows: u16, add: &AddDialog) {
         y += 1;
     }
     if y < inner.bottom() {
-        let (said, style) = match (&add.said, trouble) {
+        let (said, style) = match (&add.said, error) {
             (Some(said), _) => (said.clone(), styles.bad),
             (None, Some(why)) => (why, styles.bad),
             (None, None) if add.lines.is_at_open_end() => {
