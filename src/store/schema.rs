@@ -48,7 +48,7 @@ CREATE TABLE jobs (
     send_attempts    INTEGER,
     send_lost        INTEGER,
     send_cleared     INTEGER,
-    stop_requested        INTEGER NOT NULL,
+    stop_wish        INTEGER NOT NULL,
     source_confirmed INTEGER NOT NULL,
     task             TEXT,
     request_id       TEXT,

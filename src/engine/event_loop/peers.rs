@@ -39,20 +39,20 @@ impl Engine {
             return;
         }
         if self.read_only {
-            self.other_engine = Store::engine_pid(&self.options.data_dir);
+            self.peer_pid = Store::engine_pid(&self.options.data_dir);
             return;
         }
         match Store::lock_engine(&self.options.data_dir) {
             Ok(Some(lock)) => {
                 self.lock = Some(lock);
-                self.other_engine = None;
+                self.peer_pid = None;
                 self.notice(Level::Warning, None, "the engine was gone: this process goes on in its place");
                 if let Err(error) = self.take_over() {
                     self.lock = None;
                     self.notice(Level::Alarm, None, error.to_string());
                 }
             }
-            Ok(None) => self.other_engine = Store::engine_pid(&self.options.data_dir),
+            Ok(None) => self.peer_pid = Store::engine_pid(&self.options.data_dir),
             Err(error) => self.notice(Level::Alarm, None, error.to_string()),
         }
     }

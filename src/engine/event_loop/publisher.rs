@@ -82,7 +82,7 @@ impl Engine {
             Timestamp::from_second(stamp.checked_add(left).ok()?.as_second() + 1).ok()
         });
         Status {
-            role: if self.is_engine() { Role::Engine } else { Role::Screen { engine_pid: self.other_engine } },
+            role: if self.is_engine() { Role::Engine } else { Role::Screen { engine_pid: self.peer_pid } },
             connection: self.connection.clone(),
             all_wait_until: match &self.published {
                 // Rounding may differ by a second between two looks at one wait.

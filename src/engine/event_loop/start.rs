@@ -41,7 +41,7 @@ impl Engine {
                 }
             }
         } else {
-            self.other_engine = Store::engine_pid(&self.options.data_dir);
+            self.peer_pid = Store::engine_pid(&self.options.data_dir);
         }
         for job in &jobs {
             self.index(job);
