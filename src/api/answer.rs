@@ -27,7 +27,7 @@ impl Answer {
     pub fn submitted(&self, key: &str, now: Timestamp) -> Result<Submitted, ApiError> {
         let body = self.json(key, now)?;
         let replayed = self.headers.get("idempotency-replayed").is_some_and(|said| said.as_bytes().eq_ignore_ascii_case(b"true"));
-        let report = self.report(&body, key).ok_or_else(|| self.nonsense("no_task_id", "it names no task", key))?;
+        let report = self.report(&body, key).ok_or_else(|| self.invalid_response("no_task_id", "it names no task", key))?;
         Ok(Submitted { report, replayed })
     }
 
@@ -40,13 +40,13 @@ impl Answer {
         let report = match self.report(&body, key) {
             Some(report) => report,
             // A failed task has an `error` too, so only an answer without an id is taken as a refusal.
-            None if wire::says_no(&body) => return Err(wire::soften(self.refused(key, now))),
-            None => return Err(self.nonsense("unreadable_answer", "it names no task", key)),
+            None if wire::is_error_body(&body) => return Err(wire::soften(self.refused(key, now))),
+            None => return Err(self.invalid_response("unreadable_answer", "it names no task", key)),
         };
         if report.id == *id {
             Ok(report)
         } else {
-            Err(self.nonsense("other_task", &format!("{id} was asked for, and {} came", report.id), key))
+            Err(self.invalid_response("other_task", &format!("{id} was asked for, and {} came", report.id), key))
         }
     }
 
@@ -123,7 +123,7 @@ impl Answer {
     /// The same for reads, where a 200 may still say no.
     fn data(&self, key: &str, now: Timestamp) -> Result<Value, ApiError> {
         let body = self.json(key, now)?;
-        if wire::says_no(&body) { Err(wire::soften(self.refused(key, now))) } else { Ok(body) }
+        if wire::is_error_body(&body) { Err(wire::soften(self.refused(key, now))) } else { Ok(body) }
     }
 
     fn report(&self, body: &Value, key: &str) -> Option<TaskReport> {
@@ -136,8 +136,8 @@ impl Answer {
         Some(report)
     }
 
-    fn nonsense(&self, code: &str, message: &str, key: &str) -> ApiError {
-        self.named(ApiError::nonsense(code, message, self.status), key)
+    fn invalid_response(&self, code: &str, message: &str, key: &str) -> ApiError {
+        self.named(ApiError::invalid_response(code, message, self.status), key)
     }
 
     fn named(&self, mut error: ApiError, key: &str) -> ApiError {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Method, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -44,6 +44,8 @@ pub struct Client {
     limits: Limits,
     http: OnceCell<reqwest::Client>,
     time: Mutex<Option<Heard>>,
+    /// The last price read, with the mark (`ETag`) to ask "still this one?" by.
+    price: Mutex<Option<(HeaderValue, Credits)>>,
 }
 
 /// What the service's clock showed, and when by our two clocks that was heard.
@@ -123,7 +125,14 @@ impl Client {
             return Err(ApiError::new(ErrorClass::Login, "bad_key", "the API key has spaces or characters that no key has"));
         }
         let limits = Limits { submit: Duration::from_secs(30), read: Duration::from_secs(15) };
-        Ok(Self { base, key: key.to_owned().into(), limits, http: OnceCell::new(), time: Mutex::default() })
+        Ok(Self {
+            base,
+            key: key.to_owned().into(),
+            limits,
+            http: OnceCell::new(),
+            time: Mutex::default(),
+            price: Mutex::default(),
+        })
     }
 
     /// Other time limits for whole calls, the body included: the paid request (30 s without this) and reads (15 s,
@@ -177,6 +186,9 @@ impl Client {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
+        if let Some(mark) = call.if_none_match {
+            request = request.header(IF_NONE_MATCH, mark);
+        }
         if let Some(key) = call.idempotency_key {
             request = request.header("Idempotency-Key", key.as_str());
         }
@@ -193,7 +205,7 @@ impl Client {
                 Ok(Some(chunk)) if body.len() + chunk.len() <= most => body.extend_from_slice(&chunk),
                 Ok(Some(_)) if fine => {
                     let message = format!("it has more than {} MiB", ANSWER_MOST / 1024 / 1024);
-                    return Err(ApiError::nonsense("answer_too_large", &message, status));
+                    return Err(ApiError::invalid_response("answer_too_large", &message, status));
                 }
                 // The head of an error says enough, also where the rest is long or does not come.
                 Ok(Some(chunk)) => {
@@ -215,7 +227,15 @@ impl Client {
     }
 
     fn get<'a>(&self, path: &'a [&'a str]) -> Call<'a> {
-        Call { path, query: Vec::new(), body: None, idempotency_key: None, keyed: true, limit: self.limits.read }
+        Call {
+            path,
+            query: Vec::new(),
+            body: None,
+            idempotency_key: None,
+            keyed: true,
+            if_none_match: None,
+            limit: self.limits.read,
+        }
     }
 
     /// A line that failed: before the connection stood, by the clock, or in the middle.
@@ -225,7 +245,7 @@ impl Client {
         } else if error.is_timeout() {
             (ErrorClass::Network, "timeout", "no answer within the time limit")
         } else if is_garbled(&error) {
-            (ErrorClass::Nonsense, "unreadable_answer", "the answer could not be unpacked")
+            (ErrorClass::InvalidResponse, "unreadable_answer", "the answer could not be unpacked")
         } else {
             (ErrorClass::Network, "line_failed", "the connection broke off")
         };
@@ -292,6 +312,8 @@ struct Call<'a> {
     body: Option<String>,
     idempotency_key: Option<&'a IdempotencyKey>,
     keyed: bool,
+    /// The mark of an answer that is known already: the service may say "not modified" instead of sending it again.
+    if_none_match: Option<HeaderValue>,
     limit: Duration,
 }
 
@@ -364,8 +386,17 @@ impl Service for Client {
         async move {
             // The catalog is public: it gets no key (reference §3.1).
             let path = ["v1", "catalog", "models", ENHANCE_MODEL, "pricing-rules"];
-            let call = Call { query: vec![("view", "full".into())], keyed: false, ..self.get(&path) };
-            self.call(call).await?.price(self.key(), Timestamp::now())
+            let known = self.price.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let if_none_match = known.as_ref().map(|(mark, _)| mark.clone());
+            let call = Call { query: vec![("view", "full".into())], keyed: false, if_none_match, ..self.get(&path) };
+            let answer = self.call(call).await?;
+            if let (304, Some((_, price))) = (answer.status, known) {
+                return Ok(price);
+            }
+            let price = answer.price(self.key(), Timestamp::now());
+            *self.price.lock().unwrap_or_else(PoisonError::into_inner) =
+                price.as_ref().ok().and_then(|price| Some((answer.headers.get(ETAG)?.clone(), *price)));
+            price
         }
         .boxed()
     }

@@ -133,7 +133,7 @@ async fn two_hundreds_without_a_task_are_lost_answers() {
     for body in ["", "<html>ok</html>", "{}", r#"{"id":"bad id"}"#, r#"{"success":false,"message":"no"}"#, "[]", "null"] {
         let (client, _hear) = always("200 OK", "", body);
         let error = client.submit(&key(), "{}").await.unwrap_err();
-        assert_eq!((error.class, error.paid()), (ErrorClass::Nonsense, PaidVerdict::Lost(Lost::Answer)), "{body}");
+        assert_eq!((error.class, error.paid()), (ErrorClass::InvalidResponse, PaidVerdict::Lost(Lost::Answer)), "{body}");
     }
 }
 
@@ -150,7 +150,7 @@ async fn packed_answers_are_asked_for_and_unpacked() {
 async fn an_answer_that_does_not_unpack_is_nonsense_and_lost() {
     let (client, _hear) = always("200 OK", "Content-Encoding: gzip\r\n", "this was never packed, whatever the header says");
     let error = client.submit(&key(), "{}").await.unwrap_err();
-    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Nonsense, "unreadable_answer"), "{error}");
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::InvalidResponse, "unreadable_answer"), "{error}");
     assert_eq!(error.paid(), PaidVerdict::Lost(Lost::Answer));
 }
 
@@ -167,7 +167,7 @@ async fn a_small_answer_that_unpacks_without_end_is_left_at_the_limit() {
     assert!(bomb.len() < 8 << 20, "{}", bomb.len());
     let (client, _hear) = serve(move |_, stream| say(stream, "200 OK", "Content-Encoding: gzip\r\n", &bomb));
     let error = client.task(&id("a")).await.unwrap_err();
-    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Nonsense, "answer_too_large"));
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::InvalidResponse, "answer_too_large"));
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn redirects_are_not_followed() {
 async fn an_answer_about_another_task_is_no_answer() {
     let (client, hear) = always("200 OK", "", r#"{"id":"task-unified-1-b","status":"completed"}"#);
     let error = client.task(&id("task-unified-1-a")).await.unwrap_err();
-    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Nonsense, "other_task"));
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::InvalidResponse, "other_task"));
     assert!(hear.recv().unwrap().starts_with("GET /v1/tasks/task-unified-1-a HTTP/1.1"));
 }
 
@@ -205,7 +205,7 @@ async fn no_more_is_read_than_the_limit() {
         while stream.write_all(&[b' '; 8_192]).is_ok() {}
     });
     let error = client.task(&id("a")).await.unwrap_err();
-    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Nonsense, "answer_too_large"));
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::InvalidResponse, "answer_too_large"));
 
     let (client, _hear) = serve(|_, stream| {
         stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n<html><title>Down</title>").ok();
@@ -248,7 +248,57 @@ async fn batches_lists_balance_models_and_price_are_asked_as_the_reference_says(
 }
 
 #[tokio::test]
-async fn a_balance_that_says_no_is_an_error() {
+async fn a_price_that_did_not_change_is_not_sent_again() {
+    let body = r#"{"model":{"model_id":"mj-v7-enhance","components":[{"rate":{"credits":"8.1"}}]}}"#;
+    let (client, hear) = serve(move |request, stream| {
+        if request.to_lowercase().contains("if-none-match: \"p1\"") {
+            say(stream, "304 Not Modified", "ETag: \"p1\"\r\n", b"");
+        } else {
+            say(stream, "200 OK", "ETag: \"p1\"\r\n", body.as_bytes());
+        }
+    });
+    for _ in 0..3 {
+        assert_eq!(client.price().await, Ok(Credits::from_uc(81_000)));
+    }
+    assert_eq!(hear.iter().take(3).filter(|request| request.to_lowercase().contains("if-none-match")).count(), 2);
+    let (client, _) = always("304 Not Modified", "", "");
+    assert!(client.price().await.is_err(), "not modified, compared with nothing");
+}
+
+#[tokio::test]
+async fn a_page_in_the_services_place_bars_sending_and_rejects_no_job() {
+    for (status, body, verdict) in [
+        ("404 Not Found", "<html><title>404</title></html>", PaidVerdict::Barred),
+        ("404 Not Found", "", PaidVerdict::Barred),
+        ("404 Not Found", r#"{"detail":"Not Found"}"#, PaidVerdict::Barred),
+        ("405 Method Not Allowed", "<html>", PaidVerdict::Barred),
+        ("400 Bad Request", "<html><title>400 The plain HTTP request was sent to HTTPS port</title>", PaidVerdict::Barred),
+        ("403 Forbidden", "<html>Access denied</html>", PaidVerdict::Barred),
+        ("404 Not Found", r#"{"error":{"code":"resource_not_found","message":"no draft"}}"#, PaidVerdict::Rejected),
+        ("400 Bad Request", r#"{"error":{"code":"invalid_parameters","message":"bad"}}"#, PaidVerdict::Rejected),
+    ] {
+        let (client, _) = always(status, "", body);
+        assert_eq!(client.submit(&key(), "{}").await.unwrap_err().paid(), verdict, "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_services_own_words_say_that_a_task_is_unknown() {
+    for (status, body, unknown) in [
+        ("404 Not Found", r#"{"error":{"code":"task_not_found","message":"no","type":"x"}}"#, true),
+        ("404 Not Found", r#"{"error":{"code":404,"message":"no"}}"#, false),
+        ("404 Not Found", "<html>task_not_found</html>", false),
+        ("404 Not Found", "task_not_found", false),
+        ("403 Forbidden", r#"{"error":{"code":"permission_denied","message":"no"}}"#, false),
+    ] {
+        let (client, _) = always(status, "", body);
+        let error = client.task(&id("task-unified-1-a")).await.unwrap_err();
+        assert_eq!(error.says_task_is_unknown(), unknown, "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_balance_that_is_error_body_is_an_error() {
     let (client, _hear) = always("200 OK", "", r#"{"success":false,"message":"database is down"}"#);
     let error = client.credits().await.unwrap_err();
     assert_eq!((error.class, error.message.as_str()), (ErrorClass::Server, "database is down"));

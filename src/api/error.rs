@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
+use super::lenient;
 use super::redact::redact;
 use super::retry_after;
 use super::wire;
@@ -29,6 +30,9 @@ pub struct ApiError {
     pub request_id: Option<String>,
     /// `Retry-After`, at most 24 hours.
     pub retry_after: Option<Duration>,
+    /// The body was JSON, as the service's own errors are. A page of a proxy, a portal or a server without the program is
+    /// none, and says nothing about the task or the request.
+    pub is_json: bool,
 }
 
 /// What an error means for a paid request (reference §7.3).
@@ -51,12 +55,20 @@ impl ApiError {
     /// An error of ours. The text is cleaned here; secrets are the caller's to cut out.
     pub(super) fn new(class: ErrorClass, code: &str, message: &str) -> Self {
         let failure = Failure::new(class, code, message);
-        Self { class, code: failure.code, message: failure.message, status: None, request_id: None, retry_after: None }
+        Self {
+            class,
+            code: failure.code,
+            message: failure.message,
+            status: None,
+            request_id: None,
+            retry_after: None,
+            is_json: false,
+        }
     }
 
     /// An answer that could not be read, or says something that cannot be.
-    pub(super) fn nonsense(code: &str, message: &str, status: u16) -> Self {
-        Self { status: Some(status), ..Self::new(ErrorClass::Nonsense, code, message) }
+    pub(super) fn invalid_response(code: &str, message: &str, status: u16) -> Self {
+        Self { status: Some(status), ..Self::new(ErrorClass::InvalidResponse, code, message) }
     }
 
     /// One sentence for people.
@@ -115,12 +127,29 @@ impl ApiError {
             (403, _) if self.code == "permission_denied" => PaidVerdict::Rejected,
             (_, ErrorClass::Login | ErrorClass::ModelDenied | ErrorClass::Access) => PaidVerdict::Barred,
             (_, ErrorClass::Balance | ErrorClass::KeyTotal | ErrorClass::KeyDaily) => PaidVerdict::Unpaid,
+            // Something else answered in the service's place, so this says nothing about the request; nor would it about
+            // the next one, so sending stops.
+            (_, ErrorClass::BadRequest | ErrorClass::NotFound | ErrorClass::BadSource) if !self.is_from_service() => {
+                PaidVerdict::Barred
+            }
             (_, ErrorClass::BadRequest | ErrorClass::BadSource | ErrorClass::Content | ErrorClass::NotFound) => {
                 PaidVerdict::Rejected
             }
             // A 4xx whose code speaks of trouble at the service proves nothing.
             _ => PaidVerdict::Lost(Lost::Answer),
         }
+    }
+
+    /// Whether the service itself refused this: its own JSON, and for a path that is not there its own code too.
+    fn is_from_service(&self) -> bool {
+        self.is_json && !matches!(self.code.as_str(), "http_404" | "http_405" | "http_410")
+    }
+
+    /// Whether the service says that it does not know the task that was asked for: its own code for that, in JSON. Any
+    /// other 404, that of a web page above all, is trouble of the connection.
+    #[must_use]
+    pub fn says_task_is_unknown(&self) -> bool {
+        self.is_json && self.code == "task_not_found"
     }
 
     /// Reads an error answer in any of the shapes of reference §7.1.
@@ -146,6 +175,7 @@ impl ApiError {
             status: Some(status),
             request_id: request_id.map(|id| text::shorten(&clean(&id), 128).into_owned()),
             retry_after,
+            is_json: said.is_json,
             ..Self::new(class, &code, &message)
         }
     }
@@ -188,13 +218,14 @@ struct Said {
     code: String,
     message: String,
     request_id: Option<String>,
+    is_json: bool,
 }
 
 impl Said {
     fn read(body: &[u8]) -> Self {
         let raw = String::from_utf8_lossy(body);
         let raw = raw.trim();
-        match serde_json::from_str::<Value>(raw) {
+        match lenient::parse(raw.as_bytes()) {
             Ok(Value::Object(body)) => {
                 let word = |of: &Value, names: &[&str]| {
                     names.iter().find_map(|name| wire::word(of.get(*name)?)).filter(|word| !word.is_empty())
@@ -212,7 +243,12 @@ impl Said {
                 if !facts.is_empty() {
                     message = [message, format!("({})", facts.join(", "))].join(" ").trim_start().into();
                 }
-                Self { code, message, request_id: word(of, &["request_id"]).or_else(|| word(&body, &["request_id"])) }
+                Self {
+                    code,
+                    message,
+                    request_id: word(of, &["request_id"]).or_else(|| word(&body, &["request_id"])),
+                    is_json: true,
+                }
             }
             Ok(Value::String(message)) => Self { message, ..Self::default() },
             Ok(_) => Self::default(),
@@ -319,7 +355,7 @@ mod tests {
                 "no_available_channel",
                 "",
             ),
-            (302, "", ErrorClass::Nonsense, "http_302", ""),
+            (302, "", ErrorClass::InvalidResponse, "http_302", ""),
         ] {
             let error = read(status, body);
             assert_eq!((error.class, error.code.as_str(), error.message.as_str()), (class, code, message), "{status} {body}");
@@ -366,7 +402,8 @@ mod tests {
             (400, "invalid_request", Rejected),
             (400, "invalid_parameters", Rejected),
             (400, "content_policy_violation", Rejected),
-            (400, "", Rejected),
+            // Not the service: something on the way, so the job is kept.
+            (400, "", Barred),
             (400, "no_available_channel", NotNow),
             (400, "channel:unavailable", NotNow),
             (400, "rate_limit_exceeded", NotNow),
@@ -392,14 +429,14 @@ mod tests {
             (403, "model_access_denied", Barred),
             (403, "key_model_not_allowed", Barred),
             (404, "task_not_found", Rejected),
-            (404, "", Rejected),
+            (404, "", Barred),
             (408, "", lost),
             (409, "idempotency_conflict", Rejected),
             (409, "paid_outcome_unknown", unknown),
             (409, "", unknown),
-            (413, "", Rejected),
-            (415, "", Rejected),
-            (422, "", Rejected),
+            (413, "", Barred),
+            (415, "", Barred),
+            (422, "", Barred),
             (429, "rate_limit_exceeded", NotNow),
             (429, "", NotNow),
             (500, "internal_error", lost),
@@ -424,8 +461,8 @@ mod tests {
         ] {
             assert_eq!(ApiError::new(class, code, "").paid(), verdict, "{code}");
         }
-        assert_eq!(ApiError::nonsense("unreadable_answer", "", 200).paid(), lost);
-        assert_eq!(ApiError::nonsense("no_task_id", "", 200).paid(), lost);
+        assert_eq!(ApiError::invalid_response("unreadable_answer", "", 200).paid(), lost);
+        assert_eq!(ApiError::invalid_response("no_task_id", "", 200).paid(), lost);
     }
 
     proptest! {

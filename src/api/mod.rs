@@ -10,6 +10,8 @@ mod answer;
 mod client;
 mod error;
 pub mod gate;
+mod lenient;
+mod price;
 mod redact;
 mod retry_after;
 mod wire;

@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
 /// No hint is believed beyond this; who waits cuts it further down.
 const MOST: Duration = Duration::from_hours(24);
@@ -32,14 +30,8 @@ pub fn parse(value: &str, date: Option<&str>, now: Timestamp) -> Option<Duration
 
 /// A date as HTTP writes it (RFC 9110 §5.6.7): the present form, that of RFC 850, and that of C's `asctime`.
 pub(super) fn http_date(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    if text.len() > 40 || !text.is_ascii() {
-        return None;
-    }
-    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"].into_iter().find_map(|form| {
-        let civil = DateTime::strptime(form, text).ok()?;
-        civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-    })
+    let at = httpdate::parse_http_date(text.trim()).ok()?;
+    Timestamp::try_from(at).ok()
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! From the service's JSON to our types, tolerant where the reference calls a field optional.
 //!
 //! Nothing here calls anything. What cannot be read in an optional field counts as missing; what cannot be missing is
-//! an error with class [`ErrorClass::Nonsense`].
+//! an error with class [`ErrorClass::InvalidResponse`].
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
+use super::lenient;
+use super::price::{self, PriceError};
 use super::redact::redact;
 use super::{Balance, ENHANCE_MODEL, ListPage, ListQuery, TaskRow};
 use crate::job::{
@@ -56,7 +60,7 @@ fn credits(value: &Value) -> Option<Credits> {
 
 /// Whether an amount can be the price of a task: below zero it would make room under the caps, and what is beyond a
 /// million credits would one day overflow the sums.
-fn believable(amount: Credits) -> bool {
+fn is_plausible(amount: Credits) -> bool {
     (Credits::ZERO..=Credits::from_uc(1_000_000 * Credits::UC_PER_CREDIT)).contains(&amount)
 }
 
@@ -95,14 +99,14 @@ fn status(value: Option<&Value>, key: &str) -> TaskStatus {
     }
 }
 
-/// Reads a whole answer as JSON.
+/// Reads a whole answer as JSON; one value that JSON cannot hold does not make it unreadable.
 ///
 /// # Errors
-/// When it is no JSON, no UTF-8, nested deeper than 128 levels, or holds a number beyond all ranges.
+/// When it is no JSON even after a repair ([`lenient::parse`]), or nested deeper than 128 levels.
 pub(super) fn json(status: u16, body: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(body).map_err(|_| {
+    lenient::parse(body).map_err(|_| {
         let what = if body.is_empty() { "it was empty" } else { "it was no valid JSON" };
-        ApiError::nonsense("unreadable_answer", what, status)
+        ApiError::invalid_response("unreadable_answer", what, status)
     })
 }
 
@@ -122,10 +126,10 @@ pub(super) fn report(value: &Value, key: &str) -> Option<TaskReport> {
     };
     report.percent = task.get("progress").and_then(percent);
     report.seconds_left = task.get("task_info").and_then(|info| info.get("estimated_time")).and_then(whole);
-    report.links = links(task);
+    (report.links, report.links_unread) = links(task);
     report.reserved =
-        usage.and_then(|usage| usage.get("credits_reserved")).and_then(credits).filter(|amount| believable(*amount));
-    report.used = usage.and_then(used).filter(|amount| believable(*amount));
+        usage.and_then(|usage| usage.get("credits_reserved")).and_then(credits).filter(|amount| is_plausible(*amount));
+    report.used = usage.and_then(used).filter(|amount| is_plausible(*amount));
     report.billing = task.get("billing").and_then(billing);
     report.model = shown(task.get("model"), key);
     report.created = task.get("created").or_else(|| task.get("created_at")).and_then(time);
@@ -139,29 +143,67 @@ pub(super) fn report(value: &Value, key: &str) -> Option<TaskReport> {
     Some(report)
 }
 
-/// The strings of `results`, then the `image_url` values of `result_data`; http(s) only, no doubles, in order (reference §4.3).
-fn links(task: &Map<String, Value>) -> Vec<String> {
-    let listed = task.get("results").into_iter().flat_map(|results| match results {
-        Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
-        Value::String(one) => vec![one.as_str()],
-        _ => Vec::new(),
-    });
-    let data = task.get("result_data").into_iter().flat_map(|data| match data {
-        Value::Array(all) => all.iter().collect(),
-        one => vec![one],
-    });
-    let pictures = data.filter_map(|one| one.get("image_url")?.as_str());
-    let mut links: Vec<String> = Vec::new();
-    for link in listed.chain(pictures) {
-        let link = link.trim();
-        let http = link.len() <= LINK_LONGEST
-            && !link.chars().any(text::is_unsafe)
-            && url::Url::parse(link).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if http && links.len() < LINKS_MOST && !links.iter().any(|known| known == link) {
-            links.push(link.to_owned());
+/// Fields of a task that may hold its result links, in the order they count.
+const LINK_FIELDS: [&str; 8] = ["results", "result_data", "result_urls", "image_urls", "images", "urls", "output", "result"];
+/// Fields of an object in such a list that hold the link of a picture.
+const LINK_NAMES: [&str; 5] = ["image_url", "url", "uri", "href", "src"];
+/// How deep lists and objects of links are followed.
+const LINKS_DEEPEST: u32 = 4;
+
+/// The result links of a task and whether something stands there that could not be read as one: `results` holds strings by
+/// the documentation, and older or other shapes are lists of objects, one string, or a list written as text. http(s) only,
+/// no doubles, in order.
+fn links(task: &Map<String, Value>) -> (Vec<String>, bool) {
+    let mut links = Vec::new();
+    let mut unread = false;
+    for field in LINK_FIELDS {
+        if let Some(value) = task.get(field) {
+            gather(value, 0, &mut links, &mut unread);
         }
     }
-    links
+    (links, unread)
+}
+
+fn gather(value: &Value, depth: u32, links: &mut Vec<String>, unread: &mut bool) {
+    if depth > LINKS_DEEPEST {
+        *unread = true;
+        return;
+    }
+    match value {
+        Value::Null | Value::Bool(false) => {}
+        Value::Array(all) => all.iter().for_each(|one| gather(one, depth + 1, links, unread)),
+        Value::Object(fields) => {
+            if let Some(link) = LINK_NAMES.iter().find_map(|name| fields.get(*name)) {
+                gather(link, depth + 1, links, unread);
+            } else if let Some(list) = LINK_FIELDS.iter().find_map(|name| fields.get(*name)) {
+                gather(list, depth + 1, links, unread);
+            } else if !fields.is_empty() && !fields.contains_key("video_url") && !fields.contains_key("audio_url") {
+                *unread = true;
+            }
+        }
+        Value::String(text) => match text.trim() {
+            "" => {}
+            list if list.starts_with(['[', '{']) => match lenient::parse(list.as_bytes()) {
+                Ok(inner) => gather(&inner, depth + 1, links, unread),
+                Err(_) => *unread = true,
+            },
+            link => {
+                if !is_link(link) {
+                    *unread = true;
+                } else if links.len() < LINKS_MOST && !links.iter().any(|known| known == link) {
+                    links.push(link.to_owned());
+                }
+            }
+        },
+        Value::Bool(true) | Value::Number(_) => *unread = true,
+    }
+}
+
+/// Whether a text is an http(s) address with a host, of a length that is believed, without characters that no address has.
+fn is_link(address: &str) -> bool {
+    address.len() <= LINK_LONGEST
+        && !address.chars().any(text::is_unsafe)
+        && url::Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn failure(status: &TaskStatus, task: &Map<String, Value>, key: &str) -> Option<Failure> {
@@ -189,7 +231,7 @@ fn billing(value: &Value) -> Option<Billing> {
         return None;
     }
     let said = |name: &str| value.get(name).and_then(word).unwrap_or_default();
-    let amount = |name: &str| value.get(name).and_then(credits).filter(|amount| believable(*amount));
+    let amount = |name: &str| value.get(name).and_then(credits).filter(|amount| is_plausible(*amount));
     Some(Billing {
         charge_status: match said("charge_status").as_str() {
             "reserved" => ChargeStatus::Reserved,
@@ -242,7 +284,7 @@ pub(super) fn batch(status: u16, body: &Value, asked: &[TaskId], key: &str) -> R
 fn rows(status: u16, body: &Value) -> Result<&Vec<Value>, ApiError> {
     body.get("data")
         .and_then(Value::as_array)
-        .ok_or_else(|| ApiError::nonsense("unreadable_answer", "it has no list in it", status))
+        .ok_or_else(|| ApiError::invalid_response("unreadable_answer", "it has no list in it", status))
 }
 
 /// A page of the task list (reference §4.6).
@@ -255,7 +297,7 @@ pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str)
             && (said - f64::from(asked)).abs() > 0.5
         {
             let message = format!("{name} {asked} was asked for, and {said} came");
-            return Err(ApiError::nonsense("other_page", &message, status_code));
+            return Err(ApiError::invalid_response("other_page", &message, status_code));
         }
     }
     let row = |row: &Value| {
@@ -287,7 +329,8 @@ pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str)
 /// When the account's amount is missing, or the key has a limit of its own and its amount is missing.
 pub(super) fn balance(status: u16, body: &Value, key: &str) -> Result<Balance, ApiError> {
     let data = body.get("data").unwrap_or(body);
-    let missing = |what: &str| ApiError::nonsense("unreadable_answer", &format!("the balance of {what} is not in it"), status);
+    let missing =
+        |what: &str| ApiError::invalid_response("unreadable_answer", &format!("the balance of {what} is not in it"), status);
     let account = data.get("user").and_then(|user| user.get("remaining_credits")).and_then(credits);
     let token = data.get("token").filter(|token| token.is_object());
     let of_key = |name: &str| token.and_then(|token| token.get(name));
@@ -313,63 +356,30 @@ pub(super) fn models(status: u16, body: &Value, key: &str) -> Result<Vec<String>
     Ok(rows(status, body)?.iter().filter_map(|row| shown(row.get("id"), key).or_else(|| shown(Some(row), key))).collect())
 }
 
-/// The price of one enhance in a pricing-rules answer (reference §4.9): the sum of its components' rates in credits,
-/// each times its constant quantity.
+/// The price of one enhance in a pricing-rules answer.
 ///
 /// # Errors
-/// When no rate is found for the model, a quantity is not a constant, or the sum is not above zero.
+/// `price_unavailable` where the service says that it sells none now; `price_unclear` where the price cannot be named with
+/// certainty.
 pub(super) fn price(status: u16, body: &Value) -> Result<Credits, ApiError> {
-    let unclear = |what: &str| ApiError::nonsense("price_unclear", what, status);
-    let body = body.get("data").filter(|data| data.is_object()).unwrap_or(body);
-    let listed = body.get("models").and_then(Value::as_array).into_iter().flatten();
-    let model = body
-        .get("model")
-        .into_iter()
-        .chain(listed)
-        .chain([body])
-        .filter(|model| model.get("components").is_some())
-        .find(|model| model.get("model_id").is_none_or(|id| id.as_str() == Some(ENHANCE_MODEL)))
-        .ok_or_else(|| unclear("the model is not in the price list"))?;
-    let components = model.get("components").and_then(Value::as_array).ok_or_else(|| unclear("the price has no components"))?;
-    let mut sum = Credits::ZERO;
-    for component in components {
-        let rate = component.get("rate").and_then(|rate| rate.get("credits")).and_then(credits);
-        let rate = rate.filter(|rate| *rate >= Credits::ZERO).ok_or_else(|| unclear("a rate in credits is missing"))?;
-        let count = component.get("quantity_rule").map_or(Some(1.0), quantity).filter(|count| (0.0..=1e6).contains(count));
-        let count = count.ok_or_else(|| unclear("a quantity is no constant"))?;
-        #[expect(clippy::cast_precision_loss, reason = "rates are far below 2^52 UC")]
-        let part =
-            Credits::from_json_number(rate.uc() as f64 / 10_000.0 * count).ok_or_else(|| unclear("a rate is out of range"))?;
-        sum += part;
-    }
-    if sum > Credits::ZERO { Ok(sum) } else { Err(unclear("the price is zero or missing")) }
-}
-
-/// A constant quantity: a number, an object that holds one, or one that only says that it is constant.
-fn quantity(rule: &Value) -> Option<f64> {
-    match rule {
-        Value::Null => Some(1.0),
-        Value::Object(fields) => {
-            let held = ["value", "constant", "quantity"].iter().find_map(|name| number(fields.get(*name)?));
-            let constant = ["type", "kind", "rule"]
-                .iter()
-                .any(|name| fields.get(*name).and_then(Value::as_str).is_some_and(|kind| ["constant", "fixed"].contains(&kind)));
-            held.or_else(|| (constant || fields.is_empty()).then_some(1.0))
-        }
-        Value::String(kind) if kind == "constant" || kind == "fixed" => Some(1.0),
-        other => number(other),
-    }
+    price::published(body, ENHANCE_MODEL, &BTreeMap::new()).map_err(|error| {
+        let code = match error {
+            PriceError::Unavailable(_) => "price_unavailable",
+            PriceError::Unclear(_) => "price_unclear",
+        };
+        ApiError::invalid_response(code, &error.to_string(), status)
+    })
 }
 
 /// The error in a 200 answer that says `success: false`, or brings an error instead of data (reference §7.1).
-pub(super) fn says_no(body: &Value) -> bool {
+pub(super) fn is_error_body(body: &Value) -> bool {
     body.get("success") == Some(&Value::Bool(false))
         || (body.get("data").is_none() && body.get("error").is_some_and(|error| !error.is_null()))
 }
 
 /// The class of an answer that says no with status 200 and names no code.
 pub(super) fn soften(mut error: ApiError) -> ApiError {
-    if error.class == ErrorClass::Nonsense {
+    if error.class == ErrorClass::InvalidResponse {
         error.class = ErrorClass::Server;
     }
     error
@@ -426,6 +436,32 @@ mod tests {
     }
 
     #[test]
+    fn links_are_found_in_other_shapes_and_what_cannot_be_read_is_not_nothing() {
+        let a = "https://h/a.png";
+        for task in [
+            json!({"id": "t", "results": [{"url": a}]}),
+            json!({"id": "t", "results": [{"image_url": {"url": a}}]}),
+            json!({"id": "t", "results": format!("[\"{a}\"]")}),
+            json!({"id": "t", "results": a}),
+            json!({"id": "t", "results": {"images": [{"url": a}]}}),
+            json!({"id": "t", "results": null, "result_data": {"image_url": a}}),
+            json!({"id": "t", "results": [], "image_urls": [a]}),
+            json!({"id": "t", "output": [[a]]}),
+        ] {
+            let report = read(&task);
+            assert_eq!((report.links, report.links_unread), (vec![a.to_owned()], false), "{task}");
+        }
+        for empty in [json!(null), json!([]), json!({}), json!(""), json!([null])] {
+            let report = read(&json!({"id": "t", "results": empty}));
+            assert!(report.links.is_empty() && !report.links_unread, "{empty}");
+        }
+        for odd in [json!(7), json!([7]), json!([{"file": "a.png"}]), json!("[cut"), json!("not-yet"), json!(["ftp://h/a.png"])] {
+            let report = read(&json!({"id": "t", "results": odd}));
+            assert!(report.links.is_empty() && report.links_unread, "{odd}");
+        }
+    }
+
+    #[test]
     fn a_failed_task_says_why() {
         let failed = read(&json!({"id": "a", "status": "failed", "error": {"code": "CONTENT_POLICY_VIOLATION",
             "message": "line one\nline two", "suggestion": "other words"}, "request_id": "r"}));
@@ -462,10 +498,9 @@ mod tests {
     #[test]
     fn hostile_json_is_an_error_and_no_panic() {
         let deep = "[".repeat(100_000);
-        for body in [b"".as_slice(), b"{", b"\xff\xfe", b"{\"id\":\"\xff\"}", b"{\"progress\":1e999}", b"<html>", deep.as_bytes()]
-        {
+        for body in [b"".as_slice(), b"{", b"\xff\xfe", b"{\"id\":\"cut", b"<html>", deep.as_bytes()] {
             let error = json(200, body).unwrap_err();
-            assert_eq!((error.class, error.status), (ErrorClass::Nonsense, Some(200)));
+            assert_eq!((error.class, error.status), (ErrorClass::InvalidResponse, Some(200)));
         }
     }
 
@@ -509,29 +544,6 @@ mod tests {
         assert_eq!(read(json!(null)).unwrap().key, None);
         assert!(read(json!({"unlimited_credits": false})).is_err());
         assert!(balance(200, &json!({"data": {}}), "").is_err());
-    }
-
-    #[test]
-    fn the_price_is_found_in_its_shapes() {
-        let component = json!({"rate": {"uc": "54000", "credits": "5.4", "cny": "0.54", "usd": "0.0794"}, "quantity_rule": {"type": "constant", "value": 1}});
-        for body in [
-            json!({"meta": {}, "model": {"model_id": "mj-v7-enhance", "components": [component]}}),
-            json!({"models": [{"model_id": "mj-v7", "components": []}, {"model_id": "mj-v7-enhance", "components": [component]}]}),
-            json!({"model": {"components": [{"rate": {"credits": "5.40000"}}]}}),
-            json!({"model": {"components": [{"rate": {"credits": 5.4}, "quantity_rule": "constant"}]}}),
-        ] {
-            assert_eq!(price(200, &body), Ok(Credits::PUBLISHED_PRICE), "{body}");
-        }
-        for body in [
-            json!({}),
-            json!({"model": {"model_id": "mj-v7", "components": [component]}}),
-            json!({"model": {"components": []}}),
-            json!({"model": {"components": [{"rate": {"usd": "1"}}]}}),
-            json!({"model": {"components": [{"rate": {"credits": "-5"}}]}}),
-            json!({"model": {"components": [{"rate": {"credits": "5"}, "quantity_rule": {"type": "lookup", "field": "speed"}}]}}),
-        ] {
-            assert_eq!(price(200, &body).unwrap_err().code, "price_unclear", "{body}");
-        }
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
@@ -586,7 +598,7 @@ mod tests {
                 prop_assert!(report.raw.is_some_and(|raw| raw.len() <= RAW_MOST && !raw.chars().any(text::is_unsafe)));
             }
             let _ = (batch(200, &body, &[], "key"), list(200, &body, &query, "key"), balance(200, &body, "key"));
-            let _ = (models(200, &body, "key"), price(200, &body), says_no(&body));
+            let _ = (models(200, &body, "key"), price(200, &body), is_error_body(&body));
         }
     }
 }

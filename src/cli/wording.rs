@@ -48,7 +48,7 @@ pub fn next_step(failure: &Failure) -> &'static str {
         ErrorClass::KeyDaily => "wait for the key's reset or raise its daily limit, then release it in the dashboard with p",
         ErrorClass::Link => "ask for a fresh link with `mj-enhance fetch`; nothing is paid for that",
         ErrorClass::Local => "mend the folder or disk, then fetch again with `mj-enhance fetch`",
-        ErrorClass::PaidOutcomeUnknown | ErrorClass::Network | ErrorClass::Nonsense => {
+        ErrorClass::PaidOutcomeUnknown | ErrorClass::Network | ErrorClass::InvalidResponse => {
             "ask the service again with `mj-enhance run`; nothing is paid for that"
         }
         ErrorClass::NoCapacity | ErrorClass::Passing | ErrorClass::Server | ErrorClass::RateLimited => {

@@ -413,6 +413,7 @@ impl Engine {
                     status: None,
                     request_id: None,
                     retry_after: None,
+                    is_json: false,
                 };
                 match worker {
                     WorkerKind::Submit(job) => self.on_submitted(job, Err(ApiError { class: ErrorClass::Network, ..error })),

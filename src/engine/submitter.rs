@@ -349,12 +349,13 @@ impl Engine {
         let others = self.store.find(task.as_str()).unwrap_or_default();
         let Some(other) = others.iter().find(|job| job.id != id && job.task.as_ref() == Some(task)) else { return Ok(answer) };
         Err(ApiError {
-            class: ErrorClass::Nonsense,
+            class: ErrorClass::InvalidResponse,
             code: "other_task".into(),
             message: format!("it names the task of job {}", other.id),
             status: Some(200),
             request_id: answer.report.request_id,
             retry_after: None,
+            is_json: true,
         })
     }
 

@@ -47,7 +47,8 @@ pub enum ErrorClass {
     /// The line dropped, the name did not resolve, the time limit passed.
     Network,
     /// An answer that could not be read.
-    Nonsense,
+    #[serde(rename = "nonsense")]
+    InvalidResponse,
     /// The result link is dead or was refused.
     Link,
     /// Something here: disk, folder, a fault of ours.
@@ -99,7 +100,7 @@ impl ErrorClass {
             429 => Self::RateLimited,
             400..=499 => Self::BadRequest,
             500..=599 => Self::Server,
-            _ => Self::Nonsense,
+            _ => Self::InvalidResponse,
         }
     }
 
@@ -220,7 +221,7 @@ impl Failure {
                 ErrorClass::Passing => "the service failed in a way that may pass",
                 ErrorClass::Final => "the same request would fail again",
                 ErrorClass::Network => "the line to the service failed",
-                ErrorClass::Nonsense => "the answer could not be read",
+                ErrorClass::InvalidResponse => "the answer could not be read",
                 ErrorClass::Link => "the result's link did not lead to a picture",
                 ErrorClass::Local => "something on this machine failed",
                 ErrorClass::Unknown => "the service gave a code that is not described",
@@ -256,7 +257,7 @@ impl Failure {
             ErrorClass::ModelDenied | ErrorClass::Access => "check what the key may do at evolink.ai/dashboard/keys",
             ErrorClass::Link => "ask for a fresh link with d; nothing is paid for that",
             ErrorClass::Local => "mend the folder or disk, then fetch again with d",
-            ErrorClass::PaidOutcomeUnknown | ErrorClass::Network | ErrorClass::Nonsense => {
+            ErrorClass::PaidOutcomeUnknown | ErrorClass::Network | ErrorClass::InvalidResponse => {
                 "ask the service with r; nothing is paid for that"
             }
             ErrorClass::NoCapacity | ErrorClass::Passing | ErrorClass::Server | ErrorClass::RateLimited => {
@@ -291,7 +292,7 @@ mod tests {
             (400, "rate_limit_exceeded", ErrorClass::RateLimited),
             (500, "", ErrorClass::Server),
             (504, "", ErrorClass::Server),
-            (302, "", ErrorClass::Nonsense),
+            (302, "", ErrorClass::InvalidResponse),
         ] {
             assert_eq!(ErrorClass::of_answer(status, code), class, "{status} {code}");
         }

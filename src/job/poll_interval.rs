@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_speaks_where_the_service_says_no_seconds() {
+    fn progress_speaks_where_the_service_is_error_body_seconds() {
         let mut eta = EtaEstimate::default();
         eta.on_report(s(10), Percent::new(20), None);
         assert_eq!(eta.expected(), None, "one number has no pace");

@@ -102,6 +102,8 @@ pub struct TaskReport {
     pub seconds_left: Option<u32>,
     /// Result links in order, without doubles, http(s) only (reference §4.3).
     pub links: Vec<String>,
+    /// Something stands where links do, and could not be read as one: unreadable is not empty.
+    pub links_unread: bool,
     /// `error` of a failed task.
     pub failure: Option<Failure>,
     /// `usage.credits_reserved`.
@@ -132,6 +134,7 @@ impl TaskReport {
             percent: None,
             seconds_left: None,
             links: Vec::new(),
+            links_unread: false,
             failure: None,
             reserved: None,
             used: None,

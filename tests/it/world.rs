@@ -113,7 +113,15 @@ pub struct World {
 const NETWORK: ErrorClass = ErrorClass::Network;
 
 fn error(class: ErrorClass, code: &str, status: Option<u16>) -> ApiError {
-    ApiError { class, code: code.into(), message: String::new(), status, request_id: None, retry_after: None }
+    ApiError {
+        class,
+        code: code.into(),
+        message: String::new(),
+        status,
+        request_id: None,
+        retry_after: None,
+        is_json: !code.is_empty(),
+    }
 }
 
 impl World {
@@ -288,7 +296,7 @@ impl World {
         self.books.lock().unwrap().answered = true;
         if self.roll(faults.read_nonsense) {
             self.count("read: an answer about something else");
-            return Err(error(ErrorClass::Nonsense, "other_task", Some(200)));
+            return Err(error(ErrorClass::InvalidResponse, "other_task", Some(200)));
         }
         Ok(())
     }
@@ -477,7 +485,7 @@ impl World {
         }
         if self.roll(faults.submit_nonsense) {
             self.count("submit: a page with status 200");
-            return Err(error(ErrorClass::Nonsense, "unreadable_answer", Some(200)));
+            return Err(error(ErrorClass::InvalidResponse, "unreadable_answer", Some(200)));
         }
         if self.roll(faults.submit_lost_after) {
             self.count("submit lost after the task was made");

@@ -315,7 +315,7 @@ async fn deep_json_and_impossible_numbers_are_unreadable_or_left_out() {
         let heard = client.task(&TaskId::new("task-unified-1-a").unwrap()).await;
         let short: String = body.chars().take(60).collect();
         if fine.is_none() {
-            assert_eq!(heard.unwrap_err().class, ErrorClass::Nonsense, "{short}");
+            assert_eq!(heard.unwrap_err().class, ErrorClass::InvalidResponse, "{short}");
             continue;
         }
         let report = heard.unwrap_or_else(|error| panic!("{short}: {error}"));
