@@ -202,7 +202,8 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     .map_err(|error| Problem::input("no_terminal", format!("the terminal cannot be used: {error}"), "start it on a terminal"))?;
     let hooks = hooks.lock().ok().and_then(|mut hooks| hooks.take());
     if let Some(hooks) = hooks {
-        hooks.finish();
+        // The terminal is to be free at once; what runs goes on by itself.
+        hooks.abandon();
     }
     if let Some(exit) = app.exit() {
         if let Some(broken) = &exit.broken {

@@ -1,11 +1,16 @@
 //! Programs of the user's that are started when a job ends.
 //!
-//! They run one after another on a thread of their own, get the job as JSON on their input, nothing of the terminal, and
-//! never the key. One that runs too long is ended.
+//! They run one after another on a thread of their own, each in a process group of its own, get the job as JSON on their
+//! input, nothing of the terminal, and never the key. One that runs too long is ended together with what it started. When
+//! the program is told to leave, the one that runs goes on by itself and those that wait are dropped: leaving takes no
+//! longer for them.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{Seek as _, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -34,13 +39,24 @@ pub struct Hooks {
     batch_saved: usize,
     batch_failed: usize,
     runner: Option<(mpsc::Sender<Start>, JoinHandle<()>)>,
+    /// Nothing more is started.
+    abandoned: Arc<AtomicBool>,
 }
 
 impl Hooks {
     /// Hooks as configured.
     #[must_use]
     pub fn new(set: config::Hooks) -> Self {
-        Self { set, states: HashMap::new(), under_way: 0, live: false, batch_saved: 0, batch_failed: 0, runner: None }
+        Self {
+            set,
+            states: HashMap::new(),
+            under_way: 0,
+            live: false,
+            batch_saved: 0,
+            batch_failed: 0,
+            runner: None,
+            abandoned: Arc::default(),
+        }
     }
 
     /// What was told so far was the past; from now on, changes count.
@@ -104,8 +120,12 @@ impl Hooks {
         let timeout = self.set.timeout;
         let (send, _) = self.runner.get_or_insert_with(|| {
             let (send, commands) = mpsc::channel::<Start>();
+            let abandoned = Arc::clone(&self.abandoned);
             let thread = std::thread::spawn(move || {
                 for (argv, input) in commands {
+                    if abandoned.load(Ordering::Acquire) {
+                        return;
+                    }
                     if let Err(error) = run(&argv, &input, timeout) {
                         tracing::warn!(program = argv.first().map(String::as_str), "hook: {error}");
                     }
@@ -115,6 +135,13 @@ impl Hooks {
         });
         // The thread ends only after this sender.
         let _ = send.send((argv, input));
+    }
+
+    /// Leaves now: what waits is dropped, what runs goes on without this program.
+    pub fn abandon(mut self) {
+        self.abandoned.store(true, Ordering::Release);
+        // Its thread ends with the process, or after the program that it looks after.
+        drop(self.runner.take());
     }
 
     /// Waits until what was started has ended.
@@ -130,25 +157,31 @@ impl Hooks {
 
 fn run(argv: &[String], input: &Value, timeout: Duration) -> std::io::Result<()> {
     let program = argv.first().map_or("", String::as_str);
+    // A file and no pipe: a program that does not read its input, or an input larger than a pipe, would hold up this thread.
+    let mut told = tempfile::tempfile()?;
+    writeln!(told, "{input}")?;
+    told.rewind()?;
     let mut child = Command::new(program)
         .args(argv.iter().skip(1))
         .env_remove(KEY_VARIABLE)
-        .stdin(Stdio::piped())
+        .stdin(told)
         // The terminal belongs to the dashboard.
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        // A hangup of the terminal is not for it, and the time limit reaches what it starts.
+        .process_group(0)
         .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // One object is smaller than a pipe's buffer; a program that does not read it is not an error.
-        let _ = writeln!(stdin, "{input}");
-    }
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return if status.success() { Ok(()) } else { Err(std::io::Error::other(format!("it ended with {status}"))) };
         }
         if begun.elapsed() > timeout {
-            child.kill()?;
+            let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+            let ended = group.map(|group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
+            if !matches!(ended, Some(Ok(()))) {
+                child.kill()?;
+            }
             child.wait()?;
             return Err(std::io::Error::other(format!("it ran longer than {} s and was ended", timeout.as_secs())));
         }
@@ -211,6 +244,48 @@ mod tests {
         hooks.finish();
         let batches = std::fs::read_to_string(folder.path().join("batch")).unwrap();
         assert_eq!(batches.trim(), r#"{"batch":{"failed":0,"saved":2},"schema":1}"#);
+    }
+
+    #[test]
+    fn leaving_waits_for_no_hook_and_starts_none_that_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (began, go_on, second) = (folder.path().join("began"), folder.path().join("go"), folder.path().join("second"));
+        let script = format!(
+            "[ -e '{}' ] && touch '{}'; touch '{}'; while [ ! -e '{}' ]; do sleep 0.01; done; touch '{}.done'",
+            began.display(),
+            second.display(),
+            began.display(),
+            go_on.display(),
+            began.display()
+        );
+        let on_done = vec!["sh".to_owned(), "-c".to_owned(), script];
+        let mut hooks = Hooks::new(config::Hooks { on_done, timeout: Duration::from_secs(60), ..config::Hooks::default() });
+        hooks.loaded();
+        let past = sample();
+        for n in 1..4 {
+            let mut job = Job::new(JobId::from_bits(n), past.source.clone(), past.image, 1, past.created_at);
+            job.phase = Phase::Saved;
+            hooks.saw([&job]);
+        }
+        let until = |file: &std::path::Path| {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while !file.exists() {
+                assert!(Instant::now() < deadline, "{} never came", file.display());
+                std::thread::yield_now();
+            }
+        };
+        until(&began);
+        // The running one waits for a file that is made only after this call has come back.
+        hooks.abandon();
+        std::fs::write(&go_on, "").unwrap();
+        until(&folder.path().join("began.done"));
+        assert!(!second.exists(), "a hook that waited was started");
+    }
+
+    #[test]
+    fn a_hook_that_reads_nothing_and_a_large_input_do_not_block() {
+        let input = json!({ "text": "x".repeat(1 << 20) });
+        run(&["true".to_owned()], &input, Duration::from_secs(30)).unwrap();
     }
 
     #[test]

@@ -61,7 +61,12 @@ pub fn run(args: &RunArgs, context: &Context) -> Outcome {
         }
     }
     let hooks = std::mem::replace(&mut watch.hooks, Hooks::new(crate::config::Hooks::default()));
-    hooks.finish();
+    // Whoever was told to leave is gone at once; a batch that is over may wait for what it started.
+    if matches!(outcome, Ok(None)) {
+        hooks.finish()
+    } else {
+        hooks.abandon()
+    }
     let exit = match outcome? {
         Some(exit) => Exit::first([exit, watch.exit()]),
         None => watch.exit(),
@@ -70,10 +75,15 @@ pub fn run(args: &RunArgs, context: &Context) -> Outcome {
     Ok(exit)
 }
 
-/// Calls a function at every Ctrl+c, SIGTERM and SIGHUP, until it says that nobody listens.
+/// Calls a function at every Ctrl+c, SIGTERM and SIGHUP, until it says that nobody listens. A SIGHUP that came in ignored
+/// stays so: that is how `nohup` keeps a command beyond its terminal.
 fn on_signal(mut tell: impl FnMut() -> bool + Send + 'static) -> Result<(), Problem> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+    let mut wanted = vec![SIGINT, SIGTERM];
+    if !start::is_ignored(SIGHUP) {
+        wanted.push(SIGHUP);
+    }
+    let mut signals = signal_hook::iterator::Signals::new(wanted)
         .map_err(|error| Problem::input("system", format!("signals cannot be handled: {error}"), "try again"))?;
     std::thread::spawn(move || {
         for (count, _) in signals.forever().enumerate() {
@@ -108,6 +118,8 @@ struct Watch {
     saved: usize,
     broken: Option<String>,
     hooks: Hooks,
+    /// Nobody takes the JSON any more; the engine goes on without it.
+    output_gone: bool,
 }
 
 impl Watch {
@@ -125,6 +137,7 @@ impl Watch {
             saved: 0,
             broken: None,
             hooks: Hooks::new(context.config.hooks.clone()),
+            output_gone: false,
         }
     }
 
@@ -154,7 +167,7 @@ impl Watch {
                             "start this again later",
                         );
                         Out::status(&problem.words());
-                        context.out.object(&problem.json())?;
+                        self.output(context, &problem.json());
                         // Not returned as the problem: other codes may go first.
                         return Ok(Some(Exit::Network));
                     }
@@ -230,7 +243,7 @@ impl Watch {
                 }
             }
             if context.out.json {
-                context.out.object(&super::json::job(&job))?;
+                self.output(context, &super::json::job(&job));
             }
             let sentence = super::wording::sentence(&job);
             tracing::info!("{sentence}");
@@ -239,6 +252,19 @@ impl Watch {
         self.told.insert(job.id, stands);
         self.jobs.insert(job.id, job);
         Ok(())
+    }
+
+    /// A line of JSON. A reader that went away, or an output that is full, must not leave paid jobs behind: said once.
+    fn output(&mut self, context: &Context, value: &serde_json::Value) {
+        if self.output_gone {
+            return;
+        }
+        if let Err(problem) = context.out.object(value) {
+            self.output_gone = true;
+            let why = if problem.is_closed_pipe() { "its reader is gone".to_owned() } else { problem.message };
+            tracing::warn!("the output ends: {why}");
+            Out::status(&format!("The output ends here ({why}); the engine continues without it."));
+        }
     }
 
     /// Whether a sentence on the job's state, or on the pause, says the same as this notice.

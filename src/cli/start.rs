@@ -33,6 +33,13 @@ pub fn no_core_files() {
     }
 }
 
+/// Whether a signal was ignored when this process began (or is now): asked of the kernel where it tells, else `false`.
+pub fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 /// The log file in use, for the report of a panic.
 static LOG: OnceLock<PathBuf> = OnceLock::new();
 

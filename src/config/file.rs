@@ -48,6 +48,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The options that name one path, as they stand.
+    pub fn paths(&self) -> Vec<(&'static str, String)> {
+        [("key_file", &self.key_file), ("data_dir", &self.data_dir), ("results_dir", &self.results_dir)]
+            .into_iter()
+            .filter_map(|(name, text)| Some((name, text.clone()?)))
+            .collect()
+    }
+
     /// What a profile says, and for the rest what the file says. A profile sets only the options marked so.
     pub fn or(self, below: Self) -> Self {
         Self {

@@ -4,7 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
@@ -15,6 +16,11 @@ pub const KEY_VARIABLE: &str = "EVOLINK_API_KEY";
 
 /// How long a key command may take; long enough to unlock a password store by hand.
 const COMMAND_LIMIT: Duration = Duration::from_mins(1);
+
+/// How often it is looked at whether a key command has ended,
+const STEP: Duration = Duration::from_millis(10);
+/// and how long the rest of its output may take to arrive after that.
+const REST: Duration = Duration::from_millis(500);
 
 /// No key is longer than this; more is a mix-up.
 const LONGEST: u64 = 16 * 1024;
@@ -96,7 +102,10 @@ fn read_file(path: &Path) -> Result<String, KeyError> {
     let unreadable = |why: &dyn std::fmt::Display| {
         error(format!("key_file {shown} cannot be read: {why}"), "mend the file, or set key_file to another one")
     };
-    let file = std::fs::File::open(path).map_err(|why| unreadable(&why))?;
+    // Not blocking: a pipe in its place would wait for a writer before it could be told from a file.
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).map_err(|why| unreadable(&why))?;
+    let file = std::fs::File::from(file);
     // Asked of the open file, so that nobody can swap it between look and read.
     let stat = rustix::fs::fstat(&file).map_err(|why| unreadable(&why))?;
     if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
@@ -139,28 +148,40 @@ fn run(argv: &[String], limit: Duration) -> Result<String, KeyError> {
         .stderr(Stdio::inherit())
         .spawn()
         .map_err(|why| error(format!("key_command {program:?} cannot be started: {why}"), next))?;
-    let (tell, told) = mpsc::channel();
+    let text = Arc::new(Mutex::new(Vec::new()));
+    let (tell, told) = mpsc::channel::<()>();
     if let Some(output) = child.stdout.take() {
+        let text = Arc::clone(&text);
         std::thread::spawn(move || {
-            let mut text = String::new();
-            let read = output.take(LONGEST).read_to_string(&mut text).map(|_| text);
-            // The other side is gone when the time was up.
-            let _ = tell.send(read);
+            let mut output = output.take(LONGEST);
+            let mut buffer = [0; 1024];
+            while let Ok(n @ 1..) = output.read(&mut buffer) {
+                text.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..n]);
+            }
+            drop(tell);
         });
     }
-    let answer = told.recv_timeout(limit);
-    if answer.is_err() {
-        // It may have ended in between; either way it must not stay behind.
-        let _ = child.kill();
-    }
-    let status = child.wait().map_err(|why| error(format!("key_command {program:?}: {why}"), next))?;
-    let Ok(text) = answer else {
-        return Err(error(format!("key_command {program:?} took longer than {} s and was ended", limit.as_secs()), next));
+    // The command's end counts and not that of its pipe, which a helper that it leaves behind may hold open.
+    let begun = Instant::now();
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if begun.elapsed() < limit => std::thread::sleep(STEP),
+            Ok(None) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(error(format!("key_command {program:?} took longer than {} s and was ended", limit.as_secs()), next));
+            }
+            Err(why) => return Err(error(format!("key_command {program:?}: {why}"), next)),
+        }
     };
+    // What it wrote before it ended is in the pipe; without a helper the pipe ends at once.
+    let _ = told.recv_timeout(REST);
+    let text = std::mem::take(&mut *text.lock().unwrap_or_else(PoisonError::into_inner));
     if !status.success() {
         return Err(error(format!("key_command {program:?} failed ({status})"), next));
     }
-    text.map_err(|why| error(format!("what key_command {program:?} prints cannot be read: {why}"), next))
+    String::from_utf8(text).map_err(|_| error(format!("what key_command {program:?} prints is no text"), next))
 }
 
 #[cfg(test)]
@@ -199,6 +220,23 @@ mod tests {
         assert_eq!(key.trim(), "sk-test-5678");
         let shown = run(&argv(&["sh", "-c", "echo [${EVOLINK_API_KEY-unset}]"]), COMMAND_LIMIT).unwrap();
         assert_eq!(shown.trim(), "[unset]");
+    }
+
+    #[test]
+    fn a_helper_that_a_key_command_leaves_behind_is_not_waited_for() {
+        let begun = Instant::now();
+        let key = run(&argv(&["sh", "-c", "sleep 100 & echo sk-test-9012"]), COMMAND_LIMIT).unwrap();
+        assert_eq!(key.trim(), "sk-test-9012");
+        assert!(begun.elapsed() < COMMAND_LIMIT / 2, "the helper was waited for");
+    }
+
+    #[test]
+    fn a_pipe_in_place_of_a_key_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg("-m600").arg(&path).status().unwrap().success());
+        let wrong = KeySource::File(path).read(&Environment::default()).unwrap_err().to_string();
+        assert!(wrong.contains("no ordinary file"), "{wrong}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod options;
 mod units;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -209,31 +210,48 @@ pub struct Flags {
 
 /// The environment as far as it is of interest; empty variables count as not set.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
-    /// The process's environment. Variables that are not UTF-8 are left out.
+    /// The process's environment.
     #[must_use]
     pub fn of_process() -> Self {
-        Self::of(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+        Self::of(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))))
     }
 
     /// An environment made by hand.
     #[must_use]
-    pub fn of<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
-        Self(pairs.into_iter().map(|(n, v)| (n.into(), v.into())).filter(|(_, v): &(String, String)| !v.is_empty()).collect())
+    pub fn of<N: Into<String>, V: Into<OsString>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self(pairs.filter(|(_, value): &(String, OsString)| !value.is_empty()).collect())
     }
 
-    /// All of it but the key.
+    /// All of it but the key, as far as it is text.
     #[must_use]
     pub fn all(&self) -> BTreeMap<String, String> {
-        self.0.iter().filter(|(name, _)| *name != KEY_VARIABLE).map(|(name, value)| (name.clone(), value.clone())).collect()
+        self.0
+            .iter()
+            .filter(|(name, _)| *name != KEY_VARIABLE)
+            .filter_map(|(name, value)| Some((name.clone(), value.to_str()?.to_owned())))
+            .collect()
     }
 
-    /// The value of a variable that is set and not empty.
+    /// The value of a variable that is set, not empty, and text.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.0.get(name)?.to_str()
+    }
+
+    /// The path in a variable that is set and not empty: its bytes as they are, since a path need not be text.
+    #[must_use]
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.0.get(name).map(PathBuf::from)
+    }
+
+    /// Whether a variable is set, to something that is no text.
+    #[must_use]
+    pub fn is_no_text(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| value.to_str().is_none())
     }
 }
 
@@ -280,8 +298,8 @@ pub fn file_place(flags: &Flags, env: &Environment) -> (PathBuf, bool) {
     if let Some(path) = &flags.config {
         return (path.clone(), true);
     }
-    if let Some(path) = env.get(variables::CONFIG) {
-        return (PathBuf::from(path), true);
+    if let Some(path) = env.path(variables::CONFIG) {
+        return (path, true);
     }
     let folder = project_folders().map_or_else(|| PathBuf::from("."), |folders| folders.config_dir().to_path_buf());
     (folder.join("config.toml"), false)
@@ -346,6 +364,16 @@ pub fn check(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment) 
     }
     let mut settings = chosen.or(read.settings);
 
+    // A setting that is there is never dropped in silence: another address or key would be used in its place.
+    for name in [variables::BASE_URL, KEY_VARIABLE] {
+        if env.is_no_text(name) && !(name == variables::BASE_URL && flags.base_url.is_some()) {
+            errors.push(ConfigError {
+                place: name.to_owned(),
+                what: "the variable is not text (not UTF-8)".to_owned(),
+                next: "set it again, or unset it".to_owned(),
+            });
+        }
+    }
     let mut base_url = |text: &str, place: &str| match parse_base_url(text) {
         Ok(url) => Some(url),
         Err(what) => {
@@ -360,17 +388,25 @@ pub fn check(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment) 
         settings.base_url = base_url(url, variables::BASE_URL).or(settings.base_url);
     }
 
+    let home = env.path("HOME");
+    if home.is_none() {
+        let in_home = settings.paths().into_iter().filter(|(_, text)| text.starts_with("~/"));
+        errors.extend(in_home.map(|(name, text)| ConfigError {
+            place: name.to_owned(),
+            what: format!("{text:?} begins in the home folder, and HOME is not set"),
+            next: "set HOME, or write the whole path".to_owned(),
+        }));
+    }
     if !errors.is_empty() {
         return Err(ConfigErrors(errors));
     }
 
     let file_folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let home = env.get("HOME").map(PathBuf::from);
     let from_file = |text: &str| in_file_folder(text, &file_folder, home.as_deref());
     let data_dir = if let Some(folder) = &flags.data_dir {
         folder.clone()
-    } else if let Some(folder) = env.get(variables::DATA_DIR) {
-        PathBuf::from(folder)
+    } else if let Some(folder) = env.path(variables::DATA_DIR) {
+        folder
     } else {
         let base = settings.data_dir.as_deref().map_or_else(default_data_dir, &from_file);
         // Two accounts in one store would look for each other's tasks: a profile gets a folder of its own.

@@ -220,3 +220,31 @@ fn what_the_file_may_call_results_the_downloads_take_and_messages_stay_clean() {
     }
     assert_eq!(super::units::check_template("{date}/{tag}/{task}-{image}.{ext}"), Ok(()));
 }
+
+#[test]
+fn a_variable_that_is_no_text_is_a_path_or_an_error_and_never_left_out() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let odd = |text: &str| std::ffi::OsString::from_vec([text.as_bytes(), b"/caf\xe9"].concat());
+    let env = Environment::of([(variables::DATA_DIR, odd("/tmp"))]);
+    let config = check(None, Path::new("c.toml"), &Flags::default(), &env).unwrap();
+    assert_eq!(config.data_dir, PathBuf::from(odd("/tmp")));
+    let env = Environment::of([(variables::CONFIG, odd("/tmp"))]);
+    assert_eq!(file_place(&Flags::default(), &env), (PathBuf::from(odd("/tmp")), true));
+    assert!(load(&Flags::default(), &env).is_err(), "a named file that is not there is an error");
+    for name in [variables::BASE_URL, KEY_VARIABLE] {
+        let env = Environment::of([(name, odd("https://h"))]);
+        let wrong = check(None, Path::new("c.toml"), &Flags::default(), &env).unwrap_err().to_string();
+        assert!(wrong.contains(name) && wrong.contains("not text"), "{wrong}");
+        assert!(!wrong.contains("caf"), "{wrong}");
+    }
+}
+
+#[test]
+fn without_a_home_a_path_in_it_is_an_error() {
+    let text = "results_dir = \"~/pictures\"\n";
+    let wrong = check(Some(text), Path::new("/etc/c.toml"), &Flags::default(), &Environment::default()).unwrap_err().to_string();
+    assert!(wrong.contains("results_dir") && wrong.contains("HOME is not set"), "{wrong}");
+    let env = Environment::of([("HOME", "/home/me")]);
+    let config = check(Some(text), Path::new("/etc/c.toml"), &Flags::default(), &env).unwrap();
+    assert_eq!(config.results_dir, PathBuf::from("/home/me/pictures"));
+}
