@@ -259,7 +259,7 @@ mod tests {
             began.display()
         );
         let on_done = vec!["sh".to_owned(), "-c".to_owned(), script];
-        let mut hooks = Hooks::new(config::Hooks { on_done, timeout: Duration::from_secs(60), ..config::Hooks::default() });
+        let mut hooks = Hooks::new(config::Hooks { on_done, timeout: Duration::from_mins(1), ..config::Hooks::default() });
         hooks.loaded();
         let past = sample();
         for n in 1..4 {

@@ -57,15 +57,15 @@ pub fn run(args: &RunArgs, context: &Context) -> Outcome {
     // What the engine wrote while it left.
     while let Ok(event) = events.try_recv() {
         if let Event::EngineEvent(news) = event {
-            watch.hear(news, context)?;
+            watch.hear(news, context);
         }
     }
     let hooks = std::mem::replace(&mut watch.hooks, Hooks::new(crate::config::Hooks::default()));
     // Whoever was told to leave is gone at once; a batch that is over may wait for what it started.
     if matches!(outcome, Ok(None)) {
-        hooks.finish()
+        hooks.finish();
     } else {
-        hooks.abandon()
+        hooks.abandon();
     }
     let exit = match outcome? {
         Some(exit) => Exit::first([exit, watch.exit()]),
@@ -154,7 +154,7 @@ impl Watch {
                     Out::status("Leaving; nothing more is sent, and what was sent goes on at EvoLink. Once more leaves at once.");
                     return Ok(Some(Exit::Interrupted));
                 }
-                Ok(Event::EngineEvent(news)) => self.hear(news, context)?,
+                Ok(Event::EngineEvent(news)) => self.hear(news, context),
                 Err(mpsc::RecvTimeoutError::Timeout) if args.until_idle => {
                     if self.is_idle() {
                         return Ok(None);
@@ -195,11 +195,11 @@ impl Watch {
         }
     }
 
-    fn hear(&mut self, news: EngineEvent, context: &Context) -> Result<(), Problem> {
+    fn hear(&mut self, news: EngineEvent, context: &Context) {
         match news {
             EngineEvent::Jobs(jobs) => {
                 for job in jobs {
-                    self.hear_job(job, context)?;
+                    self.hear_job(job, context);
                 }
             }
             EngineEvent::Loaded => {
@@ -218,10 +218,9 @@ impl Watch {
             EngineEvent::Progress(_) => self.answered(),
             EngineEvent::Notice(_) | EngineEvent::CommandDone { .. } | EngineEvent::Details { .. } => {}
         }
-        Ok(())
     }
 
-    fn hear_job(&mut self, job: Arc<Job>, context: &Context) -> Result<(), Problem> {
+    fn hear_job(&mut self, job: Arc<Job>, context: &Context) {
         self.hooks.saw([&*job]);
         let stands = (job.state(), job.reason());
         if self.loaded && self.told.get(&job.id) != Some(&stands) {
@@ -251,7 +250,6 @@ impl Watch {
         }
         self.told.insert(job.id, stands);
         self.jobs.insert(job.id, job);
-        Ok(())
     }
 
     /// A line of JSON. A reader that went away, or an output that is full, must not leave paid jobs behind: said once.
