@@ -23,7 +23,7 @@ pub fn run(data: &[u8]) {
         task: bytes.text(200),
         image: bytes.byte(),
         job: bytes.text(20),
-        side: serde_json::Map::new(),
+        sidecar: serde_json::Map::new(),
     };
     let rest = bytes.rest();
     let taken = picture_ext(rest);

@@ -49,17 +49,17 @@ impl Engine {
 
     fn request(&self, job: &Job) -> FetchRequest {
         let finished = job.finished_at.unwrap_or(job.created_at).to_zoned(self.options.time_zone.clone());
-        let mut side = serde_json::Map::new();
-        side.insert("job".into(), job.id.to_string().into());
-        side.insert("source_task".into(), job.source.as_str().into());
-        side.insert("image_number".into(), job.image.get().into());
-        side.insert("task_id".into(), job.task.as_ref().map(|task| task.as_str().to_owned()).into());
-        side.insert("tag".into(), job.tag.as_ref().map(|tag| tag.as_str().to_owned()).into());
-        side.insert("created_at".into(), job.created_at.to_string().into());
-        side.insert("sent_at".into(), job.sent_at.map(|at| at.to_string()).into());
-        side.insert("finished_at".into(), job.finished_at.map(|at| at.to_string()).into());
-        side.insert("credits_reserved".into(), job.reserved.map(|credits| credits.to_string()).into());
-        side.insert("credits_charged".into(), job.charged.map(|credits| credits.to_string()).into());
+        let mut sidecar = serde_json::Map::new();
+        sidecar.insert("job".into(), job.id.to_string().into());
+        sidecar.insert("source_task".into(), job.source.as_str().into());
+        sidecar.insert("image_number".into(), job.image.get().into());
+        sidecar.insert("task_id".into(), job.task.as_ref().map(|task| task.as_str().to_owned()).into());
+        sidecar.insert("tag".into(), job.tag.as_ref().map(|tag| tag.as_str().to_owned()).into());
+        sidecar.insert("created_at".into(), job.created_at.to_string().into());
+        sidecar.insert("sent_at".into(), job.sent_at.map(|at| at.to_string()).into());
+        sidecar.insert("finished_at".into(), job.finished_at.map(|at| at.to_string()).into());
+        sidecar.insert("credits_reserved".into(), job.reserved.map(|credits| credits.to_string()).into());
+        sidecar.insert("credits_charged".into(), job.charged.map(|credits| credits.to_string()).into());
         FetchRequest {
             links: job.links.clone(),
             date: finished.date().to_string(),
@@ -67,7 +67,7 @@ impl Engine {
             task: job.task.as_ref().map_or_else(|| job.id.to_string(), |task| task.as_str().to_owned()),
             image: job.image.get(),
             job: job.id.to_string(),
-            side,
+            sidecar,
         }
     }
 

@@ -15,8 +15,8 @@ use crate::kill_point;
 
 /// How many names are tried before a folder counts as unusable.
 const NAMES_MOST: u32 = 10_000;
-/// The longest side file that is read.
-const SIDE_MOST: u64 = 256 * 1024;
+/// The longest sidecar that is read.
+const SIDECAR_MOST: u64 = 256 * 1024;
 
 /// A disk error as a sentence: what, where, and what to do.
 pub(super) fn local(error: &io::Error, path: &Path) -> FetchError {
@@ -247,15 +247,15 @@ fn is_file(path: &Path, length: u64, sha256: &str) -> bool {
     }
 }
 
-/// The name of a picture's side file.
-fn side_path(picture: &Path, count: u32) -> PathBuf {
+/// The name of a picture's sidecar.
+fn sidecar_path(picture: &Path, count: u32) -> PathBuf {
     let mut name = picture.as_os_str().to_owned();
     name.push(if count == 1 { ".json".to_owned() } else { format!("-{count}.json") });
     name.into()
 }
 
-/// Writes the side file beside the first picture, whole or not at all. One that tells of the same picture stays as it is.
-pub(super) fn write_side(request: &FetchRequest, hosts: &[String], files: &[SavedFile]) -> Result<(), FetchError> {
+/// Writes the sidecar beside the first picture, whole or not at all. One that tells of the same picture stays as it is.
+pub(super) fn write_sidecar(request: &FetchRequest, hosts: &[String], files: &[SavedFile]) -> Result<(), FetchError> {
     let Some(first) = files.first() else { return Ok(()) };
     let name = |file: &SavedFile| file.path.file_name().map(|name| name.to_string_lossy().into_owned());
     let listed: Vec<Value> = files
@@ -263,7 +263,7 @@ pub(super) fn write_side(request: &FetchRequest, hosts: &[String], files: &[Save
         .zip(hosts)
         .map(|(file, host)| json!({"file": name(file), "sha256": file.sha256, "bytes": file.bytes, "link_host": host}))
         .collect();
-    let mut side: Map<String, Value> = request.side.clone();
+    let mut sidecar: Map<String, Value> = request.sidecar.clone();
     for (field, value) in [
         ("schema", json!(1)),
         ("task", json!(request.task)),
@@ -277,25 +277,25 @@ pub(super) fn write_side(request: &FetchRequest, hosts: &[String], files: &[Save
         ("link_host", json!(hosts.first())),
         ("files", json!(listed)),
     ] {
-        side.insert(field.to_owned(), value);
+        sidecar.insert(field.to_owned(), value);
     }
     let folder = first.path.parent().unwrap_or(Path::new("."));
-    let fault = |error: &io::Error| local(error, &side_path(&first.path, 1));
+    let fault = |error: &io::Error| local(error, &sidecar_path(&first.path, 1));
     let mut file = plain_temp(folder).map_err(|e| fault(&e))?;
-    let mut bytes = serde_json::to_vec_pretty(&side).unwrap_or_default();
+    let mut bytes = serde_json::to_vec_pretty(&sidecar).unwrap_or_default();
     bytes.push(b'\n');
     file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(|e| fault(&e))?;
-    kill_point::moment("before the side file gets its name");
+    kill_point::moment("before the sidecar gets its name");
     for count in 1..=NAMES_MOST {
-        let path = side_path(&first.path, count);
+        let path = sidecar_path(&first.path, count);
         match file.persist_noclobber(&path) {
             Ok(_) => {
                 sync_folder(folder);
-                kill_point::moment("after the side file got its name");
+                kill_point::moment("after the sidecar got its name");
                 return Ok(());
             }
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                let known = read_side(&path).is_some_and(|old| old.get("sha256") == side.get("sha256"));
+                let known = read_sidecar(&path).is_some_and(|old| old.get("sha256") == sidecar.get("sha256"));
                 if known {
                     return Ok(());
                 }
@@ -304,32 +304,36 @@ pub(super) fn write_side(request: &FetchRequest, hosts: &[String], files: &[Save
             Err(error) => return Err(fault(&error.error)),
         }
     }
-    Err(FetchError::Local(format!("{} holds too many side files of one name; move some away", folder.display())))
+    Err(FetchError::Local(format!("{} holds too many sidecars of one name; move some away", folder.display())))
 }
 
 /// A temporary file with the rights that the user's umask gives any new file.
 fn plain_temp(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     use std::os::unix::fs::PermissionsExt as _;
-    tempfile::Builder::new().prefix(".side-").suffix(".part").permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
+    tempfile::Builder::new()
+        .prefix(".sidecar-")
+        .suffix(".part")
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)
 }
 
-fn read_side(path: &Path) -> Option<Map<String, Value>> {
+fn read_sidecar(path: &Path) -> Option<Map<String, Value>> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(SIDE_MOST).read_to_end(&mut bytes).ok()?;
+    File::open(path).ok()?.take(SIDECAR_MOST).read_to_end(&mut bytes).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
-/// The files of a request that an earlier run brought home completely and did not live to record: a side file under one
+/// The files of a request that an earlier run brought home completely and did not live to record: a sidecar under one
 /// of the possible `stems` (with extension) tells of the same task and picture, and all files it lists are there.
 pub(super) fn find_saved(request: &FetchRequest, folder: &Path, stems: &[(String, &str)]) -> Option<Vec<SavedFile>> {
     for (stem, ext) in stems {
         for count in 1..=3 {
             let name = if count == 1 { format!("{stem}.{ext}") } else { format!("{stem}-{count}.{ext}") };
-            let Some(side) = read_side(&side_path(&folder.join(name), 1)) else { continue };
-            if side.get("task") != Some(&json!(request.task)) || side.get("image") != Some(&json!(request.image)) {
+            let Some(sidecar) = read_sidecar(&sidecar_path(&folder.join(name), 1)) else { continue };
+            if sidecar.get("task") != Some(&json!(request.task)) || sidecar.get("image") != Some(&json!(request.image)) {
                 continue;
             }
-            let files: Option<Vec<SavedFile>> = side
+            let files: Option<Vec<SavedFile>> = sidecar
                 .get("files")
                 .and_then(Value::as_array)?
                 .iter()

@@ -15,9 +15,9 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::disk::{self, Part, Source};
-use super::guard::{self, NotPublic, Resolver};
 use super::magic::{self, Kind};
 use super::name::{Template, safe};
+use super::ssrf_guard::{self, NotPublic, Resolver};
 use super::{FetchError, FetchOptions, FetchRequest, Fetcher};
 use crate::job::{SavedFile, text};
 
@@ -113,13 +113,13 @@ impl Downloader {
             hosts.push(host);
         }
         let (request, listed) = (request.clone(), files.clone());
-        blocking(move || disk::write_side(&request, &hosts, &listed)).await?;
+        blocking(move || disk::write_sidecar(&request, &hosts, &listed)).await?;
         Ok(files)
     }
 
     /// One link.
     async fn one(&self, request: &FetchRequest, part: PathBuf, place: usize, link: &Url) -> Result<SavedFile, FetchError> {
-        guard::check(link, self.options.allow_loopback).map_err(FetchError::Refused)?;
+        ssrf_guard::check(link, self.options.allow_loopback).map_err(FetchError::Refused)?;
         let mut part = open_part(part).await?;
         if part.length > 0 && part.source.link != fingerprint(link) {
             part = reset(part).await?;
@@ -155,7 +155,7 @@ impl Downloader {
     async fn send(&self, link: &Url, part: &Part) -> Result<Response, FetchError> {
         let mut url = link.clone();
         for _ in 0..=REDIRECTS_MOST {
-            guard::check(&url, self.options.allow_loopback).map_err(FetchError::Refused)?;
+            ssrf_guard::check(&url, self.options.allow_loopback).map_err(FetchError::Refused)?;
             let mut request = self
                 .http()
                 .await?

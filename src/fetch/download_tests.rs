@@ -102,7 +102,7 @@ fn request(links: &[&str]) -> FetchRequest {
         task: "task-unified-1-a".into(),
         image: 2,
         job: "0000001f".into(),
-        side: json!({"source": "task-unified-0-d", "task": "a lie"}).as_object().unwrap().clone(),
+        sidecar: json!({"source": "task-unified-0-d", "task": "a lie"}).as_object().unwrap().clone(),
     }
 }
 
@@ -122,9 +122,9 @@ async fn a_picture_comes_home_whole_with_its_side_file() {
         ["results/untagged/task-unified-1-a-2.png", "results/untagged/task-unified-1-a-2.png.json"],
         "nothing half done is left"
     );
-    let side = fs::read_to_string(place.folder.path().join("results/untagged/task-unified-1-a-2.png.json")).unwrap();
-    assert!(!side.contains("SECRET"));
-    let side: Value = serde_json::from_str(&side).unwrap();
+    let sidecar = fs::read_to_string(place.folder.path().join("results/untagged/task-unified-1-a-2.png.json")).unwrap();
+    assert!(!sidecar.contains("SECRET"));
+    let sidecar: Value = serde_json::from_str(&sidecar).unwrap();
     for (field, value) in [
         ("source", json!("task-unified-0-d")),
         ("task", json!("task-unified-1-a")),
@@ -133,7 +133,7 @@ async fn a_picture_comes_home_whole_with_its_side_file() {
         ("bytes", json!(bytes.len())),
         ("link_host", json!("127.0.0.1")),
     ] {
-        assert_eq!(side[field], value, "{field}");
+        assert_eq!(sidecar[field], value, "{field}");
     }
     let heard = hear.recv().unwrap();
     assert!(heard.contains("\r\naccept-encoding: identity\r\n") && heard.contains("\r\nuser-agent: mj-enhance/"), "{heard}");
@@ -149,11 +149,11 @@ async fn without_its_side_file_a_saved_picture_is_known_by_its_content() {
     let (base, hear) = always("200 OK", "", bytes);
     let place = place();
     let first = place.fetch(&[&base]).await.unwrap();
-    let side = place.folder.path().join("results/untagged/task-unified-1-a-2.jpg.json");
-    fs::write(&side, "{\"half").unwrap();
+    let sidecar = place.folder.path().join("results/untagged/task-unified-1-a-2.jpg.json");
+    fs::write(&sidecar, "{\"half").unwrap();
     assert_eq!(place.fetch(&[&base]).await.unwrap(), first);
     assert_eq!(hear.iter().take(2).count(), 2);
-    assert_eq!(fs::read_to_string(&side).unwrap(), "{\"half", "a stranger's side file is not overwritten");
+    assert_eq!(fs::read_to_string(&sidecar).unwrap(), "{\"half", "a stranger's sidecar is not overwritten");
     assert_eq!(place.names().len(), 3);
 }
 

@@ -7,9 +7,9 @@
 
 mod disk;
 mod download;
-mod guard;
 mod magic;
 mod name;
+mod ssrf_guard;
 
 use std::path::PathBuf;
 
@@ -36,8 +36,8 @@ pub struct FetchRequest {
     pub image: u8,
     /// `{job}`: our short id.
     pub job: String,
-    /// What else goes into the JSON side file next to the first picture. Our own fields win over these.
-    pub side: serde_json::Map<String, serde_json::Value>,
+    /// What else goes into the JSON sidecar next to the first picture. Our own fields win over these.
+    pub sidecar: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Why there is no file. The text is one clean sentence and never holds a link's query, where signatures stand.

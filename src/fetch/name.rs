@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::FetchRequest;
 use crate::job::text;
 
-/// The most bytes of one part of a path. File systems take 255; the rest is for suffixes and side files.
+/// The most bytes of one part of a path. File systems take 255; the rest is for suffixes and sidecars.
 const PART_MOST: usize = 120;
 /// What template fields there are.
 const FIELDS: [&str; 6] = ["date", "tag", "task", "image", "job", "ext"];
@@ -168,7 +168,7 @@ mod tests {
             task: "task-unified-1-a".into(),
             image: 2,
             job: "0000001f".into(),
-            side: serde_json::Map::new(),
+            sidecar: serde_json::Map::new(),
         }
     }
 
