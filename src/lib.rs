@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod fetch;
+pub mod http;
 pub mod job;
 pub mod kill_point;
 pub mod simulator;

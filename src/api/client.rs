@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
-use reqwest::{Method, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -19,10 +19,9 @@ use super::answer::Answer;
 use super::error::{ApiError, NOT_CONNECTED};
 use super::redact::redact;
 use super::{BATCH_MOST, Balance, ClientOptions, ENHANCE_MODEL, ListPage, ListQuery, Service, Submitted};
+use crate::http::{self, ProxySettings};
 use crate::job::{Credits, ErrorClass, IdempotencyKey, TaskId, TaskReport, text};
 
-/// What we call ourselves (reference §3.1: an honest product name).
-const USER_AGENT: &str = concat!("mj-enhance/", env!("CARGO_PKG_VERSION"));
 /// The most that is read of an answer, unpacked: 50 tasks with long links are far below it.
 const ANSWER_MOST: usize = 4 * 1024 * 1024;
 /// The most that is read of an error (reference §7.1: "a few KB").
@@ -42,6 +41,7 @@ pub struct Client {
     base: Url,
     key: SecretString,
     limits: Limits,
+    proxies: ProxySettings,
     http: OnceCell<reqwest::Client>,
     time: Mutex<Option<Heard>>,
     /// The last price read, with the mark (`ETag`) to ask "still this one?" by.
@@ -129,6 +129,7 @@ impl Client {
             base,
             key: key.to_owned().into(),
             limits,
+            proxies: ProxySettings::of_process(),
             http: OnceCell::new(),
             time: Mutex::default(),
             price: Mutex::default(),
@@ -143,6 +144,13 @@ impl Client {
         self
     }
 
+    /// Other proxies than those of the process's environment.
+    #[must_use]
+    pub fn with_proxies(mut self, proxies: ProxySettings) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
     fn key(&self) -> &str {
         self.key.expose_secret()
     }
@@ -153,8 +161,13 @@ impl Client {
             .get_or_try_init(|| async {
                 let local = is_loopback(&self.base) && self.base.scheme() == "http";
                 let name = self.base.domain().map(str::to_owned);
+                let proxy = self
+                    .proxies
+                    .for_url(&self.base)
+                    .map_err(|error| ApiError::new(ErrorClass::Local, error.code(), &format!("{error}: {}", error.next())))?;
+                let proxy = proxy.cloned();
                 // Reading the system's certificates takes tens of milliseconds of disk and parsing.
-                let built = tokio::task::spawn_blocking(move || build(local, name.as_deref())).await;
+                let built = tokio::task::spawn_blocking(move || build(local, name.as_deref(), proxy.as_ref())).await;
                 match built {
                     Ok(Ok(http)) => Ok(http),
                     Ok(Err(error)) => Err(ApiError::new(ErrorClass::Local, "no_http_client", &self.chain(&error))),
@@ -275,14 +288,11 @@ fn is_garbled(error: &reqwest::Error) -> bool {
     false
 }
 
-/// A pool that repeats nothing, follows nothing and sends nothing of ours but the name.
-fn build(local: bool, name: Option<&str>) -> Result<reqwest::Client, reqwest::Error> {
-    let builder = || {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
+/// A pool for the service at one address: unpacks answers, and knows a dead connection.
+fn build(local: bool, name: Option<&str>, proxy: Option<&Url>) -> Result<reqwest::Client, reqwest::Error> {
+    let proxy = proxy.map(|proxy| reqwest::Proxy::all(proxy.clone())).transpose()?;
+    http::build(|| {
+        let mut builder = http::builder()
             .gzip(true)
             .connect_timeout(CONNECT_LIMIT)
             // A connection that died in silence, as after a sleep of this machine, must not be used again and again.
@@ -290,19 +300,17 @@ fn build(local: bool, name: Option<&str>) -> Result<reqwest::Client, reqwest::Er
             .http2_keep_alive_timeout(Duration::from_secs(8))
             .pool_idle_timeout(Duration::from_mins(1));
         if local {
-            // No certificate is needed, and no proxy is asked. The name is pinned so that plain http stays on this machine.
-            builder = builder.no_proxy().tls_certs_only([]);
+            // No certificate is needed. The name is pinned so that plain http stays on this machine.
+            builder = builder.tls_certs_only([]);
             if let Some(name) = name {
                 let here = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, 0));
                 builder = builder.resolve_to_addrs(name, &here);
             }
         }
-        builder
-    };
-    builder().build().or_else(|_| {
-        // A slim image has no certificates of its own.
-        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok());
-        builder().tls_certs_only(roots).build()
+        match proxy.clone() {
+            Some(proxy) => builder.proxy(proxy),
+            None => builder,
+        }
     })
 }
 

@@ -374,3 +374,38 @@ fn a_machine_that_slept_or_whose_clock_was_turned_does_not_know_the_services_tim
         assert_eq!(heard.now().is_some(), known, "{off} s");
     }
 }
+
+fn proxied(pairs: &[(&str, &str)]) -> Client {
+    let pairs: Vec<(String, String)> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    client("https://api.example").with_proxies(ProxySettings::read(move |name| {
+        pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }))
+}
+
+#[tokio::test]
+async fn calls_take_the_proxy_of_the_environment() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let proxy = format!("http://user:word@{}", listener.local_addr().unwrap());
+    let (heard, hear) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        heard.send(read_request(&mut stream)).unwrap();
+        say(&mut stream, "502 Bad Gateway", "", b"");
+    });
+    let error = proxied(&[("HTTPS_PROXY", &proxy)]).credits().await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Network, "{error:?}");
+    let request = hear.recv().unwrap().to_lowercase();
+    assert!(
+        request.starts_with("connect api.example:443 http/1.1\r\n") && request.contains("proxy-authorization: basic "),
+        "{request}"
+    );
+    assert!(!request.contains("bearer"), "the key goes through the tunnel alone: {request}");
+}
+
+#[tokio::test]
+async fn a_socks_proxy_is_named_with_its_variable() {
+    let error = proxied(&[("ALL_PROXY", "socks5h://user:word@127.0.0.1:1080")]).credits().await.unwrap_err();
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Local, "socks_not_supported"));
+    assert!(error.message.contains("ALL_PROXY") && error.message.contains("SOCKS is not supported"), "{error:?}");
+    assert!(!error.message.contains("word@"), "{error:?}");
+}

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use url::Url;
 
 use super::environment;
 use super::exit::Exit;
@@ -15,6 +16,7 @@ use super::problem::{Outcome, Problem};
 use super::start;
 use crate::api::{Client, ClientOptions, ListQuery, Service};
 use crate::config::{self, Config, Environment, Flags, KEY_VARIABLE};
+use crate::http::ProxySettings;
 use crate::store::{Access, Store};
 
 /// Less free space than this is worth a word: about a hundred pictures.
@@ -119,6 +121,9 @@ fn tell(report: &Report, out: Out) -> Outcome {
 
 fn service(config: &Config, env: &Environment, report: &mut Report) {
     report.good("service", format!("{}{}", config.base_url, if config.is_loopback() { " (on this machine)" } else { "" }));
+    if !proxy(&config.base_url, env, report) {
+        return;
+    }
     let key = match config.key.read(env) {
         Ok(key) => key,
         Err(error) => return report.bad("key", error.into()),
@@ -158,6 +163,22 @@ fn service(config: &Config, env: &Environment, report: &mut Report) {
             report.bad(name, problem);
         }
     }
+}
+
+/// The proxy that calls and downloads take; `false` where it cannot be used, so that asking the service is in vain.
+fn proxy(base: &Url, env: &Environment, report: &mut Report) -> bool {
+    match ProxySettings::read(|name| env.get(name).map(str::to_owned)).for_url(base) {
+        Ok(Some(proxy)) => {
+            let port = proxy.port_or_known_default().unwrap_or_default();
+            report.good("proxy", format!("{}:{port}, for calls and downloads", proxy.host_str().unwrap_or_default()));
+        }
+        Ok(None) => {}
+        Err(error) => {
+            report.bad("proxy", Problem::new(Exit::BadInput, error.code(), error.to_string(), error.next()));
+            return false;
+        }
+    }
+    true
 }
 
 /// The service tells no time of its own; a task made in our future shows that this clock is behind.

@@ -72,6 +72,23 @@ fn doctor_finds_a_sound_setup_sound_and_pays_nothing() {
 }
 
 #[test]
+fn doctor_names_the_variable_of_a_socks_proxy() {
+    let program = Program::new();
+    let mut command = program.command();
+    command
+        .args(["doctor", "--json"])
+        .env("EVOLINK_API_KEY", "sk-evo-0123456789abcdef")
+        .env("ALL_PROXY", "socks5h://u:pw@127.0.0.1:9");
+    let ran: Ran = command.output().unwrap().into();
+    let report = ran.objects().remove(0);
+    let check = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "proxy").unwrap();
+    assert_eq!((&check["status"], ran.code), (&"bad".into(), 2), "{report}");
+    let said = format!("{} {}", check["found"], check["next"]);
+    assert!(said.contains("ALL_PROXY names a SOCKS proxy; SOCKS is not supported") && said.contains("HTTPS_PROXY"), "{said}");
+    assert!(!ran.stdout.contains("pw@"), "{}", ran.stdout);
+}
+
+#[test]
 fn simulate_prints_what_another_program_needs() {
     use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};

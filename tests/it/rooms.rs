@@ -10,13 +10,14 @@ const DOORS: &[(&str, &[&str])] = &[
     ("kill_point", &[]),
     ("simulator", &[]),
     ("preview", &[]),
-    ("api", &["job"]),
+    ("http", &[]),
+    ("api", &["http", "job"]),
     ("store", &["job", "kill_point"]),
-    ("fetch", &["job", "kill_point"]),
+    ("fetch", &["http", "job", "kill_point"]),
     ("engine", &["api", "store", "fetch", "job"]),
     ("tui", &["engine", "job", "preview"]),
     ("config", &["job"]),
-    ("cli", &["api", "config", "engine", "fetch", "job", "simulator", "store", "tui"]),
+    ("cli", &["api", "config", "engine", "fetch", "http", "job", "simulator", "store", "tui"]),
     ("main", &["cli"]),
 ];
 
