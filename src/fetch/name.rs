@@ -138,19 +138,34 @@ fn fill(pieces: &[Piece], request: &FetchRequest, ext: &str) -> String {
     out
 }
 
-/// One part of a path that can do nothing but name: no separators, no control or invisible characters, no dots or
-/// spaces at its ends, not empty, at most `most` bytes.
+/// One part of a path that can do nothing but name, in any shell, on any file system, and when it is given to another
+/// machine's shell by `scp`: no separators, no characters that a shell gives a meaning to, no control or invisible ones, no
+/// spaces but plain ones, no `-` or `.` at its beginning, no dots or spaces at its end, none of the names that Windows
+/// keeps for devices, not empty, at most `most` bytes.
 pub(super) fn safe(text: &str, most: usize) -> String {
     let mut out: String = text
         .chars()
         .filter(|c| !text::is_unsafe(*c))
-        .map(|c| if matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|') { '_' } else { c })
+        .map(|c| if SPECIAL.contains(c) || (c.is_whitespace() && c != ' ') { '_' } else { c })
         .collect();
-    out.drain(..out.len() - out.trim_start_matches(['.', ' ']).len());
+    out.drain(..out.len() - out.trim_start_matches(['.', '-', ' ']).len());
+    if is_device(&out) {
+        out.insert(0, '_');
+    }
     out.truncate(out.floor_char_boundary(most));
     let kept = out.trim_end_matches(['.', ' ']).len();
     out.truncate(kept);
     if out.is_empty() { "_".into() } else { out }
+}
+
+/// Characters that mean something to a shell, to `scp`, or to a file system.
+const SPECIAL: &str = "/\\:*?\"<>|$`;&()'~!#[]{}";
+
+/// Whether Windows takes the name for a device, whatever follows its first dot.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let numbered = |device: &str| stem.strip_prefix(device).is_some_and(|n| matches!(n.as_bytes(), [b'1'..=b'9']));
+    matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
 }
 
 #[cfg(test)]
@@ -209,16 +224,45 @@ mod tests {
 
     #[test]
     fn values_cannot_leave_their_part_of_the_path() {
-        for (value, safe_value) in
-            [("../../etc", "_.._etc"), ("..", "_"), ("", "_"), ("a\u{202e}b\u{1b}", "ab"), ("  .x. ", "x"), ("C:\\x", "C__x")]
-        {
+        for (value, safe_value) in [
+            ("../../etc", "_.._etc"),
+            ("..", "_"),
+            ("", "_"),
+            ("a\u{202e}b\u{1b}", "ab"),
+            ("  .x. ", "x"),
+            ("C:\\x", "C__x"),
+            ("-rf", "rf"),
+            ("--", "_"),
+            ("-.- x", "x"),
+            ("$(reboot)", "__reboot_"),
+            ("a;b&c`d`", "a_b_c_d_"),
+            ("it's ~x!", "it_s _x_"),
+            ("a\nb\tc\rd", "abcd"),
+            ("a\u{a0}b\u{3000}c", "a_b_c"),
+            ("[x]{y}#?*<>|\"", "_x__y________"),
+            ("wald und see", "wald und see"),
+            ("con", "_con"),
+            ("NUL.txt", "_NUL.txt"),
+            ("com1", "_com1"),
+            ("lpt9 .x", "_lpt9 .x"),
+            ("com0", "com0"),
+            ("console", "console"),
+            ("-con", "_con"),
+            ("größe-木", "größe-木"),
+        ] {
             assert_eq!(safe(value, 120), safe_value, "{value}");
         }
     }
 
+    /// Any text, and much of what a shell or a file system minds.
+    fn hostile() -> impl Strategy<Value = String> {
+        let bad = "[-.$`;&()<>|\"'*?~!#\\[\\]{}/\\\\: \n\r\t\u{1b}\u{9b}\u{202e}\u{2066}\u{feff}a]{0,200}";
+        prop_oneof![".{0,200}", bad, "(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])[. ]?.{0,3}", "\\PC{150,300}"]
+    }
+
     proptest! {
         #[test]
-        fn every_path_stays_below_the_results(tag in ".{0,200}", task in ".{0,200}", date in ".{0,20}", job in ".{0,20}", place in 0_usize..9) {
+        fn every_path_stays_below_the_results(tag in hostile(), task in hostile(), date in ".{0,20}", job in ".{0,20}", place in 0_usize..9) {
             let request = FetchRequest { tag: Some(tag), task, date, job, ..request() };
             let template = Template::parse("{date}/{tag}{job}/{task}{image}.{ext}").unwrap();
             let path = template.folder(&request).join(format!("{}.png", template.stem(&request, place, "png")));
@@ -226,7 +270,11 @@ mod tests {
             for part in path.components() {
                 let Component::Normal(part) = part else { panic!("{path:?}") };
                 prop_assert!(part.len() <= PART_MOST && !part.is_empty());
-                prop_assert!(!part.to_str().unwrap().starts_with('.'));
+                let part = part.to_str().unwrap();
+                prop_assert!(!part.starts_with(['.', '-', ' ']) && !part.ends_with(['.', ' ']), "{}", part);
+                prop_assert!(!part.chars().any(|c| text::is_unsafe(c) || SPECIAL.contains(c)), "{}", part);
+                prop_assert!(part.chars().all(|c| c == ' ' || !c.is_whitespace()), "{}", part);
+                prop_assert!(!is_device(part), "{}", part);
             }
         }
     }
