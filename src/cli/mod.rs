@@ -49,6 +49,7 @@ use crate::config::{self, Environment};
 /// Only what nobody expects: the error report could not be set up.
 pub fn main() -> color_eyre::Result<Exit> {
     start::no_core_files();
+    start::survive_file_limits();
     let env = Environment::of_process();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

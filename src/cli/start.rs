@@ -40,6 +40,13 @@ pub fn is_ignored(signal: i32) -> bool {
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
+/// Sees to it that a limit on file sizes (`ulimit -f`) is an error of the write that meets it, as a full disk is, and does
+/// not end the process in the middle of a paid request. Programs that are started from here get the usual way back.
+pub fn survive_file_limits() {
+    // Where no handler can be set, all stays as it was.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+}
+
 /// The log file in use, for the report of a panic.
 static LOG: OnceLock<PathBuf> = OnceLock::new();
 
