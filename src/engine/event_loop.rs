@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::clock::Clock;
+use super::downloads::Reread;
 use super::draft_check::DraftChecks;
 use super::poll_scheduler::{PollScheduler, Read};
 use super::queue::Queue;
@@ -151,7 +152,10 @@ pub struct Engine {
     pub(super) fetch_retry: BTreeMap<JobId, Instant>,
     /// Nothing to fetch is ready before this; unknown after a change.
     pub(super) fetch_ready_at: Option<Instant>,
-    pub(super) fresh_links: HashSet<JobId>,
+    /// Jobs to be fetched whose tasks are read once more, for a fresh link.
+    pub(super) fresh_links: HashMap<JobId, Reread>,
+    /// Jobs whose results could not be saved for a reason of this machine.
+    pub(super) unsavable: HashSet<JobId>,
     pub(super) alarmed: HashMap<JobId, u8>,
 
     pub(super) gate: Gate,
@@ -247,7 +251,8 @@ impl Engine {
             fetching: HashSet::new(),
             fetch_retry: BTreeMap::new(),
             fetch_ready_at: None,
-            fresh_links: HashSet::new(),
+            fresh_links: HashMap::new(),
+            unsavable: HashSet::new(),
             alarmed: HashMap::new(),
             scheduler: PollScheduler::default(),
             draft_checks: DraftChecks::default(),

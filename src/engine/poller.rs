@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::event_loop::{Engine, WorkerKind, WorkerResult};
 use super::poll_scheduler::{Read, Subscriber};
 use crate::api::ApiError;
-use crate::job::{ErrorClass, Failure, JobId, Phase, Progress, State, TaskId, TaskReport, Update, retry};
+use crate::job::{ErrorClass, JobId, Phase, Progress, State, TaskId, TaskReport, Update, retry};
 
 /// Reads under way at once; with a round trip of 150 ms that is 26 batch reads, or 1,300 tasks, a second.
 const READS_AT_ONCE: usize = 4;
@@ -99,16 +99,20 @@ impl Engine {
             }
         }
         if !endings.is_empty() {
-            self.balance_changed();
-            let refetch: Vec<JobId> = endings.iter().map(|(id, _)| *id).filter(|id| self.fresh_links.contains(id)).collect();
+            let refetch: Vec<JobId> = endings.iter().map(|(id, _)| *id).filter(|id| self.fresh_links.contains_key(id)).collect();
+            if refetch.len() < endings.len() {
+                self.balance_changed();
+            }
             let written = self.write(endings);
             for (job, applied) in &written {
-                if refetch.contains(&job.id) {
+                if !refetch.contains(&job.id) {
+                    continue;
+                }
+                if applied.changed() {
                     self.fresh_links.remove(&job.id);
                     self.scheduler.forget(&Subscriber::Job(job.id));
-                    if !applied.changed() {
-                        self.link_is_dead(job.id, "the service gave no fresh link");
-                    }
+                } else {
+                    self.no_fresh_link(job.id, "the service gave no fresh link");
                 }
             }
             self.publish_endings(&written);
@@ -119,7 +123,7 @@ impl Engine {
     fn on_report(&mut self, id: JobId, report: TaskReport, rng: f64, now: Instant) -> Option<(JobId, Update)> {
         let job = self.jobs.get(&id)?;
         let subscriber = Subscriber::Job(id);
-        if report.status.is_final() || self.fresh_links.contains(&id) {
+        if report.status.is_final() || self.fresh_links.contains_key(&id) {
             return Some((id, Update::Reported(Box::new(report))));
         }
         let Phase::Running(before) = &job.phase else {
@@ -146,8 +150,8 @@ impl Engine {
                 self.scheduler.forget(subscriber);
                 self.draft_checks.missing(source);
             }
-            Subscriber::Job(id) if self.fresh_links.contains(id) => {
-                self.link_is_dead(*id, "the service no longer knows the task");
+            Subscriber::Job(id) if self.fresh_links.contains_key(id) => {
+                self.no_fresh_link(*id, "the service no longer knows the task");
             }
             Subscriber::Job(id) if count >= MISSING_READS => {
                 let written = self.write(vec![(*id, Update::Vanished)]);
@@ -197,14 +201,6 @@ impl Engine {
                 self.draft_checks.troubled(&source);
             }
         }
-    }
-
-    /// The link is dead and there is no other: the charge stays, the job ends.
-    pub(super) fn link_is_dead(&mut self, id: JobId, why: &str) {
-        self.fresh_links.remove(&id);
-        self.scheduler.forget(&Subscriber::Job(id));
-        let written = self.write(vec![(id, Update::FetchFailed(Failure::link_expired(why)))]);
-        self.publish_endings(&written);
     }
 
     /// Reads these jobs' tasks now, or everything that runs.

@@ -36,6 +36,8 @@ impl Engine {
             && self.options.sending != Sending::Nothing
             && self.settings.paused.is_none()
             && self.store_is_well()
+            // What cannot be kept must not be paid for.
+            && self.results_are_well()
             && self.open.is_none()
             // A connection that is down loses answers; a free read brings it up again first.
             && !matches!(self.connection, Connection::Down { .. })

@@ -7,9 +7,11 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::fetch::magic::tests::picture;
+use crate::fetch::part::Source;
 
 /// A server on a free port that reads the head of one request from each connection and hands it to `answer`.
 fn serve(answer: impl Fn(&str, &mut TcpStream) + Send + 'static) -> (String, mpsc::Receiver<String>) {
@@ -256,9 +258,8 @@ async fn a_part_that_was_whole_already_is_only_named() {
         say(stream, "416 Range Not Satisfiable", &format!("Content-Range: bytes */{total}\r\n"), b"");
     });
     let place = place();
-    let folder = place.folder.path().join("results/untagged");
-    disk::make_folder(&folder).unwrap();
-    let mut part = Part::open(&part_path(&request(&[]), &folder, 0)).unwrap().unwrap();
+    let folder = Arc::new(Folder::make(&place.folder.path().join("results"), std::path::Path::new("untagged")).unwrap());
+    let mut part = Part::open(&folder, &part_name(&request(&[]), 0)).unwrap().unwrap();
     part.set_source(Source { link: fingerprint(&Url::parse(&base).unwrap()), total: Some(total as u64), ..Source::default() })
         .unwrap();
     part.append(&bytes).unwrap();
@@ -268,51 +269,78 @@ async fn a_part_that_was_whole_already_is_only_named() {
 }
 
 #[tokio::test]
-async fn statuses_say_what_to_do_next() {
+async fn no_status_is_final() {
     for (status, kind) in [
-        ("403 Forbidden", "Expired"),
-        ("404 Not Found", "Expired"),
-        ("410 Gone", "Expired"),
+        ("403 Forbidden", "NoPicture"),
+        ("404 Not Found", "NoPicture"),
+        ("410 Gone", "NoPicture"),
+        ("400 Bad Request", "NoPicture"),
+        ("401 Unauthorized", "NoPicture"),
+        ("451 Unavailable For Legal Reasons", "NoPicture"),
+        ("204 No Content", "NoPicture"),
+        ("302 Found", "NoPicture"),
+        ("206 Partial Content", "NoPicture"),
         ("408 Request Timeout", "Passing"),
         ("429 Too Many Requests", "Passing"),
         ("500 Internal Server Error", "Passing"),
         ("503 Service Unavailable", "Passing"),
-        ("401 Unauthorized", "Refused"),
-        ("204 No Content", "Refused"),
-        ("302 Found", "Refused"),
-        ("206 Partial Content", "Refused"),
     ] {
         let (base, _hear) = always(status, "", Vec::new());
         let place = place();
-        let error = format!("{:?}", place.fetch(&[&base]).await.unwrap_err());
-        assert!(error.starts_with(kind), "{status}: {error}");
+        let error = place.fetch(&[&base]).await.unwrap_err();
+        assert!(format!("{error:?}").starts_with(kind) && error.is_passing() && !error.is_local(), "{status}: {error:?}");
     }
     let error = place().fetch(&[]).await.unwrap_err();
-    assert!(matches!(error, FetchError::Refused(_)));
+    assert!(!error.is_passing());
+    assert!(FetchError::NoPicture(String::new()).is_evidence_after_expiry());
+    assert!(!FetchError::Passing(String::new()).is_evidence_after_expiry(), "a connection that fails tells nothing of the link");
 }
 
 #[tokio::test]
-async fn what_is_no_picture_is_refused_and_leaves_nothing_behind() {
+async fn a_host_that_cannot_be_asked_is_waited_for() {
+    // Nobody listens at this port any more.
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    // Plain text where a TLS handshake is expected, and a connection that ends at once.
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let plain = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
+    });
+    let (shut, _hear) = serve(|_, _| {});
+    let links = [format!("http://127.0.0.1:{port}/x"), format!("https://127.0.0.1:{plain}/x"), format!("{shut}/x")];
+    for link in links {
+        let error = place().fetch(&[&link]).await.unwrap_err();
+        assert!(matches!(error, FetchError::Passing(_)), "{link}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_picture_is_not_taken_and_leaves_nothing_behind() {
     let page = b"<!DOCTYPE html><html><body>please log in</body></html>".to_vec();
     let png = picture(Kind::Png, 20);
-    let mut bomb = png.clone();
+    let (mut bomb, mut nothing) = (png.clone(), png.clone());
     bomb[16..24].fill(0x7f);
-    for (headers, body, said) in [
-        ("Content-Type: text/html; charset=utf-8\r\n", page.clone(), "sent text/html instead of a picture"),
-        ("Content-Type: image/png\r\n", page.clone(), "sent a web page instead of a picture"),
-        ("", page, "sent a web page instead of a picture"),
-        ("Content-Type: application/octet-stream\r\n", b"MZ\x90\0just a program".to_vec(), "no picture of a known kind"),
-        ("Content-Encoding: gzip\r\n", png, "packed"),
-        ("", bomb, "pixels"),
+    nothing[16..24].fill(0);
+    for (headers, body, said, passes) in [
+        ("Content-Type: text/html; charset=utf-8\r\n", page.clone(), "sent text/html instead of a picture", true),
+        ("Content-Type: image/png\r\n", page.clone(), "sent a web page instead of a picture", true),
+        ("", page, "sent a web page instead of a picture", true),
+        ("Content-Type: application/octet-stream\r\n", b"MZ\x90\0just a program".to_vec(), "a file of no known kind", true),
+        ("Content-Encoding: br\r\n", b"\x8b\x03brotli".to_vec(), "packed as br", true),
+        ("Content-Encoding: gzip\r\n", [&[0x1f, 0x8b, 8], [1; 40].as_slice()].concat(), "could not be unpacked", true),
+        ("", Vec::new(), "an empty file", true),
+        ("", nothing, "no pixels", true),
+        ("", bomb, "pixels, more than any real result", false),
     ] {
         let (base, _hear) = always("200 OK", headers, body);
         let place = place();
         let error = place.fetch(&[&base]).await.unwrap_err();
-        assert!(matches!(&error, FetchError::Refused(text) if text.contains(said)), "{said}: {error:?}");
+        assert!(error.to_string().contains(said), "{said}: {error:?}");
+        assert_eq!(matches!(error, FetchError::NoPicture(_)), passes, "{said}: {error:?}");
+        assert_eq!(error.is_passing(), passes, "{said}: {error:?}");
         assert_eq!(place.names(), Vec::<String>::new(), "{said}");
     }
-    let (base, _hear) = always("200 OK", "", Vec::new());
-    assert!(matches!(place().fetch(&[&base]).await.unwrap_err(), FetchError::Passing(text) if text.contains("empty")));
 }
 
 #[tokio::test]
@@ -320,12 +348,36 @@ async fn a_picture_that_ends_too_early_is_not_saved_whatever_its_length_says() {
     for kind in [Kind::Png, Kind::Jpeg, Kind::WebP] {
         let mut bytes = picture(kind, 60);
         bytes.truncate(bytes.len() - 5);
-        let (base, _hear) = always("200 OK", "Content-Type: image/png\r\n", bytes);
-        let place = place();
-        let error = place.fetch(&[&base]).await.unwrap_err();
-        assert!(matches!(&error, FetchError::Passing(text) if text.contains("not whole")), "{kind:?}: {error:?}");
-        assert_eq!(place.names(), Vec::<String>::new(), "{kind:?}");
+        for body in [bytes.clone(), bodies::gzip(&bytes)] {
+            let (base, _hear) = always("200 OK", "Content-Type: image/png\r\n", body);
+            let place = place();
+            let error = place.fetch(&[&base]).await.unwrap_err();
+            assert!(matches!(&error, FetchError::NoPicture(text) if text.contains("not whole")), "{kind:?}: {error:?}");
+            assert_eq!(place.names(), Vec::<String>::new(), "{kind:?}");
+        }
     }
+}
+
+#[tokio::test]
+async fn four_pictures_of_a_job_are_taken_and_their_sizes_are_counted_together() {
+    let bytes = picture(Kind::Png, 100);
+    let (base, hear) = always("200 OK", "", bytes.clone());
+    let links: Vec<String> = (0..64).map(|n| format!("{base}/{n}")).collect();
+    let links: Vec<&str> = links.iter().map(String::as_str).collect();
+    let place_of = |most: u64| {
+        let mut place = place();
+        place.downloader.limits.most = most;
+        place
+    };
+    let size = bytes.len() as u64;
+    let good = place_of(4 * size);
+    let saved = good.fetch(&links).await.unwrap();
+    assert_eq!(saved.len(), 4);
+    assert_eq!(hear.try_iter().count(), 4, "nobody is asked for more");
+    assert_eq!(good.fetch(&links).await.unwrap(), saved, "and they are found again");
+    let error = place_of(4 * size - 1).fetch(&links).await.unwrap_err();
+    assert!(matches!(&error, FetchError::Refused(text) if text.contains("left for this job")), "{error:?}");
+    assert_eq!(hear.try_iter().count(), 4);
 }
 
 #[tokio::test]
@@ -400,51 +452,6 @@ async fn a_dropped_download_is_continued_by_the_next() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_five_times_and_each_is_checked() {
-    let bytes = picture(Kind::Png, 20);
-    let (base, hear) = serve(move |head, stream| {
-        let path = head.split(' ').nth(1).unwrap_or_default().trim_start_matches('/');
-        match path.parse::<u32>() {
-            Ok(0) => say(stream, "200 OK", "", &bytes),
-            Ok(left) => say(stream, "302 Found", &format!("Location: /{}\r\n", left - 1), b""),
-            Err(_) => say(stream, "307 Temporary Redirect", &format!("Location: {}\r\n", path.replace("..", "://")), b""),
-        }
-    });
-    assert!(place().fetch(&[&format!("{base}/5")]).await.is_ok());
-    let error = place().fetch(&[&format!("{base}/6")]).await.unwrap_err();
-    assert!(matches!(&error, FetchError::Refused(text) if text.contains("more than 5")), "{error:?}");
-    hear.try_iter().count();
-    for to in [
-        "https..10.0.0.1/x",
-        "http..169.254.169.254/latest",
-        "https..[fe80..1]/",
-        "ftp..files.example/x",
-        "http..files.example/x",
-    ] {
-        let error = place().fetch(&[&format!("{base}/{to}")]).await.unwrap_err();
-        assert!(matches!(&error, FetchError::Refused(_)), "{to}: {error:?}");
-        assert_eq!(hear.try_iter().count(), 1, "{to}");
-    }
-}
-
-#[tokio::test]
-async fn loopback_is_reached_only_where_it_is_allowed() {
-    let (base, hear) = always("200 OK", "", picture(Kind::Png, 20));
-    let folder = tempfile::tempdir().unwrap();
-    let options =
-        |allow_loopback| FetchOptions { results_dir: folder.path().into(), name_template: "{task}".into(), allow_loopback };
-    let strict = Downloader::new(options(false)).unwrap();
-    let port = base.rsplit(':').next().unwrap();
-    for link in [base.clone(), format!("https://127.0.0.1:{port}/"), format!("https://localhost:{port}/"), "not a link".into()] {
-        let error = strict.fetch(&request(&[&link])).await.unwrap_err();
-        assert!(matches!(error, FetchError::Refused(_)), "{link}: {error:?}");
-    }
-    assert!(hear.try_recv().is_err());
-    let link = format!("http://localhost:{port}/");
-    assert!(Downloader::new(options(true)).unwrap().fetch(&request(&[&link])).await.is_ok());
-}
-
-#[tokio::test]
 async fn a_folder_that_cannot_be_made_is_told_and_nothing_is_fetched() {
     let (base, hear) = always("200 OK", "", picture(Kind::Png, 20));
     let place = place();
@@ -455,3 +462,10 @@ async fn a_folder_that_cannot_be_made_is_told_and_nothing_is_fetched() {
     let bad = FetchOptions { results_dir: "x".into(), name_template: "{colour}".into(), allow_loopback: false };
     assert!(matches!(Downloader::new(bad), Err(FetchError::Local(text)) if text.contains("{colour}")));
 }
+
+#[path = "download_body_tests.rs"]
+mod bodies;
+#[path = "download_disk_tests.rs"]
+mod files;
+#[path = "download_way_tests.rs"]
+mod ways;

@@ -77,15 +77,24 @@ impl Kind {
     }
 
     /// Checks what the head claims of the picture's size.
-    pub(super) fn check_size(self, head: &[u8]) -> Result<(), String> {
+    pub(super) fn check_size(self, head: &[u8]) -> Result<(), BadSize> {
         match self.size(head) {
-            Some((0, _) | (_, 0)) => Err("the picture claims to have no pixels".into()),
-            Some((wide, high)) if u64::from(wide) * u64::from(high) > PIXELS_MOST => {
-                Err(format!("the picture claims {wide}×{high} pixels, more than any real result has"))
-            }
+            Some((0, _) | (_, 0)) => Err(BadSize::NoPixels),
+            Some((wide, high)) if u64::from(wide) * u64::from(high) > PIXELS_MOST => Err(BadSize::TooMany(wide, high)),
             _ => Ok(()),
         }
     }
+}
+
+/// A size that no result has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum BadSize {
+    /// The bytes are damaged.
+    #[error("the picture claims to have no pixels")]
+    NoPixels,
+    /// It would hurt a viewer.
+    #[error("the picture claims {0}×{1} pixels, more than any real result has")]
+    TooMany(u32, u32),
 }
 
 /// AVIF or HEIC by the brands of the `ftyp` box (ISO 14496-12).
@@ -109,7 +118,7 @@ pub fn picture_ext(bytes: &[u8]) -> Result<&'static str, String> {
         return Err("a web page instead of a picture".into());
     }
     let kind = Kind::of(head).ok_or("no picture of a known kind")?;
-    kind.check_size(head)?;
+    kind.check_size(head).map_err(|bad| bad.to_string())?;
     match is_whole(kind, io::Cursor::new(bytes), bytes.len() as u64) {
         Ok(true) => Ok(kind.ext()),
         Ok(false) => Err("the end of the picture is missing".into()),
@@ -326,9 +335,9 @@ pub(super) mod tests {
     fn a_bomb_is_known_by_its_head() {
         let mut bytes = picture(Kind::Png, 8);
         bytes[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
-        assert!(Kind::Png.check_size(&bytes).unwrap_err().contains("65536×65536"));
+        assert!(Kind::Png.check_size(&bytes).unwrap_err().to_string().contains("65536×65536"));
         bytes[16..20].fill(0);
-        assert!(Kind::Png.check_size(&bytes).is_err());
+        assert_eq!(Kind::Png.check_size(&bytes), Err(BadSize::NoPixels));
     }
 
     proptest! {

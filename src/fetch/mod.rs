@@ -7,8 +7,13 @@
 
 mod disk;
 mod download;
+mod folder;
 mod magic;
 mod name;
+mod packing;
+mod part;
+mod response;
+mod sidecar;
 mod ssrf_guard;
 
 use std::path::PathBuf;
@@ -40,21 +45,53 @@ pub struct FetchRequest {
     pub sidecar: serde_json::Map<String, serde_json::Value>,
 }
 
+/// The most pictures of one job; links beyond are not asked for.
+pub const FILES_MOST: usize = 4;
+
 /// Why there is no file. The text is one clean sentence and never holds a link's query, where signatures stand.
+///
+/// A job is paid for, so nearly everything here is waited out: see [`is_passing`](Self::is_passing).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum FetchError {
-    /// 403, 404 or 410 from the result's host: ask the service for a fresh link once, then give up.
+    /// The link was asked and led to no picture: 403, 404 or 410, a web page, a redirect to nowhere, a file that is
+    /// damaged or of no known kind. Passes while the link lives (the object may not be everywhere yet, a guard or a portal
+    /// may stand before it); once the link's life is over it is the evidence that the link is dead.
     #[error("{0}")]
-    Expired(String),
-    /// Must not be taken: not https, private address, wrong type, HTML, too large.
-    #[error("{0}")]
-    Refused(String),
-    /// May pass: line, time limit, 5xx, truncated.
+    NoPicture(String),
+    /// The host could not be asked, or broke off: name resolution, no public address, TLS, proxy, time limits, 5xx.
+    /// Says nothing about the link, whenever it happens.
     #[error("{0}")]
     Passing(String),
-    /// The disk or folder here; may pass when mended.
+    /// Final: larger than the limit, or a link that must not be followed by its own words.
+    #[error("{0}")]
+    Refused(String),
+    /// The disk for the results takes no more: full, quota, file-size limit, read-only. Passes when there is room; until
+    /// then no result can be kept.
+    #[error("{0}")]
+    ResultsDiskFull(String),
+    /// The disk or folder here, otherwise; passes when repaired.
     #[error("{0}")]
     Local(String),
+}
+
+impl FetchError {
+    /// Whether the download is to be tried again later, while the link lives.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        !matches!(self, Self::Refused(_))
+    }
+
+    /// Whether it proves that a link is dead whose life is over.
+    #[must_use]
+    pub fn is_evidence_after_expiry(&self) -> bool {
+        matches!(self, Self::NoPicture(_))
+    }
+
+    /// Whether the trouble is on this machine, so that no other result can be saved either.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::ResultsDiskFull(_) | Self::Local(_))
+    }
 }
 
 /// Fetches results; the real one is [`Downloader`].

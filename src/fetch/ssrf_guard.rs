@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
+use crate::http::is_loopback;
+
 /// Whether an address belongs to the public internet (IANA special-purpose registries, RFC 6890 and its successors).
 pub(super) fn is_public(ip: IpAddr) -> bool {
     match ip {
@@ -53,14 +55,27 @@ fn may_go(ip: IpAddr, allow_loopback: bool) -> bool {
     is_public(ip) || (allow_loopback && ip.is_loopback())
 }
 
-/// Checks all of a link that can be checked without asking anybody: its scheme, that it names no user, and its host
-/// where that is an address.
-pub(super) fn check(url: &Url, allow_loopback: bool) -> Result<(), String> {
+/// Names that lead to this machine or its neighbours by definition (RFC 6761, RFC 6762, RFC 8375, and names that ICANN
+/// keeps out of the root for that use).
+const PRIVATE_NAMES: [&str; 10] =
+    ["localhost", "local", "localdomain", "internal", "intranet", "home.arpa", "lan", "home", "corp", "private"];
+
+/// Whether a name cannot be one of the public internet: one of [`PRIVATE_NAMES`] or below, or one without a dot.
+fn is_private_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let below = |private: &str| name.strip_suffix(private).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    !name.contains('.') || PRIVATE_NAMES.iter().any(|private| below(private))
+}
+
+/// Checks all of a link that can be checked without asking anybody: its scheme, that it names no user, and its host as far
+/// as address or name tell. `resolved_elsewhere`: a proxy asks for the name, so that nothing else will.
+pub(super) fn check(url: &Url, allow_loopback: bool, resolved_elsewhere: bool) -> Result<(), String> {
     let host = url.host().ok_or("the link names no host")?;
-    let (literal, here) = match &host {
-        Host::Ipv4(ip) => (Some(IpAddr::V4(*ip)), ip.is_loopback()),
-        Host::Ipv6(ip) => (Some(IpAddr::V6(*ip)), ip.is_loopback()),
-        Host::Domain(name) => (None, name.eq_ignore_ascii_case("localhost")),
+    let here = is_loopback(&host);
+    let literal = match &host {
+        Host::Ipv4(ip) => Some(IpAddr::V4(*ip)),
+        Host::Ipv6(ip) => Some(IpAddr::V6(*ip)),
+        Host::Domain(_) => None,
     };
     if url.scheme() != "https" && !(url.scheme() == "http" && here && allow_loopback) {
         return Err(format!("the link to {host} does not begin with https"));
@@ -68,7 +83,11 @@ pub(super) fn check(url: &Url, allow_loopback: bool) -> Result<(), String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(format!("the link to {host} holds a user name"));
     }
-    if literal.is_some_and(|ip| !may_go(ip, allow_loopback)) || (here && !allow_loopback) {
+    let private = match &host {
+        Host::Domain(name) => resolved_elsewhere && is_private_name(name),
+        _ => false,
+    };
+    if literal.is_some_and(|ip| !may_go(ip, allow_loopback)) || (here && !allow_loopback) || private {
         return Err(format!("the link leads to {host}, which is not a public address"));
     }
     Ok(())
@@ -174,7 +193,7 @@ mod tests {
 
     #[test]
     fn links_are_checked_before_anybody_is_asked() {
-        let ok = |link: &str, local| check(&Url::parse(link).unwrap(), local).is_ok();
+        let ok = |link: &str, local| check(&Url::parse(link).unwrap(), local, false).is_ok();
         for link in ["https://files.evolink.ai/a.png?x=1", "https://1.1.1.1:8443/a"] {
             assert!(ok(link, false) && ok(link, true), "{link}");
         }
@@ -198,6 +217,30 @@ mod tests {
         }
         for link in ["https://0x7f000001/", "https://2130706433/", "https://127.1/", "https://0177.0.0.1/"] {
             assert!(!ok(link, false), "{link}: addresses in other clothes");
+        }
+    }
+
+    #[test]
+    fn names_are_judged_where_a_proxy_asks_for_them() {
+        let ok = |link: &str| check(&Url::parse(link).unwrap(), false, true).is_ok();
+        for link in ["https://files.evolink.ai/a", "https://1.1.1.1/a", "https://locals.example/", "https://mylan.example./"] {
+            assert!(ok(link), "{link}");
+        }
+        for link in [
+            "https://intranet/",
+            "https://intranet./",
+            "https://x.local/",
+            "https://LOCALHOST/",
+            "https://a.localhost./",
+            "https://metadata.google.internal/",
+            "https://router.lan/",
+            "https://x.home.arpa/",
+            "https://10.0.0.1/",
+            "https://2130706433/",
+            "https://[::ffff:127.0.0.1]/",
+            "http://files.evolink.ai/a",
+        ] {
+            assert!(!ok(link), "{link}");
         }
     }
 

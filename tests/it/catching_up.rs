@@ -38,7 +38,15 @@ fn five_hundred_results_of_a_day_come_home_and_the_dead_ones_say_so() {
     stage.pass(23 * HOUR);
     stage.told.clear();
     stage.open().unwrap();
-    stage.until("all over", |stage| stage.jobs.len() == 500 && stage.jobs.values().all(|job| job.state().is_final()));
+    // A link that is refused before its life is over may only be in trouble.
+    stage.until("the living are saved", |stage| stage.jobs.len() == 500 && stage.count(State::Saved) == 450);
+    let refused: Vec<JobId> = stage.jobs.values().filter(|job| job.state() != State::Saved).map(|job| job.id).collect();
+    stage.until("the others were tried", |stage| {
+        refused.iter().all(|id| stage.jobs[id].state() == State::ToFetch && stage.jobs[id].reason().is_some())
+    });
+    stage.pass(5 * HOUR);
+    stage.send(Command::FetchNow { jobs: refused });
+    stage.until("all over", |stage| stage.jobs.values().all(|job| job.state().is_final()));
     assert_eq!((stage.count(State::Saved), stage.count(State::Failed)), (450, 50), "{}", stage.picture());
     for job in stage.jobs.values() {
         assert_eq!((job.charge, job.charged), (Some(Charge::Charged), Some(Credits::PUBLISHED_PRICE)), "{job:?}");

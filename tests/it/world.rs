@@ -509,9 +509,9 @@ impl Fetcher for World {
             let faults = self.books.lock().unwrap().faults;
             for (chance, what, trouble) in [
                 (faults.fetch_passes, "download cut", FetchError::Passing("cut".into())),
-                (faults.fetch_expired, "link expired", FetchError::Expired("403".into())),
+                (faults.fetch_expired, "link expired", FetchError::NoPicture("403".into())),
                 (faults.fetch_refused, "result refused", FetchError::Refused("a page".into())),
-                (faults.fetch_local, "disk full", FetchError::Local("disk full".into())),
+                (faults.fetch_local, "disk full", FetchError::ResultsDiskFull("disk full".into())),
             ] {
                 if self.roll(chance) {
                     self.count(what);

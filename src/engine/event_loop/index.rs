@@ -66,7 +66,7 @@ impl Engine {
                 }
             }
             Phase::ToFetch(_) => {
-                asks = self.fresh_links.contains(&id);
+                asks = self.fresh_links.contains_key(&id);
                 self.to_fetch.insert((job.link_expires_at.unwrap_or(Timestamp::MAX), id));
                 self.fetch_ready_at = None;
             }
@@ -90,6 +90,7 @@ impl Engine {
             self.fetch_retry.remove(&id);
             self.fresh_links.remove(&id);
             self.alarmed.remove(&id);
+            self.forget_unsavable(id, job.state() == State::Saved);
         }
         if job.state().is_final() || job.state() == State::Unwatched {
             self.jobs.remove(&id);
@@ -177,7 +178,7 @@ impl Engine {
     /// waits for one is returned, to be asked about once more.
     pub(super) fn settle_fresh_links(&mut self, waited: &HashSet<JobId>, results: &[(Job, Applied)]) -> Vec<(JobId, TaskId)> {
         let mut again = Vec::new();
-        for id in waited.iter().filter(|id| self.fresh_links.contains(id)).copied().collect::<Vec<_>>() {
+        for id in waited.iter().filter(|id| self.fresh_links.contains_key(id)).copied().collect::<Vec<_>>() {
             let Some(after) = results.iter().rev().map(|(job, _)| job).find(|job| job.id == id) else { continue };
             if self.jobs.get(&id).is_some_and(|before| before.links != after.links) {
                 self.fresh_links.remove(&id);

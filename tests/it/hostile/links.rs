@@ -85,11 +85,8 @@ fn links_to_this_machine_and_its_neighbours_are_refused_before_a_byte_is_sent() 
 
 #[test]
 fn a_picture_that_claims_to_be_immense_is_refused_by_its_head() {
-    let cases: [(&str, Vec<u8>); 3] = [
-        ("60000×60000", png(60_000, 60_000, 1_000)),
-        ("4294967295×4294967295", png(u32::MAX, u32::MAX, 1_000)),
-        ("no pixels", png(0, 10, 1_000)),
-    ];
+    let cases: [(&str, Vec<u8>); 2] =
+        [("60000×60000", png(60_000, 60_000, 1_000)), ("4294967295×4294967295", png(u32::MAX, u32::MAX, 1_000))];
     for_each(&cases, |(part, bytes)| {
         let bytes = bytes.clone();
         let base = serve(move |_, _, stream| say(stream, "200 OK", "Content-Type: image/png\r\n", &bytes));
@@ -102,14 +99,120 @@ fn a_picture_that_claims_to_be_immense_is_refused_by_its_head() {
     });
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Read as _;
+    let mut packed = Vec::new();
+    flate2::read::GzEncoder::new(bytes, flate2::Compression::best()).read_to_end(&mut packed).unwrap();
+    packed
+}
+
 #[test]
-fn a_packed_answer_is_refused_unopened() {
-    // 100 bytes that would unpack to a great deal.
-    let base = serve(|_, _, stream| say(stream, "200 OK", "Content-Type: image/png\r\nContent-Encoding: gzip\r\n", &[0x1f; 100]));
-    let mut stage = linked(&format!("{base}/x.png"), Setup::default());
-    until_asking(&mut stage, "refused", |stage| stage.all_are(State::Failed));
-    assert!(stage.job().failure().unwrap().message.contains("packed"));
-    assert!(stage.pictures().is_empty());
+fn a_packed_picture_is_unpacked() {
+    let whole = png(64, 64, 50_000);
+    let body = gzip(&whole);
+    for_each(&["Content-Encoding: gzip\r\n", "Content-Encoding: br\r\n", ""], |headers| {
+        let (body, headers) = (body.clone(), *headers);
+        let base = serve(move |_, _, stream| say(stream, "200 OK", headers, &body));
+        let mut stage = linked(&format!("{base}/x.png"), Setup::default());
+        until_asking(&mut stage, "saved", |stage| stage.all_are(State::Saved));
+        assert_eq!(std::fs::read(&stage.job().files[0].path).unwrap(), whole, "{headers:?}");
+    });
+}
+
+type Answer = fn(&mut std::net::TcpStream);
+
+/// What a results host, or somebody before it, may say for a while.
+const TROUBLES: [(&str, Answer); 9] = [
+    ("answered 404", |stream| say(stream, "404 Not Found", "", b"<Error><Code>NoSuchKey</Code></Error>")),
+    ("answered 403", |stream| say(stream, "403 Forbidden", "", b"")),
+    ("answered 410", |stream| say(stream, "410 Gone", "", b"")),
+    ("answered 502", |stream| say(stream, "502 Bad Gateway", "", b"")),
+    ("instead of a picture", |stream| say(stream, "200 OK", "Content-Type: text/html\r\n", b"<html>log in first</html>")),
+    ("redirects", |stream| say(stream, "302 Found", "Location: http://portal.example/login\r\n", b"")),
+    ("could not be unpacked", |stream| say(stream, "200 OK", "", &[&[0x1f, 0x8b, 8], [9; 90].as_slice()].concat())),
+    ("no known kind", |stream| say(stream, "200 OK", "", b"\0\0\0\x10unknown picture type")),
+    ("not whole", |stream| say(stream, "200 OK", "", &png(64, 64, 5_000)[..4_000])),
+];
+
+#[test]
+fn a_results_host_in_trouble_is_waited_for_and_the_task_is_read_meanwhile() {
+    for_each(&TROUBLES, |(said, trouble)| {
+        let (asked, whole) = (Arc::new(AtomicUsize::new(0)), png(64, 64, 5_000));
+        let (count, trouble, body) = (Arc::clone(&asked), *trouble, whole.clone());
+        let base = serve(move |_, _, stream| match count.fetch_add(1, Ordering::SeqCst) {
+            0 => trouble(stream),
+            _ => say(stream, "200 OK", "Content-Type: image/png\r\n", &body),
+        });
+        let mut stage = linked(&format!("{base}/x.png"), Setup::default());
+        until_asking(&mut stage, said, |stage| stage.all_are(State::ToFetch) && stage.job().reason().is_some());
+        assert!(stage.job().reason().unwrap().contains(said), "{said}: {:?}", stage.job().reason());
+        let reads = stage.simulator().counts().of(Route::Read);
+        // Nobody presses a key.
+        stage.until("saved", |stage| stage.all_are(State::Saved));
+        assert_eq!(std::fs::read(&stage.job().files[0].path).unwrap(), whole, "{said}");
+        assert!(stage.simulator().counts().of(Route::Read) > reads, "{said}: a fresh read of the task in between");
+        assert_eq!((stage.simulator().counts().of(Route::Submit), asked.load(Ordering::SeqCst)), (1, 2), "{said}");
+    });
+}
+
+#[test]
+fn only_a_link_past_its_life_that_is_refused_ends_the_job() {
+    for_each(&TROUBLES, |(said, trouble)| {
+        let trouble = *trouble;
+        let base = serve(move |_, _, stream| trouble(stream));
+        let mut stage = linked(&format!("{base}/x.png"), Setup::default());
+        until_asking(&mut stage, said, |stage| stage.all_are(State::ToFetch) && stage.job().reason().is_some());
+        stage.clock.turn(jiff::SignedDuration::from_hours(25));
+        let id = stage.job().id;
+        let ticket = stage.send(Command::FetchNow { jobs: vec![id] });
+        if *said == "answered 502" {
+            // A host in trouble of its own tells nothing about the link.
+            stage.until("asked again", |stage| stage.outcomes.contains_key(&ticket) && stage.job().reason().is_some());
+            assert!(stage.all_are(State::ToFetch) || stage.all_are(State::Fetching), "{}", stage.picture());
+            return;
+        }
+        stage.until("given up", |stage| stage.all_are(State::Failed));
+        assert_eq!(stage.job().failure().unwrap().code, "link_expired", "{said}");
+        assert_eq!(stage.job().charge, Some(Charge::Charged), "{said}");
+        assert_eq!(stage.simulator().counts().of(Route::Submit), 1, "{said}");
+    });
+}
+
+#[test]
+fn a_job_takes_four_pictures_at_most() {
+    let whole = png(64, 64, 5_000);
+    let (asked, body) = (Arc::new(AtomicUsize::new(0)), whole.clone());
+    let count = Arc::clone(&asked);
+    let base = serve(move |head, _, stream| {
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        let host = head.to_lowercase();
+        let here = host.split("host: ").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap_or_default().to_owned();
+        match path {
+            "/v1/images/generations" => super::say_json(
+                stream,
+                r#"{"id":"task-unified-1790000500-manylink","status":"pending","usage":{"credits_reserved":5.4}}"#,
+            ),
+            _ if path.starts_with("/x") => {
+                count.fetch_add(1, Ordering::SeqCst);
+                say(stream, "200 OK", "", &body);
+            }
+            _ if path.contains(DRAFT) => super::say_json(stream, &super::draft_json(DRAFT)),
+            _ => {
+                let links: Vec<String> = (0..64).map(|n| format!("\"http://{here}/x{n}.png\"")).collect();
+                super::say_json(
+                    stream,
+                    &format!(
+                        r#"{{"id":"task-unified-1790000500-manylink","status":"completed","results":[{}],"usage":{{"credits_used":5.4}}}}"#,
+                        links.join(",")
+                    ),
+                );
+            }
+        }
+    });
+    let mut stage = Stage::at(&base, Setup::default());
+    stage.add_lines(&[&format!("{DRAFT} 1")]);
+    until_asking(&mut stage, "saved", |stage| stage.all_are(State::Saved));
+    assert_eq!((stage.job().files.len(), asked.load(Ordering::SeqCst)), (4, 4));
 }
 
 #[test]

@@ -45,7 +45,9 @@ fn a_results_folder_that_cannot_be_made_keeps_the_job_and_says_what_to_do() {
     fs::write(stage.folder().join("results"), "in the way").unwrap();
     stage.open().unwrap();
     stage.add_lines(&[&format!("{DRAFT} 0")]);
-    until_asking(&mut stage, "told", |stage| stage.all_are(State::ToFetch) && stage.was_told(Level::Alarm, "could not be saved"));
+    until_asking(&mut stage, "told", |stage| {
+        stage.all_are(State::ToFetch) && stage.was_told(Level::Alarm, "results cannot be saved")
+    });
     assert!(stage.job().reason().unwrap().contains("is in the way of a folder for results"), "{:?}", stage.job().reason());
     assert_eq!(stage.job().charge, Some(Charge::Charged));
     fs::remove_file(stage.folder().join("results")).unwrap();
@@ -253,6 +255,44 @@ fn a_fresh_link_that_came_while_the_disk_was_full_is_used_afterwards() {
     stage.until("saved", |stage| stage.all_are(State::Saved));
     assert_ne!(stage.job().links, dead);
     assert_eq!((stage.pictures().len(), stage.simulator().counts().of(Route::Submit)), (1, 1));
+}
+
+#[test]
+fn nothing_more_is_sent_while_results_cannot_be_saved_and_sending_continues_by_itself() {
+    let mut stage = Stage::set(FAST, Setup { max_in_flight: 1, ..Setup::default() });
+    fs::write(stage.folder().join("results"), "in the way").unwrap();
+    stage.open().unwrap();
+    stage.add_lines(&[&format!("{DRAFT} all"), &format!("{OTHER_DRAFT} all")]);
+    until_asking(&mut stage, "told", |stage| stage.was_told(Level::Alarm, "sending is stopped until they can"));
+    until_asking(&mut stage, "what was sent ends", |stage| stage.count(State::Running) + stage.count(State::Sending) == 0);
+    let sent = stage.simulator().counts().of(Route::Submit);
+    assert!(sent < 4, "{sent} of 8 were sent");
+    let fetches = |stage: &Stage| stage.told.iter().filter(|(_, state)| *state == State::Fetching).count();
+    let tried = fetches(&stage);
+    stage.until("the disk is tried again", |stage| fetches(stage) > tried + 1);
+    assert_eq!(stage.simulator().counts().of(Route::Submit), sent, "nothing more was paid");
+    fs::remove_file(stage.folder().join("results")).unwrap();
+    until_asking(&mut stage, "all saved", |stage| stage.count(State::Saved) == 8);
+    assert!(stage.was_told(Level::Info, "results can be saved again; sending continues"));
+    assert_eq!(stage.simulator().counts().of(Route::Submit), 8);
+}
+
+#[test]
+fn a_file_size_limit_is_an_error_and_not_the_end_of_the_process() {
+    let program = crate::program::Program::new();
+    let exe = assert_cmd::cargo::cargo_bin("mj-enhance");
+    let out = Command::new("sh")
+        .args(["-c", "ulimit -f 1; exec \"$0\" \"$@\""])
+        .arg(exe)
+        .args(["add", "--hold", &format!("{DRAFT}:1")])
+        .env_clear()
+        .env("HOME", program.home())
+        .env("MJ_ENHANCE_DATA_DIR", program.data())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code().is_some_and(|code| code != 0), "{:?}: {said}", out.status);
+    assert!(said.starts_with("mj-enhance: "), "{said}");
 }
 
 #[test]
