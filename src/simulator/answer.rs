@@ -1,4 +1,4 @@
-//! Answers before they become HTTP, and the errors of reference §7.
+//! Answers before they become HTTP, and refused requests.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};

@@ -7,8 +7,8 @@ use axum::http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::SimulatorError;
 use super::answer::{Answer, Refusal};
+use super::error::SimulatorError;
 use super::money::Amount;
 use super::report::{Counts, Delays, LedgerEntry, Money};
 use super::routes::Call;

@@ -9,16 +9,16 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use futures_util::stream;
 
 use super::answer::{Answer, Payload};
-use super::faults::cut;
+use super::effects::cut;
 use super::picture::{Picture, PictureFormat};
-use super::scenario::{FileFate, Outcome};
+use super::scenario::{FileAnswer, Outcome};
 use super::world::World;
 
 /// What a link leads to.
 #[derive(Debug)]
 pub(super) struct Found {
     picture: Picture,
-    fate: FileFate,
+    answer: FileAnswer,
     redirect_to: Option<String>,
 }
 
@@ -52,65 +52,65 @@ pub(super) fn find(world: &World, now: f64, path: &str, headers: &HeaderMap) -> 
     let sketch = task.source.is_none();
     let size = if sketch { SKETCH_SIZE.min(scenario.picture_size) } else { picture_size.unwrap_or(scenario.picture_size) };
     let picture = Picture { motif: task.picture_motif(picture), size, sketch, format };
-    Ok(Found { picture, fate: *file, redirect_to: redirect_to.clone() })
+    Ok(Found { picture, answer: *file, redirect_to: redirect_to.clone() })
 }
 
 /// Files that were made already; the oldest leave when it is full.
 #[derive(Debug, Default)]
-pub(super) struct Album(Mutex<VecDeque<(Picture, Bytes)>>);
+pub(super) struct Gallery(Mutex<VecDeque<(Picture, Bytes)>>);
 
 /// Some 16 MB at the usual size.
-const ALBUM: usize = 64;
+const GALLERY_SIZE: usize = 64;
 
-impl Album {
+impl Gallery {
     async fn get(&self, picture: Picture) -> Bytes {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, bytes)) = lock().iter().find(|(known, _)| *known == picture) {
             return bytes.clone();
         }
         let bytes = tokio::task::spawn_blocking(move || Bytes::from(picture.encode())).await.unwrap_or_default();
-        let mut album = lock();
-        if album.len() >= ALBUM {
-            album.pop_front();
+        let mut gallery = lock();
+        if gallery.len() >= GALLERY_SIZE {
+            gallery.pop_front();
         }
-        album.push_back((picture, bytes.clone()));
+        gallery.push_back((picture, bytes.clone()));
         bytes
     }
 }
 
 /// The answer for a file that was found.
-pub(super) async fn serve(album: &Album, found: Found, headers: &HeaderMap, own_url: &str) -> Answer {
+pub(super) async fn serve(gallery: &Gallery, found: Found, headers: &HeaderMap, own_url: &str) -> Answer {
     let media_type = found.picture.format.media_type();
-    match found.fate {
-        FileFate::Html => return Answer::page(200, "Please sign in"),
-        FileFate::Disguised => {
+    match found.answer {
+        FileAnswer::Html => return Answer::page(200, "Please sign in"),
+        FileAnswer::Disguised => {
             let mut page = Answer::page(200, "Please sign in");
             page.set_media_type(Some(media_type));
             return page;
         }
-        FileFate::Empty => return Answer::bytes(200, media_type, Bytes::new()),
-        FileFate::Redirect => return redirect(&found.redirect_to.unwrap_or_default()),
-        FileFate::RedirectLoop => return redirect(own_url),
-        FileFate::Missing => return Answer::page(404, "404 Not Found"),
-        FileFate::Forbidden => return Answer::page(403, "403 Forbidden"),
-        FileFate::Broken => return Answer::page(500, "500 Internal Server Error"),
-        FileFate::Huge => return endless(media_type).with(header::CONTENT_LENGTH, (2_u64 << 30).to_string()),
-        FileFate::Endless => return endless(media_type),
+        FileAnswer::Empty => return Answer::bytes(200, media_type, Bytes::new()),
+        FileAnswer::Redirect => return redirect(&found.redirect_to.unwrap_or_default()),
+        FileAnswer::RedirectLoop => return redirect(own_url),
+        FileAnswer::Missing => return Answer::page(404, "404 Not Found"),
+        FileAnswer::Forbidden => return Answer::page(403, "403 Forbidden"),
+        FileAnswer::Broken => return Answer::page(500, "500 Internal Server Error"),
+        FileAnswer::Huge => return endless(media_type).with(header::CONTENT_LENGTH, (2_u64 << 30).to_string()),
+        FileAnswer::Endless => return endless(media_type),
         _ => {}
     }
-    let bytes = album.get(found.picture).await;
-    match found.fate {
-        FileFate::Truncated => {
+    let bytes = gallery.get(found.picture).await;
+    match found.answer {
+        FileAnswer::Truncated => {
             let keep = bytes.len() / 2;
             cut(Answer::bytes(200, media_type, bytes), keep)
         }
-        FileFate::HalfPicture => Answer::bytes(200, media_type, bytes.slice(..bytes.len() / 2)),
-        FileFate::NoRanges => Answer::bytes(200, media_type, bytes),
-        fate => {
+        FileAnswer::HalfPicture => Answer::bytes(200, media_type, bytes.slice(..bytes.len() / 2)),
+        FileAnswer::NoRanges => Answer::bytes(200, media_type, bytes),
+        kind => {
             let mut answer = ranged(bytes, found.picture.format, headers);
-            match fate {
-                FileFate::WrongType => answer.set_media_type(Some("text/plain")),
-                FileFate::NoType => answer.set_media_type(None),
+            match kind {
+                FileAnswer::WrongType => answer.set_media_type(Some("text/plain")),
+                FileAnswer::NoType => answer.set_media_type(None),
                 _ => {}
             }
             answer
@@ -126,7 +126,7 @@ fn redirect(location: &str) -> Answer {
 fn ranged(bytes: Bytes, format: PictureFormat, headers: &HeaderMap) -> Answer {
     let total = bytes.len();
     let tag =
-        format!("\"{:016x}\"", bytes.iter().step_by(997).fold(total as u64, |sum, byte| super::dice::mix(sum, u64::from(*byte))));
+        format!("\"{:016x}\"", bytes.iter().step_by(997).fold(total as u64, |sum, byte| super::rng::mix(sum, u64::from(*byte))));
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let range = text(header::RANGE).filter(|_| text(header::IF_RANGE).is_none_or(|wanted| wanted == tag));
     let answer = match range.and_then(|range| range.strip_prefix("bytes=")).filter(|range| !range.contains(',')) {

@@ -1,12 +1,12 @@
 //! The simulator: EvoLink's published API as a real HTTP server on loopback, with drafts to enhance, pictures made on the fly, a ledger, and
-//! every fault of reference §14.
+//! every fault such a service can have.
 //!
 //! It serves `mj-enhance simulate`, `--demo` and the tests, from the same scenario files. It knows nothing of the client's types: its JSON is
-//! written from the reference, so a wrong field name cannot agree with itself.
+//! written from the vendor's published pages, so a wrong field name cannot agree with itself.
 //!
 //! What holds:
 //! - It listens on 127.0.0.1 only.
-//! - No timer runs for a task. Its state is worked out from the time of the look, and money is booked for what ended since the last one.
+//! - No timer runs for a task. Its state is worked out from the time of the read, and money is booked for what ended since the last one.
 //! - Chance comes from the scenario's seed; the same requests in the same order get the same answers.
 //! - Two times: tasks, links, records and keys live in simulated time ([`Scenario::time_scale`], [`Controls::advance`]); waits of faults and
 //!   rate limits are real time, because the client really waits.
@@ -14,13 +14,14 @@
 mod answer;
 mod clock;
 mod control;
-mod dice;
-mod faults;
+mod effects;
+mod error;
 mod files;
 mod money;
 mod picture;
 mod reads;
 mod report;
+mod rng;
 mod routes;
 mod scenario;
 mod shared;
@@ -43,35 +44,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use control::Controls;
+pub use error::SimulatorError;
 pub use money::Amount;
 pub use picture::PictureFormat;
 pub use report::{Counts, Delays, LedgerEntry, Money};
 pub use scenario::{
-    Balance, Billing, Draft, Effect, End, ErrorBody, Estimate, Fault, FileFate, Idempotency, Outcome, Prices, Progress,
+    Balance, Billing, Draft, Effect, End, ErrorBody, Estimate, Fault, FileAnswer, Idempotency, Outcome, Prices, Progress,
     RateLimit, ResultShape, RetryAfterForm, Route, Rule, Scenario, SeedTask, Speed, WrongSource,
 };
-
-/// Why a simulator does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum SimulatorError {
-    /// Another program listens there.
-    #[error("port {0} on 127.0.0.1 is in use by another program; choose another port, or 0 for a free one")]
-    PortInUse(u16),
-    /// The port cannot be opened for another reason, for example because it is reserved for the administrator.
-    #[error("port {port} on 127.0.0.1 cannot be opened: {source}")]
-    Port {
-        /// The wanted port.
-        port: u16,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The scenario is wrong.
-    #[error("the scenario cannot be used: {0}")]
-    Scenario(String),
-    /// No thread or runtime could be started.
-    #[error("the simulator's thread cannot be started: {0}")]
-    Thread(std::io::Error),
-}
 
 /// The scenario behind `--demo`: finished drafts, real prices, a balance of 412.75 credits, and jobs of which some fail, one is moderated and
 /// one is slow.
@@ -109,12 +89,12 @@ impl Simulator {
         let controls = Controls::new(Arc::clone(&shared));
         let stop = CancellationToken::new();
         let router = Router::new().fallback(routes::dispatch).with_state(shared);
-        let service = router.into_make_service_with_connect_info::<socket::Line>();
-        let door = socket::Door { listener, stop: stop.clone() };
+        let service = router.into_make_service_with_connect_info::<socket::Conn>();
+        let listener = socket::Listener { listener, stop: stop.clone() };
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(async move {
-            // `serve` never fails: accept errors are handled at the door.
-            let _ = axum::serve(door, service).with_graceful_shutdown(stopped).await;
+            // `serve` never fails: accept errors are handled by the listener.
+            let _ = axum::serve(listener, service).with_graceful_shutdown(stopped).await;
         });
         Ok(Self { controls, stop, server })
     }
@@ -124,26 +104,26 @@ impl Simulator {
     /// # Errors
     /// As [`Simulator::start`], and if the thread cannot be started.
     pub fn start_in_background(scenario: Scenario, port: u16) -> Result<Running, SimulatorError> {
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         let work = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
-                Err(error) => return drop(tell.send(Err(SimulatorError::Thread(error)))),
+                Err(error) => return drop(sender.send(Err(SimulatorError::Thread(error)))),
             };
             runtime.block_on(async {
                 match Simulator::start(scenario, port).await {
                     Ok(mut simulator) => {
-                        let _ = tell.send(Ok((simulator.controls.clone(), simulator.stop.clone())));
+                        let _ = sender.send(Ok((simulator.controls.clone(), simulator.stop.clone())));
                         let _ = (&mut simulator.server).await;
                     }
-                    Err(error) => drop(tell.send(Err(error))),
+                    Err(error) => drop(sender.send(Err(error))),
                 }
             });
             // A picture still being made must not hold up the end.
             runtime.shutdown_timeout(Duration::from_millis(200));
         };
         let thread = std::thread::Builder::new().name("simulator".into()).spawn(work).map_err(SimulatorError::Thread)?;
-        match told.recv() {
+        match receiver.recv() {
             Ok(Ok((controls, stop))) => Ok(Running { controls, stop, thread: Some(thread) }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(SimulatorError::Thread(std::io::Error::other("it ended before it began"))),

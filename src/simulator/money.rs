@@ -1,4 +1,4 @@
-//! Credits as integers: 10,000 UC = 1 credit (reference §2).
+//! Credits as integers: 10,000 UC = 1 credit.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};

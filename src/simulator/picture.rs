@@ -11,13 +11,13 @@ use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use serde::Deserialize;
 
-use super::dice::{mix, unit};
+use super::rng::{mix, unit};
 
 /// The file type of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PictureFormat {
-    /// PNG, the default of reference §12.
+    /// PNG.
     #[default]
     Png,
     /// JPEG.
@@ -112,10 +112,10 @@ fn bytes(colour: [f64; 3]) -> [u8; 3] {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "both ends are clamped to the picture")]
 fn landscape(motif: u64, size: u32) -> DynamicImage {
-    let throw = |n: u64| unit(mix(motif, n));
+    let random = |n: u64| unit(mix(motif, n));
     let palette = PALETTES[(mix(motif, 1) % 8) as usize];
     let [top, horizon, sun, far, near] = palette.map(floats);
-    let (sun_x, sun_y, sun_r) = (0.2 + 0.6 * throw(2), 0.18 + 0.3 * throw(3), 0.05 + 0.07 * throw(4));
+    let (sun_x, sun_y, sun_r) = (0.2 + 0.6 * random(2), 0.18 + 0.3 * random(3), 0.05 + 0.07 * random(4));
 
     // The sky: two colours, a glow round the sun, and bands of thin cloud.
     let grid = f64::from(COARSE);
@@ -124,7 +124,7 @@ fn landscape(motif: u64, size: u32) -> DynamicImage {
         let (u, v) = (f64::from(x) / grid, f64::from(y) / grid);
         let mut colour = blend(top, horizon, v * 1.35);
         let wave =
-            (v * (18.0 + 14.0 * throw(5)) + (u * 5.0 + throw(6) * 6.0).sin() * 1.4).sin() * (u * 3.0 + throw(7) * 6.0).cos();
+            (v * (18.0 + 14.0 * random(5)) + (u * 5.0 + random(6) * 6.0).sin() * 1.4).sin() * (u * 3.0 + random(7) * 6.0).cos();
         colour = blend(colour, sun, (wave - 0.35) * 0.4);
         let distance = ((u - sun_x).powi(2) + (v - sun_y).powi(2)).sqrt();
         colour = blend(colour, sun, 0.75 * (-distance / (sun_r * 2.6)).exp());
@@ -166,13 +166,13 @@ struct Layer {
 
 impl Layer {
     fn new(motif: u64, n: u32, far: [f64; 3], near: [f64; 3], mist: [f64; 3], size: u32) -> Self {
-        let throw = |k: u64| unit(mix(motif, 100 + u64::from(n) * 20 + k));
+        let random = |k: u64| unit(mix(motif, 100 + u64::from(n) * 20 + k));
         let depth = f64::from(n) / 3.0;
         let colour = blend(far, near, depth);
         let waves = [
-            (2.0 + 3.0 * throw(1), 6.3 * throw(2), 0.055 - 0.02 * depth),
-            (6.0 + 6.0 * throw(3), 6.3 * throw(4), 0.022),
-            (19.0 + 14.0 * throw(5), 6.3 * throw(6), 0.006 + 0.004 * depth),
+            (2.0 + 3.0 * random(1), 6.3 * random(2), 0.055 - 0.02 * depth),
+            (6.0 + 6.0 * random(3), 6.3 * random(4), 0.022),
+            (19.0 + 14.0 * random(5), 6.3 * random(6), 0.006 + 0.004 * depth),
         ];
         let mut ramp = Vec::with_capacity(size as usize * 3);
         for y in 0..size {
@@ -180,7 +180,7 @@ impl Layer {
             let share = (f64::from(y) / f64::from(size) * 2.4).min(1.0) * (1.0 - depth) * 0.75;
             ramp.extend_from_slice(&bytes(blend(colour, mist, share)));
         }
-        Self { base: 0.5 + 0.13 * f64::from(n) + 0.04 * throw(7), waves, ramp }
+        Self { base: 0.5 + 0.13 * f64::from(n) + 0.04 * random(7), waves, ramp }
     }
 
     /// How far below the top of the picture the edge lies, as a share.

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
-use super::dice::{mix, shuffle};
 use super::money::Amount;
+use super::rng::{mix, shuffle};
 use super::task::{utc, whole};
 use super::world::World;
 
-/// Most ids of a batch read, and most rows of a page (reference §4.5, §4.6).
+/// Most ids of a batch read, and most rows of a page.
 const MOST: usize = 50;
 
 /// `GET /v1/tasks/{id}`.
@@ -28,7 +28,7 @@ pub(super) fn one(world: &mut World, now: f64, id: &str) -> Result<Value, Refusa
     if world.tasks[index].foreign {
         return Err(Refusal::new(403, "permission_denied", "This task belongs to another account."));
     }
-    Ok(world.look(index, now, 0.0))
+    Ok(world.poll(index, now, 0.0))
 }
 
 /// `POST /v1/tasks/batch`.
@@ -47,7 +47,7 @@ pub(super) fn batch(world: &mut World, now: f64, body: &Value) -> Result<Value, 
     found.dedup();
     found.retain(|index| world.tasks[*index].created <= now - lag || lag == 0.0);
     shuffle(mix(world.scenario.seed, world.counts.batch_ids.len() as u64), &mut found);
-    let data: Vec<Value> = found.into_iter().map(|index| world.look(index, now, lag)).collect();
+    let data: Vec<Value> = found.into_iter().map(|index| world.poll(index, now, lag)).collect();
     Ok(json!({"code": 200, "data": data}))
 }
 
@@ -162,7 +162,7 @@ fn pricing(world: &World, id: &str) -> Option<Value> {
     }))
 }
 
-/// The same amount in four units, as decimal strings (reference §4.9).
+/// The same amount in four units, as decimal strings.
 fn rate(amount: Amount) -> Value {
     let (uc, credits) = (amount.uc(), amount.credits());
     json!({"uc": uc.to_string(), "credits": credits.to_string(), "cny": (credits / 10.0).to_string(), "usd": format!("{:.4}", credits / 68.0)})

@@ -1,4 +1,4 @@
-//! What a simulator tells about what happened.
+//! What a simulator reports about what happened.
 
 use std::collections::BTreeMap;
 
@@ -111,15 +111,15 @@ impl Counts {
 pub struct Delays {
     /// Simulated seconds from the end of a task to the first read that showed it.
     pub seconds: Vec<f64>,
-    /// Times a task was looked at, by single or batch reads.
+    /// Times a task was read, by single or batch reads.
     pub reads: u64,
-    /// Those of them that told nothing new: status and progress as in the look before, and the seconds that are left the
+    /// Those of them that brought nothing new: status and progress as in the read before, and the seconds that are left the
     /// same or only counted down with the clock.
     pub wasted: u64,
 }
 
 impl Delays {
-    /// Share of looks that told nothing new (0–1).
+    /// Share of reads that brought nothing new (0–1).
     #[expect(clippy::cast_precision_loss, reason = "a share for people")]
     pub fn wasted_share(&self) -> f64 {
         if self.reads == 0 { 0.0 } else { self.wasted as f64 / self.reads as f64 }

@@ -1,4 +1,4 @@
-//! From a request to an answer: which route it is, which fault strikes, who may ask.
+//! From a request to an answer: which route it is, which fault applies, who may ask.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::answer::{Answer, Refusal};
 use super::clock::http_date;
-use super::faults::{announce, error_type, spoil};
+use super::effects::{apply, error_type, with_retry_after};
 use super::scenario::{Effect, RetryAfterForm, Route};
 use super::shared::Shared;
-use super::socket::Line;
+use super::socket::Conn;
 use super::{control, files, reads, submit};
 
 /// Bodies above this get 413.
@@ -31,7 +31,7 @@ pub(super) struct Call {
 /// Answers every request.
 pub(super) async fn dispatch(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    ConnectInfo(conn): ConnectInfo<Conn>,
     request: Request<Body>,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
@@ -39,11 +39,11 @@ pub(super) async fn dispatch(
     let query = head.uri.query().unwrap_or_default().to_owned();
     let route = classify(&head.method, &path, shared.world().scenario.batch_route);
     let _open = (route == Route::Submit).then(|| OpenSubmit::new(&shared));
-    let strike = note(&shared, route, &head.method, &path, &head.headers);
-    if let Some(strike) = strike.as_ref().filter(|strike| !strike.processed) {
-        match strike.effect {
+    let hit = note(&shared, route, &head.method, &path, &head.headers);
+    if let Some(hit) = hit.as_ref().filter(|hit| !hit.processed) {
+        match hit.effect {
             Effect::ResetBefore => {
-                line.reset();
+                conn.reset();
                 return Response::new(Body::empty());
             }
             Effect::SlowHeaders { seconds } => wait(seconds).await,
@@ -55,28 +55,28 @@ pub(super) async fn dispatch(
         return refusal.answer(error_type(413, route), false).into_response();
     };
     let call = Call { method: head.method, path, query, headers: head.headers, body };
-    let Some(strike) = strike else {
+    let Some(hit) = hit else {
         let (answer, _flight) = perform(&shared, route, &call).await;
         return finish(&shared, route, answer);
     };
-    let skipped = !strike.processed && !matches!(strike.effect, Effect::SlowHeaders { .. });
+    let skipped = !hit.processed && !matches!(hit.effect, Effect::SlowHeaders { .. });
     let (answer, flight) =
         if skipped { (Answer::json(200, serde_json::json!({})), None) } else { perform(&shared, route, &call).await };
-    if strike.processed && !matches!(strike.effect, Effect::SlowHeaders { .. } | Effect::SlowBody { .. }) {
+    if hit.processed && !matches!(hit.effect, Effect::SlowHeaders { .. } | Effect::SlowBody { .. }) {
         shared.forget_outcome(flight.as_ref().map(|flight| flight.key.as_str()));
     }
-    match strike.effect {
+    match hit.effect {
         Effect::ResetAfter | Effect::ResetBefore => {
-            line.reset();
+            conn.reset();
             return Response::new(Body::empty());
         }
-        Effect::SlowHeaders { seconds } if strike.processed => wait(seconds).await,
+        Effect::SlowHeaders { seconds } if hit.processed => wait(seconds).await,
         _ => {}
     }
-    if let Effect::Status { status: 429, retry_after, retry_after_form, .. } = &strike.effect {
+    if let Effect::Status { status: 429, retry_after, retry_after_form, .. } = &hit.effect {
         shared.world().note_too_many(retry_after.filter(|_| *retry_after_form != RetryAfterForm::Absent));
     }
-    finish(&shared, route, spoil(answer, &strike.effect, route, shared.clock.now()))
+    finish(&shared, route, apply(answer, &hit.effect, route, shared.clock.now()))
 }
 
 async fn wait(seconds: f64) {
@@ -84,7 +84,7 @@ async fn wait(seconds: f64) {
     tokio::time::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default().min(Duration::from_hours(24))).await;
 }
 
-fn note(shared: &Shared, route: Route, method: &Method, path: &str, headers: &HeaderMap) -> Option<super::world::Strike> {
+fn note(shared: &Shared, route: Route, method: &Method, path: &str, headers: &HeaderMap) -> Option<super::world::FaultHit> {
     let mut world = shared.world();
     if route == Route::Control {
         return None;
@@ -181,7 +181,7 @@ async fn file(shared: &Shared, call: &Call) -> Answer {
         files::find(&shared.world(), now, &call.path, &call.headers)
     };
     match found {
-        Ok(found) => files::serve(&shared.album, found, &call.headers, &call.path).await,
+        Ok(found) => files::serve(&shared.gallery, found, &call.headers, &call.path).await,
         Err(answer) => answer,
     }
 }
@@ -195,7 +195,7 @@ fn refuse(shared: &Shared, route: Route, refusal: &Refusal) -> Answer {
     let form = world.scenario.rate_limit.as_ref().map(|limit| limit.retry_after).unwrap_or_default();
     let wait = refusal.retry_after.filter(|_| form != RetryAfterForm::Absent);
     world.note_too_many(wait);
-    announce(answer, wait, form, shared.clock.now())
+    with_retry_after(answer, wait, form, shared.clock.now())
 }
 
 /// The bearer check and the rate limit.

@@ -3,19 +3,19 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::clock::Clock;
-use super::files::Album;
+use super::files::Gallery;
 use super::world::World;
 
 /// One simulator's insides.
 pub(super) struct Shared {
     world: Mutex<World>,
     pub clock: Clock,
-    pub album: Album,
+    pub gallery: Gallery,
 }
 
 impl Shared {
     pub(super) fn new(world: World, clock: Clock) -> Self {
-        Self { world: Mutex::new(world), clock, album: Album::default() }
+        Self { world: Mutex::new(world), clock, gallery: Gallery::default() }
     }
 
     /// The state; held for moments only, never over an await.

@@ -10,35 +10,35 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::serve::IncomingStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// What a handler holds of its connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Line(Arc<AtomicBool>);
+pub(super) struct Conn(Arc<AtomicBool>);
 
-impl Line {
+impl Conn {
     /// The next write resets the connection instead.
     pub(super) fn reset(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
 
-impl Connected<IncomingStream<'_, Door>> for Line {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        stream.io().line.clone()
+impl Connected<IncomingStream<'_, Listener>> for Conn {
+    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
+        stream.io().conn.clone()
     }
 }
 
 /// The listening socket.
-pub(super) struct Door {
+pub(super) struct Listener {
     pub listener: TcpListener,
     pub stop: CancellationToken,
 }
 
-impl Listener for Door {
+impl axum::serve::Listener for Listener {
     type Io = Socket;
     type Addr = SocketAddr;
 
@@ -49,7 +49,7 @@ impl Listener for Door {
                     // Small answers must not wait for an acknowledgement.
                     let _ = stream.set_nodelay(true);
                     let stop = Box::pin(self.stop.clone().cancelled_owned());
-                    return (Socket { stream, line: Line::default(), stop, stopped: false }, address);
+                    return (Socket { stream, conn: Conn::default(), stop, stopped: false }, address);
                 }
                 // Out of file descriptors, mostly: give the others a moment to close.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -65,7 +65,7 @@ impl Listener for Door {
 /// One connection.
 pub(super) struct Socket {
     stream: TcpStream,
-    line: Line,
+    conn: Conn,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     stopped: bool,
 }
@@ -73,7 +73,7 @@ pub(super) struct Socket {
 impl Socket {
     /// An error if this connection must end now.
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        if self.line.0.load(Ordering::SeqCst) {
+        if self.conn.0.load(Ordering::SeqCst) {
             // Without lingering the close is a reset, so the client sees an error and no tidy end.
             let _ = self.stream.set_zero_linger();
             return Err(ErrorKind::ConnectionReset.into());

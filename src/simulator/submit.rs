@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
 use super::scenario::{End, Idempotency, Outcome, Speed, WrongSource, is_id_byte};
-use super::world::{Remembered, Wish, World};
+use super::world::{Remembered, SubmitRequest, World};
 
 /// An accepted submit.
 #[derive(Debug)]
@@ -26,12 +26,12 @@ pub(super) fn submit(world: &mut World, now: f64, headers: &HeaderMap, body: &Va
         return Ok(accepted);
     }
     let sent_key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let wish = read_wish(world, body)?;
-    let fails = match &wish {
-        Wish::Enhance { source, image } => check_source(world, now, source, *image)?,
-        Wish::Generate { .. } => None,
+    let request = read_request(world, body)?;
+    let fails = match &request {
+        SubmitRequest::Enhance { source, image } => check_source(world, now, source, *image)?,
+        SubmitRequest::Generate { .. } => None,
     };
-    let index = world.accept(now, &wish, sent_key.as_deref(), fails)?;
+    let index = world.accept(now, &request, sent_key.as_deref(), fails)?;
     let answer = first_answer(world, index, now);
     let Some((key, text)) = key else { return Ok(Accepted { body: answer, replayed: false, key: None }) };
     let memory = Remembered { body: text, task: index, at: now, first_answer: answer.clone(), unknown_until: now };
@@ -50,7 +50,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     Err(Refusal::field("Idempotency-Key", "Idempotency-Key must have 16 to 96 characters out of A-Z a-z 0-9 . _ -"))
 }
 
-/// What the memory of a key says (reference §3.1).
+/// What the memory of a key says.
 fn replay(world: &mut World, now: f64, key: &str, body: &str) -> Result<Option<Accepted>, Refusal> {
     let life = world.scenario.idempotency_hours * 3600.0;
     let Some(memory) = world.keys.get(key).filter(|memory| now < memory.at + life) else {
@@ -74,12 +74,12 @@ fn replay(world: &mut World, now: f64, key: &str, body: &str) -> Result<Option<A
     Ok(Some(Accepted { body, replayed: true, key: None }))
 }
 
-/// The submit answer of reference §4.1: a task object, not counted as a look.
+/// The submit answer: a task object, not counted as a read.
 fn first_answer(world: &World, index: usize, now: f64) -> Value {
     world.tasks[index].object(index, now, now, &world.scenario, &world.base)
 }
 
-fn read_wish(world: &World, body: &Value) -> Result<Wish, Refusal> {
+fn read_request(world: &World, body: &Value) -> Result<SubmitRequest, Refusal> {
     let Some(fields) = body.as_object() else {
         return Err(Refusal::new(400, "invalid_request", "The body must be a JSON object."));
     };
@@ -119,10 +119,10 @@ fn read_wish(world: &World, body: &Value) -> Result<Wish, Refusal> {
                 .with("allowed_values", json!([0, 1, 2, 3]))
         })?,
     };
-    Ok(Wish::Enhance { source, image })
+    Ok(SubmitRequest::Enhance { source, image })
 }
 
-fn read_generate(fields: &Map<String, Value>) -> Result<Wish, Refusal> {
+fn read_generate(fields: &Map<String, Value>) -> Result<SubmitRequest, Refusal> {
     let Some(prompt) = fields.get("prompt").and_then(Value::as_str).map(str::trim).filter(|prompt| !prompt.is_empty()) else {
         return Err(Refusal::field("prompt", "prompt is required and must be a string"));
     };
@@ -133,7 +133,7 @@ fn read_generate(fields: &Map<String, Value>) -> Result<Wish, Refusal> {
         return Err(Refusal::field("prompt", "one image without text is not enough"));
     }
     let params = match fields.get("model_params") {
-        None => return Ok(Wish::Generate { speed: Speed::Fast }),
+        None => return Ok(SubmitRequest::Generate { speed: Speed::Fast }),
         Some(Value::Object(params)) => params,
         Some(_) => return Err(Refusal::field("model_params", "model_params must be an object")),
     };
@@ -147,7 +147,7 @@ fn read_generate(fields: &Map<String, Value>) -> Result<Wish, Refusal> {
                 .with("allowed_values", json!(["draft", "fast", "turbo"])));
         }
     };
-    Ok(Wish::Generate { speed })
+    Ok(SubmitRequest::Generate { speed })
 }
 
 /// Refuses fields that the model does not have.
@@ -162,7 +162,7 @@ fn only(fields: &Map<String, Value>, prefix: &str, known: &[&str]) -> Result<(),
     }
 }
 
-/// The rules of reference §11.
+/// Callbacks go to public https addresses only.
 fn check_callback(value: Option<&Value>) -> Result<(), Refusal> {
     let refuse = |reason: &str| Err(Refusal::field("callback_url", format!("callback_url {reason}")));
     let Some(value) = value else { return Ok(()) };
@@ -185,7 +185,7 @@ fn check_callback(value: Option<&Value>) -> Result<(), Refusal> {
     if private { refuse("must not lead to a private address") } else { Ok(()) }
 }
 
-/// Checks that the source is a finished draft of this account with that picture. `Some` is the fate of a task that is accepted and fails.
+/// Checks that the source is a finished draft of this account with that picture. `Some` is the outcome of a task that is accepted and fails.
 fn check_source(world: &World, now: f64, source: &str, image: u8) -> Result<Option<Outcome>, Refusal> {
     const PARAM: &str = "model_params.task_id";
     let wrong = |message: String| match world.scenario.wrong_source {

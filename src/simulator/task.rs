@@ -1,9 +1,9 @@
-//! One task. Its state is worked out from the time at which somebody looks; nothing runs in between.
+//! One task. Its state is worked out from the time at which somebody reads it; nothing runs in between.
 
 use serde_json::{Value, json};
 
-use super::dice::{mix, text};
 use super::money::Amount;
+use super::rng::{mix, text};
 use super::scenario::{Billing, End, Estimate, Outcome, Progress, ResultShape, Scenario, Speed};
 
 /// A task of the account, draft or enhance.
@@ -55,9 +55,9 @@ pub(super) struct Phase {
 pub(super) struct Shown {
     pub status: &'static str,
     pub progress: u32,
-    /// When it will end by the seconds that were told; a mere count-down leaves this where it is.
-    pub told_end: Option<f64>,
-    pub told: Option<u64>,
+    /// When it will end by the seconds that were estimated; a mere count-down leaves this where it is.
+    pub estimated_end: Option<f64>,
+    pub estimate: Option<u64>,
 }
 
 impl Shown {
@@ -65,7 +65,7 @@ impl Shown {
     pub(super) fn repeats(&self, before: &Self) -> bool {
         let counted_down = |(now, before): (f64, f64)| (now - before).abs() <= 1.0;
         (self.status, self.progress) == (before.status, before.progress)
-            && (self.told == before.told || self.told_end.zip(before.told_end).is_some_and(counted_down))
+            && (self.estimate == before.estimate || self.estimated_end.zip(before.estimated_end).is_some_and(counted_down))
     }
 }
 
@@ -73,10 +73,10 @@ impl Task {
     /// What a read of `at` shows.
     pub(super) fn shows(&self, at: f64, scenario: &Scenario) -> Shown {
         let phase = self.phase(at, scenario);
-        let told = self.estimated_time(at, scenario);
+        let estimate = self.estimated_time(at, scenario);
         #[expect(clippy::cast_precision_loss, reason = "seconds of a run")]
-        let told_end = told.map(|seconds| at + seconds as f64);
-        Shown { status: phase.status, progress: phase.progress, told_end, told }
+        let estimated_end = estimate.map(|seconds| at + seconds as f64);
+        Shown { status: phase.status, progress: phase.progress, estimated_end, estimate }
     }
 
     pub(super) fn phase(&self, at: f64, scenario: &Scenario) -> Phase {
@@ -165,7 +165,7 @@ impl Task {
         results.into_iter().map(link).collect()
     }
 
-    /// The task object of reference §4.3, with the state of `at` as told at `now`.
+    /// The task object, with the state of `at` as read at `now`.
     pub(super) fn object(&self, index: usize, at: f64, now: f64, scenario: &Scenario, base: &str) -> Value {
         let phase = self.phase(at, scenario);
         let outcome = &self.outcome;
@@ -232,7 +232,7 @@ impl Task {
         task
     }
 
-    /// A row of the list of reference §4.6.
+    /// A row of the task list.
     pub(super) fn row(&self, at: f64, scenario: &Scenario) -> Value {
         let phase = self.phase(at, scenario);
         let mut row = json!({

@@ -1,6 +1,6 @@
 //! The state behind the routes: tasks, money, remembered keys, faults and counts.
 //!
-//! Money of ended tasks is settled when somebody next looks: a heap of end times says which tasks are due, so a look costs only what ended
+//! Money of ended tasks is settled when somebody next reads: a heap of end times says which tasks are due, so a read costs only what ended
 //! since the last one.
 
 use std::cmp::Reverse;
@@ -9,15 +9,15 @@ use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use tokio::time::{Duration, Instant};
 
 use super::answer::Refusal;
-use super::dice::{mix, text};
 use super::money::Amount;
 use super::report::{Counts, Delays, LedgerEntry, Money};
+use super::rng::{mix, text};
 use super::scenario::{Draft, Effect, End, Fault, Outcome, Route, Rule, Scenario, SeedTask, Speed, made_up_draft};
 use super::task::{Task, whole};
 
 /// A `mj-v7-enhance` or `mj-v7` request that passed the checks of its fields.
 #[derive(Clone, Debug)]
-pub(super) enum Wish {
+pub(super) enum SubmitRequest {
     Enhance { source: String, image: u8 },
     Generate { speed: Speed },
 }
@@ -36,12 +36,12 @@ pub(super) struct Remembered {
 struct ActiveFault {
     fault: Fault,
     seen: u64,
-    die: u64,
+    hash: u64,
 }
 
 /// A fault that fires now.
 #[derive(Clone, Debug)]
-pub(super) struct Strike {
+pub(super) struct FaultHit {
     pub effect: Effect,
     pub processed: bool,
 }
@@ -158,21 +158,21 @@ impl World {
 
     fn seed_task(&self, n: usize, seed: &SeedTask, now: f64) -> Task {
         let created = now - seed.age_seconds;
-        let die = mix(self.scenario.seed, 70_000 + n as u64);
-        let id = seed.id.clone().unwrap_or_else(|| new_id(created, die));
-        let wish = Wish::Enhance { source: seed.source.clone(), image: seed.image };
-        Task { seeded: true, key: seed.key.clone(), ..self.new_task(id, &wish, created, die, seed.then.clone()) }
+        let hash = mix(self.scenario.seed, 70_000 + n as u64);
+        let id = seed.id.clone().unwrap_or_else(|| new_id(created, hash));
+        let request = SubmitRequest::Enhance { source: seed.source.clone(), image: seed.image };
+        Task { seeded: true, key: seed.key.clone(), ..self.new_task(id, &request, created, hash, seed.then.clone()) }
     }
 
-    fn new_task(&self, id: String, wish: &Wish, created: f64, die: u64, outcome: Outcome) -> Task {
-        let jitter = (super::dice::unit(mix(die, 3)) * 2.0 - 1.0) * self.scenario.run_jitter;
+    fn new_task(&self, id: String, request: &SubmitRequest, created: f64, hash: u64, outcome: Outcome) -> Task {
+        let jitter = (super::rng::unit(mix(hash, 3)) * 2.0 - 1.0) * self.scenario.run_jitter;
         let run = outcome.run_seconds.unwrap_or(self.scenario.run_seconds * (1.0 + jitter));
-        let (model, source, speed, motif) = match wish {
-            Wish::Enhance { source, image } => {
+        let (model, source, speed, motif) = match request {
+            SubmitRequest::Enhance { source, image } => {
                 let motif = mix(text(self.scenario.seed, source), u64::from(*image));
                 ("mj-v7-enhance", Some((source.clone(), *image)), None, motif)
             }
-            Wish::Generate { speed } => ("mj-v7", None, Some(*speed), text(self.scenario.seed, &id)),
+            SubmitRequest::Generate { speed } => ("mj-v7", None, Some(*speed), text(self.scenario.seed, &id)),
         };
         Task {
             model,
@@ -364,19 +364,25 @@ impl World {
     }
 
     /// Creates a paid task.
-    pub(super) fn accept(&mut self, now: f64, wish: &Wish, key: Option<&str>, fails: Option<Outcome>) -> Result<usize, Refusal> {
+    pub(super) fn accept(
+        &mut self,
+        now: f64,
+        request: &SubmitRequest,
+        key: Option<&str>,
+        fails: Option<Outcome>,
+    ) -> Result<usize, Refusal> {
         self.settle(now);
         if self.scenario.max_running.is_some_and(|max| self.running >= max) {
             return Err(Refusal::new(429, "rate_limit_exceeded", "Too many tasks are running."));
         }
         let nth = self.accepted + 1;
-        let outcome = fails.unwrap_or_else(|| self.fate(nth, wish));
-        let die = mix(self.scenario.seed, nth);
-        let mut id = new_id(now, die);
+        let outcome = fails.unwrap_or_else(|| self.outcome(nth, request));
+        let hash = mix(self.scenario.seed, nth);
+        let mut id = new_id(now, hash);
         while self.by_id.contains_key(&id) {
-            id = new_id(now, mix(text(die, &id), 9));
+            id = new_id(now, mix(text(hash, &id), 9));
         }
-        let task = Task { key: key.map(Into::into), ..self.new_task(id, wish, now, die, outcome) };
+        let task = Task { key: key.map(Into::into), ..self.new_task(id, request, now, hash, outcome) };
         self.reserve(now, task.reserved)?;
         self.accepted = nth;
         if key.is_none() {
@@ -385,10 +391,10 @@ impl World {
         Ok(self.insert(task))
     }
 
-    fn fate(&self, nth: u64, wish: &Wish) -> Outcome {
-        let (model, source, image) = match wish {
-            Wish::Enhance { source, image } => ("mj-v7-enhance", Some(source), Some(*image)),
-            Wish::Generate { .. } => ("mj-v7", None, None),
+    fn outcome(&self, nth: u64, request: &SubmitRequest) -> Outcome {
+        let (model, source, image) = match request {
+            SubmitRequest::Enhance { source, image } => ("mj-v7-enhance", Some(source), Some(*image)),
+            SubmitRequest::Generate { .. } => ("mj-v7", None, None),
         };
         let fits = |(n, rule): &(usize, &Rule)| {
             rule.model.as_deref().is_none_or(|wanted| wanted == model)
@@ -400,32 +406,32 @@ impl World {
     }
 
     pub(super) fn add_fault(&mut self, fault: Fault) {
-        let die = mix(self.scenario.seed, 900 + self.faults.len() as u64);
-        self.faults.push(ActiveFault { fault, seen: 0, die });
+        let hash = mix(self.scenario.seed, 900 + self.faults.len() as u64);
+        self.faults.push(ActiveFault { fault, seen: 0, hash });
     }
 
     /// Notes that a request came and says what goes wrong with it.
-    pub(super) fn arrive(&mut self, route: Route) -> Option<Strike> {
+    pub(super) fn arrive(&mut self, route: Route) -> Option<FaultHit> {
         *self.counts.requests.entry(route.name()).or_default() += 1;
         if Route::Any.covers(route)
             && self.wait.is_some_and(|(said, until)| said + WAIT_GRACE <= Instant::now() && Instant::now() < until)
         {
             self.counts.during_wait += 1;
         }
-        let mut strike = None;
+        let mut hit = None;
         for active in &mut self.faults {
             if !active.fault.route.covers(route) {
                 continue;
             }
             active.seen += 1;
-            if strike.is_none() && active.fault.pick().takes(active.seen, active.die) {
-                strike = Some(Strike { effect: active.fault.effect.clone(), processed: active.fault.processed() });
+            if hit.is_none() && active.fault.pick().takes(active.seen, active.hash) {
+                hit = Some(FaultHit { effect: active.fault.effect.clone(), processed: active.fault.processed() });
             }
         }
-        if strike.is_some() {
+        if hit.is_some() {
             self.counts.faults += 1;
         }
-        strike
+        hit
     }
 
     /// Notes an answer with status 429 and the wait it announces.
@@ -461,8 +467,8 @@ impl World {
         self.by_id.get(id).copied().filter(|index| self.tasks[*index].exists(now, &self.scenario))
     }
 
-    /// The task object, with the state some seconds ago; notes what this look told.
-    pub(super) fn look(&mut self, index: usize, now: f64, lag: f64) -> serde_json::Value {
+    /// The task object, with the state some seconds ago; notes what this read showed.
+    pub(super) fn poll(&mut self, index: usize, now: f64, lag: f64) -> serde_json::Value {
         let at = (now - lag).max(self.tasks[index].created);
         let object = self.tasks[index].object(index, at, now, &self.scenario, &self.base);
         let is_final = self.tasks[index].phase(at, &self.scenario).is_final;
@@ -506,9 +512,9 @@ impl World {
     }
 }
 
-/// `task-unified-<unix>-<8 lower-case alphanumerics>` (reference §14).
-fn new_id(now: f64, die: u64) -> String {
-    format!("task-unified-{}-{}", whole(now), super::dice::word(die, 8))
+/// `task-unified-<unix>-<8 lower-case alphanumerics>`.
+fn new_id(now: f64, hash: u64) -> String {
+    format!("task-unified-{}-{}", whole(now), super::rng::word(hash, 8))
 }
 
 /// Moments as whole numbers, which a heap can order.

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::super::SimulatorError;
-use super::{Pick, RetryAfterForm};
+use super::super::error::SimulatorError;
+use super::pick::Pick;
 
 /// The kinds of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
@@ -173,7 +173,7 @@ pub enum Effect {
         /// Its form.
         #[serde(default)]
         retry_after_form: RetryAfterForm,
-        /// The shape of the body (reference §7.1).
+        /// The shape of the body.
         #[serde(default)]
         body: ErrorBody,
     },
@@ -220,7 +220,20 @@ const fn sixty_four() -> u64 {
     64
 }
 
-/// Shapes of an error body (reference §7.1).
+/// The form of a `Retry-After` header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryAfterForm {
+    /// Seconds, whole if they are.
+    #[default]
+    Seconds,
+    /// An HTTP date.
+    Date,
+    /// No header.
+    Absent,
+}
+
+/// Shapes of an error body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorBody {

@@ -1,28 +1,30 @@
 //! Scenarios: what the pretended service holds and how it behaves, as a TOML file or built in code.
 //!
-//! Every option has a default, and the defaults are the "simulator default" column of reference §12. An unknown option is an error.
+//! Every option has a default, and the defaults are what the service most likely does. An unknown option is an error.
 //! Times of tasks are seconds of the simulator's own clock (see [`Scenario::time_scale`]); waits of faults are real seconds.
 
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::SimulatorError;
-use super::dice::{mix, unit, word};
-use super::money::Amount;
+use super::error::SimulatorError;
 use super::picture::PictureFormat;
+use super::rng::word;
 
-mod fate;
 mod fault;
+mod options;
+mod outcome;
+mod pick;
 
-pub use fate::{Draft, End, FileFate, Outcome, Progress, ResultShape, Rule, SeedTask, Speed};
-pub use fault::{Effect, ErrorBody, Fault, Route};
+pub use fault::{Effect, ErrorBody, Fault, RetryAfterForm, Route};
+pub use options::{Balance, Billing, Estimate, Idempotency, Prices, RateLimit, WrongSource};
+pub use outcome::{Draft, End, FileAnswer, Outcome, Progress, ResultShape, Rule, SeedTask, Speed};
 
 /// Everything a simulator starts from.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
-    /// Decides every die: ids, chances, the order of batch answers, pictures.
+    /// Decides everything random: ids, chances, the order of batch answers, pictures.
     pub seed: u64,
     /// The only API key that is accepted.
     pub key: String,
@@ -40,7 +42,7 @@ pub struct Scenario {
     pub progress_steps: u32,
     /// What `task_info.estimated_time` says of an unfinished task.
     pub estimate: Estimate,
-    /// Result links of a completed enhance task (0–4); reference §12: 1.
+    /// Result links of a completed enhance task (0–4).
     pub result_links: u8,
     /// How long a result link works, in simulated hours.
     pub link_life_hours: f64,
@@ -74,7 +76,7 @@ pub struct Scenario {
     pub billing: Billing,
     /// Whether a released reserve gives room back to the key's limits.
     pub release_restores_key: bool,
-    /// Whether result files are refused (403, `error code: 1010`) without a `User-Agent`, as the CDN does (reference §3.1).
+    /// Whether result files are refused (403, `error code: 1010`) without a `User-Agent`, as the CDN does.
     pub refuse_anonymous_downloads: bool,
     /// Pixels per side of an enhanced picture.
     pub picture_size: u32,
@@ -90,7 +92,7 @@ pub struct Scenario {
     pub more_drafts: u32,
     /// Enhance tasks that were submitted before the start.
     pub tasks: Vec<SeedTask>,
-    /// Fates of tasks; the first rule that fits decides.
+    /// What becomes of tasks; the first rule that fits decides.
     pub rules: Vec<Rule>,
     /// HTTP faults; the first that fires decides.
     pub faults: Vec<Fault>,
@@ -234,201 +236,7 @@ pub(super) fn made_up_draft(n: u32) -> Draft {
     Draft { id: format!("task-unified-{}-{}", 1_790_000_000 + u64::from(n), word(u64::from(n), 8)), ..Draft::default() }
 }
 
-/// Whether a byte may stand in a task id (reference §4.1).
+/// Whether a byte may stand in a task id.
 pub(super) fn is_id_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-')
-}
-
-/// What `task_info.estimated_time` says of an unfinished task (reference §4.3 leaves it open).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Estimate {
-    /// The seconds that are left, always right.
-    #[default]
-    SecondsLeft,
-    /// [`Scenario::run_seconds`], however long this task really runs.
-    WholeRun,
-    /// The field is missing.
-    Absent,
-}
-
-/// What `Idempotency-Key` does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Idempotency {
-    /// A repeat gets the first answer again.
-    #[default]
-    Honoured,
-    /// A repeat gets the original task in its present state.
-    HonouredWithPresentState,
-    /// The header has no effect: every submit is a new task.
-    Ignored,
-}
-
-/// What happens to an enhance whose source is not a finished draft of this account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WrongSource {
-    /// 400 `invalid_parameters`, the default of reference §12.
-    #[default]
-    Reject,
-    /// 403 `permission_denied`.
-    Forbid,
-    /// 404 `task_not_found`.
-    NotFound,
-    /// The task is accepted and fails with `invalid_parameters`.
-    Fail,
-}
-
-/// Variants of the `billing` object (reference §9.4).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Billing {
-    /// No `billing` field.
-    #[default]
-    Absent,
-    /// True and complete evidence.
-    Honest,
-    /// A failed task's refund stays `pending`.
-    RefundPending,
-    /// A failed task's refund `failed`.
-    RefundFailed,
-    /// Says refunded with another amount than was reserved.
-    RefundMismatch,
-    /// Says refunded without `refunded_at`.
-    RefundUndated,
-    /// Both states are `unknown`.
-    Unknown,
-    /// Another `refund_scope`: must be ignored by clients.
-    OtherScope,
-    /// Words nobody knows and negative numbers.
-    Nonsense,
-}
-
-/// A rate limit that really counts.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RateLimit {
-    /// Requests taken within a window.
-    pub requests: u32,
-    /// Length of the sliding window, in real seconds.
-    pub window_seconds: f64,
-    /// Which requests count.
-    pub route: Route,
-    /// How the wait is announced.
-    pub retry_after: RetryAfterForm,
-}
-
-impl Default for RateLimit {
-    fn default() -> Self {
-        Self { requests: 60, window_seconds: 60.0, route: Route::Any, retry_after: RetryAfterForm::Seconds }
-    }
-}
-
-/// The form of a `Retry-After` header.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RetryAfterForm {
-    /// Seconds, whole if they are.
-    #[default]
-    Seconds,
-    /// An HTTP date.
-    Date,
-    /// No header.
-    Absent,
-}
-
-/// Money at the start, in credits.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Balance {
-    /// What the account can spend.
-    pub account: Amount,
-    /// What the account has spent.
-    pub used: Amount,
-    /// What the key may spend in all from now on; without it the key is unlimited.
-    pub key: Option<Amount>,
-    /// What the key has spent.
-    pub key_used: Amount,
-    /// What the key may spend in a day.
-    pub key_daily: Option<Amount>,
-    /// What the key has spent today.
-    pub key_daily_used: Amount,
-    /// Where the key's day begins, an IANA time zone.
-    pub reset_timezone: String,
-}
-
-impl Default for Balance {
-    fn default() -> Self {
-        Self {
-            account: Amount::from_uc(4_127_500),
-            used: Amount::from_uc(883_000),
-            key: None,
-            key_used: Amount::ZERO,
-            key_daily: None,
-            key_daily_used: Amount::ZERO,
-            reset_timezone: "Asia/Shanghai".into(),
-        }
-    }
-}
-
-/// Credits per request (reference §9.1).
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Prices {
-    /// `mj-v7-enhance`.
-    pub enhance: Amount,
-    /// `mj-v7`, speed draft.
-    pub draft: Amount,
-    /// `mj-v7`, speed fast.
-    pub fast: Amount,
-    /// `mj-v7`, speed turbo.
-    pub turbo: Amount,
-    /// What this account pays in relation to the public price.
-    pub group_factor: f64,
-    /// `usage.user_group`.
-    pub user_group: String,
-}
-
-impl Default for Prices {
-    fn default() -> Self {
-        Self {
-            enhance: Amount::from_uc(54_000),
-            draft: Amount::from_uc(27_000),
-            fast: Amount::from_uc(54_000),
-            turbo: Amount::from_uc(108_000),
-            group_factor: 1.0,
-            user_group: "default".into(),
-        }
-    }
-}
-
-/// The numeric part of a condition.
-pub(super) struct Pick<'a> {
-    pub at: &'a [u64],
-    pub from: Option<u64>,
-    pub to: Option<u64>,
-    pub every: Option<u64>,
-    pub probability: Option<f64>,
-}
-
-impl Pick<'_> {
-    fn check(&self, place: &str) -> Result<(), SimulatorError> {
-        if self.every == Some(0) || self.at.contains(&0) || self.from == Some(0) || self.to == Some(0) {
-            return Err(SimulatorError::Scenario(format!("{place}: counting starts at 1")));
-        }
-        if self.probability.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
-            return Err(SimulatorError::Scenario(format!("{place}: `probability` must be between 0 and 1")));
-        }
-        Ok(())
-    }
-
-    /// Whether number `n` (from 1) is meant; `seed` names the die.
-    pub(super) fn takes(&self, n: u64, seed: u64) -> bool {
-        (self.at.is_empty() || self.at.contains(&n))
-            && self.from.is_none_or(|from| n >= from)
-            && self.to.is_none_or(|to| n <= to)
-            && self.every.is_none_or(|every| n.is_multiple_of(every))
-            && self.probability.is_none_or(|chance| unit(mix(seed, n)) < chance)
-    }
 }

@@ -5,19 +5,19 @@ const ALL_BODIES: [&str; 14] = [
     "control",
 ];
 
-async fn faulty(route: &str, effect: &str) -> Bench {
-    Bench::new(&format!("[[faults]]\nroute = \"{route}\"\nat = [1]\neffect = {{ {effect} }}")).await
+async fn faulty(route: &str, effect: &str) -> Fixture {
+    Fixture::new(&format!("[[faults]]\nroute = \"{route}\"\nat = [1]\neffect = {{ {effect} }}")).await
 }
 
 /// Meets the fault with a submit, then repeats it, and says how many tasks there were after the first.
 async fn submit_twice(effect: &str) -> (Result<Reply, reqwest::Error>, usize, Reply) {
-    let bench = faulty("submit", effect).await;
-    let body = enhance(&bench.draft(), 0);
-    let first = bench.try_submit(&key(1), &body).await;
-    let tasks = bench.simulator.ledger().len();
-    let second = bench.submit(1, &body).await;
-    assert_eq!(bench.simulator.ledger().len(), 1, "{effect}: one task after all");
-    assert_eq!(bench.simulator.counts().faults, 1);
+    let service = faulty("submit", effect).await;
+    let body = enhance(&service.draft(), 0);
+    let first = service.try_submit(&key(1), &body).await;
+    let tasks = service.simulator.ledger().len();
+    let second = service.submit(1, &body).await;
+    assert_eq!(service.simulator.ledger().len(), 1, "{effect}: one task after all");
+    assert_eq!(service.simulator.counts().faults, 1);
     (first, tasks, second)
 }
 
@@ -53,7 +53,7 @@ async fn a_cut_body_breaks_off() {
 }
 
 #[tokio::test]
-async fn statuses_have_every_body_of_the_reference() {
+async fn statuses_have_every_published_body() {
     for body in ALL_BODIES {
         let (first, tasks, _) = submit_twice(&format!("kind = \"status\", status = 503, body = \"{body}\"")).await;
         let first = first.expect("an answer");
@@ -79,9 +79,9 @@ async fn statuses_have_every_body_of_the_reference() {
 #[tokio::test]
 async fn a_bad_gateway_can_hide_a_task() {
     let text = "[[faults]]\nroute = \"submit\"\nat = [1]\nprocessed = true\neffect = { kind = \"status\", status = 502, body = \"html\" }";
-    let bench = Bench::new(text).await;
-    assert_eq!(bench.submit(1, &enhance(&bench.draft(), 0)).await.status, 502);
-    assert_eq!(bench.simulator.ledger().len(), 1);
+    let service = Fixture::new(text).await;
+    assert_eq!(service.submit(1, &enhance(&service.draft(), 0)).await.status, 502);
+    assert_eq!(service.simulator.ledger().len(), 1);
 }
 
 #[tokio::test]
@@ -112,83 +112,83 @@ async fn a_429_can_announce_its_wait_in_seconds_as_a_date_or_not() {
 
 #[tokio::test]
 async fn requests_during_an_announced_wait_are_counted() {
-    let bench = faulty("read", "kind = \"status\", status = 429, retry_after = 60").await;
-    let path = format!("/v1/tasks/{}", bench.draft());
-    assert_eq!(bench.get(&path).await.status, 429);
+    let service = faulty("read", "kind = \"status\", status = 429, retry_after = 60").await;
+    let path = format!("/v1/tasks/{}", service.draft());
+    assert_eq!(service.get(&path).await.status, 429);
     let count = async || {
-        bench.get("/v1/credits").await;
-        bench.simulator.counts()
+        service.get("/v1/credits").await;
+        service.simulator.counts()
     };
     // What was on its way may still come; soon after, it counts.
     while count().await.during_wait == 0 {}
-    assert_eq!(bench.simulator.counts().too_many, 1);
+    assert_eq!(service.simulator.counts().too_many, 1);
 }
 
 #[tokio::test]
 async fn a_rate_limit_really_counts() {
     let text = "[rate_limit]\nrequests = 3\nwindow_seconds = 3600\nroute = \"submit\"";
-    let bench = Bench::new(text).await;
+    let service = Fixture::new(text).await;
     for n in 0..3 {
-        bench.task(n).await;
+        service.task(n).await;
     }
-    let reply = bench.submit(9, &enhance(&bench.draft(), 0)).await;
+    let reply = service.submit(9, &enhance(&service.draft(), 0)).await;
     assert_eq!((reply.status, reply.code().as_str()), (429, "rate_limit_exceeded"));
     let wait: f64 = reply.header("retry-after").expect("a wait").parse().expect("seconds");
     assert!((3590.0..=3600.0).contains(&wait), "{wait}");
-    assert_eq!(bench.get("/v1/credits").await.status, 200, "reads are not limited");
+    assert_eq!(service.get("/v1/credits").await.status, 200, "reads are not limited");
 }
 
 #[tokio::test]
 async fn the_service_can_refuse_more_running_tasks() {
-    let bench = Bench::new("max_running = 2").await;
-    bench.task(1).await;
-    bench.task(2).await;
-    let reply = bench.submit(3, &enhance(&bench.draft(), 0)).await;
+    let service = Fixture::new("max_running = 2").await;
+    service.task(1).await;
+    service.task(2).await;
+    let reply = service.submit(3, &enhance(&service.draft(), 0)).await;
     assert_eq!((reply.status, reply.header("retry-after")), (429, None));
-    bench.advance(6.0);
-    bench.task(3).await;
+    service.advance(6.0);
+    service.task(3).await;
 }
 
 #[tokio::test]
 async fn headers_can_be_slow() {
-    let bench = faulty("credits", "kind = \"slow_headers\", seconds = 0.2").await;
+    let service = faulty("credits", "kind = \"slow_headers\", seconds = 0.2").await;
     let begin = std::time::Instant::now();
-    assert_eq!(bench.get("/v1/credits").await.status, 200);
+    assert_eq!(service.get("/v1/credits").await.status, 200);
     assert!(begin.elapsed() >= Duration::from_millis(200));
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_before_the_work_leaves_nothing() {
     let text = "[[faults]]\nroute = \"submit\"\nat = [1]\nprocessed = false\neffect = { kind = \"slow_headers\", seconds = 60 }";
-    let bench = Bench::new(text).await;
-    let request = bench.http.post(bench.url("/v1/images/generations")).bearer_auth(bench.simulator.key());
-    let request = request.timeout(Duration::from_millis(150)).json(&enhance(&bench.draft(), 0));
-    assert!(Bench::run(request).await.is_err_and(|error| error.is_timeout()));
-    assert!(bench.simulator.ledger().is_empty());
+    let service = Fixture::new(text).await;
+    let request = service.http.post(service.url("/v1/images/generations")).bearer_auth(service.simulator.key());
+    let request = request.timeout(Duration::from_millis(150)).json(&enhance(&service.draft(), 0));
+    assert!(Fixture::run(request).await.is_err_and(|error| error.is_timeout()));
+    assert!(service.simulator.ledger().is_empty());
 }
 
 #[tokio::test]
 async fn a_body_can_drip() {
-    let bench = faulty("credits", "kind = \"slow_body\", bytes = 20, interval_ms = 5").await;
+    let service = faulty("credits", "kind = \"slow_body\", bytes = 20, interval_ms = 5").await;
     let begin = std::time::Instant::now();
-    let reply = bench.get("/v1/credits").await;
+    let reply = service.get("/v1/credits").await;
     assert_eq!(reply.json()["success"], true, "it arrives whole");
     assert!(begin.elapsed() >= Duration::from_millis(25));
 }
 
 #[tokio::test]
 async fn a_body_can_be_huge() {
-    let bench = faulty("read", "kind = \"huge_body\", megabytes = 3").await;
-    let reply = bench.get(&format!("/v1/tasks/{}", bench.draft())).await;
+    let service = faulty("read", "kind = \"huge_body\", megabytes = 3").await;
+    let reply = service.get(&format!("/v1/tasks/{}", service.draft())).await;
     assert!(reply.status == 200 && reply.body.len() > 3 << 20 && reply.json()["id"].is_string());
 }
 
 #[tokio::test]
 async fn a_read_can_answer_another_id_or_lead_elsewhere() {
-    let bench = faulty("read", "kind = \"other_id\", id = \"task-unified-1-zzzzzzzz\"").await;
-    assert_eq!(bench.read(&bench.draft()).await["id"], "task-unified-1-zzzzzzzz");
-    let bench = faulty("read", "kind = \"redirect\", location = \"http://127.0.0.1:9/\"").await;
-    let reply = bench.get(&format!("/v1/tasks/{}", bench.draft())).await;
+    let service = faulty("read", "kind = \"other_id\", id = \"task-unified-1-zzzzzzzz\"").await;
+    assert_eq!(service.read(&service.draft()).await["id"], "task-unified-1-zzzzzzzz");
+    let service = faulty("read", "kind = \"redirect\", location = \"http://127.0.0.1:9/\"").await;
+    let reply = service.get(&format!("/v1/tasks/{}", service.draft())).await;
     assert_eq!((reply.status, reply.header("location")), (302, Some("http://127.0.0.1:9/")));
 }
 
@@ -196,18 +196,18 @@ async fn a_read_can_answer_another_id_or_lead_elsewhere() {
 async fn faults_meet_the_requests_they_name() {
     let text = "[[faults]]\nroute = \"credits\"\nfrom = 2\nto = 5\nevery = 2\neffect = { kind = \"status\", status = 500 }\n\
         [[faults]]\nroute = \"any\"\nat = [8]\neffect = { kind = \"status\", status = 502 }";
-    let bench = Bench::new(text).await;
+    let service = Fixture::new(text).await;
     let mut seen = Vec::new();
     for _ in 0..7 {
-        seen.push(bench.get("/v1/credits").await.status);
+        seen.push(service.get("/v1/credits").await.status);
     }
     assert_eq!(seen, [200, 500, 200, 500, 200, 200, 200]);
-    assert_eq!(bench.get("/v1/models").await.status, 502, "the eighth of all");
+    assert_eq!(service.get("/v1/models").await.status, 502, "the eighth of all");
     let fault = Fault::new(Route::Models, Effect::Html).at(&[2]);
-    bench.simulator.add_fault(fault).expect("a good fault");
-    assert_eq!(bench.get("/v1/models").await.json()["object"], "list");
-    assert!(bench.get("/v1/models").await.json().is_null(), "counting started with the fault");
-    assert_eq!(bench.simulator.counts().of(Route::Credits), 7);
+    service.simulator.add_fault(fault).expect("a good fault");
+    assert_eq!(service.get("/v1/models").await.json()["object"], "list");
+    assert!(service.get("/v1/models").await.json().is_null(), "counting started with the fault");
+    assert_eq!(service.simulator.counts().of(Route::Credits), 7);
 }
 
 #[tokio::test]
@@ -216,10 +216,10 @@ async fn chance_repeats_with_its_seed() {
         let text = format!(
             "seed = {seed}\n[[faults]]\nroute = \"credits\"\nprobability = 0.4\neffect = {{ kind = \"status\", status = 500 }}"
         );
-        let bench = Bench::new(&text).await;
+        let service = Fixture::new(&text).await;
         let mut seen = Vec::new();
         for _ in 0..30 {
-            seen.push(bench.get("/v1/credits").await.status);
+            seen.push(service.get("/v1/credits").await.status);
         }
         seen
     };

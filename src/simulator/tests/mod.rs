@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::*;
 
 /// A service with at least two finished drafts, and a client of it.
-struct Bench {
+struct Fixture {
     simulator: Simulator,
     http: reqwest::Client,
 }
@@ -65,7 +65,7 @@ fn scenario(text: &str) -> Scenario {
     scenario
 }
 
-impl Bench {
+impl Fixture {
     async fn new(text: &str) -> Self {
         Self::with(scenario(&format!("more_drafts = 2\n{text}"))).await
     }

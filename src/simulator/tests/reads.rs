@@ -2,72 +2,73 @@ use super::*;
 
 #[tokio::test]
 async fn a_task_runs_from_pending_to_completed() {
-    let bench = Bench::new("").await;
-    let id = bench.task(1).await;
-    assert_eq!(bench.read(&id).await["status"], "pending");
-    bench.advance(2.6);
-    let task = bench.read(&id).await;
+    let service = Fixture::new("").await;
+    let id = service.task(1).await;
+    assert_eq!(service.read(&id).await["status"], "pending");
+    service.advance(2.6);
+    let task = service.read(&id).await;
     assert_eq!((&task["status"], &task["progress"]), (&json!("processing"), &json!(50)));
     assert!(task.get("results").is_none());
-    bench.advance(2.6);
-    let task = bench.read(&id).await;
+    service.advance(2.6);
+    let task = service.read(&id).await;
     assert_eq!((&task["status"], &task["progress"]), (&json!("completed"), &json!(100)));
     assert_eq!(task["results"].as_array().map(Vec::len), Some(1));
     assert_eq!(task["usage"]["credits_used"], 5.4);
     assert_eq!(task["usage"]["cost"], json!({"credits": 5.4, "usd": 0.0794, "cny": 0.54}));
     assert_eq!(task["task_info"]["can_cancel"], false);
     assert_eq!(task["duration"], 5.0);
-    bench.advance(100.0);
-    assert_eq!(bench.read(&id).await, task, "the same final answer on every later read");
+    service.advance(100.0);
+    assert_eq!(service.read(&id).await, task, "the same final answer on every later read");
 }
 
 #[tokio::test]
 async fn an_id_is_looked_at_before_the_task() {
     let text = "[[drafts]]\nid = \"task-unified-1790000001-foreign0\"\nforeign = true";
-    let bench = Bench::new(text).await;
-    let other = bench.get("/v1/tasks/abc").await;
+    let service = Fixture::new(text).await;
+    let other = service.get("/v1/tasks/abc").await;
     assert_eq!((other.status, other.code().as_str(), other.param().as_str()), (400, "invalid_task_id", "task_id"));
-    let unknown = bench.get("/v1/tasks/task-unified-1-aaaaaaaa").await;
+    let unknown = service.get("/v1/tasks/task-unified-1-aaaaaaaa").await;
     assert_eq!((unknown.status, unknown.code().as_str()), (404, "task_not_found"));
     assert_eq!(unknown.json()["error"]["type"], "evo_api_error");
-    assert_eq!(bench.get("/v1/tasks/task-unified-1790000001-foreign0").await.code(), "permission_denied");
+    assert_eq!(service.get("/v1/tasks/task-unified-1790000001-foreign0").await.code(), "permission_denied");
 }
 
 #[tokio::test]
 async fn there_is_no_cancel_call() {
-    let bench = Bench::new("").await;
-    let id = bench.task(1).await;
-    let key = bench.simulator.key();
-    let delete = Bench::run(bench.http.delete(bench.url(&format!("/v1/tasks/{id}"))).bearer_auth(&key)).await.expect("an answer");
-    let cancel = bench.post(&format!("/v1/tasks/{id}/cancel"), &json!({})).await;
+    let service = Fixture::new("").await;
+    let id = service.task(1).await;
+    let key = service.simulator.key();
+    let delete =
+        Fixture::run(service.http.delete(service.url(&format!("/v1/tasks/{id}"))).bearer_auth(&key)).await.expect("an answer");
+    let cancel = service.post(&format!("/v1/tasks/{id}/cancel"), &json!({})).await;
     assert_eq!((delete.status, cancel.status), (404, 404));
-    assert_eq!(bench.simulator.counts().cancel_attempts, 2);
-    assert_eq!(bench.read(&id).await["status"], "pending");
+    assert_eq!(service.simulator.counts().cancel_attempts, 2);
+    assert_eq!(service.read(&id).await["status"], "pending");
 }
 
 #[tokio::test]
 async fn records_vanish_after_their_life() {
-    let bench = Bench::new("").await;
-    let id = bench.task(1).await;
-    bench.advance(7.0 * 86400.0);
-    assert_eq!(bench.read(&id).await["status"], "completed");
-    bench.advance(6.0);
-    assert_eq!(bench.get(&format!("/v1/tasks/{id}")).await.status, 404);
+    let service = Fixture::new("").await;
+    let id = service.task(1).await;
+    service.advance(7.0 * 86400.0);
+    assert_eq!(service.read(&id).await["status"], "completed");
+    service.advance(6.0);
+    assert_eq!(service.get(&format!("/v1/tasks/{id}")).await.status, 404);
 }
 
 #[tokio::test]
 async fn a_batch_answers_what_exists_in_any_order() {
-    let bench = Bench::new("").await;
+    let service = Fixture::new("").await;
     let mut ids = Vec::new();
     for n in 0..12 {
-        ids.push(bench.task(n).await);
+        ids.push(service.task(n).await);
     }
     let mut asked = ids.clone();
     asked.push("task-unified-1-aaaaaaaa".into());
     asked.push(ids[0].clone());
     let mut orders = Vec::new();
     for _ in 0..3 {
-        let reply = bench.post("/v1/tasks/batch", &json!({ "task_ids": asked })).await.json();
+        let reply = service.post("/v1/tasks/batch", &json!({ "task_ids": asked })).await.json();
         assert_eq!(reply["code"], 200);
         let order: Vec<String> =
             reply["data"].as_array().expect("a list").iter().map(|task| task["id"].as_str().expect("an id").into()).collect();
@@ -79,38 +80,38 @@ async fn a_batch_answers_what_exists_in_any_order() {
         orders.push(order);
     }
     assert!(orders.iter().any(|order| *order != ids), "the order is shuffled");
-    assert_eq!(bench.simulator.counts().batch_ids, [14, 14, 14]);
-    let single = bench.read(&ids[0]).await;
-    let batch = bench.post("/v1/tasks/batch", &json!({"task_ids": [ids[0]]})).await.json();
+    assert_eq!(service.simulator.counts().batch_ids, [14, 14, 14]);
+    let single = service.read(&ids[0]).await;
+    let batch = service.post("/v1/tasks/batch", &json!({"task_ids": [ids[0]]})).await.json();
     assert_eq!(batch["data"][0]["created"], single["created"], "the same objects as single reads");
 }
 
 #[tokio::test]
 async fn a_batch_has_1_to_50_ids() {
-    let bench = Bench::new("").await;
+    let service = Fixture::new("").await;
     let ids = |n: usize| json!({"task_ids": (0..n).map(|n| format!("task-unified-{n}-aaaaaaaa")).collect::<Vec<_>>()});
-    assert_eq!(bench.post("/v1/tasks/batch", &ids(50)).await.json(), json!({"code": 200, "data": []}));
+    assert_eq!(service.post("/v1/tasks/batch", &ids(50)).await.json(), json!({"code": 200, "data": []}));
     for bad in [ids(51), ids(0), json!({}), json!({"task_ids": [1]}), json!({"task_ids": "x"})] {
-        let reply = bench.post("/v1/tasks/batch", &bad).await;
+        let reply = service.post("/v1/tasks/batch", &bad).await;
         assert_eq!((reply.status, reply.param().as_str()), (400, "task_ids"), "{bad}");
     }
 }
 
 #[tokio::test]
 async fn the_batch_route_can_be_missing() {
-    let bench = Bench::new("batch_route = false").await;
-    assert_eq!(bench.post("/v1/tasks/batch", &json!({"task_ids": ["task-unified-1-aaaaaaaa"]})).await.status, 404);
+    let service = Fixture::new("batch_route = false").await;
+    assert_eq!(service.post("/v1/tasks/batch", &json!({"task_ids": ["task-unified-1-aaaaaaaa"]})).await.status, 404);
 }
 
 #[tokio::test]
 async fn the_list_has_rows_newest_first_in_pages() {
-    let bench = Bench::new("").await;
+    let service = Fixture::new("").await;
     let mut ids = Vec::new();
     for n in 0..7 {
-        ids.push(bench.task(n).await);
-        bench.advance(0.1);
+        ids.push(service.task(n).await);
+        service.advance(0.1);
     }
-    let page = bench.get("/v1/tasks?model=mj-v7-enhance&page=2&page_size=3").await.json();
+    let page = service.get("/v1/tasks?model=mj-v7-enhance&page=2&page_size=3").await.json();
     let wanted: Vec<&String> = ids.iter().rev().skip(3).take(3).collect();
     let got: Vec<&str> = page["data"].as_array().expect("rows").iter().map(|row| row["id"].as_str().expect("an id")).collect();
     assert_eq!(got, wanted);
@@ -118,36 +119,36 @@ async fn the_list_has_rows_newest_first_in_pages() {
         (&page["object"], &page["total"], &page["page"], &page["page_size"]),
         (&json!("list"), &json!(7), &json!(2), &json!(3))
     );
-    let all = bench.get("/v1/tasks?page_size=500").await.json();
+    let all = service.get("/v1/tasks?page_size=500").await.json();
     assert_eq!((&all["page_size"], &all["total"]), (&json!(50), &json!(9)), "clamped at 50; drafts belong to the account too");
-    let beyond = bench.get("/v1/tasks?page=100").await.json();
+    let beyond = service.get("/v1/tasks?page=100").await.json();
     assert_eq!(beyond["data"], json!([]));
-    assert_eq!(bench.get("/v1/tasks").await.json()["page_size"], 20);
+    assert_eq!(service.get("/v1/tasks").await.json()["page_size"], 20);
 }
 
 #[tokio::test]
 async fn a_row_differs_from_a_task() {
-    let bench = Bench::new("[[rules]]\nat = [2]\nthen = { end = \"failed\" }").await;
-    bench.task(1).await;
-    bench.task(2).await;
-    let fresh = bench.get("/v1/tasks?status=processing").await.json();
+    let service = Fixture::new("[[rules]]\nat = [2]\nthen = { end = \"failed\" }").await;
+    service.task(1).await;
+    service.task(2).await;
+    let fresh = service.get("/v1/tasks?status=processing").await.json();
     let row = fresh["data"][0].as_object().expect("a row").clone();
     let mut names: Vec<&str> = row.keys().map(String::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["created_at", "id", "model", "progress", "status", "type"]);
-    bench.advance(6.0);
-    let failed = bench.get("/v1/tasks?status=failed").await.json();
+    service.advance(6.0);
+    let failed = service.get("/v1/tasks?status=failed").await.json();
     assert_eq!(failed["total"], 1);
     assert_eq!((&failed["data"][0]["has_error"], &failed["data"][0]["has_results"]), (&json!(true), &json!(false)));
     assert!(failed["data"][0].get("error").is_none());
-    let done = bench.get("/v1/tasks?status=completed&model=mj-v7-enhance").await.json();
+    let done = service.get("/v1/tasks?status=completed&model=mj-v7-enhance").await.json();
     assert_eq!((&done["data"][0]["result_count"], &done["data"][0]["credits_used"]), (&json!(1), &json!(5.4)));
     assert!(done["data"][0].get("results").is_none() && done["data"][0].get("created").is_none());
 }
 
 #[tokio::test]
 async fn unknown_filter_values_are_refused() {
-    let bench = Bench::new("").await;
+    let service = Fixture::new("").await;
     for (query, param) in [
         ("status=pending", "status"),
         ("status=queued", "status"),
@@ -159,35 +160,35 @@ async fn unknown_filter_values_are_refused() {
         ("page=x", "page"),
         ("page_size=0", "page_size"),
     ] {
-        let reply = bench.get(&format!("/v1/tasks?{query}")).await;
+        let reply = service.get(&format!("/v1/tasks?{query}")).await;
         assert_eq!((reply.status, reply.param().as_str()), (400, param), "{query}");
     }
     for query in ["status=cancelled", "type=audio", "model=mj-v8"] {
-        assert_eq!(bench.get(&format!("/v1/tasks?{query}")).await.json()["total"], 0, "{query}");
+        assert_eq!(service.get(&format!("/v1/tasks?{query}")).await.json()["total"], 0, "{query}");
     }
 }
 
 #[tokio::test]
 async fn batch_and_list_can_tell_old_news() {
-    let bench = Bench::new("batch_lag_seconds = 3\nlist_lag_seconds = 6").await;
-    let id = bench.task(1).await;
-    bench.advance(5.5);
-    let batch = async || bench.post("/v1/tasks/batch", &json!({"task_ids": [id]})).await.json()["data"][0]["status"].clone();
-    let list = async || bench.get("/v1/tasks?model=mj-v7-enhance").await.json();
-    assert_eq!(bench.read(&id).await["status"], "completed");
+    let service = Fixture::new("batch_lag_seconds = 3\nlist_lag_seconds = 6").await;
+    let id = service.task(1).await;
+    service.advance(5.5);
+    let batch = async || service.post("/v1/tasks/batch", &json!({"task_ids": [id]})).await.json()["data"][0]["status"].clone();
+    let list = async || service.get("/v1/tasks?model=mj-v7-enhance").await.json();
+    assert_eq!(service.read(&id).await["status"], "completed");
     assert_eq!(batch().await, "processing");
     assert_eq!(list().await["total"], 0, "the list has not heard of it");
-    bench.advance(3.0);
+    service.advance(3.0);
     assert_eq!(batch().await, "completed");
     assert_eq!(list().await["data"][0]["status"], "processing");
-    bench.advance(3.0);
+    service.advance(3.0);
     assert_eq!(list().await["data"][0]["status"], "completed");
 }
 
 #[tokio::test]
 async fn prices_are_public_and_name_the_amount_in_four_units() {
-    let bench = Bench::new("").await;
-    let reply = bench.fetch("/v1/catalog/models/mj-v7-enhance/pricing-rules?view=full").await;
+    let service = Fixture::new("").await;
+    let reply = service.fetch("/v1/catalog/models/mj-v7-enhance/pricing-rules?view=full").await;
     let body = reply.json();
     assert_eq!(reply.status, 200, "no key needed");
     let meta = &body["meta"];
@@ -198,37 +199,37 @@ async fn prices_are_public_and_name_the_amount_in_four_units() {
     let rate = &body["model"]["components"][0]["rate"];
     assert_eq!(*rate, json!({"uc": "54000", "credits": "5.4", "cny": "0.54", "usd": "0.0794"}));
     assert_eq!(body["model"]["model_id"], "mj-v7-enhance");
-    assert_eq!(bench.fetch("/v1/catalog/models/mj-v9/pricing-rules").await.status, 404);
-    bench.simulator.set_enhance_price(Amount::from_credits(6.0));
-    let body = bench.fetch("/v1/catalog/models/mj-v7-enhance/pricing-rules").await.json();
+    assert_eq!(service.fetch("/v1/catalog/models/mj-v9/pricing-rules").await.status, 404);
+    service.simulator.set_enhance_price(Amount::from_credits(6.0));
+    let body = service.fetch("/v1/catalog/models/mj-v7-enhance/pricing-rules").await.json();
     assert_eq!(body["model"]["components"][0]["rate"]["credits"], "6");
-    assert_eq!(bench.submit(1, &enhance(&bench.draft(), 0)).await.json()["usage"]["credits_reserved"], 6.0);
+    assert_eq!(service.submit(1, &enhance(&service.draft(), 0)).await.json()["usage"]["credits_reserved"], 6.0);
 }
 
 #[tokio::test]
-async fn delays_and_wasted_looks_are_measured() {
-    let bench = Bench::new("progress_steps = 1").await;
-    let id = bench.task(1).await;
+async fn delays_and_wasted_reads_are_measured() {
+    let service = Fixture::new("progress_steps = 1").await;
+    let id = service.task(1).await;
     for _ in 0..3 {
-        bench.read(&id).await;
+        service.read(&id).await;
     }
-    bench.advance(7.0);
-    bench.read(&id).await;
-    let delays = bench.simulator.delays();
+    service.advance(7.0);
+    service.read(&id).await;
+    let delays = service.simulator.delays();
     assert_eq!((delays.reads, delays.wasted), (4, 2));
     assert!((2.0..2.5).contains(&delays.median().expect("one task")), "{delays:?}");
 }
 
 #[tokio::test]
 async fn a_mere_count_down_is_no_news_and_a_step_of_progress_is() {
-    let bench = Bench::new("run_seconds = 1000\nprogress_steps = 10\npending_share = 0").await;
-    let id = bench.task(1).await;
+    let service = Fixture::new("run_seconds = 1000\nprogress_steps = 10\npending_share = 0").await;
+    let id = service.task(1).await;
     let wasted = async |pass: f64| {
-        bench.advance(pass);
-        let left = bench.read(&id).await["task_info"]["estimated_time"].as_u64();
-        (left.is_some_and(|left| left < 1_000), bench.simulator.delays().wasted)
+        service.advance(pass);
+        let left = service.read(&id).await["task_info"]["estimated_time"].as_u64();
+        (left.is_some_and(|left| left < 1_000), service.simulator.delays().wasted)
     };
-    bench.read(&id).await;
+    service.read(&id).await;
     assert_eq!(wasted(30.0).await, (true, 1), "only the clock moved");
     assert_eq!(wasted(40.0).await, (true, 2));
     assert_eq!(wasted(50.0).await, (true, 2), "from 0 to 10 percent");
@@ -238,12 +239,12 @@ async fn a_mere_count_down_is_no_news_and_a_step_of_progress_is() {
 #[tokio::test]
 async fn an_estimate_may_count_down_or_name_the_whole_run_or_be_missing() {
     for (estimate, told) in [("seconds_left", Some(600)), ("whole_run", Some(1_000)), ("absent", None)] {
-        let bench = Bench::new(&format!("run_seconds = 1000\nestimate = \"{estimate}\"")).await;
-        let id = bench.task(1).await;
-        bench.advance(400.0);
-        let task = bench.read(&id).await;
+        let service = Fixture::new(&format!("run_seconds = 1000\nestimate = \"{estimate}\"")).await;
+        let id = service.task(1).await;
+        service.advance(400.0);
+        let task = service.read(&id).await;
         assert_eq!(task["task_info"]["estimated_time"].as_u64(), told, "{estimate}");
-        bench.read(&id).await;
-        assert_eq!(bench.simulator.delays().wasted, 1, "{estimate}: nothing changed between two looks at once");
+        service.read(&id).await;
+        assert_eq!(service.simulator.delays().wasted, 1, "{estimate}: nothing changed between two reads at once");
     }
 }

@@ -51,17 +51,17 @@ fn mistakes_in_a_scenario_are_named() {
 async fn the_demo_has_drafts_money_and_trouble() {
     let mut demo = demo();
     demo.picture_size = 64;
-    let bench = Bench::with(demo).await;
-    let balance = bench.get("/v1/credits").await.json();
+    let service = Fixture::with(demo).await;
+    let balance = service.get("/v1/credits").await.json();
     assert_eq!(balance["data"]["user"], json!({"remaining_credits": 412.75, "used_credits": 88.3}));
     let mut ends = std::collections::BTreeMap::<String, usize>::new();
     let mut ids = Vec::new();
-    for (n, draft) in bench.simulator.draft_ids().iter().take(6).enumerate() {
+    for (n, draft) in service.simulator.draft_ids().iter().take(6).enumerate() {
         for image in 0..4 {
             let number = n as u64 * 4 + image;
-            let mut reply = bench.submit(number, &enhance(draft, image)).await;
+            let mut reply = service.submit(number, &enhance(draft, image)).await;
             if reply.status == 429 {
-                reply = bench.submit(number, &enhance(draft, image)).await;
+                reply = service.submit(number, &enhance(draft, image)).await;
             }
             if (n, image) == (5, 2) {
                 assert_eq!(reply.param(), "model_params.image_number", "moderation took that picture");
@@ -70,12 +70,12 @@ async fn the_demo_has_drafts_money_and_trouble() {
             }
         }
     }
-    bench.advance(40.0);
-    let slow = bench.get("/v1/tasks?status=processing&model=mj-v7-enhance").await.json();
+    service.advance(40.0);
+    let slow = service.get("/v1/tasks?status=processing&model=mj-v7-enhance").await.json();
     assert_eq!(slow["total"], 4, "one is slow, besides the three of an earlier hour");
-    bench.advance(200.0);
+    service.advance(200.0);
     for id in ids {
-        let task = bench.read(&id).await;
+        let task = service.read(&id).await;
         let code = task["error"]["code"].as_str().map_or(String::new(), |code| format!(" {code}"));
         *ends.entry(format!("{}{code}", task["status"].as_str().expect("a status"))).or_default() += 1;
     }
@@ -88,25 +88,25 @@ async fn the_demo_has_drafts_money_and_trouble() {
 
 #[tokio::test]
 async fn odd_tasks_are_as_odd_as_their_file_says() {
-    let bench = Bench::with(Scenario { picture_size: 64, ..stored("odd_tasks") }).await;
-    let drafts = bench.simulator.draft_ids();
+    let service = Fixture::with(Scenario { picture_size: 64, ..stored("odd_tasks") }).await;
+    let drafts = service.simulator.draft_ids();
     let mut ids = vec![String::new()];
     for n in 0..22_u64 {
-        let reply = bench.submit(n, &enhance(&drafts[usize::try_from(n / 4).expect("small")], n % 4)).await;
+        let reply = service.submit(n, &enhance(&drafts[usize::try_from(n / 4).expect("small")], n % 4)).await;
         assert_eq!(reply.status, 200, "{}", reply.json());
-        let ledger = bench.simulator.ledger();
+        let ledger = service.simulator.ledger();
         ids.push(ledger.last().expect("an entry").task_id.clone());
     }
-    assert_eq!(bench.read(&ids[3]).await["status"], "pending");
-    bench.advance(1.8);
-    let up = bench.read(&ids[3]).await["progress"].clone();
-    bench.advance(1.0);
-    assert_eq!(bench.read(&ids[1]).await["status"], "queued_upstream");
-    assert!(bench.read(&ids[3]).await["progress"].as_u64() < up.as_u64(), "progress went back");
-    assert_eq!(bench.read(&ids[4]).await["progress"], 4711);
-    assert!(bench.read(&ids[5]).await.get("progress").is_none());
-    bench.advance(3.0);
-    let done = async |n: usize| bench.read(&ids[n]).await;
+    assert_eq!(service.read(&ids[3]).await["status"], "pending");
+    service.advance(1.8);
+    let up = service.read(&ids[3]).await["progress"].clone();
+    service.advance(1.0);
+    assert_eq!(service.read(&ids[1]).await["status"], "queued_upstream");
+    assert!(service.read(&ids[3]).await["progress"].as_u64() < up.as_u64(), "progress went back");
+    assert_eq!(service.read(&ids[4]).await["progress"], 4711);
+    assert!(service.read(&ids[5]).await.get("progress").is_none());
+    service.advance(3.0);
+    let done = async |n: usize| service.read(&ids[n]).await;
     assert_eq!(done(2).await["status"], "canceled");
     assert!(done(6).await["result_data"]["image_url"].is_string());
     assert_eq!(done(7).await["result_data"].as_array().map(Vec::len), Some(3));
@@ -128,45 +128,45 @@ async fn odd_tasks_are_as_odd_as_their_file_says() {
 
 #[tokio::test]
 async fn lost_answers_come_back_with_the_same_key() {
-    let bench = Bench::with(stored("lost_answers")).await;
-    let draft = bench.draft();
+    let service = Fixture::with(stored("lost_answers")).await;
+    let draft = service.draft();
     for n in 0..8 {
         let body = enhance(&draft, n % 4);
         let id = loop {
-            if let Ok(reply) = bench.try_submit(&key(n), &body).await
+            if let Ok(reply) = service.try_submit(&key(n), &body).await
                 && reply.status == 200
                 && let Some(id) = reply.json()["id"].as_str()
             {
                 break id.to_owned();
             }
-            bench.advance(1.0);
+            service.advance(1.0);
         };
-        assert_eq!(bench.simulator.ledger().last().expect("an entry").task_id, id);
+        assert_eq!(service.simulator.ledger().last().expect("an entry").task_id, id);
     }
-    assert_eq!(bench.simulator.ledger().len(), 8);
+    assert_eq!(service.simulator.ledger().len(), 8);
 }
 
 #[tokio::test]
 async fn tasks_from_before_the_start_go_on() {
-    let bench = Bench::with(Scenario { picture_size: 64, ..stored("already_running") }).await;
-    let status = async |id: &str| bench.read(id).await["status"].clone();
+    let service = Fixture::with(Scenario { picture_size: 64, ..stored("already_running") }).await;
+    let status = async |id: &str| service.read(id).await["status"].clone();
     assert_eq!(status("task-unified-1789900000-f1n1shed").await, "completed");
     assert_eq!(status("task-unified-1789900001-fa1led00").await, "failed");
     assert_eq!(status("task-unified-1790000700-runn1ng1").await, "processing");
-    bench.advance(9.0);
-    let done = bench.read("task-unified-1790000700-runn1ng1").await;
+    service.advance(9.0);
+    let done = service.read("task-unified-1790000700-runn1ng1").await;
     assert_eq!(done["status"], "completed");
-    assert_eq!(bench.fetch(&link(&done)).await.status, 200);
+    assert_eq!(service.fetch(&link(&done)).await.status, 200);
     assert_eq!(status("task-unified-1790000701-runn1ng2").await, "processing");
-    assert_eq!(bench.simulator.ledger().len(), 4);
+    assert_eq!(service.simulator.ledger().len(), 4);
 }
 
 #[tokio::test]
 async fn hostile_links_stand_in_the_answers() {
-    let bench = Bench::with(Scenario { picture_size: 64, ..stored("hostile_links") }).await;
-    let first = bench.finished(0).await;
+    let service = Fixture::with(Scenario { picture_size: 64, ..stored("hostile_links") }).await;
+    let first = service.finished(0).await;
     assert_eq!(link(&first), "file:///etc/passwd");
-    let second = bench.finished(1).await;
+    let second = service.finished(1).await;
     assert_eq!(link(&second), "http://10.0.0.7/file_1.png");
 }
 
@@ -174,8 +174,8 @@ async fn hostile_links_stand_in_the_answers() {
 async fn a_thousand_pictures_can_be_paid_for() {
     let scenario = stored("thousand");
     assert!(scenario.balance.account.uc() >= 1000 * scenario.prices.enhance.uc());
-    let bench = Bench::with(scenario).await;
-    let drafts = bench.simulator.draft_ids();
+    let service = Fixture::with(scenario).await;
+    let drafts = service.simulator.draft_ids();
     assert_eq!(drafts.len() * 4, 1000);
-    assert_eq!(bench.read(&drafts[249]).await["results"].as_array().map(Vec::len), Some(4));
+    assert_eq!(service.read(&drafts[249]).await["results"].as_array().map(Vec::len), Some(4));
 }

@@ -1,7 +1,7 @@
 //! Repeatable chance: hashes of a seed and of what is being decided.
 //!
-//! Every throw depends on the seed and on its own name only, never on how many throws came before it.
-//! So adding a fault to a scenario does not move the other dice.
+//! Every number depends on the seed and on its own name only, never on how many were drawn before it.
+//! So adding a fault to a scenario does not change the other draws.
 
 /// Mixes two numbers into one that looks random (the finisher of SplitMix64).
 pub(super) fn mix(a: u64, b: u64) -> u64 {

@@ -13,8 +13,8 @@ use super::answer::{Answer, Payload};
 use super::clock::http_date;
 use super::scenario::{Effect, ErrorBody, RetryAfterForm, Route};
 
-/// Spoils an answer at the simulated time `now`. Resets and waits are the dispatcher's business.
-pub(super) fn spoil(answer: Answer, effect: &Effect, route: Route, now: f64) -> Answer {
+/// Applies a fault to an answer at the simulated time `now`. Resets and waits are the dispatcher's business.
+pub(super) fn apply(answer: Answer, effect: &Effect, route: Route, now: f64) -> Answer {
     match effect {
         Effect::ResetBefore | Effect::ResetAfter | Effect::SlowHeaders { .. } => answer,
         Effect::SlowBody { bytes, interval_ms } => drip(answer, *bytes, Duration::from_millis(*interval_ms)),
@@ -23,7 +23,7 @@ pub(super) fn spoil(answer: Answer, effect: &Effect, route: Route, now: f64) -> 
             let code = code.as_deref().unwrap_or(usual_code(*status));
             let message = message.as_deref().unwrap_or("The simulator was told to answer this.");
             let answer = error_body(*status, code, message, *body, route);
-            announce(answer, *retry_after, *retry_after_form, now)
+            with_retry_after(answer, *retry_after, *retry_after_form, now)
         }
         Effect::Html => Answer::page(200, "Just a moment..."),
         Effect::NoId => with_id(answer, None),
@@ -40,7 +40,7 @@ pub(super) fn spoil(answer: Answer, effect: &Effect, route: Route, now: f64) -> 
     }
 }
 
-/// The code of reference §7.2 that fits a status.
+/// The code that goes with a status.
 fn usual_code(status: u16) -> &'static str {
     match status {
         400 => "invalid_parameters",
@@ -56,7 +56,7 @@ fn usual_code(status: u16) -> &'static str {
     }
 }
 
-/// `error.type` as each page writes it (reference §7.2).
+/// `error.type` as each page writes it.
 pub(super) fn error_type(status: u16, route: Route) -> &'static str {
     match (route, status) {
         (Route::Submit, 429) => "rate_limit_error",
@@ -94,7 +94,7 @@ fn error_body(status: u16, code: &str, message: &str, shape: ErrorBody, route: R
 }
 
 /// Adds a `Retry-After` header; a date counts from the simulated time `now`, as `Date` does.
-pub(super) fn announce(answer: Answer, seconds: Option<f64>, form: RetryAfterForm, now: f64) -> Answer {
+pub(super) fn with_retry_after(answer: Answer, seconds: Option<f64>, form: RetryAfterForm, now: f64) -> Answer {
     let Some(seconds) = seconds else { return answer };
     match form {
         RetryAfterForm::Absent => answer,

@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 
-use super::super::SimulatorError;
+use super::super::error::SimulatorError;
 use super::super::money::Amount;
 use super::super::picture::PictureFormat;
-use super::{Billing, Pick};
+use super::options::Billing;
+use super::pick::Pick;
 
 /// How a task ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -18,14 +19,14 @@ pub enum End {
     Failed,
     /// Failed with `content_policy_violation`.
     Moderated,
-    /// Ended by the service, not charged, charge not told.
+    /// Ended by the service, not charged, charge not reported.
     Cancelled,
     /// Not at all.
     #[serde(alias = "processing")]
     Never,
 }
 
-/// Speeds of `mj-v7` (reference §4.2).
+/// Speeds of `mj-v7`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Speed {
@@ -89,11 +90,11 @@ pub struct SeedTask {
     pub key: Option<String>,
     /// How long ago it was submitted, in seconds.
     pub age_seconds: f64,
-    /// Its fate.
+    /// What becomes of it.
     pub then: Outcome,
 }
 
-/// Gives tasks a fate. Every condition that is present must hold.
+/// Decides what becomes of tasks. Every condition that is present must hold.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rule {
@@ -123,7 +124,7 @@ impl Rule {
     }
 }
 
-/// The fate of a task.
+/// What becomes of a task.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Outcome {
@@ -152,7 +153,7 @@ pub struct Outcome {
     /// Stands in `results` in place of every real link.
     pub link: Option<String>,
     /// What the file server answers.
-    pub file: FileFate,
+    pub file: FileAnswer,
     /// Where `file = "redirect"` leads.
     pub redirect_to: Option<String>,
     /// Pixels per side.
@@ -188,7 +189,7 @@ impl Outcome {
         if self.picture_size.is_some_and(|size| !(1..=8192).contains(&size)) {
             return fail("`picture_size` must be between 1 and 8192");
         }
-        if self.file == FileFate::Redirect && self.redirect_to.is_none() {
+        if self.file == FileAnswer::Redirect && self.redirect_to.is_none() {
             return fail("`file = \"redirect\"` needs `redirect_to`");
         }
         Ok(())
@@ -215,7 +216,7 @@ pub enum Progress {
 /// What the file server answers for a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FileFate {
+pub enum FileAnswer {
     /// The picture.
     #[default]
     Good,
