@@ -77,6 +77,18 @@ impl Answer {
     }
 }
 
+/// Removes a field; a dot leads below another field, and into every element of a list.
+pub(super) fn remove_field(value: &mut Value, path: &str) {
+    match value {
+        Value::Array(all) => all.iter_mut().for_each(|one| remove_field(one, path)),
+        Value::Object(fields) => match path.split_once('.') {
+            Some((first, rest)) => fields.get_mut(first).into_iter().for_each(|below| remove_field(below, rest)),
+            None => drop(fields.remove(path)),
+        },
+        _ => {}
+    }
+}
+
 /// A refused request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Refusal {

@@ -12,7 +12,7 @@ use super::error::SimulatorError;
 use super::money::Amount;
 use super::report::{Counts, Delays, LedgerEntry, Money};
 use super::routes::Call;
-use super::scenario::{End, Fault};
+use super::scenario::{End, Fault, PriceChange};
 use super::shared::Shared;
 
 /// Looks into a running simulator and steers it. Cheap to clone; works from any thread.
@@ -89,9 +89,15 @@ impl Controls {
         self.shared.world().set_balance(now, balance);
     }
 
-    /// Changes the public price of `mj-v7-enhance` for later submits.
+    /// Changes the price of `mj-v7-enhance`, published and reserved, for later submits.
     pub fn set_enhance_price(&self, price: Amount) {
-        self.shared.world().scenario.prices.enhance = price;
+        self.change_prices(&PriceChange { enhance: Some(price), ..PriceChange::default() });
+    }
+
+    /// Changes prices now, whatever the change says about its time.
+    pub fn change_prices(&self, change: &PriceChange) {
+        let now = self.now();
+        self.shared.world().change_prices(now, change);
     }
 
     /// Adds a fault; its counting starts now.
@@ -178,6 +184,13 @@ pub(super) fn handle(shared: &Arc<Shared>, call: &Call) -> Answer {
         (&Method::POST, "/sim/price") => match read::<Credits>(call) {
             Ok(body) => {
                 controls.set_enhance_price(body.credits);
+                done()
+            }
+            Err(reason) => bad(reason),
+        },
+        (&Method::POST, "/sim/prices") => match read::<PriceChange>(call) {
+            Ok(change) => {
+                controls.change_prices(&change);
                 done()
             }
             Err(reason) => bad(reason),

@@ -12,6 +12,7 @@
 //!   rate limits are real time, because the client really waits.
 
 mod answer;
+mod catalog;
 mod clock;
 mod control;
 mod effects;
@@ -49,8 +50,9 @@ pub use money::Amount;
 pub use picture::PictureFormat;
 pub use report::{Counts, Delays, LedgerEntry, Money};
 pub use scenario::{
-    Balance, Billing, Draft, Effect, End, ErrorBody, Estimate, Fault, FileAnswer, Idempotency, Outcome, Prices, Progress,
-    RateLimit, ResultShape, RetryAfterForm, Route, Rule, Scenario, SeedTask, Speed, WrongSource,
+    Balance, Billing, Draft, Effect, End, ErrorBody, Estimate, Fault, FileAnswer, Idempotency, Outcome, PriceChange, PriceKind,
+    Prices, Progress, PublishedPrice, RateLimit, ResultShape, RetryAfterForm, Route, Rule, Scenario, SeedTask, Speed,
+    WrongSource,
 };
 
 /// The scenario behind `--demo`: finished drafts, real prices, a balance of 412.75 credits, and jobs of which some fail, one is moderated and

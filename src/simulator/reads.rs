@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
-use super::money::Amount;
 use super::rng::{mix, shuffle};
-use super::task::{utc, whole};
 use super::world::World;
 
 /// Most ids of a batch read, and most rows of a page.
@@ -103,67 +101,4 @@ pub(super) fn list(world: &mut World, now: f64, query: &str) -> Result<Value, Re
 pub(super) fn models(world: &World) -> Value {
     let row = |id: &String| json!({"id": id, "object": "model", "created": 1_756_000_000, "owned_by": "evolink"});
     json!({"object": "list", "data": world.scenario.models.iter().map(row).collect::<Vec<_>>()})
-}
-
-/// `GET /v1/catalog/…`, whatever follows the prefix.
-pub(super) fn catalog(world: &World, now: f64, path: &str) -> Result<Value, Refusal> {
-    let missing = || Refusal::new(404, "model_not_found", "There is no such model in the catalog.");
-    let model = |id: &str| json!({"model_id": id, "aliases": [], "capabilities": ["image"], "protocols": ["tasks"], "lifecycle": "active"});
-    let known = ["mj-v7", "mj-v7-enhance"];
-    match path {
-        "models" => Ok(json!({"models": known.map(model)})),
-        "health" => Ok(json!({"models": known.map(|id| json!({"model_id": id, "status": "available"}))})),
-        "pricing-rules" => {
-            let rules: Option<Vec<Value>> = known.iter().map(|id| pricing(world, id)).collect();
-            Ok(json!({"meta": meta(now), "models": rules}))
-        }
-        _ => {
-            let id = path.strip_prefix("models/").and_then(|rest| rest.strip_suffix("/pricing-rules")).ok_or_else(missing)?;
-            let rules = pricing(world, id).ok_or_else(missing)?;
-            Ok(json!({"meta": meta(now), "model": rules}))
-        }
-    }
-}
-
-fn meta(now: f64) -> Value {
-    json!({"schema_version": "2", "pricing_version": format!("sim-{}", whole(now) / 3600), "currency": "USD", "updated_at": utc(now),
-        "fresh_until": utc(now + 300.0), "price_scope": "public_default"})
-}
-
-fn pricing(world: &World, id: &str) -> Option<Value> {
-    let prices = &world.scenario.prices;
-    let (unit, operation, rule) = match id {
-        "mj-v7-enhance" => (prices.enhance, "image_upscale", json!({"type": "constant", "value": 1})),
-        "mj-v7" => {
-            // The rate is that of a draft; the other speeds are multiples of it.
-            let factor =
-                |price: Amount| if prices.draft == Amount::ZERO { 0.0 } else { price.credits() / prices.draft.credits() };
-            let table = json!({"draft": 1, "fast": factor(prices.fast), "turbo": factor(prices.turbo)});
-            (
-                prices.draft,
-                "image_generation",
-                json!({"type": "lookup", "parameter": "speed", "values": table, "default": "fast"}),
-            )
-        }
-        _ => return None,
-    };
-    Some(json!({
-        "model_id": id,
-        "operation": operation,
-        "modality": "image",
-        "lifecycle": "active",
-        "settlement_basis": "per_request",
-        "components": [{
-            "component_id": "request",
-            "unit": "request",
-            "rate": rate(unit),
-            "quantity_rule": rule,
-        }],
-    }))
-}
-
-/// The same amount in four units, as decimal strings.
-fn rate(amount: Amount) -> Value {
-    let (uc, credits) = (amount.uc(), amount.credits());
-    json!({"uc": uc.to_string(), "credits": credits.to_string(), "cny": (credits / 10.0).to_string(), "usd": format!("{:.4}", credits / 68.0)})
 }

@@ -86,6 +86,8 @@ pub struct Counts {
     pub keyed_downloads: u64,
     /// Calls to cancel or delete routes, which do not exist.
     pub cancel_attempts: u64,
+    /// Price answers 304 without a body.
+    pub not_modified: u64,
     /// Requests with a missing or wrong API key.
     pub unauthorized: u64,
 }
@@ -101,7 +103,7 @@ impl Counts {
             "requests": self.requests, "batch_ids": self.batch_ids, "max_concurrent_submits": self.max_concurrent_submits,
             "too_many": self.too_many, "during_wait": self.during_wait, "faults": self.faults, "replays": self.replays,
             "submits_without_key": self.submits_without_key, "keyed_downloads": self.keyed_downloads,
-            "cancel_attempts": self.cancel_attempts, "unauthorized": self.unauthorized,
+            "cancel_attempts": self.cancel_attempts, "not_modified": self.not_modified, "unauthorized": self.unauthorized,
         })
     }
 }

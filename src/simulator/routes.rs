@@ -14,7 +14,7 @@ use super::effects::{apply, error_type, with_retry_after};
 use super::scenario::{Effect, RetryAfterForm, Route};
 use super::shared::Shared;
 use super::socket::Conn;
-use super::{control, files, reads, submit};
+use super::{catalog, control, files, reads, submit};
 
 /// Bodies above this get 413.
 const BODY_LIMIT: usize = 1 << 20;
@@ -122,10 +122,41 @@ fn classify(method: &Method, path: &str, batch_route: bool) -> Route {
         "/v1/models" if get => Route::Models,
         _ if path.starts_with("/sim/") => Route::Control,
         _ if get && path.starts_with("/files/") => Route::File,
-        _ if get && path.starts_with("/v1/catalog/") => Route::Price,
+        "/v1/agent-estimates" if method == Method::POST => Route::Estimate,
+        _ if get && (path.starts_with(catalog::CATALOG) || path == catalog::PRICE_LIST) => Route::Price,
         _ if get && path.strip_prefix("/v1/tasks/").is_some_and(|id| !id.is_empty() && !id.contains('/')) => Route::Read,
         _ => Route::Other,
     }
+}
+
+/// The methods of a route that exists. Single tasks have no entry: a cancel or delete call finds nothing there.
+fn allowed_methods(path: &str) -> Option<&'static str> {
+    match path {
+        "/v1/images/generations" => Some("POST"),
+        "/v1/tasks" | "/v1/credits" | "/v1/models" | catalog::PRICE_LIST => Some("GET, HEAD"),
+        _ if path.starts_with(catalog::CATALOG) || path.starts_with("/files/") => Some("GET, HEAD"),
+        _ => None,
+    }
+}
+
+/// A path with its `%XX` resolved; what is no such triple stays as it is.
+fn percent_decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).filter(|_| *first == b'%').and_then(|two| std::str::from_utf8(two).ok());
+        match hex.filter(|two| !two.starts_with('+')).and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Does the work of a route.
@@ -133,6 +164,21 @@ async fn perform(shared: &Arc<Shared>, route: Route, call: &Call) -> (Answer, Op
     match route {
         Route::Control => (control::handle(shared, call), None),
         Route::File => (file(shared, call).await, None),
+        Route::Price => {
+            let now = shared.clock.now();
+            // Two statements: a lock lives as long as its statement.
+            let allowed = shared.world().check_rate(route);
+            let answer = allowed.and_then(|()| {
+                let path = percent_decoded(&call.path);
+                catalog::answer(&mut shared.world(), now, &path, &call.query, &call.headers)
+            });
+            (answer.unwrap_or_else(|refusal| refuse(shared, route, &refusal)), None)
+        }
+        Route::Other if allowed_methods(&call.path).is_some() => {
+            let refusal = Refusal::new(405, "method_not_allowed", "This route has no such method.");
+            let allowed = allowed_methods(&call.path).unwrap_or_default();
+            (refusal.answer(error_type(405, route), false).with(header::ALLOW, allowed), None)
+        }
         Route::Submit => match keyed(shared, route, &call.headers).and_then(|()| json_body(call)).and_then(|body| {
             let now = shared.clock.now();
             submit::submit(&mut shared.world(), now, &call.headers, &body)
@@ -156,17 +202,16 @@ async fn perform(shared: &Arc<Shared>, route: Route, call: &Call) -> (Answer, Op
 
 fn free(shared: &Shared, route: Route, call: &Call) -> Result<Value, Refusal> {
     let missing = || Refusal::new(404, "not_found", "There is no such route.");
-    if route == Route::Price {
-        let path = call.path.strip_prefix("/v1/catalog/").ok_or_else(missing)?;
-        shared.world().check_rate(route)?;
-        return reads::catalog(&shared.world(), shared.clock.now(), path);
-    }
     keyed(shared, route, &call.headers)?;
-    let body = if route == Route::Batch { json_body(call)? } else { Value::Null };
+    let body = if matches!(route, Route::Batch | Route::Estimate) { json_body(call)? } else { Value::Null };
     let now = shared.clock.now();
     let mut world = shared.world();
     match route {
-        Route::Read => reads::one(&mut world, now, call.path.strip_prefix("/v1/tasks/").ok_or_else(missing)?),
+        Route::Read => {
+            let id = call.path.strip_prefix("/v1/tasks/").ok_or_else(missing)?;
+            reads::one(&mut world, now, &percent_decoded(id))
+        }
+        Route::Estimate if world.scenario.estimate_route => catalog::estimate(&mut world, now, &body),
         Route::Batch => reads::batch(&mut world, now, &body),
         Route::List => reads::list(&mut world, now, &call.query),
         Route::Credits => Ok(world.credits(now)),
@@ -215,7 +260,7 @@ fn json_body(call: &Call) -> Result<Value, Refusal> {
     let media_type = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(Refusal::new(415, "invalid_request", "Content-Type must be application/json."));
+        return Err(Refusal::new(400, "invalid_request", "Content-Type must be application/json."));
     }
     serde_json::from_slice(&call.body)
         .map_err(|error| Refusal::new(400, "invalid_request", format!("The body is not valid JSON: {error}")))

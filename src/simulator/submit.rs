@@ -138,16 +138,22 @@ fn read_generate(fields: &Map<String, Value>) -> Result<SubmitRequest, Refusal> 
         Some(_) => return Err(Refusal::field("model_params", "model_params must be an object")),
     };
     only(params, "model_params.", &["speed"])?;
-    let speed = match params.get("speed").map(Value::as_str) {
-        None | Some(Some("fast")) => Speed::Fast,
-        Some(Some("draft")) => Speed::Draft,
-        Some(Some("turbo")) => Speed::Turbo,
-        Some(_) => {
-            return Err(Refusal::field("model_params.speed", "speed must be draft, fast or turbo")
-                .with("allowed_values", json!(["draft", "fast", "turbo"])));
-        }
+    let named = params.get("speed").map_or(Some("fast"), Value::as_str);
+    let Some(speed) = named.and_then(speed_of) else {
+        return Err(Refusal::field("model_params.speed", "speed must be draft, fast or turbo")
+            .with("allowed_values", json!(["draft", "fast", "turbo"])));
     };
     Ok(SubmitRequest::Generate { speed })
+}
+
+/// The speed of that name.
+pub(super) fn speed_of(name: &str) -> Option<Speed> {
+    match name {
+        "draft" => Some(Speed::Draft),
+        "fast" => Some(Speed::Fast),
+        "turbo" => Some(Speed::Turbo),
+        _ => None,
+    }
 }
 
 /// Refuses fields that the model does not have.

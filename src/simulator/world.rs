@@ -12,7 +12,9 @@ use super::answer::Refusal;
 use super::money::Amount;
 use super::report::{Counts, Delays, LedgerEntry, Money};
 use super::rng::{mix, text};
-use super::scenario::{Draft, Effect, End, Fault, Outcome, Route, Rule, Scenario, SeedTask, Speed, made_up_draft};
+use super::scenario::{
+    Draft, Effect, End, Fault, Outcome, PriceChange, PriceKind, Prices, Route, Rule, Scenario, SeedTask, Speed, made_up_draft,
+};
 use super::task::{Task, whole};
 
 /// A `mj-v7-enhance` or `mj-v7` request that passed the checks of its fields.
@@ -74,6 +76,14 @@ pub(super) struct World {
     faults: Vec<ActiveFault>,
     recent: VecDeque<Instant>,
     wait: Option<(Instant, Instant)>,
+    /// What the catalog says; what submits reserve is [`Scenario::prices`].
+    pub published: Prices,
+    /// When a published price last changed.
+    pub priced_at: f64,
+    /// Estimates answered.
+    pub estimates: u64,
+    /// The latest first.
+    price_changes: Vec<PriceChange>,
 }
 
 /// A client that asks this shortly after an announcement may have sent before it heard.
@@ -84,6 +94,8 @@ impl World {
         let more = std::mem::take(&mut scenario.more_drafts);
         scenario.drafts.extend((0..more).map(made_up_draft));
         let balance = scenario.balance.clone();
+        let mut price_changes = std::mem::take(&mut scenario.price_changes);
+        price_changes.sort_by(|a, b| b.after_seconds.total_cmp(&a.after_seconds));
         let mut world = Self {
             base,
             tasks: Vec::new(),
@@ -107,6 +119,10 @@ impl World {
             faults: Vec::new(),
             recent: VecDeque::new(),
             wait: None,
+            published: scenario.prices.clone(),
+            priced_at: now,
+            estimates: 0,
+            price_changes,
             scenario,
         };
         world.key_day = world.day(now);
@@ -222,8 +238,23 @@ impl World {
         public.scaled(prices.group_factor)
     }
 
-    /// Books what has ended.
+    /// Changes prices now.
+    pub(super) fn change_prices(&mut self, now: f64, change: &PriceChange) {
+        if change.applies_to != PriceKind::Published {
+            change.change(&mut self.scenario.prices);
+        }
+        if change.applies_to != PriceKind::Reserved {
+            change.change(&mut self.published);
+            self.priced_at = now;
+        }
+    }
+
+    /// Books what has ended, and changes the prices whose time has come.
     pub(super) fn settle(&mut self, now: f64) {
+        let started = self.started;
+        while let Some(change) = self.price_changes.pop_if(|change| started + change.after_seconds <= now) {
+            self.change_prices(started + change.after_seconds, &change);
+        }
         let due = micros(now);
         while let Some(Reverse((_, index))) = self.ends.peek().copied().filter(|Reverse((ends, _))| *ends <= due) {
             self.ends.pop();

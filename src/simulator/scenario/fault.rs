@@ -24,8 +24,10 @@ pub enum Route {
     Credits,
     /// `GET /v1/models`.
     Models,
-    /// `GET /v1/catalog/…`.
+    /// `GET /v1/catalog/…` and `GET /web/api/models/pricing`.
     Price,
+    /// `POST /v1/agent-estimates`.
+    Estimate,
     /// `GET /files/…`.
     File,
     /// Anything that does not exist, cancel calls included.
@@ -47,6 +49,7 @@ impl Route {
             Self::Credits => "credits",
             Self::Models => "models",
             Self::Price => "price",
+            Self::Estimate => "estimate",
             Self::File => "file",
             Self::Other => "other",
             Self::Control => "control",

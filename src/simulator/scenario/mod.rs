@@ -15,10 +15,12 @@ mod fault;
 mod options;
 mod outcome;
 mod pick;
+mod prices;
 
 pub use fault::{Effect, ErrorBody, Fault, RetryAfterForm, Route};
-pub use options::{Balance, Billing, Estimate, Idempotency, Prices, RateLimit, WrongSource};
+pub use options::{Balance, Billing, Estimate, Idempotency, RateLimit, WrongSource};
 pub use outcome::{Draft, End, FileAnswer, Outcome, Progress, ResultShape, Rule, SeedTask, Speed};
+pub use prices::{PriceChange, PriceKind, Prices, PublishedPrice};
 
 /// Everything a simulator starts from.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -84,8 +86,18 @@ pub struct Scenario {
     pub picture_format: PictureFormat,
     /// Money at the start.
     pub balance: Balance,
-    /// Prices.
+    /// Prices at the start, published and reserved.
     pub prices: Prices,
+    /// Other prices later.
+    pub price_changes: Vec<PriceChange>,
+    /// Models whose published price has another form than usual.
+    pub published: Vec<PublishedPrice>,
+    /// Whether the price answer of one model has the form of the list, `models` in place of `model`.
+    pub price_list_form: bool,
+    /// Whether price answers carry an `ETag` and honour `If-None-Match`.
+    pub price_etag: bool,
+    /// Whether `POST /v1/agent-estimates` exists.
+    pub estimate_route: bool,
     /// Draft tasks the account holds.
     pub drafts: Vec<Draft>,
     /// So many more finished drafts with four pictures and made-up ids, after the named ones.
@@ -132,6 +144,11 @@ impl Default for Scenario {
             picture_format: PictureFormat::Png,
             balance: Balance::default(),
             prices: Prices::default(),
+            price_changes: Vec::new(),
+            published: Vec::new(),
+            price_list_form: false,
+            price_etag: true,
+            estimate_route: false,
             drafts: Vec::new(),
             more_drafts: 0,
             tasks: Vec::new(),
@@ -213,6 +230,12 @@ impl Scenario {
         }
         if let Some(draft) = self.drafts.iter().find(|draft| draft.pictures > 4 || draft.removed.iter().any(|n| *n > 3)) {
             return fail(format!("draft `{}`: `pictures` must be at most 4 and `removed` between 0 and 3", draft.id));
+        }
+        for (n, change) in self.price_changes.iter().enumerate() {
+            change.check(&format!("price change {}", n + 1))?;
+        }
+        for (n, published) in self.published.iter().enumerate() {
+            published.check(&format!("published price {}", n + 1))?;
         }
         for (n, task) in self.tasks.iter().enumerate() {
             if task.image > 3 {

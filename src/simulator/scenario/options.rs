@@ -124,34 +124,3 @@ impl Default for Balance {
         }
     }
 }
-
-/// Credits per request.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Prices {
-    /// `mj-v7-enhance`.
-    pub enhance: Amount,
-    /// `mj-v7`, speed draft.
-    pub draft: Amount,
-    /// `mj-v7`, speed fast.
-    pub fast: Amount,
-    /// `mj-v7`, speed turbo.
-    pub turbo: Amount,
-    /// What this account pays in relation to the public price.
-    pub group_factor: f64,
-    /// `usage.user_group`.
-    pub user_group: String,
-}
-
-impl Default for Prices {
-    fn default() -> Self {
-        Self {
-            enhance: Amount::from_uc(54_000),
-            draft: Amount::from_uc(27_000),
-            fast: Amount::from_uc(54_000),
-            turbo: Amount::from_uc(108_000),
-            group_factor: 1.0,
-            user_group: "default".into(),
-        }
-    }
-}

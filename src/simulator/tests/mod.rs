@@ -3,6 +3,7 @@
 mod faults;
 mod files;
 mod money;
+mod prices;
 mod reads;
 mod running;
 mod scenarios;

@@ -186,27 +186,6 @@ async fn batch_and_list_can_tell_old_news() {
 }
 
 #[tokio::test]
-async fn prices_are_public_and_name_the_amount_in_four_units() {
-    let service = Fixture::new("").await;
-    let reply = service.fetch("/v1/catalog/models/mj-v7-enhance/pricing-rules?view=full").await;
-    let body = reply.json();
-    assert_eq!(reply.status, 200, "no key needed");
-    let meta = &body["meta"];
-    assert_eq!(
-        (&meta["schema_version"], &meta["currency"], &meta["price_scope"]),
-        (&json!("2"), &json!("USD"), &json!("public_default"))
-    );
-    let rate = &body["model"]["components"][0]["rate"];
-    assert_eq!(*rate, json!({"uc": "54000", "credits": "5.4", "cny": "0.54", "usd": "0.0794"}));
-    assert_eq!(body["model"]["model_id"], "mj-v7-enhance");
-    assert_eq!(service.fetch("/v1/catalog/models/mj-v9/pricing-rules").await.status, 404);
-    service.simulator.set_enhance_price(Amount::from_credits(6.0));
-    let body = service.fetch("/v1/catalog/models/mj-v7-enhance/pricing-rules").await.json();
-    assert_eq!(body["model"]["components"][0]["rate"]["credits"], "6");
-    assert_eq!(service.submit(1, &enhance(&service.draft(), 0)).await.json()["usage"]["credits_reserved"], 6.0);
-}
-
-#[tokio::test]
 async fn delays_and_wasted_reads_are_measured() {
     let service = Fixture::new("progress_steps = 1").await;
     let id = service.task(1).await;
@@ -246,5 +225,37 @@ async fn an_estimate_may_count_down_or_name_the_whole_run_or_be_missing() {
         assert_eq!(task["task_info"]["estimated_time"].as_u64(), told, "{estimate}");
         service.read(&id).await;
         assert_eq!(service.simulator.delays().wasted, 1, "{estimate}: nothing changed between two reads at once");
+    }
+}
+
+#[tokio::test]
+async fn ids_in_paths_may_be_percent_encoded() {
+    let service = Fixture::new("").await;
+    let id = service.task(1).await;
+    let coded: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    assert_eq!(service.read(&coded).await["id"], id.as_str());
+    assert_eq!(service.read(&id.replace('-', "%2d")).await["id"], id.as_str());
+    for bad in ["task-unified-%zz", "task-unified-%", "task-unified-%2"] {
+        assert_eq!(service.get(&format!("/v1/tasks/{bad}")).await.code(), "task_not_found", "{bad}");
+    }
+    assert_eq!(service.get("/v1/tasks/%FF").await.code(), "invalid_task_id");
+}
+
+#[tokio::test]
+async fn another_method_is_refused_with_those_that_exist() {
+    let service = Fixture::new("").await;
+    for (path, method, allowed) in [
+        ("/v1/images/generations", "GET", "POST"),
+        ("/v1/tasks", "POST", "GET, HEAD"),
+        ("/v1/credits", "PUT", "GET, HEAD"),
+        ("/v1/models", "DELETE", "GET, HEAD"),
+        ("/v1/catalog/pricing-rules", "POST", "GET, HEAD"),
+        ("/web/api/models/pricing", "POST", "GET, HEAD"),
+        ("/files/x.png", "POST", "GET, HEAD"),
+    ] {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let reply = Fixture::run(service.http.request(method, service.url(path))).await.expect("an answer");
+        assert_eq!((reply.status, reply.code().as_str()), (405, "method_not_allowed"), "{path}");
+        assert_eq!(reply.header("allow"), Some(allowed), "{path}");
     }
 }
