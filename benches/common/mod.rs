@@ -133,6 +133,7 @@ pub fn scenario_of(count: u64, run_seconds: impl Fn(u64) -> f64) -> Scenario {
                 id: Some(task(n).as_str().into()),
                 source: draft(n).as_str().into(),
                 image: u8::try_from(n % 4).unwrap_or(0),
+                account: None,
                 key: None,
                 age_seconds: f64::from(u32::try_from(age(n)).unwrap_or(0)),
                 then: Outcome { run_seconds: Some(run_seconds(n)), ..Outcome::default() },

@@ -54,7 +54,7 @@ impl Answer {
     /// The body as bytes; empty for a stream.
     pub(super) fn into_bytes(self) -> Bytes {
         match self.body {
-            Payload::Json(value) => Bytes::from(value.to_string()),
+            Payload::Json(value) => Bytes::from(written(&value)),
             Payload::Bytes(bytes) => bytes,
             Payload::Stream(_) => Bytes::new(),
         }
@@ -62,19 +62,43 @@ impl Answer {
 
     pub(super) fn into_response(self) -> Response<Body> {
         let body = match self.body {
-            Payload::Json(value) => Body::from(value.to_string()),
+            Payload::Json(value) => Body::from(written(&value)),
             Payload::Bytes(bytes) => Body::from(bytes),
             Payload::Stream(body) => body,
         };
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in self.headers {
-            if let Ok(value) = HeaderValue::from_str(&value) {
+            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
                 response.headers_mut().insert(name, value);
             }
         }
         response
     }
+}
+
+/// Begins the placeholder of something that JSON cannot hold; nobody else uses this character.
+const ODD: char = '\u{F8FF}';
+
+/// A value that is written as `text`, which need not be JSON.
+pub(super) fn odd(text: &str) -> Value {
+    Value::String(format!("{ODD}{text}{ODD}"))
+}
+
+fn written(value: &Value) -> String {
+    let text = value.to_string();
+    if !text.contains(ODD) {
+        return text;
+    }
+    let mut parts = text.split(ODD);
+    let mut written = parts.next().unwrap_or_default().to_owned();
+    while let Some(odd) = parts.next() {
+        // The quotation marks around a placeholder go; what JSON put before quotation marks and backslashes too.
+        written.pop();
+        written.push_str(&odd.replace("\\\"", "\"").replace("\\\\", "\\"));
+        written.push_str(parts.next().and_then(|rest| rest.strip_prefix('"')).unwrap_or_default());
+    }
+    written
 }
 
 /// Removes a field; a dot leads below another field, and into every element of a list.

@@ -55,12 +55,12 @@ impl Controls {
         world.ledger()
     }
 
-    /// The account's money, booked up to now.
+    /// The money of the first account, booked up to now.
     pub fn money(&self) -> Money {
         let now = self.now();
         let mut world = self.shared.world();
         world.settle(now);
-        world.money
+        world.accounts[0].money
     }
 
     /// How clients have called so far.
@@ -83,10 +83,12 @@ impl Controls {
         self.shared.clock.advance(by);
     }
 
-    /// Sets what the account can spend.
+    /// Sets what the first account can spend.
     pub fn set_balance(&self, balance: Amount) {
         let now = self.now();
-        self.shared.world().set_balance(now, balance);
+        let mut world = self.shared.world();
+        world.settle(now);
+        world.accounts[0].set_balance(balance);
     }
 
     /// Changes the price of `mj-v7-enhance`, published and reserved, for later submits.
@@ -106,7 +108,8 @@ impl Controls {
     /// [`SimulatorError::Scenario`] if a value of it is out of range.
     pub fn add_fault(&self, fault: Fault) -> Result<(), SimulatorError> {
         fault.check("fault")?;
-        self.shared.world().add_fault(fault);
+        let now = self.now();
+        self.shared.world().add_fault(now, fault);
         Ok(())
     }
 
@@ -214,7 +217,7 @@ impl Controls {
     pub(super) fn submit_directly(&self, source: &str, image: u64) {
         let body = json!({"model": "mj-v7-enhance", "model_params": {"task_id": source, "image_number": image}});
         let now = self.now();
-        let accepted = super::submit::submit(&mut self.shared.world(), now, &axum::http::HeaderMap::new(), &body);
+        let accepted = super::submit::submit(&mut self.shared.world(), now, 0, &axum::http::HeaderMap::new(), &body);
         assert!(accepted.is_ok(), "{accepted:?}");
     }
 }

@@ -16,7 +16,7 @@ use super::scenario::{Effect, ErrorBody, RetryAfterForm, Route};
 /// Applies a fault to an answer at the simulated time `now`. Resets and waits are the dispatcher's business.
 pub(super) fn apply(answer: Answer, effect: &Effect, route: Route, now: f64) -> Answer {
     match effect {
-        Effect::ResetBefore | Effect::ResetAfter | Effect::SlowHeaders { .. } => answer,
+        Effect::ResetBefore | Effect::ResetAfter | Effect::SlowHeaders { .. } | Effect::SourceId | Effect::PreviousId => answer,
         Effect::SlowBody { bytes, interval_ms } => drip(answer, *bytes, Duration::from_millis(*interval_ms)),
         Effect::CutBody { keep } => cut(answer, *keep),
         Effect::Status { status, code, message, retry_after, retry_after_form, body } => {
@@ -36,7 +36,8 @@ pub(super) fn apply(answer: Answer, effect: &Effect, route: Route, now: f64) -> 
             Answer::bytes(200, "application/json", bytes.slice(..bytes.len() / 2))
         }
         Effect::NullBody => Answer::json(200, json!(null)),
-        Effect::Redirect { location } => Answer::bytes(302, "text/plain", Bytes::new()).with(header::LOCATION, location.as_str()),
+        Effect::Redirect { location, status } => redirect(*status, location),
+        Effect::Gzip => gzipped(answer),
     }
 }
 
@@ -109,7 +110,42 @@ pub(super) fn with_retry_after(answer: Answer, seconds: Option<f64>, form: Retry
     }
 }
 
-fn with_id(mut answer: Answer, id: Option<&str>) -> Answer {
+/// A redirect; an empty place means no `Location`.
+pub(super) fn redirect(status: u16, location: &str) -> Answer {
+    let answer = Answer::bytes(status, "text/plain", Bytes::new());
+    if location.is_empty() { answer } else { answer.with(header::LOCATION, location) }
+}
+
+/// The same answer packed with gzip, whether the client asked for that or not.
+pub(super) fn gzipped(mut answer: Answer) -> Answer {
+    let (status, headers) = (answer.status, std::mem::take(&mut answer.headers));
+    let packed = gzip(&answer.into_bytes());
+    Answer { status, headers, body: Payload::Bytes(packed.into()) }.with(header::CONTENT_ENCODING, "gzip")
+}
+
+/// A gzip file (RFC 1952) whose blocks are stored, not squeezed: it need only be valid.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut file = vec![0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255];
+    let blocks = bytes.len().div_ceil(0xFFFF).max(1);
+    for n in 0..blocks {
+        let block = &bytes[n * 0xFFFF..bytes.len().min((n + 1) * 0xFFFF)];
+        let length = u16::try_from(block.len()).unwrap_or(u16::MAX);
+        file.push(u8::from(n + 1 == blocks));
+        file.extend_from_slice(&length.to_le_bytes());
+        file.extend_from_slice(&(!length).to_le_bytes());
+        file.extend_from_slice(block);
+    }
+    file.extend_from_slice(&crc32(bytes).to_le_bytes());
+    file.extend_from_slice(&u32::try_from(bytes.len() & 0xFFFF_FFFF).unwrap_or(0).to_le_bytes());
+    file
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |sum: u32, _| if sum & 1 == 1 { (sum >> 1) ^ 0xEDB8_8320 } else { sum >> 1 };
+    !bytes.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), step))
+}
+
+pub(super) fn with_id(mut answer: Answer, id: Option<&str>) -> Answer {
     if let Payload::Json(body) = &mut answer.body
         && let Some(object) = body.as_object_mut()
     {

@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use futures_util::stream;
 
 use super::answer::{Answer, Payload};
-use super::effects::cut;
+use super::effects::{cut, gzipped, redirect};
 use super::picture::{Picture, PictureFormat};
-use super::scenario::{FileAnswer, Outcome};
+use super::scenario::{FileAnswer, Speed};
 use super::world::World;
 
 /// What a link leads to.
@@ -19,14 +19,14 @@ use super::world::World;
 pub(super) struct Found {
     picture: Picture,
     answer: FileAnswer,
-    redirect_to: Option<String>,
+    redirect: (u16, String),
 }
 
 /// Side of a draft's pictures in pixels.
-const SKETCH_SIZE: u32 = 256;
+const SKETCH_SIZE: u32 = 512;
 
 /// Finds what a path under `/files/` leads to; the error is the answer.
-pub(super) fn find(world: &World, now: f64, path: &str, headers: &HeaderMap) -> Result<Found, Answer> {
+pub(super) fn find(world: &World, now: f64, path: &str, direct: bool, headers: &HeaderMap) -> Result<Found, Answer> {
     let missing = || Answer::page(404, "404 Not Found");
     if world.scenario.refuse_anonymous_downloads && !headers.contains_key(header::USER_AGENT) {
         return Err(Answer::bytes(403, "text/plain; charset=UTF-8", "error code: 1010"));
@@ -39,8 +39,8 @@ pub(super) fn find(world: &World, now: f64, path: &str, headers: &HeaderMap) -> 
     let (issue, picture) = (u16::try_from(issue).unwrap_or(0), u8::try_from(picture).unwrap_or(u8::MAX));
     let task = world.tasks.get(index).ok_or_else(missing)?;
     let scenario = &world.scenario;
-    let Outcome { file, redirect_to, picture_size, picture_format, .. } = &task.outcome;
-    let format = picture_format.unwrap_or(scenario.picture_format);
+    let outcome = &task.outcome;
+    let format = outcome.picture_format.unwrap_or(scenario.picture_format);
     let real = task.results(scenario).contains(&picture) && task.phase(now, scenario).status == "completed";
     if !real || extension != format.extension() || name != task.file_name(index, issue, picture, scenario.seed) {
         return Err(missing());
@@ -49,10 +49,15 @@ pub(super) fn find(world: &World, now: f64, path: &str, headers: &HeaderMap) -> 
     if now >= task.ends + life * (f64::from(issue) + 1.0) {
         return Err(Answer::page(403, "403 Forbidden: this link has expired"));
     }
-    let sketch = task.source.is_none();
-    let size = if sketch { SKETCH_SIZE.min(scenario.picture_size) } else { picture_size.unwrap_or(scenario.picture_size) };
+    let sketch = task.speed == Some(Speed::Draft);
+    let size =
+        if sketch { SKETCH_SIZE.min(scenario.picture_size) } else { outcome.picture_size.unwrap_or(scenario.picture_size) };
     let picture = Picture { motif: task.picture_motif(picture), size, sketch, format };
-    Ok(Found { picture, answer: *file, redirect_to: redirect_to.clone() })
+    let over = outcome.file_seconds.is_some_and(|seconds| now >= task.ends + seconds);
+    let answer = if over || direct { FileAnswer::Good } else { outcome.file };
+    let place = outcome.redirect_to.as_deref().unwrap_or_default();
+    let place = place.replace("{base}", &world.base).replace("{name}", path.rsplit('/').next().unwrap_or_default());
+    Ok(Found { picture, answer, redirect: (outcome.redirect_status.unwrap_or(302), place) })
 }
 
 /// Files that were made already; the oldest leave when it is full.
@@ -89,8 +94,8 @@ pub(super) async fn serve(gallery: &Gallery, found: Found, headers: &HeaderMap, 
             return page;
         }
         FileAnswer::Empty => return Answer::bytes(200, media_type, Bytes::new()),
-        FileAnswer::Redirect => return redirect(&found.redirect_to.unwrap_or_default()),
-        FileAnswer::RedirectLoop => return redirect(own_url),
+        FileAnswer::Redirect => return redirect(found.redirect.0, &found.redirect.1),
+        FileAnswer::RedirectLoop => return redirect(302, own_url),
         FileAnswer::Missing => return Answer::page(404, "404 Not Found"),
         FileAnswer::Forbidden => return Answer::page(403, "403 Forbidden"),
         FileAnswer::Broken => return Answer::page(500, "500 Internal Server Error"),
@@ -106,6 +111,12 @@ pub(super) async fn serve(gallery: &Gallery, found: Found, headers: &HeaderMap, 
         }
         FileAnswer::HalfPicture => Answer::bytes(200, media_type, bytes.slice(..bytes.len() / 2)),
         FileAnswer::NoRanges => Answer::bytes(200, media_type, bytes),
+        FileAnswer::Gzip => gzipped(Answer::bytes(200, media_type, bytes)),
+        FileAnswer::GzipUnnamed => {
+            let mut packed = gzipped(Answer::bytes(200, media_type, bytes));
+            packed.headers.retain(|(name, _)| name != header::CONTENT_ENCODING);
+            packed
+        }
         kind => {
             let mut answer = ranged(bytes, found.picture.format, headers);
             match kind {
@@ -116,10 +127,6 @@ pub(super) async fn serve(gallery: &Gallery, found: Found, headers: &HeaderMap, 
             answer
         }
     }
-}
-
-fn redirect(location: &str) -> Answer {
-    Answer::bytes(302, "text/plain", Bytes::new()).with(header::LOCATION, location)
 }
 
 /// The whole file, or the part a `Range` header asks for.

@@ -11,6 +11,7 @@
 //! - Two times: tasks, links, records and keys live in simulated time ([`Scenario::time_scale`], [`Controls::advance`]); waits of faults and
 //!   rate limits are real time, because the client really waits.
 
+mod account;
 mod answer;
 mod catalog;
 mod clock;
@@ -20,6 +21,7 @@ mod error;
 mod files;
 mod money;
 mod picture;
+mod prompt;
 mod reads;
 mod report;
 mod rng;
@@ -50,9 +52,9 @@ pub use money::Amount;
 pub use picture::PictureFormat;
 pub use report::{Counts, Delays, LedgerEntry, Money};
 pub use scenario::{
-    Balance, Billing, Draft, Effect, End, ErrorBody, Estimate, Fault, FileAnswer, Idempotency, Outcome, PriceChange, PriceKind,
-    Prices, Progress, PublishedPrice, RateLimit, ResultShape, RetryAfterForm, Route, Rule, Scenario, SeedTask, Speed,
-    WrongSource,
+    Balance, Billing, Draft, Effect, End, ErrorBody, Estimate, Fault, FileAnswer, Idempotency, LateResults, Malformed,
+    OtherAccount, Outcome, PriceChange, PriceKind, Prices, Progress, PublishedPrice, RateLimit, ResultShape, RetryAfterForm,
+    Route, Rule, Scenario, SeedTask, Speed, StrangersTask, WrongSource,
 };
 
 /// The scenario behind `--demo`: finished drafts, real prices, a balance of 412.75 credits, and jobs of which some fail, one is moderated and

@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 
 use super::answer::Refusal;
 use super::rng::{mix, shuffle};
+use super::scenario::StrangersTask;
 use super::world::World;
 
 /// Most ids of a batch read, and most rows of a page.
 const MOST: usize = 50;
 
 /// `GET /v1/tasks/{id}`.
-pub(super) fn one(world: &mut World, now: f64, id: &str) -> Result<Value, Refusal> {
+pub(super) fn one(world: &mut World, now: f64, account: usize, id: &str) -> Result<Value, Refusal> {
     if !id.starts_with("task-unified-") {
         return Err(Refusal {
             param: Some("task_id".into()),
@@ -20,17 +21,19 @@ pub(super) fn one(world: &mut World, now: f64, id: &str) -> Result<Value, Refusa
         });
     }
     world.settle(now);
-    let Some(index) = world.find(id, now) else {
-        return Err(Refusal::new(404, "task_not_found", "The task does not exist or has expired."));
-    };
-    if world.tasks[index].foreign {
+    let missing = || Refusal::new(404, "task_not_found", "The task does not exist or has expired.");
+    let index = world.find(id, now).ok_or_else(missing)?;
+    if world.tasks[index].owner != Some(account) {
+        if world.scenario.strangers_task == StrangersTask::NotFound {
+            return Err(missing());
+        }
         return Err(Refusal::new(403, "permission_denied", "This task belongs to another account."));
     }
-    Ok(world.poll(index, now, 0.0))
+    Ok(world.poll(index, now, 0.0, false))
 }
 
 /// `POST /v1/tasks/batch`.
-pub(super) fn batch(world: &mut World, now: f64, body: &Value) -> Result<Value, Refusal> {
+pub(super) fn batch(world: &mut World, now: f64, account: usize, body: &Value) -> Result<Value, Refusal> {
     let ids = body.get("task_ids").and_then(Value::as_array);
     let ids: Option<Vec<&str>> = ids.and_then(|ids| ids.iter().map(Value::as_str).collect());
     let Some(ids) = ids.filter(|ids| !ids.is_empty() && ids.len() <= MOST) else {
@@ -40,17 +43,17 @@ pub(super) fn batch(world: &mut World, now: f64, body: &Value) -> Result<Value, 
     world.counts.batch_ids.push(ids.len());
     let lag = world.scenario.batch_lag_seconds;
     let mut found: Vec<usize> =
-        ids.iter().filter_map(|id| world.find(id, now)).filter(|index| !world.tasks[*index].foreign).collect();
+        ids.iter().filter_map(|id| world.find(id, now)).filter(|index| world.tasks[*index].owner == Some(account)).collect();
     found.sort_unstable();
     found.dedup();
     found.retain(|index| world.tasks[*index].created <= now - lag || lag == 0.0);
     shuffle(mix(world.scenario.seed, world.counts.batch_ids.len() as u64), &mut found);
-    let data: Vec<Value> = found.into_iter().map(|index| world.poll(index, now, lag)).collect();
+    let data: Vec<Value> = found.into_iter().map(|index| world.poll(index, now, lag, true)).collect();
     Ok(json!({"code": 200, "data": data}))
 }
 
 /// `GET /v1/tasks`.
-pub(super) fn list(world: &mut World, now: f64, query: &str) -> Result<Value, Refusal> {
+pub(super) fn list(world: &mut World, now: f64, account: usize, query: &str) -> Result<Value, Refusal> {
     let query: HashMap<String, String> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let number = |name: &str, default: usize| match query.get(name).filter(|text| !text.is_empty()) {
         None => Ok(default),
@@ -77,7 +80,7 @@ pub(super) fn list(world: &mut World, now: f64, query: &str) -> Result<Value, Re
     let scenario = &world.scenario;
     let fits = |task: &&super::task::Task| {
         task.created <= at
-            && !task.foreign
+            && task.owner == Some(account)
             && task.exists(now, scenario)
             && kind.as_deref().is_none_or(|kind| kind == "image")
             && model.is_none_or(|model| model == task.model)

@@ -9,6 +9,8 @@ use super::money::Amount;
 /// One paid task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LedgerEntry {
+    /// The name of the account; empty for the first one.
+    pub account: String,
     /// The idempotency key of the submit.
     pub key: Option<String>,
     /// The task id.
@@ -19,6 +21,8 @@ pub struct LedgerEntry {
     pub source: Option<String>,
     /// The picture of an enhance (0–3).
     pub image: Option<u8>,
+    /// The prompt of a `mj-v7` task.
+    pub prompt: Option<String>,
     /// When it was submitted, in simulated Unix seconds.
     pub created: f64,
     /// What the submit reserved.
@@ -36,7 +40,7 @@ pub struct LedgerEntry {
 impl LedgerEntry {
     pub(super) fn to_json(&self) -> Value {
         json!({
-            "key": self.key, "task_id": self.task_id, "model": self.model, "source": self.source, "image": self.image,
+            "account": self.account, "key": self.key, "task_id": self.task_id, "model": self.model, "source": self.source, "image": self.image, "prompt": self.prompt,
             "created": self.created, "reserved": self.reserved.credits(), "charged": self.charged.credits(),
             "released": self.released.credits(), "settled": self.settled, "seeded": self.seeded,
         })

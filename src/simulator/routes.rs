@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use super::answer::{Answer, Refusal};
 use super::clock::http_date;
-use super::effects::{apply, error_type, with_retry_after};
+use super::effects::{apply, error_type, with_id, with_retry_after};
 use super::scenario::{Effect, RetryAfterForm, Route};
 use super::shared::Shared;
 use super::socket::Conn;
+use super::world::{Subject, World};
 use super::{catalog, control, files, reads, submit};
 
 /// Bodies above this get 413.
@@ -39,10 +40,14 @@ pub(super) async fn dispatch(
     let query = head.uri.query().unwrap_or_default().to_owned();
     let route = classify(&head.method, &path, shared.world().scenario.batch_route);
     let _open = (route == Route::Submit).then(|| OpenSubmit::new(&shared));
-    let hit = note(&shared, route, &head.method, &path, &head.headers);
+    let read = axum::body::to_bytes(body, BODY_LIMIT).await;
+    let too_large = read.is_err();
+    let call = Call { method: head.method, path, query, headers: head.headers, body: read.unwrap_or_default() };
+    let hit = note(&shared, route, &call);
     if let Some(hit) = hit.as_ref().filter(|hit| !hit.processed) {
         match hit.effect {
             Effect::ResetBefore => {
+                add_decoys(&shared, &call, hit.decoys);
                 conn.reset();
                 return Response::new(Body::empty());
             }
@@ -50,11 +55,10 @@ pub(super) async fn dispatch(
             _ => {}
         }
     }
-    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
+    if too_large {
         let refusal = Refusal::new(413, "request_too_large", "The body is larger than 1 MiB.");
         return refusal.answer(error_type(413, route), false).into_response();
-    };
-    let call = Call { method: head.method, path, query, headers: head.headers, body };
+    }
     let Some(hit) = hit else {
         let (answer, _flight) = perform(&shared, route, &call).await;
         return finish(&shared, route, answer);
@@ -62,8 +66,9 @@ pub(super) async fn dispatch(
     let skipped = !hit.processed && !matches!(hit.effect, Effect::SlowHeaders { .. });
     let (answer, flight) =
         if skipped { (Answer::json(200, serde_json::json!({})), None) } else { perform(&shared, route, &call).await };
+    add_decoys(&shared, &call, hit.decoys);
     if hit.processed && !matches!(hit.effect, Effect::SlowHeaders { .. } | Effect::SlowBody { .. }) {
-        shared.forget_outcome(flight.as_ref().map(|flight| flight.key.as_str()));
+        shared.forget_outcome(flight.as_ref().map(|flight| &flight.key));
     }
     match hit.effect {
         Effect::ResetAfter | Effect::ResetBefore => {
@@ -73,6 +78,15 @@ pub(super) async fn dispatch(
         Effect::SlowHeaders { seconds } if hit.processed => wait(seconds).await,
         _ => {}
     }
+    let answer = match hit.effect {
+        Effect::SourceId => with_id(answer, source_of(&call).as_deref()),
+        Effect::PreviousId => {
+            let world = shared.world();
+            let previous = account_of(&world, &call.headers).and_then(|account| world.previous(account));
+            with_id(answer, previous)
+        }
+        _ => answer,
+    };
     if let Effect::Status { status: 429, retry_after, retry_after_form, .. } = &hit.effect {
         shared.world().note_too_many(retry_after.filter(|_| *retry_after_form != RetryAfterForm::Absent));
     }
@@ -84,18 +98,48 @@ async fn wait(seconds: f64) {
     tokio::time::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default().min(Duration::from_hours(24))).await;
 }
 
-fn note(shared: &Shared, route: Route, method: &Method, path: &str, headers: &HeaderMap) -> Option<super::world::FaultHit> {
+fn note(shared: &Shared, route: Route, call: &Call) -> Option<super::world::FaultHit> {
+    let now = shared.clock.now();
     let mut world = shared.world();
     if route == Route::Control {
         return None;
     }
-    if route == Route::File && headers.contains_key(header::AUTHORIZATION) {
+    if route == Route::File && call.headers.contains_key(header::AUTHORIZATION) {
         world.counts.keyed_downloads += 1;
     }
-    if method == Method::DELETE || path.contains("cancel") {
+    if call.method == Method::DELETE || call.path.contains("cancel") {
         world.counts.cancel_attempts += 1;
     }
-    world.arrive(route)
+    let key = call.headers.get("idempotency-key").and_then(|value| value.to_str().ok());
+    let path = percent_decoded(&call.path);
+    world.arrive(now, &Subject { route, path: &path, body: &call.body, key })
+}
+
+/// The draft that a submit names.
+fn source_of(call: &Call) -> Option<String> {
+    let body: Value = serde_json::from_slice(&call.body).ok()?;
+    Some(body.get("model_params")?.get("task_id")?.as_str()?.to_owned())
+}
+
+/// Tasks that another program of the account makes at the moment of this submit.
+fn add_decoys(shared: &Shared, call: &Call, count: u8) {
+    if count == 0 {
+        return;
+    }
+    let now = shared.clock.now();
+    let mut world = shared.world();
+    let body = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
+    if let Some(account) = account_of(&world, &call.headers)
+        && let Ok(request) = submit::read_request(&world, &body)
+    {
+        world.add_decoys(now, account, &request, count);
+    }
+}
+
+/// The account of the bearer key.
+fn account_of(world: &World, headers: &HeaderMap) -> Option<usize> {
+    let sent = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    world.account_of(sent.strip_prefix("Bearer ")?)
 }
 
 fn finish(shared: &Shared, route: Route, answer: Answer) -> Response<Body> {
@@ -179,10 +223,12 @@ async fn perform(shared: &Arc<Shared>, route: Route, call: &Call) -> (Answer, Op
             let allowed = allowed_methods(&call.path).unwrap_or_default();
             (refusal.answer(error_type(405, route), false).with(header::ALLOW, allowed), None)
         }
-        Route::Submit => match keyed(shared, route, &call.headers).and_then(|()| json_body(call)).and_then(|body| {
-            let now = shared.clock.now();
-            submit::submit(&mut shared.world(), now, &call.headers, &body)
-        }) {
+        Route::Submit => match keyed(shared, route, &call.headers)
+            .and_then(|account| json_body(call).map(|body| (account, body)))
+            .and_then(|(account, body)| {
+                let now = shared.clock.now();
+                submit::submit(&mut shared.world(), now, account, &call.headers, &body)
+            }) {
             Ok(accepted) => {
                 let answer = Answer::json(200, accepted.body);
                 let flight = accepted.key.map(|key| Flight { shared: Arc::clone(shared), key });
@@ -202,19 +248,23 @@ async fn perform(shared: &Arc<Shared>, route: Route, call: &Call) -> (Answer, Op
 
 fn free(shared: &Shared, route: Route, call: &Call) -> Result<Value, Refusal> {
     let missing = || Refusal::new(404, "not_found", "There is no such route.");
-    keyed(shared, route, &call.headers)?;
+    let account = keyed(shared, route, &call.headers)?;
     let body = if matches!(route, Route::Batch | Route::Estimate) { json_body(call)? } else { Value::Null };
     let now = shared.clock.now();
     let mut world = shared.world();
     match route {
         Route::Read => {
             let id = call.path.strip_prefix("/v1/tasks/").ok_or_else(missing)?;
-            reads::one(&mut world, now, &percent_decoded(id))
+            reads::one(&mut world, now, account, &percent_decoded(id))
         }
         Route::Estimate if world.scenario.estimate_route => catalog::estimate(&mut world, now, &body),
-        Route::Batch => reads::batch(&mut world, now, &body),
-        Route::List => reads::list(&mut world, now, &call.query),
-        Route::Credits => Ok(world.credits(now)),
+        Route::Batch => reads::batch(&mut world, now, account, &body),
+        Route::List if !world.scenario.list_route => Err(missing()),
+        Route::List => reads::list(&mut world, now, account, &call.query),
+        Route::Credits => {
+            world.settle(now);
+            Ok(world.accounts[account].credits(now))
+        }
         Route::Models => Ok(reads::models(&world)),
         _ => Err(missing()),
     }
@@ -223,7 +273,8 @@ fn free(shared: &Shared, route: Route, call: &Call) -> Result<Value, Refusal> {
 async fn file(shared: &Shared, call: &Call) -> Answer {
     let found = {
         let now = shared.clock.now();
-        files::find(&shared.world(), now, &call.path, &call.headers)
+        let direct = call.query == "direct";
+        files::find(&shared.world(), now, &call.path, direct, &call.headers)
     };
     match found {
         Ok(found) => files::serve(&shared.gallery, found, &call.headers, &call.path).await,
@@ -243,17 +294,17 @@ fn refuse(shared: &Shared, route: Route, refusal: &Refusal) -> Answer {
     with_retry_after(answer, wait, form, shared.clock.now())
 }
 
-/// The bearer check and the rate limit.
-fn keyed(shared: &Shared, route: Route, headers: &HeaderMap) -> Result<(), Refusal> {
+/// The bearer check and the rate limit; gives the account of the key.
+fn keyed(shared: &Shared, route: Route, headers: &HeaderMap) -> Result<usize, Refusal> {
     let mut world = shared.world();
     let sent =
         headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|text| text.strip_prefix("Bearer "));
-    if sent != Some(world.scenario.key.as_str()) {
+    let Some(account) = sent.and_then(|key| world.account_of(key)) else {
         world.counts.unauthorized += 1;
         let message = if sent.is_none() { "A bearer token is required." } else { "The API key is not valid." };
         return Err(Refusal::new(401, "unauthorized", message));
-    }
-    world.check_rate(route)
+    };
+    world.check_rate(route).map(|()| account)
 }
 
 fn json_body(call: &Call) -> Result<Value, Refusal> {
@@ -287,7 +338,7 @@ impl Drop for OpenSubmit {
 /// A key whose answer is on its way; ends also when the client leaves.
 struct Flight {
     shared: Arc<Shared>,
-    key: String,
+    key: (usize, String),
 }
 
 impl Drop for Flight {

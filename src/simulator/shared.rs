@@ -24,7 +24,7 @@ impl Shared {
     }
 
     /// A submit's answer was lost: for a while the gateway does not know its outcome either.
-    pub(super) fn forget_outcome(&self, key: Option<&str>) {
+    pub(super) fn forget_outcome(&self, key: Option<&(usize, String)>) {
         let now = self.clock.now();
         let mut world = self.world();
         let until = now + world.scenario.paid_outcome_unknown_seconds;

@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
+use super::prompt;
 use super::scenario::{End, Idempotency, Outcome, Speed, WrongSource, is_id_byte};
 use super::world::{Remembered, SubmitRequest, World};
 
@@ -13,13 +14,20 @@ pub(super) struct Accepted {
     pub body: Value,
     pub replayed: bool,
     /// The key that is in flight until the answer is out.
-    pub key: Option<String>,
+    pub key: Option<(usize, String)>,
 }
 
 /// Handles a submit whose body is JSON.
-pub(super) fn submit(world: &mut World, now: f64, headers: &HeaderMap, body: &Value) -> Result<Accepted, Refusal> {
+pub(super) fn submit(
+    world: &mut World,
+    now: f64,
+    account: usize,
+    headers: &HeaderMap,
+    body: &Value,
+) -> Result<Accepted, Refusal> {
     let key = idempotency_key(headers)?;
-    let key = if world.scenario.idempotency == Idempotency::Ignored { None } else { key.map(|key| (key, body.to_string())) };
+    let key =
+        if world.scenario.idempotency == Idempotency::Ignored { None } else { key.map(|key| ((account, key), body.to_string())) };
     if let Some((key, text)) = &key
         && let Some(accepted) = replay(world, now, key, text)?
     {
@@ -28,10 +36,10 @@ pub(super) fn submit(world: &mut World, now: f64, headers: &HeaderMap, body: &Va
     let sent_key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let request = read_request(world, body)?;
     let fails = match &request {
-        SubmitRequest::Enhance { source, image } => check_source(world, now, source, *image)?,
+        SubmitRequest::Enhance { source, image } => check_source(world, now, account, source, *image)?,
         SubmitRequest::Generate { .. } => None,
     };
-    let index = world.accept(now, &request, sent_key.as_deref(), fails)?;
+    let index = world.accept(now, account, &request, sent_key.as_deref(), fails)?;
     let answer = first_answer(world, index, now);
     let Some((key, text)) = key else { return Ok(Accepted { body: answer, replayed: false, key: None }) };
     let memory = Remembered { body: text, task: index, at: now, first_answer: answer.clone(), unknown_until: now };
@@ -51,7 +59,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
 }
 
 /// What the memory of a key says.
-fn replay(world: &mut World, now: f64, key: &str, body: &str) -> Result<Option<Accepted>, Refusal> {
+fn replay(world: &mut World, now: f64, key: &(usize, String), body: &str) -> Result<Option<Accepted>, Refusal> {
     let life = world.scenario.idempotency_hours * 3600.0;
     let Some(memory) = world.keys.get(key).filter(|memory| now < memory.at + life) else {
         world.keys.remove(key);
@@ -79,7 +87,7 @@ fn first_answer(world: &World, index: usize, now: f64) -> Value {
     world.tasks[index].object(index, now, now, &world.scenario, &world.base)
 }
 
-fn read_request(world: &World, body: &Value) -> Result<SubmitRequest, Refusal> {
+pub(super) fn read_request(world: &World, body: &Value) -> Result<SubmitRequest, Refusal> {
     let Some(fields) = body.as_object() else {
         return Err(Refusal::new(400, "invalid_request", "The body must be a JSON object."));
     };
@@ -123,17 +131,8 @@ fn read_request(world: &World, body: &Value) -> Result<SubmitRequest, Refusal> {
 }
 
 fn read_generate(fields: &Map<String, Value>) -> Result<SubmitRequest, Refusal> {
-    let Some(prompt) = fields.get("prompt").and_then(Value::as_str).map(str::trim).filter(|prompt| !prompt.is_empty()) else {
-        return Err(Refusal::field("prompt", "prompt is required and must be a string"));
-    };
-    if prompt.chars().count() > 8192 {
-        return Err(Refusal::field("prompt", "prompt must have at most 8192 characters").with("max", 8192));
-    }
-    if prompt.starts_with("http") && !prompt.contains(char::is_whitespace) {
-        return Err(Refusal::field("prompt", "one image without text is not enough"));
-    }
     let params = match fields.get("model_params") {
-        None => return Ok(SubmitRequest::Generate { speed: Speed::Fast }),
+        None => &Map::new(),
         Some(Value::Object(params)) => params,
         Some(_) => return Err(Refusal::field("model_params", "model_params must be an object")),
     };
@@ -143,7 +142,8 @@ fn read_generate(fields: &Map<String, Value>) -> Result<SubmitRequest, Refusal> 
         return Err(Refusal::field("model_params.speed", "speed must be draft, fast or turbo")
             .with("allowed_values", json!(["draft", "fast", "turbo"])));
     };
-    Ok(SubmitRequest::Generate { speed })
+    let text = fields.get("prompt").and_then(Value::as_str).unwrap_or_default();
+    Ok(SubmitRequest::Generate { speed, prompt: prompt::read(text, speed)? })
 }
 
 /// The speed of that name.
@@ -192,7 +192,7 @@ fn check_callback(value: Option<&Value>) -> Result<(), Refusal> {
 }
 
 /// Checks that the source is a finished draft of this account with that picture. `Some` is the outcome of a task that is accepted and fails.
-fn check_source(world: &World, now: f64, source: &str, image: u8) -> Result<Option<Outcome>, Refusal> {
+fn check_source(world: &World, now: f64, account: usize, source: &str, image: u8) -> Result<Option<Outcome>, Refusal> {
     const PARAM: &str = "model_params.task_id";
     let wrong = |message: String| match world.scenario.wrong_source {
         WrongSource::Reject => Err(Refusal::field(PARAM, message)),
@@ -208,7 +208,7 @@ fn check_source(world: &World, now: f64, source: &str, image: u8) -> Result<Opti
     }
     let Some(index) = world.find(source, now) else { return wrong("the source task does not exist or has expired".into()) };
     let draft = &world.tasks[index];
-    if draft.foreign {
+    if draft.owner != Some(account) {
         return wrong("the source task belongs to another account".into());
     }
     if draft.speed != Some(Speed::Draft) {

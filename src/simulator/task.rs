@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::answer::{odd, remove_field};
 use super::money::Amount;
 use super::rng::{mix, text};
-use super::scenario::{Billing, End, Estimate, Outcome, Progress, ResultShape, Scenario, Speed};
+use super::scenario::{Billing, End, Estimate, LateResults, Malformed, Outcome, Progress, ResultShape, Scenario, Speed};
 
 /// A task of the account, draft or enhance.
 #[derive(Clone, Debug)]
@@ -18,11 +19,14 @@ pub(super) struct Task {
     pub outcome: Outcome,
     /// Source and picture of an enhance.
     pub source: Option<(String, u8)>,
+    /// The prompt of a `mj-v7` task.
+    pub prompt: Option<String>,
     /// Speed of a `mj-v7` task.
     pub speed: Option<Speed>,
     /// Which pictures of the original exist.
     pub pictures: Vec<u8>,
-    pub foreign: bool,
+    /// Whose it is, as a number of the accounts; `None`: somebody's without a key here.
+    pub owner: Option<usize>,
     /// Whether it stands in the ledger.
     pub paid: bool,
     /// Whether it was there at the start.
@@ -205,7 +209,7 @@ impl Task {
         }
         match phase.status {
             "completed" => {
-                let charge = self.charge();
+                let charge = self.outcome.reported_charge.unwrap_or(self.charge());
                 task["usage"]["credits_used"] = json!(charge.credits());
                 task["usage"]["cost"] = json!({
                     "credits": charge.credits(),
@@ -213,7 +217,12 @@ impl Task {
                     "cny": charge.credits() / 10.0,
                 });
                 let links = self.links(index, now, scenario, base);
-                place_links(&mut task, outcome.results, &links);
+                match outcome.results_late {
+                    _ if self.has_links(at) => place_links(&mut task, outcome.results, &links),
+                    LateResults::Empty => task["results"] = json!([]),
+                    LateResults::Null => task["results"] = Value::Null,
+                    LateResults::Missing => {}
+                }
             }
             "failed" => task["error"] = self.error(),
             _ => {}
@@ -224,10 +233,30 @@ impl Task {
             task["task_info"]["queue_position"] = json!(3);
             task["usage"]["discounts"] = json!([]);
         }
-        if let Some(object) = task.as_object_mut() {
-            for field in &outcome.drop_fields {
-                object.remove(field);
-            }
+        for field in &outcome.drop_fields {
+            remove_field(&mut task, field);
+        }
+        task
+    }
+
+    /// Whether its links have come; they may be later than its end.
+    fn has_links(&self, at: f64) -> bool {
+        at >= self.ends + self.outcome.results_late_seconds
+    }
+
+    /// Makes its object unreadable if the scenario wants that.
+    pub(super) fn damage(&self, mut task: Value, batch: bool) -> Value {
+        let Some(kind) = self.outcome.malformed.filter(|_| batch || !self.outcome.malformed_in_batch_only) else { return task };
+        match kind {
+            Malformed::Nan => task["progress"] = odd("NaN"),
+            Malformed::Infinity => task["progress"] = odd("Infinity"),
+            Malformed::HugeNumber => task["created"] = odd("1e999"),
+            Malformed::LoneSurrogate => task["note"] = odd("\"a smile \\ud83d\""),
+            Malformed::Deep => task["note"] = odd(&format!("{}{}", "[".repeat(200), "]".repeat(200))),
+            Malformed::NoId => remove_field(&mut task, "id"),
+            Malformed::NumberId => task["id"] = json!(4711),
+            Malformed::Text => task = json!("a task"),
+            Malformed::Null => task = Value::Null,
         }
         task
     }
@@ -245,13 +274,13 @@ impl Task {
         });
         if phase.is_final {
             let completed = phase.status == "completed";
-            let count = if completed { self.results(scenario).len() } else { 0 };
+            let count = if completed && self.has_links(at) { self.results(scenario).len() } else { 0 };
             row["duration"] = json!(((self.ends - self.created) * 10.0).round() / 10.0);
             row["has_results"] = json!(count > 0);
             row["result_count"] = json!(count);
             row["has_error"] = json!(phase.status == "failed");
             if completed {
-                row["credits_used"] = json!(self.charge().credits());
+                row["credits_used"] = json!(self.outcome.reported_charge.unwrap_or(self.charge()).credits());
             }
         }
         row
@@ -296,7 +325,8 @@ impl Task {
     fn add_billing(&self, task: &mut Value, phase: Phase, variant: Billing) {
         let reserved = self.reserved.credits();
         let released = phase.status == "failed";
-        let charged = if phase.status == "completed" { self.charge().credits() } else { 0.0 };
+        let charged =
+            if phase.status == "completed" { self.outcome.reported_charge.unwrap_or(self.charge()).credits() } else { 0.0 };
         let mut billing = json!({
             "refund_scope": "account_balance",
             "charge_status": match phase.status {
@@ -354,6 +384,16 @@ fn place_links(task: &mut Value, shape: ResultShape, links: &[String]) {
         ResultShape::Missing => {}
         ResultShape::Null => task["results"] = Value::Null,
         ResultShape::Text => task["results"] = json!(links.first()),
+        ResultShape::UrlObjects => task["results"] = links.iter().map(|link| json!({"url": link, "width": 1024})).collect(),
+        ResultShape::ImageObjects => task["results"] = links.iter().map(object).collect(),
+        ResultShape::ListText => task["results"] = json!(json!(links).to_string()),
+        ResultShape::DataText => {
+            let data: Value = links.iter().map(object).collect();
+            task["result_data"] = json!(data.to_string());
+        }
+        ResultShape::Images => task["images"] = json!(links),
+        ResultShape::ImageUrls => task["image_urls"] = json!(links),
+        ResultShape::Output => task["output"] = json!({ "results": links }),
     }
 }
 

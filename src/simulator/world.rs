@@ -8,9 +8,11 @@ use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 
 use tokio::time::{Duration, Instant};
 
+use super::account::Account;
 use super::answer::Refusal;
 use super::money::Amount;
-use super::report::{Counts, Delays, LedgerEntry, Money};
+use super::prompt::Prompt;
+use super::report::{Counts, Delays, LedgerEntry};
 use super::rng::{mix, text};
 use super::scenario::{
     Draft, Effect, End, Fault, Outcome, PriceChange, PriceKind, Prices, Route, Rule, Scenario, SeedTask, Speed, made_up_draft,
@@ -21,7 +23,7 @@ use super::task::{Task, whole};
 #[derive(Clone, Debug)]
 pub(super) enum SubmitRequest {
     Enhance { source: String, image: u8 },
-    Generate { speed: Speed },
+    Generate { speed: Speed, prompt: Prompt },
 }
 
 /// A remembered idempotency key.
@@ -37,7 +39,11 @@ pub(super) struct Remembered {
 
 struct ActiveFault {
     fault: Fault,
+    /// When it was added.
+    since: f64,
     seen: u64,
+    /// The idempotency keys that meet it again at every repeat.
+    met: HashSet<String>,
     hash: u64,
 }
 
@@ -46,6 +52,24 @@ struct ActiveFault {
 pub(super) struct FaultHit {
     pub effect: Effect,
     pub processed: bool,
+    /// Tasks that another program makes at the same moment.
+    pub decoys: u8,
+}
+
+/// What a fault may want to know of a request.
+#[derive(Debug)]
+pub(super) struct Subject<'a> {
+    pub route: Route,
+    /// The path, percent-decoded.
+    pub path: &'a str,
+    pub body: &'a [u8],
+    pub key: Option<&'a str>,
+}
+
+impl Subject<'_> {
+    fn is_about(&self, task: &str) -> bool {
+        self.path.ends_with(task) || self.body.windows(task.len().max(1)).any(|part| part == task.as_bytes())
+    }
 }
 
 /// Everything that changes.
@@ -56,21 +80,17 @@ pub(super) struct World {
     /// In order of creation.
     pub tasks: Vec<Task>,
     pub by_id: HashMap<String, usize>,
-    pub keys: HashMap<String, Remembered>,
-    pub keys_in_flight: HashSet<String>,
+    pub keys: HashMap<(usize, String), Remembered>,
+    pub keys_in_flight: HashSet<(usize, String)>,
     pub counts: Counts,
     pub delays: Delays,
     pub submits_open: usize,
-    pub money: Money,
+    /// The first one is the scenario's own.
+    pub accounts: Vec<Account>,
     /// Paid enhance and draft tasks that have not ended.
     pub running: u32,
     ends: BinaryHeap<Reverse<(u64, usize)>>,
     started: f64,
-    used: Amount,
-    key_left: Option<Amount>,
-    key_used: Amount,
-    key_day: String,
-    key_daily_used: Amount,
     accepted: u64,
     answers: u64,
     faults: Vec<ActiveFault>,
@@ -82,6 +102,8 @@ pub(super) struct World {
     pub priced_at: f64,
     /// Estimates answered.
     pub estimates: u64,
+    /// Prompts of drafts that were there at the start, by id.
+    prompts: HashMap<String, String>,
     /// The latest first.
     price_changes: Vec<PriceChange>,
 }
@@ -93,7 +115,11 @@ impl World {
     pub(super) fn new(mut scenario: Scenario, base: String, now: f64) -> Self {
         let more = std::mem::take(&mut scenario.more_drafts);
         scenario.drafts.extend((0..more).map(made_up_draft));
-        let balance = scenario.balance.clone();
+        let own_keys = std::iter::once(&scenario.key).chain(&scenario.more_keys).cloned().collect();
+        let mut accounts = vec![Account::new("", own_keys, &scenario.balance, now)];
+        accounts.extend(
+            scenario.accounts.iter().map(|other| Account::new(&other.name, vec![other.key.clone()], &other.balance, now)),
+        );
         let mut price_changes = std::mem::take(&mut scenario.price_changes);
         price_changes.sort_by(|a, b| b.after_seconds.total_cmp(&a.after_seconds));
         let mut world = Self {
@@ -105,15 +131,10 @@ impl World {
             counts: Counts::default(),
             delays: Delays::default(),
             submits_open: 0,
-            money: Money { opening: balance.account, remaining: balance.account, ..Money::default() },
+            accounts,
             running: 0,
             ends: BinaryHeap::new(),
             started: now,
-            used: balance.used,
-            key_left: balance.key,
-            key_used: balance.key_used,
-            key_day: String::new(),
-            key_daily_used: balance.key_daily_used,
             accepted: 0,
             answers: 0,
             faults: Vec::new(),
@@ -122,27 +143,31 @@ impl World {
             published: scenario.prices.clone(),
             priced_at: now,
             estimates: 0,
+            prompts: scenario.drafts.iter().filter_map(|draft| Some((draft.id.clone(), draft.prompt.clone()?))).collect(),
             price_changes,
             scenario,
         };
-        world.key_day = world.day(now);
         let mut seeds: Vec<Task> = world.scenario.drafts.iter().map(|draft| world.seed_draft(draft, now)).collect();
         for (n, task) in world.scenario.tasks.iter().enumerate() {
             seeds.push(world.seed_task(n, task, now));
         }
         seeds.sort_by(|a, b| a.created.total_cmp(&b.created));
         for task in seeds {
-            if task.paid {
-                world.money.opening += task.reserved;
-                world.money.reserved += task.reserved;
+            if let Some(owner) = task.owner.filter(|_| task.paid) {
+                world.accounts[owner].reserved_before(task.reserved);
             }
             world.insert(task);
         }
         for fault in world.scenario.faults.clone() {
-            world.add_fault(fault);
+            world.add_fault(now, fault);
         }
         world.settle(now);
         world
+    }
+
+    /// The account of that name; the first one without a name.
+    fn owner(&self, name: Option<&str>) -> Option<usize> {
+        self.accounts.iter().position(|account| account.name == name.unwrap_or_default())
     }
 
     fn seed_draft(&self, draft: &Draft, now: f64) -> Task {
@@ -158,7 +183,7 @@ impl World {
             source: None,
             speed: Some(draft.speed),
             pictures: (0..draft.pictures).filter(|n| !draft.removed.contains(n)).collect(),
-            foreign: draft.foreign,
+            owner: if draft.foreign { None } else { self.owner(draft.account.as_deref()) },
             paid: false,
             seeded: true,
             key: None,
@@ -166,7 +191,8 @@ impl World {
             charged: Amount::ZERO,
             released: Amount::ZERO,
             settled: true,
-            motif: text(self.scenario.seed, &draft.id),
+            motif: draft_motif(self.scenario.seed, &draft.id, draft.prompt.as_deref()),
+            prompt: draft.prompt.clone(),
             shown: None,
             seen_final: false,
         }
@@ -177,18 +203,33 @@ impl World {
         let hash = mix(self.scenario.seed, 70_000 + n as u64);
         let id = seed.id.clone().unwrap_or_else(|| new_id(created, hash));
         let request = SubmitRequest::Enhance { source: seed.source.clone(), image: seed.image };
-        Task { seeded: true, key: seed.key.clone(), ..self.new_task(id, &request, created, hash, seed.then.clone()) }
+        let owner = self.owner(seed.account.as_deref());
+        Task { seeded: true, owner, key: seed.key.clone(), ..self.new_task(id, &request, created, hash, seed.then.clone()) }
     }
 
     fn new_task(&self, id: String, request: &SubmitRequest, created: f64, hash: u64, outcome: Outcome) -> Task {
+        let (prompt, factor) = match request {
+            SubmitRequest::Enhance { .. } => (None, 1.0),
+            SubmitRequest::Generate { prompt, .. } => (Some(prompt.text.clone()), prompt.price_factor),
+        };
         let jitter = (super::rng::unit(mix(hash, 3)) * 2.0 - 1.0) * self.scenario.run_jitter;
         let run = outcome.run_seconds.unwrap_or(self.scenario.run_seconds * (1.0 + jitter));
         let (model, source, speed, motif) = match request {
             SubmitRequest::Enhance { source, image } => {
-                let motif = mix(text(self.scenario.seed, source), u64::from(*image));
+                let motif = match self.by_id.get(source) {
+                    Some(draft) => self.tasks[*draft].picture_motif(*image),
+                    None => {
+                        let prompt = self.prompts.get(source).map(String::as_str);
+                        mix(draft_motif(self.scenario.seed, source, prompt), u64::from(*image))
+                    }
+                };
                 ("mj-v7-enhance", Some((source.clone(), *image)), None, motif)
             }
-            SubmitRequest::Generate { speed } => ("mj-v7", None, Some(*speed), text(self.scenario.seed, &id)),
+            SubmitRequest::Generate { speed, prompt } => {
+                // The same prompt with the same --seed shows the same; without one every run is another.
+                let seed = prompt.seed.unwrap_or_else(|| text(self.scenario.seed, &id));
+                ("mj-v7", None, Some(*speed), text(seed, &prompt.words))
+            }
         };
         Task {
             model,
@@ -196,12 +237,13 @@ impl World {
             ends: if outcome.end == End::Never { f64::INFINITY } else { created + run },
             source,
             speed,
-            pictures: (0..outcome.links.unwrap_or(4)).collect(),
-            foreign: false,
+            prompt,
+            pictures: (0..outcome.links.unwrap_or(4)).filter(|n| !outcome.removed.contains(n)).collect(),
+            owner: Some(0),
             paid: true,
             seeded: false,
             key: None,
-            reserved: outcome.reserve.unwrap_or_else(|| self.price(speed)),
+            reserved: outcome.reserve.unwrap_or_else(|| self.price(speed).scaled(factor)),
             charged: Amount::ZERO,
             released: Amount::ZERO,
             settled: false,
@@ -268,17 +310,8 @@ impl World {
             task.released = (task.reserved - task.charged).max(Amount::ZERO);
             let (reserved, charged, ends) = (task.reserved, task.charged, task.ends);
             self.running -= 1;
-            self.money.reserved -= reserved;
-            self.money.charged += charged;
-            self.money.remaining += reserved - charged;
-            self.used += charged;
-            self.key_used += charged;
-            let back = reserved - charged;
-            if self.scenario.release_restores_key || back < Amount::ZERO {
-                self.key_left = self.key_left.map(|left| left + back);
-                if self.day(ends) == self.key_day {
-                    self.key_daily_used -= back;
-                }
+            if let Some(owner) = task.owner {
+                self.accounts[owner].settle(ends, reserved, charged, self.scenario.release_restores_key);
             }
         }
     }
@@ -315,89 +348,16 @@ impl World {
         true
     }
 
-    fn day(&self, now: f64) -> String {
-        let at = jiff::Timestamp::from_second(whole(now)).unwrap_or_default();
-        match at.in_tz(&self.scenario.balance.reset_timezone) {
-            Ok(local) => local.date().to_string(),
-            Err(_) => at.strftime("%Y-%m-%d").to_string(),
-        }
-    }
-
-    fn turn_day(&mut self, now: f64) {
-        let today = self.day(now);
-        if today != self.key_day {
-            self.key_day = today;
-            self.key_daily_used = Amount::ZERO;
-        }
-    }
-
-    /// Sets what the account can spend.
-    pub(super) fn set_balance(&mut self, now: f64, amount: Amount) {
-        self.settle(now);
-        self.money.opening += amount - self.money.remaining;
-        self.money.remaining = amount;
-    }
-
-    /// The body of `GET /v1/credits`.
-    pub(super) fn credits(&mut self, now: f64) -> serde_json::Value {
-        self.settle(now);
-        self.turn_day(now);
-        let balance = &self.scenario.balance;
-        let mut token = serde_json::json!({
-            "remaining_credits": self.key_left.unwrap_or(Amount::ZERO).credits(),
-            "used_credits": self.key_used.credits(),
-            "unlimited_credits": self.key_left.is_none(),
-        });
-        if let Some(daily) = balance.key_daily {
-            token["daily_limit_credits"] = daily.credits().into();
-            token["daily_used_credits"] = self.key_daily_used.credits().into();
-            token["reset_timezone"] = balance.reset_timezone.clone().into();
-        }
-        serde_json::json!({"success": true, "message": "", "data": {
-            "user": {"remaining_credits": self.money.remaining.credits(), "used_credits": self.used.credits()},
-            "token": token,
-        }})
-    }
-
-    /// Checks the limits and takes the reserve.
-    fn reserve(&mut self, now: f64, amount: Amount) -> Result<(), Refusal> {
-        self.turn_day(now);
-        let short = |code: &str, message: &str, scope: &str| {
-            Refusal::new(402, code, message)
-                .with("limit_scope", scope)
-                .with("estimated_credits", amount.credits())
-                .with("action_url", "/dashboard/credits")
-        };
-        if self.money.remaining < amount {
-            return Err(short("insufficient_user_quota", "The account balance does not cover this request.", "account")
-                .with("account_balance_credits", self.money.remaining.credits()));
-        }
-        if let Some(left) = self.key_left.filter(|left| *left < amount) {
-            return Err(short("key_quota_exhausted", "The total limit of this API key does not cover this request.", "key")
-                .with("remaining_credits", left.credits())
-                .with("used_credits", self.key_used.credits()));
-        }
-        if let Some(daily) = self.scenario.balance.key_daily.filter(|daily| self.key_daily_used + amount > *daily) {
-            return Err(short(
-                "key_daily_quota_exhausted",
-                "The daily limit of this API key does not cover this request.",
-                "key_daily",
-            )
-            .with("daily_limit_credits", daily.credits())
-            .with("daily_used_credits", self.key_daily_used.credits())
-            .with("reset_timezone", self.scenario.balance.reset_timezone.clone()));
-        }
-        self.money.remaining -= amount;
-        self.money.reserved += amount;
-        self.key_left = self.key_left.map(|left| left - amount);
-        self.key_daily_used += amount;
-        Ok(())
+    /// The account that a key belongs to.
+    pub(super) fn account_of(&self, key: &str) -> Option<usize> {
+        self.accounts.iter().position(|account| account.keys.iter().any(|own| own == key))
     }
 
     /// Creates a paid task.
     pub(super) fn accept(
         &mut self,
         now: f64,
+        account: usize,
         request: &SubmitRequest,
         key: Option<&str>,
         fails: Option<Outcome>,
@@ -408,13 +368,17 @@ impl World {
         }
         let nth = self.accepted + 1;
         let outcome = fails.unwrap_or_else(|| self.outcome(nth, request));
+        if let Some(code) = &outcome.refuse {
+            let message = outcome.message.as_deref().unwrap_or("The request was stopped by moderation.");
+            return Err(Refusal::new(400, code, message));
+        }
         let hash = mix(self.scenario.seed, nth);
         let mut id = new_id(now, hash);
         while self.by_id.contains_key(&id) {
             id = new_id(now, mix(text(hash, &id), 9));
         }
-        let task = Task { key: key.map(Into::into), ..self.new_task(id, request, now, hash, outcome) };
-        self.reserve(now, task.reserved)?;
+        let task = Task { key: key.map(Into::into), owner: Some(account), ..self.new_task(id, request, now, hash, outcome) };
+        self.accounts[account].reserve(now, task.reserved)?;
         self.accepted = nth;
         if key.is_none() {
             self.counts.submits_without_key += 1;
@@ -422,27 +386,56 @@ impl World {
         Ok(self.insert(task))
     }
 
+    /// Another program of the account makes tasks of the same kind.
+    pub(super) fn add_decoys(&mut self, now: f64, account: usize, request: &SubmitRequest, count: u8) {
+        for _ in 0..count {
+            let hash = mix(self.scenario.seed ^ 0xDEC0, self.tasks.len() as u64);
+            let request = match request {
+                SubmitRequest::Enhance { image, .. } => {
+                    SubmitRequest::Enhance { source: new_id(now - 900.0, hash), image: *image }
+                }
+                other => other.clone(),
+            };
+            let id = new_id(now, hash);
+            let task = Task { owner: Some(account), seeded: true, ..self.new_task(id, &request, now, hash, Outcome::default()) };
+            if self.accounts[account].reserve(now, task.reserved).is_ok() {
+                self.insert(task);
+            }
+        }
+    }
+
+    /// The paid task of an account before its newest one.
+    pub(super) fn previous(&self, account: usize) -> Option<&str> {
+        self.tasks.iter().rev().filter(|task| task.paid && task.owner == Some(account)).nth(1).map(|task| task.id.as_str())
+    }
+
     fn outcome(&self, nth: u64, request: &SubmitRequest) -> Outcome {
         let (model, source, image) = match request {
             SubmitRequest::Enhance { source, image } => ("mj-v7-enhance", Some(source), Some(*image)),
             SubmitRequest::Generate { .. } => ("mj-v7", None, None),
         };
+        let words = match request {
+            SubmitRequest::Enhance { .. } => None,
+            SubmitRequest::Generate { prompt, .. } => Some(prompt.words.as_str()),
+        };
         let fits = |(n, rule): &(usize, &Rule)| {
             rule.model.as_deref().is_none_or(|wanted| wanted == model)
                 && rule.source.as_ref().is_none_or(|wanted| Some(wanted) == source)
+                && rule.prompt.as_ref().is_none_or(|wanted| words.is_some_and(|words| says(words, wanted)))
                 && rule.image.is_none_or(|wanted| Some(wanted) == image)
                 && rule.pick().takes(nth, mix(self.scenario.seed, 500 + *n as u64))
         };
         self.scenario.rules.iter().enumerate().find(fits).map(|(_, rule)| rule.then.clone()).unwrap_or_default()
     }
 
-    pub(super) fn add_fault(&mut self, fault: Fault) {
+    pub(super) fn add_fault(&mut self, now: f64, fault: Fault) {
         let hash = mix(self.scenario.seed, 900 + self.faults.len() as u64);
-        self.faults.push(ActiveFault { fault, seen: 0, hash });
+        self.faults.push(ActiveFault { fault, since: now, seen: 0, met: HashSet::new(), hash });
     }
 
     /// Notes that a request came and says what goes wrong with it.
-    pub(super) fn arrive(&mut self, route: Route) -> Option<FaultHit> {
+    pub(super) fn arrive(&mut self, now: f64, subject: &Subject<'_>) -> Option<FaultHit> {
+        let route = subject.route;
         *self.counts.requests.entry(route.name()).or_default() += 1;
         if Route::Any.covers(route)
             && self.wait.is_some_and(|(said, until)| said + WAIT_GRACE <= Instant::now() && Instant::now() < until)
@@ -451,12 +444,21 @@ impl World {
         }
         let mut hit = None;
         for active in &mut self.faults {
-            if !active.fault.route.covers(route) {
+            let fault = &active.fault;
+            if !fault.route.covers(route) || fault.task.as_ref().is_some_and(|task| !subject.is_about(task)) {
                 continue;
             }
-            active.seen += 1;
-            if hit.is_none() && active.fault.pick().takes(active.seen, active.hash) {
-                hit = Some(FaultHit { effect: active.fault.effect.clone(), processed: active.fault.processed() });
+            let again = subject.key.is_some_and(|key| active.met.contains(key));
+            let age = now - active.since;
+            let in_time = fault.after_seconds.is_none_or(|from| age >= from) && fault.until_seconds.is_none_or(|to| age < to);
+            if !again && !in_time {
+                continue;
+            }
+            active.seen += u64::from(!again);
+            if hit.is_none() && (again || fault.pick().takes(active.seen, active.hash)) {
+                let decoys = if again { 0 } else { fault.decoys };
+                hit = Some(FaultHit { effect: fault.effect.clone(), processed: fault.processed(), decoys });
+                active.met.extend(subject.key.filter(|_| fault.sticky).map(str::to_owned));
             }
         }
         if hit.is_some() {
@@ -499,9 +501,10 @@ impl World {
     }
 
     /// The task object, with the state some seconds ago; notes what this read showed.
-    pub(super) fn poll(&mut self, index: usize, now: f64, lag: f64) -> serde_json::Value {
+    pub(super) fn poll(&mut self, index: usize, now: f64, lag: f64, batch: bool) -> serde_json::Value {
         let at = (now - lag).max(self.tasks[index].created);
-        let object = self.tasks[index].object(index, at, now, &self.scenario, &self.base);
+        let task = &self.tasks[index];
+        let object = task.damage(task.object(index, at, now, &self.scenario, &self.base), batch);
         let is_final = self.tasks[index].phase(at, &self.scenario).is_final;
         let shows = self.tasks[index].shows(at, &self.scenario);
         let task = &mut self.tasks[index];
@@ -527,11 +530,13 @@ impl World {
 
     pub(super) fn ledger(&self) -> Vec<LedgerEntry> {
         let entry = |task: &Task| LedgerEntry {
+            account: task.owner.map(|owner| self.accounts[owner].name.clone()).unwrap_or_default(),
             key: task.key.clone(),
             task_id: task.id.clone(),
             model: task.model.into(),
             source: task.source.as_ref().map(|(source, _)| source.clone()),
             image: task.source.as_ref().map(|(_, image)| *image),
+            prompt: task.prompt.clone(),
             created: task.created,
             reserved: task.reserved,
             charged: task.charged,
@@ -541,6 +546,21 @@ impl World {
         };
         self.tasks.iter().filter(|task| task.paid).map(entry).collect()
     }
+}
+
+/// What decides the pictures of a draft that was there at the start.
+fn draft_motif(seed: u64, id: &str, prompt: Option<&str>) -> u64 {
+    let own = text(seed, id);
+    prompt.map_or(own, |prompt| text(own, prompt))
+}
+
+/// Whether words stand in a text, as whole words and in any case.
+fn says(text: &str, wanted: &str) -> bool {
+    let plain = |text: &str| -> String {
+        let parts = text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+        parts.fold(" ".to_owned(), |all, part| all + &part.to_lowercase() + " ")
+    };
+    plain(text).contains(&plain(wanted))
 }
 
 /// `task-unified-<unix>-<8 lower-case alphanumerics>`.

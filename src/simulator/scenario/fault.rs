@@ -9,9 +9,11 @@ use super::pick::Pick;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Route {
-    /// Any of the others except `control`.
+    /// Any call of the API: all of the others except `all`, `file` and `control`.
     #[default]
     Any,
+    /// Any call of the API and any file, as behind a captive portal.
+    All,
     /// `POST /v1/images/generations`.
     Submit,
     /// `GET /v1/tasks/{id}`.
@@ -42,6 +44,7 @@ impl Route {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Any => "any",
+            Self::All => "all",
             Self::Submit => "submit",
             Self::Read => "read",
             Self::Batch => "batch",
@@ -58,7 +61,11 @@ impl Route {
 
     /// Whether a request of kind `other` is meant by this one.
     pub(in super::super) fn covers(self, other: Self) -> bool {
-        self == other || (self == Self::Any && !matches!(other, Self::Control | Self::File))
+        match self {
+            Self::All => other != Self::Control,
+            Self::Any => !matches!(other, Self::Control | Self::File),
+            one => one == other,
+        }
     }
 }
 
@@ -84,6 +91,21 @@ pub struct Fault {
     /// By chance (0–1).
     #[serde(default)]
     pub probability: Option<f64>,
+    /// Only requests from so many simulated seconds after the start on, or after the fault was added; earlier ones are not counted.
+    #[serde(default)]
+    pub after_seconds: Option<f64>,
+    /// Only requests before so many simulated seconds after the start, or after the fault was added; later ones are not counted.
+    #[serde(default)]
+    pub until_seconds: Option<f64>,
+    /// Only requests about this task: single reads, batches that name it, enhances of it.
+    #[serde(default)]
+    pub task: Option<String>,
+    /// Whether a submit that met the fault meets it again at every repeat with the same `Idempotency-Key`.
+    #[serde(default)]
+    pub sticky: bool,
+    /// So many tasks of the same model that another program of the account makes at the moment in which a submit meets the fault.
+    #[serde(default)]
+    pub decoys: u8,
     /// Whether the service does its work (a submit creates its task) although the answer is spoilt. By default only `status` faults and
     /// `reset_before` leave it undone.
     #[serde(default)]
@@ -95,7 +117,21 @@ pub struct Fault {
 impl Fault {
     /// A fault for every request of a kind; set the conditions afterwards.
     pub fn new(route: Route, effect: Effect) -> Self {
-        Self { route, at: Vec::new(), from: None, to: None, every: None, probability: None, processed: None, effect }
+        Self {
+            route,
+            at: Vec::new(),
+            from: None,
+            to: None,
+            every: None,
+            probability: None,
+            after_seconds: None,
+            until_seconds: None,
+            task: None,
+            sticky: false,
+            decoys: 0,
+            processed: None,
+            effect,
+        }
     }
 
     /// The same fault for these requests only, counted from 1.
@@ -115,6 +151,9 @@ impl Fault {
 
     pub(in super::super) fn check(&self, place: &str) -> Result<(), SimulatorError> {
         self.pick().check(place)?;
+        if [self.after_seconds, self.until_seconds].iter().flatten().any(|at| !(at.is_finite() && *at >= 0.0)) {
+            return Err(SimulatorError::Scenario(format!("{place}: `after_seconds` and `until_seconds` must be 0 or more")));
+        }
         let wait = match &self.effect {
             Effect::SlowHeaders { seconds } => *seconds,
             Effect::Status { status, retry_after, .. } => {
@@ -189,6 +228,12 @@ pub enum Effect {
         /// That id.
         id: String,
     },
+    /// The answer to an enhance with the `id` of the draft it was made from.
+    SourceId,
+    /// The answer to a submit with the `id` of the paid task before it.
+    PreviousId,
+    /// The body packed with gzip, and a header that says so.
+    Gzip,
     /// Status 200 with bytes that are no UTF-8.
     InvalidUtf8,
     /// Status 200 with JSON that never seems to end.
@@ -205,11 +250,17 @@ pub enum Effect {
     NullBody,
     /// A redirect to another address; a keyed call must not follow it.
     Redirect {
-        /// Where to.
+        /// Where to; sent as it stands, bytes beyond ASCII included. Empty: no `Location`.
         location: String,
+        /// HTTP status.
+        #[serde(default = "found")]
+        status: u16,
     },
 }
 
+const fn found() -> u16 {
+    302
+}
 const fn one() -> usize {
     1
 }

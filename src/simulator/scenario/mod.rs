@@ -18,8 +18,8 @@ mod pick;
 mod prices;
 
 pub use fault::{Effect, ErrorBody, Fault, RetryAfterForm, Route};
-pub use options::{Balance, Billing, Estimate, Idempotency, RateLimit, WrongSource};
-pub use outcome::{Draft, End, FileAnswer, Outcome, Progress, ResultShape, Rule, SeedTask, Speed};
+pub use options::{Balance, Billing, Estimate, Idempotency, OtherAccount, RateLimit, StrangersTask, WrongSource};
+pub use outcome::{Draft, End, FileAnswer, LateResults, Malformed, Outcome, Progress, ResultShape, Rule, SeedTask, Speed};
 pub use prices::{PriceChange, PriceKind, Prices, PublishedPrice};
 
 /// Everything a simulator starts from.
@@ -28,8 +28,14 @@ pub use prices::{PriceChange, PriceKind, Prices, PublishedPrice};
 pub struct Scenario {
     /// Decides everything random: ids, chances, the order of batch answers, pictures.
     pub seed: u64,
-    /// The only API key that is accepted.
+    /// The API key of the account.
     pub key: String,
+    /// Further API keys of the same account.
+    pub more_keys: Vec<String>,
+    /// Further accounts.
+    pub accounts: Vec<OtherAccount>,
+    /// What reads of a task of another account answer.
+    pub strangers_task: StrangersTask,
     /// Simulated seconds per real second; above 0.
     pub time_scale: f64,
     /// Simulated Unix time at the start, in seconds; the machine's clock when absent.
@@ -60,6 +66,8 @@ pub struct Scenario {
     pub paid_outcome_unknown_seconds: f64,
     /// Whether `POST /v1/tasks/batch` exists.
     pub batch_route: bool,
+    /// Whether `GET /v1/tasks` exists.
+    pub list_route: bool,
     /// How old the news of a batch answer is, in simulated seconds.
     pub batch_lag_seconds: f64,
     /// How old the news of the list is, in simulated seconds.
@@ -115,6 +123,9 @@ impl Default for Scenario {
         Self {
             seed: 1,
             key: "sk-simulator-0123456789abcdef".into(),
+            more_keys: Vec::new(),
+            accounts: Vec::new(),
+            strangers_task: StrangersTask::Forbidden,
             time_scale: 1.0,
             start_unix: None,
             run_seconds: 5.0,
@@ -130,6 +141,7 @@ impl Default for Scenario {
             idempotency_hours: 24.0,
             paid_outcome_unknown_seconds: 0.0,
             batch_route: true,
+            list_route: true,
             batch_lag_seconds: 0.0,
             list_lag_seconds: 0.0,
             rate_limit: None,
@@ -189,8 +201,23 @@ impl Scenario {
     /// [`SimulatorError::Scenario`] naming the option.
     pub fn check(&self) -> Result<(), SimulatorError> {
         let fail = |reason: String| Err(SimulatorError::Scenario(reason));
-        if self.key.is_empty() || !self.key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return fail("`key` must be visible ASCII characters without spaces".into());
+        let mut keys = std::collections::HashSet::new();
+        let own = std::iter::once(&self.key).chain(&self.more_keys);
+        for key in own.chain(self.accounts.iter().map(|account| &account.key)) {
+            if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return fail("`key` must be visible ASCII characters without spaces".into());
+            }
+            if !keys.insert(key) {
+                return fail("the same `key` belongs to two accounts".into());
+            }
+        }
+        let mut names = std::collections::HashSet::new();
+        if let Some(account) = self.accounts.iter().find(|account| account.name.is_empty() || !names.insert(&account.name)) {
+            return fail(format!("the account name `{}` is empty or used twice", account.name));
+        }
+        let named = self.drafts.iter().map(|draft| &draft.account).chain(self.tasks.iter().map(|task| &task.account));
+        if let Some(name) = named.flatten().find(|name| !names.contains(name)) {
+            return fail(format!("there is no account `{name}`"));
         }
         if !(self.time_scale.is_finite() && self.time_scale > 0.0) {
             return fail("`time_scale` must be above 0".into());

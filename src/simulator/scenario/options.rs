@@ -71,6 +71,30 @@ pub enum Billing {
     Nonsense,
 }
 
+/// A second account with its own key, money and tasks.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherAccount {
+    /// How drafts and tasks of the scenario name it.
+    pub name: String,
+    /// Its API key.
+    pub key: String,
+    /// Its money at the start.
+    #[serde(default)]
+    pub balance: Balance,
+}
+
+/// What reads of a task of another account answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StrangersTask {
+    /// 403 `permission_denied`, as documented.
+    #[default]
+    Forbidden,
+    /// 404 `task_not_found`, as if it did not exist.
+    NotFound,
+}
+
 /// A rate limit that really counts.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -51,14 +51,18 @@ pub struct Draft {
     pub pictures: u8,
     /// Pictures that moderation took away (0–3); their links are missing.
     pub removed: Vec<u8>,
+    /// The prompt it was made from; with the id it decides what the pictures show.
+    pub prompt: Option<String>,
     /// Its speed; anything but draft cannot be enhanced.
     pub speed: Speed,
     /// How long ago it was submitted, in seconds.
     pub age_seconds: f64,
     /// How long it ran, in seconds.
     pub run_seconds: f64,
-    /// Whether it belongs to somebody else.
+    /// Whether it belongs to somebody who has no key here.
     pub foreign: bool,
+    /// The account it belongs to; the first one when absent.
+    pub account: Option<String>,
 }
 
 impl Default for Draft {
@@ -68,10 +72,12 @@ impl Default for Draft {
             status: End::Completed,
             pictures: 4,
             removed: Vec::new(),
+            prompt: None,
             speed: Speed::Draft,
             age_seconds: 600.0,
             run_seconds: 12.0,
             foreign: false,
+            account: None,
         }
     }
 }
@@ -86,6 +92,8 @@ pub struct SeedTask {
     pub source: String,
     /// Which picture (0–3).
     pub image: u8,
+    /// The account it belongs to; the first one when absent.
+    pub account: Option<String>,
     /// The idempotency key it was sent with.
     pub key: Option<String>,
     /// How long ago it was submitted, in seconds.
@@ -110,6 +118,8 @@ pub struct Rule {
     pub probability: Option<f64>,
     /// The draft that is enhanced.
     pub source: Option<String>,
+    /// A word or words in the prompt of `mj-v7`; case does not matter.
+    pub prompt: Option<String>,
     /// The picture that is enhanced.
     pub image: Option<u8>,
     /// The model.
@@ -134,6 +144,10 @@ pub struct Outcome {
     pub run_seconds: Option<f64>,
     /// Result links (0–4).
     pub links: Option<u8>,
+    /// Pictures of a draft that moderation takes away (0–3).
+    pub removed: Vec<u8>,
+    /// The submit is refused with status 400 and this code, with `message`; there is no task.
+    pub refuse: Option<String>,
     /// `error.code` of a failed task.
     pub code: Option<String>,
     /// `error.message` of a failed task.
@@ -154,17 +168,30 @@ pub struct Outcome {
     pub link: Option<String>,
     /// What the file server answers.
     pub file: FileAnswer,
-    /// Where `file = "redirect"` leads.
+    /// Where `file = "redirect"` leads: sent as it stands, with `{base}` and `{name}` replaced by the address of the simulator and the
+    /// name of the file; `{base}/files/{name}?direct` is the good file. Empty: no `Location`.
     pub redirect_to: Option<String>,
+    /// Status of the redirect.
+    pub redirect_status: Option<u16>,
+    /// After so many simulated seconds from the end of the task the file is good; for ever as `file` says when absent.
+    pub file_seconds: Option<f64>,
     /// Pixels per side.
     pub picture_size: Option<u32>,
     /// File type of the results.
     pub picture_format: Option<PictureFormat>,
     /// Where the links stand in the answer.
     pub results: ResultShape,
+    /// The links come so many simulated seconds after the task was first `completed`.
+    pub results_late_seconds: f64,
+    /// What stands there until then.
+    pub results_late: LateResults,
+    /// What makes the task object unreadable.
+    pub malformed: Option<Malformed>,
+    /// Whether only batches are malformed, single reads not.
+    pub malformed_in_batch_only: bool,
     /// Whether answers carry fields nobody knows.
     pub extra_fields: bool,
-    /// Fields left out of every read (top level).
+    /// Fields left out of every read, with a dot below another field: `usage.credits_reserved`.
     pub drop_fields: Vec<String>,
     /// The id that reads answer instead of the one asked for.
     pub answer_id: Option<String>,
@@ -174,14 +201,23 @@ pub struct Outcome {
     pub reserve: Option<Amount>,
     /// Credits charged on completion, instead of the reserve.
     pub charge: Option<Amount>,
+    /// What reads say was charged, whatever the account pays.
+    pub reported_charge: Option<Amount>,
 }
 
 impl Outcome {
     pub(super) fn check(&self, place: &str) -> Result<(), SimulatorError> {
         let fail = |reason: &str| Err(SimulatorError::Scenario(format!("{place}: {reason}")));
-        let times = [self.run_seconds, self.vanish_seconds, self.link_life_seconds];
+        let late = Some(self.results_late_seconds);
+        let times = [self.run_seconds, self.vanish_seconds, self.link_life_seconds, self.file_seconds, late];
         if times.iter().flatten().any(|value| !(value.is_finite() && *value >= 0.0)) {
             return fail("times must be 0 or more");
+        }
+        if self.removed.iter().any(|n| *n > 3) {
+            return fail("`removed` must be between 0 and 3");
+        }
+        if self.redirect_status.is_some_and(|status| !(300..=399).contains(&status)) {
+            return fail("`redirect_status` must be between 300 and 399");
         }
         if self.links.is_some_and(|links| links > 4) {
             return fail("`links` must be between 0 and 4");
@@ -250,6 +286,47 @@ pub enum FileAnswer {
     Broken,
     /// The picture, without support for ranges.
     NoRanges,
+    /// The picture packed with gzip, also if nobody asked for that.
+    Gzip,
+    /// The picture packed with gzip, without a header that says so.
+    GzipUnnamed,
+}
+
+/// What stands in place of links that are late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateResults {
+    /// `results` is an empty array.
+    #[default]
+    Empty,
+    /// `results` is null.
+    Null,
+    /// There is no `results`.
+    Missing,
+}
+
+/// What makes one task object unreadable, alone or in a batch with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Malformed {
+    /// `progress` is `NaN`.
+    Nan,
+    /// `progress` is `Infinity`.
+    Infinity,
+    /// `created` is `1e999`.
+    HugeNumber,
+    /// A text holds half of a surrogate pair, `\ud83d`.
+    LoneSurrogate,
+    /// A field holds arrays in arrays, 200 deep.
+    Deep,
+    /// There is no `id`.
+    NoId,
+    /// `id` is a number.
+    NumberId,
+    /// A text stands in place of the object.
+    Text,
+    /// `null` stands in place of the object.
+    Null,
 }
 
 /// Where links stand in a completed task.
@@ -271,4 +348,18 @@ pub enum ResultShape {
     Null,
     /// `results` is a single string.
     Text,
+    /// `results` is an array of objects with `url`.
+    UrlObjects,
+    /// `results` is an array of objects with `image_url`.
+    ImageObjects,
+    /// `results` is a text that holds a JSON array of links.
+    ListText,
+    /// `result_data` is a text that holds a JSON array of objects.
+    DataText,
+    /// In a field of another name, `images`.
+    Images,
+    /// In a field of another name, `image_urls`.
+    ImageUrls,
+    /// Below a field of another name, `output.results`.
+    Output,
 }

@@ -1,8 +1,11 @@
 //! The simulator seen from outside: real sockets, JSON by hand.
 
+mod accounts;
+mod drafts;
 mod faults;
 mod files;
 mod money;
+mod oddities;
 mod prices;
 mod reads;
 mod running;
@@ -57,6 +60,12 @@ fn key(n: u64) -> String {
 
 fn enhance(source: &str, image: u64) -> Value {
     json!({"model": "mj-v7-enhance", "model_params": {"task_id": source, "image_number": image}})
+}
+
+/// A stored scenario with small pictures.
+fn stored(name: &str) -> Scenario {
+    let folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    Scenario { picture_size: 64, ..Scenario::read(&folder.join(format!("{name}.toml"))).expect("a good scenario") }
 }
 
 /// Small pictures, so that tests spend no time on art.
@@ -135,6 +144,11 @@ impl Fixture {
         let reply = self.submit(n, &enhance(&self.draft(), n % 4)).await;
         assert_eq!(reply.status, 200, "{}", reply.json());
         reply.id()
+    }
+
+    /// Reads with another key.
+    async fn get_as(&self, key: &str, path: &str) -> Reply {
+        Self::run(self.http.get(self.url(path)).bearer_auth(key)).await.expect("an answer")
     }
 
     async fn read(&self, id: &str) -> Value {
