@@ -219,9 +219,9 @@ fn decimal(number: f64) -> String {
 
 /// The answer to `POST /v1/agent-estimates`: what one request would reserve.
 pub(super) fn estimate(world: &mut World, now: f64, body: &Value) -> Result<Value, Refusal> {
-    let word = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+    let field = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
     world.settle(now);
-    let price = match (word("model_id"), word("operation")) {
+    let price = match (field("model_id"), field("operation")) {
         ("mj-v7-enhance", "image_upscale") => world.price(None),
         ("mj-v7", "image_generation") => {
             let speed = body.get("parameters").and_then(|parameters| parameters.get("speed")).and_then(Value::as_str);

@@ -31,7 +31,7 @@ const NUMBERS: [(&str, f64, f64); 9] = [
 ];
 
 /// A prompt that is taken.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Prompt {
     /// The words without pictures and parameters.
     pub words: String,
@@ -40,7 +40,7 @@ pub(super) struct Prompt {
     /// The number after `--seed`.
     pub seed: Option<u64>,
     /// How often the price of the speed is reserved: `--q` and `--oref` make a run dearer.
-    pub price_factor: f64,
+    pub price_factor: u32,
 }
 
 /// One parameter with what follows it.
@@ -85,11 +85,11 @@ pub(super) fn read(text: &str, speed: Speed) -> Result<Prompt, Refusal> {
         return Err(unsupported("weights with :: are supported in --sref only"));
     }
     let (drafted, fast) = (speed == Speed::Draft, speed == Speed::Fast);
-    let quality = given("q").and_then(|one| one.values.first()).and_then(|value| value.parse::<f64>().ok()).unwrap_or(1.0);
+    let quality = given("q").and_then(|one| one.values.first()).and_then(|value| value.parse::<u32>().ok()).unwrap_or(1);
     let conflicts = [
         (drafted && given("tile").is_some(), "--tile does not go with a draft"),
         (!fast && given("oref").is_some(), "--oref goes with speed fast only"),
-        (given("oref").is_some() && quality >= 4.0, "--oref does not go with --q 4"),
+        (given("oref").is_some() && quality >= 4, "--oref does not go with --q 4"),
         (words.is_empty() && (given("s").is_some() || given("w").is_some()), "--s and --w need words"),
         ((given("sv").is_some() || given("sw").is_some()) && given("sref").is_none(), "--sv and --sw need --sref"),
         (given("iw").is_some() && pictures == 0, "--iw needs an image"),
@@ -99,9 +99,9 @@ pub(super) fn read(text: &str, speed: Speed) -> Result<Prompt, Refusal> {
     if let Some((_, reason)) = conflicts.iter().find(|(conflict, _)| *conflict) {
         return Err(wrong((*reason).to_owned()));
     }
-    let seed = given("seed").and_then(|one| one.values.first()).and_then(|value| value.parse().ok());
-    let price_factor = quality.max(1.0) * if given("oref").is_some() { 2.0 } else { 1.0 };
-    Ok(Prompt { words, text: text.to_owned(), seed, price_factor })
+    let number = given("seed").and_then(|one| one.values.first()).and_then(|value| value.parse().ok());
+    let price_factor = quality * if given("oref").is_some() { 2 } else { 1 };
+    Ok(Prompt { words, text: text.to_owned(), seed: number, price_factor })
 }
 
 fn unsupported(reason: &str) -> Refusal {
@@ -203,7 +203,7 @@ mod tests {
     fn good_prompts_are_taken_apart() {
         let prompt = read("lighthouse in fog, oil --ar 3:2 --s 250 --seed 7 --chaos 20 --raw --unheard of", Speed::Draft);
         let prompt = prompt.expect("good");
-        assert_eq!((prompt.words.as_str(), prompt.seed, prompt.price_factor), ("lighthouse in fog, oil", Some(7), 1.0));
+        assert_eq!((prompt.words.as_str(), prompt.seed, prompt.price_factor), ("lighthouse in fog, oil", Some(7), 1));
         for good in [
             "https://x.example/a.png a boat --iw 2.5",
             "https://x.example/a.png https://x.example/b.JPG?x=1",
@@ -216,7 +216,7 @@ mod tests {
             assert_eq!(read(good, Speed::Draft).is_ok(), !good.contains("well--known"), "{good}");
         }
         assert!(read("a boat --tile", Speed::Fast).is_ok());
-        assert_eq!(read("a boat --oref https://x.example/a.png --q 2", Speed::Fast).expect("good").price_factor, 4.0);
+        assert_eq!(read("a boat --oref https://x.example/a.png --q 2", Speed::Fast).expect("good").price_factor, 4);
     }
 
     #[test]

@@ -209,19 +209,18 @@ impl World {
 
     fn new_task(&self, id: String, request: &SubmitRequest, created: f64, hash: u64, outcome: Outcome) -> Task {
         let (prompt, factor) = match request {
-            SubmitRequest::Enhance { .. } => (None, 1.0),
+            SubmitRequest::Enhance { .. } => (None, 1),
             SubmitRequest::Generate { prompt, .. } => (Some(prompt.text.clone()), prompt.price_factor),
         };
         let jitter = (super::rng::unit(mix(hash, 3)) * 2.0 - 1.0) * self.scenario.run_jitter;
         let run = outcome.run_seconds.unwrap_or(self.scenario.run_seconds * (1.0 + jitter));
         let (model, source, speed, motif) = match request {
             SubmitRequest::Enhance { source, image } => {
-                let motif = match self.by_id.get(source) {
-                    Some(draft) => self.tasks[*draft].picture_motif(*image),
-                    None => {
-                        let prompt = self.prompts.get(source).map(String::as_str);
-                        mix(draft_motif(self.scenario.seed, source, prompt), u64::from(*image))
-                    }
+                let motif = if let Some(draft) = self.by_id.get(source) {
+                    self.tasks[*draft].picture_motif(*image)
+                } else {
+                    let prompt = self.prompts.get(source).map(String::as_str);
+                    mix(draft_motif(self.scenario.seed, source, prompt), u64::from(*image))
                 };
                 ("mj-v7-enhance", Some((source.clone(), *image)), None, motif)
             }
@@ -243,7 +242,7 @@ impl World {
             paid: true,
             seeded: false,
             key: None,
-            reserved: outcome.reserve.unwrap_or_else(|| self.price(speed).scaled(factor)),
+            reserved: outcome.reserve.unwrap_or_else(|| self.price(speed).scaled(f64::from(factor))),
             charged: Amount::ZERO,
             released: Amount::ZERO,
             settled: false,
@@ -394,7 +393,7 @@ impl World {
                 SubmitRequest::Enhance { image, .. } => {
                     SubmitRequest::Enhance { source: new_id(now - 900.0, hash), image: *image }
                 }
-                other => other.clone(),
+                SubmitRequest::Generate { .. } => request.clone(),
             };
             let id = new_id(now, hash);
             let task = Task { owner: Some(account), seeded: true, ..self.new_task(id, &request, now, hash, Outcome::default()) };

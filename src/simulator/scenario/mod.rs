@@ -215,8 +215,8 @@ impl Scenario {
         if let Some(account) = self.accounts.iter().find(|account| account.name.is_empty() || !names.insert(&account.name)) {
             return fail(format!("the account name `{}` is empty or used twice", account.name));
         }
-        let named = self.drafts.iter().map(|draft| &draft.account).chain(self.tasks.iter().map(|task| &task.account));
-        if let Some(name) = named.flatten().find(|name| !names.contains(name)) {
+        let mentioned = self.drafts.iter().map(|draft| &draft.account).chain(self.tasks.iter().map(|task| &task.account));
+        if let Some(name) = mentioned.flatten().find(|name| !names.contains(name)) {
             return fail(format!("there is no account `{name}`"));
         }
         if !(self.time_scale.is_finite() && self.time_scale > 0.0) {

@@ -56,8 +56,8 @@ async fn links_can_come_late_or_stand_elsewhere() {
     let rows = service.get("/v1/tasks?model=mj-v7-enhance&page_size=50").await.json();
     assert_eq!((&rows["data"][11]["has_results"], &rows["data"][11]["result_count"]), (&json!(false), &json!(0)));
     service.advance(20.0);
-    for n in 0..3 {
-        assert_eq!(service.fetch(&link(&service.read(&ids[n]).await)).await.status, 200);
+    for id in &ids[..3] {
+        assert_eq!(service.fetch(&link(&service.read(id).await)).await.status, 200);
     }
     let at =
         async |n: usize, pointer: &str| service.read(&ids[n]).await.pointer(pointer).and_then(Value::as_str).map(str::to_owned);

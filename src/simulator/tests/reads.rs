@@ -232,7 +232,7 @@ async fn an_estimate_may_count_down_or_name_the_whole_run_or_be_missing() {
 async fn ids_in_paths_may_be_percent_encoded() {
     let service = Fixture::new("").await;
     let id = service.task(1).await;
-    let coded: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let coded = id.bytes().fold(String::new(), |all, byte| format!("{all}%{byte:02X}"));
     assert_eq!(service.read(&coded).await["id"], id.as_str());
     assert_eq!(service.read(&id.replace('-', "%2d")).await["id"], id.as_str());
     for bad in ["task-unified-%zz", "task-unified-%", "task-unified-%2"] {

@@ -184,3 +184,65 @@ async fn a_thousand_pictures_can_be_paid_for() {
     assert_eq!(drafts.len() * 4, 1000);
     assert_eq!(service.read(&drafts[249]).await["results"].as_array().map(Vec::len), Some(4));
 }
+
+fn document() -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/scenarios.md");
+    std::fs::read_to_string(path).expect("the document")
+}
+
+/// `SlowHeaders` as scenarios write it: `slow_headers`.
+fn snake_case(name: &str) -> String {
+    let mut written = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !written.is_empty() {
+            written.push('_');
+        }
+        written.push(letter.to_ascii_lowercase());
+    }
+    written
+}
+
+#[test]
+fn every_field_and_value_of_a_scenario_stands_in_its_document() {
+    let document = document();
+    let sources = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/simulator/scenario");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(sources).expect("the folder") {
+        let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("a source");
+        let mut in_enum = false;
+        let mut hidden = false;
+        for line in text.lines() {
+            if let Some(kind) = line.strip_prefix("pub ") {
+                in_enum = kind.starts_with("enum ");
+            } else if line == "}" {
+                in_enum = false;
+            }
+            let inner = line.strip_prefix("    ").unwrap_or_default();
+            let is_variant = in_enum && inner.starts_with(|first: char| first.is_ascii_uppercase());
+            let name = if is_variant {
+                inner.split([',', ' ', '{']).next().map(snake_case)
+            } else {
+                inner.strip_prefix("pub ").and_then(|field| field.split_once(": ")).map(|(name, _)| name.to_owned())
+            };
+            if let Some(name) = name.filter(|name| {
+                !hidden && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            }) {
+                assert!(document.contains(&format!("| `{name}`")), "docs/scenarios.md does not name `{name}`");
+                seen += 1;
+            }
+            hidden = inner.starts_with("#[serde(skip)]");
+        }
+    }
+    assert!(seen > 150, "{seen} names");
+}
+
+#[test]
+fn the_document_names_every_file_and_its_example_can_be_read() {
+    let document = document();
+    for entry in std::fs::read_dir(folder()).expect("the folder") {
+        let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+        assert!(document.contains(&format!("| `{name}` |")), "docs/scenarios.md does not name {name}");
+    }
+    let example = document.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    Scenario::from_toml(example).expect("a good example");
+}
