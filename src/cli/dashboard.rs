@@ -12,7 +12,7 @@ use super::problem::{Outcome, Problem};
 use super::{environment, session, simulate, start};
 use crate::config::{self, Config, Environment, KEY_VARIABLE, TerminalBackend, variables};
 use crate::engine::{Command, Consent, EngineEvent, Sending, Session, StartMode};
-use crate::job::{CancelledBy, Charge, Credits, Doubt, IdempotencyKey, Job, JobId, PaidSend, Phase, Tag, TaskId, parse_line};
+use crate::job::{CancelledBy, Charge, Credits, IdempotencyKey, Job, JobId, PaidSend, Phase, Tag, TaskId, parse_line};
 use crate::simulator;
 use crate::store::{Access, Store};
 use crate::tui::terminal::abilities::Colours;
@@ -110,14 +110,7 @@ fn seed_demo(config: &Config) -> Result<(), Problem> {
         unwatched.reserved = Some(Credits::PUBLISHED_PRICE);
         jobs.push(unwatched);
     }
-    if let Some(mut unsure) = job(2, "task-unified-1790001900-v4x2l9ok 1", 60) {
-        let why = "the answer was lost: the connection was reset".to_owned();
-        unsure.phase = Phase::Unsure(Doubt { why, looked: false, candidates: Vec::new() });
-        unsure.send = Some(PaidSend { lost: 5, attempts: 5, ..send(45, 2) });
-        unsure.charge = Some(Charge::Reserved);
-        jobs.push(unsure);
-    }
-    if let Some(mut cancelled) = job(3, "task-unified-1790001180-n5j1z8bf 3", 80) {
+    if let Some(mut cancelled) = job(2, "task-unified-1790001180-n5j1z8bf 3", 80) {
         cancelled.phase = Phase::Cancelled(CancelledBy::You);
         cancelled.finished_at = Some(ago(70));
         jobs.push(cancelled);

@@ -12,7 +12,7 @@ pub enum Estimate {
     /// The seconds that are left, always right.
     #[default]
     SecondsLeft,
-    /// [`Scenario::run_seconds`], however long this task really runs.
+    /// `run_seconds`, however long this task really runs.
     WholeRun,
     /// The field is missing.
     Absent,
