@@ -139,14 +139,22 @@ fn a_results_host_in_trouble_is_waited_for_and_the_task_is_read_meanwhile() {
     for_each(&TROUBLES, |(said, trouble)| {
         let (asked, whole) = (Arc::new(AtomicUsize::new(0)), png(64, 64, 5_000));
         let (count, trouble, body) = (Arc::clone(&asked), *trouble, whole.clone());
+        let (answer, may_answer) = std::sync::mpsc::channel::<()>();
+        let may_answer = std::sync::Mutex::new(may_answer);
         let base = serve(move |_, _, stream| match count.fetch_add(1, Ordering::SeqCst) {
-            0 => trouble(stream),
+            0 => {
+                // The trouble comes only once the reads up to here are counted.
+                let _ = may_answer.lock().unwrap().recv();
+                trouble(stream);
+            }
             _ => say(stream, "200 OK", "Content-Type: image/png\r\n", &body),
         });
         let mut stage = linked(&format!("{base}/x.png"), Setup::default());
+        until_asking(&mut stage, said, |_| asked.load(Ordering::SeqCst) == 1);
+        let reads = stage.simulator().counts().of(Route::Read);
+        answer.send(()).unwrap();
         until_asking(&mut stage, said, |stage| stage.all_are(State::ToFetch) && stage.job().reason().is_some());
         assert!(stage.job().reason().unwrap().contains(said), "{said}: {:?}", stage.job().reason());
-        let reads = stage.simulator().counts().of(Route::Read);
         // Nobody presses a key.
         stage.until("saved", |stage| stage.all_are(State::Saved));
         assert_eq!(std::fs::read(&stage.job().files[0].path).unwrap(), whole, "{said}");
