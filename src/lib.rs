@@ -8,6 +8,7 @@ pub mod fetch;
 pub mod http;
 pub mod job;
 pub mod kill_point;
+pub mod preview;
 pub mod simulator;
 pub mod store;
 pub mod tui;

@@ -10,6 +10,7 @@ mod errors;
 mod keys;
 mod life;
 mod names;
+mod preview;
 mod queries;
 mod retry_after;
 mod samples;
@@ -28,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("keys", keys::run),
     ("life", life::run),
     ("names", names::run),
+    ("preview", preview::run),
     ("queries", queries::run),
     ("retry_after", retry_after::run),
     ("specs", specs::run),

@@ -83,6 +83,7 @@ corpora! {
     keys_of_the_corpus_pay_only_from_a_price_box "keys";
     lives_of_the_corpus_keep_their_money "life";
     names_of_the_corpus_stay_in_the_folder "names";
+    pictures_of_the_corpus_stay_in_their_box_and_budget "preview";
     queries_of_the_corpus_read_back "queries";
     waits_of_the_corpus_are_bounded "retry_after";
     specs_of_the_corpus_read_back "specs";

@@ -12,6 +12,8 @@ mod hostile;
 mod house;
 mod kills;
 mod lives;
+mod photographs;
+mod pictures;
 mod program;
 mod pty;
 mod pty_screen;

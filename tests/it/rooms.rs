@@ -28,6 +28,7 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ("store", &["tokio", "reqwest", "ratatui", "crossterm"]),
     ("fetch", &["rusqlite", "ratatui", "crossterm"]),
     ("engine", &["reqwest", "rusqlite", "ratatui", "crossterm", "clap"]),
+    ("preview", &["tokio", "reqwest", "rusqlite", "ratatui", "crossterm", "axum", "clap"]),
     ("tui", &["reqwest", "rusqlite", "axum", "clap"]),
     ("config", &["tokio", "reqwest", "rusqlite", "ratatui"]),
 ];
