@@ -14,14 +14,14 @@ use crossterm::event::{KeyCode, KeyEvent};
 use jiff::Timestamp;
 use mj_enhance::engine::{Connection, EngineEvent, Role, Status};
 use mj_enhance::job::{Caps, Credits, Job, Percent, Phase, Progress, Spent};
-use mj_enhance::tui::terminal::canvas::Canvas;
+use mj_enhance::tui::terminal::offscreen::Offscreen;
 use mj_enhance::tui::terminal::paint::{Encoder, Painter, Style};
 use mj_enhance::tui::{App, AppOptions, Event, view};
 
 /// The dashboard with its painter, without a terminal.
 struct Stage {
     app: App,
-    canvas: Canvas,
+    offscreen: Offscreen,
     painter: Painter,
     out: Vec<u8>,
 }
@@ -36,13 +36,13 @@ impl Stage {
         let _ = app.update(now, Event::EngineEvent(EngineEvent::Loaded));
         let _ = app.update(now, Event::EngineEvent(EngineEvent::Status(Arc::new(status(jobs.len())))));
         let painter = Painter::new(Style { encoder, ..Style::default() });
-        Self { app, canvas: Canvas::new(size.0, size.1), painter, out: Vec::new() }
+        Self { app, offscreen: Offscreen::new(size.0, size.1), painter, out: Vec::new() }
     }
 
     /// Draws a frame; its bytes, and the fewest there could be.
     fn frame(&mut self, now: Timestamp, measure: bool) -> (usize, usize) {
         self.out.clear();
-        let (buffer, cursor) = self.canvas.draw(|frame| view::screen(&self.app, frame, now));
+        let (buffer, cursor) = self.offscreen.draw(|frame| view::screen(&self.app, frame, now));
         let bound = if measure { self.painter.bound(buffer) } else { 0 };
         self.painter.paint(buffer, cursor, &mut self.out);
         (self.out.len(), bound)

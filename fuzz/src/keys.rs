@@ -60,7 +60,6 @@ pub fn run(data: &[u8]) {
         slow_link: flags & 4 != 0,
         read_only: flags & 0x78 == 0x78,
         mouse: flags & 16 != 0,
-        over_ssh: flags & 32 != 0,
         notify: NotifyMethod::Desktop,
         remembered: (flags & 128 != 0).then(|| bytes.text(60)),
         grace: Duration::from_secs(5),
@@ -125,7 +124,6 @@ impl ScreenHarness {
             210..=214 => Event::Focus(bytes.yes()),
             215..=219 => Event::Tick,
             220 => Event::Resumed,
-            221 => Event::WriterReady,
             _ => Event::EngineEvent(self.news(bytes)),
         }
     }

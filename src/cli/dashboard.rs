@@ -15,10 +15,10 @@ use crate::engine::{Command, Consent, EngineEvent, Sending, Session, StartMode};
 use crate::job::{CancelledBy, Charge, Credits, IdempotencyKey, Job, JobId, PaidSend, Phase, Tag, TaskId, parse_line};
 use crate::simulator;
 use crate::store::{Access, Store};
-use crate::tui::terminal::abilities::Colours;
+use crate::tui::terminal::capabilities::Colours;
 use crate::tui::terminal::osc::Notifier;
 use crate::tui::terminal::paint::Encoder;
-use crate::tui::terminal::{self, Abilities, Device, Inbox};
+use crate::tui::terminal::{self, Capabilities, Device, Inbox};
 use crate::tui::{self, App, AppOptions, Charset, DashboardDeps, Exporter, Keymap, NotifyMethod, Theme};
 
 /// Opens the dashboard.
@@ -156,11 +156,11 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     let keymap = keymap(config)?;
     config.key.read(&context.env)?;
     start::log_to(config, context.verbose)?;
-    let abilities = environment::abilities(config, &context.env);
-    if !abilities.screen.value {
+    let capabilities = environment::capabilities(config, &context.env);
+    if !capabilities.screen.value {
         return Err(Problem::input(
             "no_terminal",
-            format!("this terminal has no screen to draw on: {}", abilities.screen.why),
+            format!("this terminal has no screen to draw on: {}", capabilities.screen.why),
             "use `run` and `watch --plain`, or set TERM to what the terminal is",
         ));
     }
@@ -187,10 +187,10 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     if demo {
         begin_demo(&mut session);
     }
-    let mut app = App::new(AppOptions { demo, ..app_options(context, keymap, &abilities, session.remembered()) }, now());
+    let mut app = App::new(AppOptions { demo, ..app_options(context, keymap, &capabilities, session.remembered()) }, now());
     let exit = tui::run(
         &mut app,
-        DashboardDeps { session, inbox, device, options: terminal_options(config, &abilities), exporter: exporter(config) },
+        DashboardDeps { session, inbox, device, options: terminal_options(config, &capabilities), exporter: exporter(config) },
     )
     .map_err(|error| Problem::input("no_terminal", format!("the terminal cannot be used: {error}"), "start it on a terminal"))?;
     let hooks = hooks.lock().ok().and_then(|mut hooks| hooks.take());
@@ -232,30 +232,29 @@ pub fn keymap(config: &Config) -> Result<Keymap, Problem> {
     })
 }
 
-fn app_options(context: &Context, keymap: Keymap, abilities: &Abilities, remembered: Option<&str>) -> AppOptions {
+fn app_options(context: &Context, keymap: Keymap, capabilities: &Capabilities, remembered: Option<&str>) -> AppOptions {
     let config = &context.config;
     let (user, host) = environment::scp(&context.env);
     AppOptions {
         keymap,
-        charset: if abilities.unicode.value { Charset::Unicode } else { Charset::Ascii },
+        charset: if capabilities.unicode.value { Charset::Unicode } else { Charset::Ascii },
         theme: match config.theme {
             config::Theme::Auto => Theme::Auto,
             config::Theme::Dark => Theme::Dark,
             config::Theme::Light => Theme::Light,
             config::Theme::Mono => Theme::Mono,
         },
-        color: abilities.colours.value > Colours::None,
+        color: capabilities.colours.value > Colours::None,
         slow_link: config.slow_link,
         grace: config.grace,
         profile: config.profile.clone(),
         demo: false,
         read_only: context.read_only,
-        mouse: environment::mouse(config, abilities).value,
-        over_ssh: abilities.ssh.value,
+        mouse: environment::mouse(config, capabilities).value,
         user,
         host,
         zone: jiff::tz::TimeZone::system(),
-        notify: match (config.notify, abilities.notices.value) {
+        notify: match (config.notify, capabilities.notices.value) {
             (config::Notify::Off, _) => NotifyMethod::Off,
             (config::Notify::Bell, _) | (config::Notify::Auto, Notifier::Bell) => NotifyMethod::Bell,
             _ => NotifyMethod::Desktop,
@@ -264,10 +263,10 @@ fn app_options(context: &Context, keymap: Keymap, abilities: &Abilities, remembe
     }
 }
 
-fn terminal_options(config: &Config, abilities: &Abilities) -> terminal::Options {
-    let mut options = terminal::Options::of(abilities, config.slow_link);
+fn terminal_options(config: &Config, capabilities: &Capabilities) -> terminal::Options {
+    let mut options = terminal::Options::of(capabilities, config.slow_link);
     options.modes.log = Some(config.data_dir.join("mj-enhance.log"));
-    options.mouse = environment::mouse(config, abilities).value;
+    options.mouse = environment::mouse(config, capabilities).value;
     options.notices = match config.notify {
         config::Notify::Auto | config::Notify::Off => options.notices,
         config::Notify::Bell => Notifier::Bell,

@@ -254,7 +254,7 @@ fn terminal(config: Option<&Config>, env: &Environment, report: &mut Report) {
     let term = env.get("TERM").unwrap_or("not set");
     report.good(name, format!("TERM is {term}"));
     if let Some(config) = config {
-        let here = environment::abilities(config, env);
+        let here = environment::capabilities(config, env);
         for (what, value, why) in here.report() {
             report.good(name, format!("{what}: {value}, because {why}"));
         }

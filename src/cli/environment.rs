@@ -1,31 +1,31 @@
 //! What the terminal and the connection can do, with what the settings say on top; each decision with its reason.
 
 use crate::config::{ColorWhen, Config, Environment, Switch};
-use crate::tui::terminal::Abilities;
-use crate::tui::terminal::abilities::{ColourWish, Known, Wishes};
+use crate::tui::terminal::Capabilities;
+use crate::tui::terminal::capabilities::{ColourChoice, Known, Overrides};
 
-/// The terminal's abilities under these settings.
+/// The terminal's capabilities under these settings.
 #[must_use]
-pub fn abilities(config: &Config, env: &Environment) -> Abilities {
+pub fn capabilities(config: &Config, env: &Environment) -> Capabilities {
     let colour = match config.color {
-        ColorWhen::Auto => ColourWish::Auto,
-        ColorWhen::Always => ColourWish::Always,
-        ColorWhen::Never => ColourWish::Never,
+        ColorWhen::Auto => ColourChoice::Auto,
+        ColorWhen::Always => ColourChoice::Always,
+        ColorWhen::Never => ColourChoice::Never,
     };
-    let mut abilities = Abilities::of(&env.all(), Wishes { colour, ascii: config.ascii == Switch::On });
+    let mut capabilities = Capabilities::of(&env.all(), Overrides { colour, ascii: config.ascii == Switch::On });
     if config.ascii == Switch::Off {
-        abilities.unicode = Known { value: true, why: "ascii is set to false".to_owned() };
+        capabilities.unicode = Known { value: true, why: "ascii is set to false".to_owned() };
     }
-    abilities
+    capabilities
 }
 
 /// Mouse reports take the terminal's own selection away, and over SSH each is a packet: off there unless asked for.
 #[must_use]
-pub fn mouse(config: &Config, abilities: &Abilities) -> Known<bool> {
+pub fn mouse(config: &Config, capabilities: &Capabilities) -> Known<bool> {
     let (value, why) = match config.mouse {
         Switch::On => (true, "mouse is set to true"),
         Switch::Off => (false, "mouse is set to false"),
-        Switch::Auto if abilities.ssh.value => (false, "over SSH the terminal's own selection is wanted"),
+        Switch::Auto if capabilities.ssh.value => (false, "over SSH the terminal's own selection is wanted"),
         Switch::Auto => (true, "this is no SSH connection"),
     };
     Known { value, why: why.to_owned() }
@@ -59,21 +59,21 @@ mod tests {
     #[test]
     fn settings_go_before_what_the_environment_says() {
         let env = Environment::of([("TERM", "xterm"), ("LANG", "C")]);
-        assert!(!abilities(&config(""), &env).unicode.value);
-        assert!(abilities(&config("ascii = false"), &env).unicode.value);
+        assert!(!capabilities(&config(""), &env).unicode.value);
+        assert!(capabilities(&config("ascii = false"), &env).unicode.value);
         let utf8 = Environment::of([("TERM", "xterm"), ("LANG", "C.UTF-8")]);
-        assert!(abilities(&config(""), &utf8).unicode.value);
-        assert!(!abilities(&config("ascii = true"), &utf8).unicode.value);
+        assert!(capabilities(&config(""), &utf8).unicode.value);
+        assert!(!capabilities(&config("ascii = true"), &utf8).unicode.value);
     }
 
     #[test]
     fn over_ssh_the_mouse_is_left_alone_and_scp_knows_the_address() {
         let env = Environment::of([("TERM", "xterm"), ("SSH_CONNECTION", "10.0.0.9 5022 10.0.0.1 22"), ("USER", "me")]);
-        let here = abilities(&config(""), &env);
+        let here = capabilities(&config(""), &env);
         assert!(!mouse(&config(""), &here).value);
         assert!(mouse(&config("mouse = true"), &here).value);
         assert_eq!(scp(&env), ("me".to_owned(), "10.0.0.1".to_owned()));
-        let local = abilities(&config(""), &Environment::of([("TERM", "xterm")]));
+        let local = capabilities(&config(""), &Environment::of([("TERM", "xterm")]));
         assert!(mouse(&config(""), &local).value);
     }
 }

@@ -27,6 +27,4 @@ pub enum Event {
     Terminate,
     /// The program is back from suspension: everything must be drawn anew.
     Resumed,
-    /// The terminal took all bytes of the last frame.
-    WriterReady,
 }

@@ -62,8 +62,6 @@ pub struct AppOptions {
     pub read_only: bool,
     /// Whether the mouse is on at the start.
     pub mouse: bool,
-    /// Whether the terminal is at the other end of an SSH connection.
-    pub over_ssh: bool,
     /// The user of the `scp` line.
     pub user: String,
     /// The host of the `scp` line.
@@ -89,7 +87,6 @@ impl Default for AppOptions {
             demo: false,
             read_only: false,
             mouse: false,
-            over_ssh: false,
             user: String::new(),
             host: String::new(),
             zone: TimeZone::UTC,

@@ -136,7 +136,7 @@ fn every_size_of_the_terminal_is_drawn_and_none_breaks_the_screen() {
 type Environment<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], bool, bool);
 
 #[test]
-fn the_surroundings_choose_face_and_colours() {
+fn the_environment_chooses_face_and_colours() {
     let cases: [Environment; 7] = [
         (&[("LANG", "C.UTF-8")], &[], true, true),
         (&[("LANG", "C"), ("LC_ALL", "C")], &[], false, true),

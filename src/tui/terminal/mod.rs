@@ -1,7 +1,7 @@
 //! The terminal half of the screen: taking the terminal over and giving it back, keys, signals, frames, and the fewest bytes.
 //!
 //! ```text
-//! keys ── input ──┐                                   ┌─ draw ─▶ canvas ─▶ paint ─▶ writer ─▶ terminal
+//! keys ── input ──┐                                   ┌─ draw ─▶ offscreen ─▶ paint ─▶ writer ─▶ terminal
 //! signals ────────┼─▶ inbox ─▶ run ─▶ Screen::update ─┤
 //! news ───────────┘              ▲                    └─ acts: osc (copy, notice, title), guard (mouse, suspend)
 //!                                └── "free again" ── writer
@@ -11,21 +11,21 @@
 //! nothing changed means no byte and no timer; one frame is one write; at most one frame is on its way; the loop never
 //! waits for the terminal; after a hang-up nothing is drawn; the terminal is never asked a question.
 
-pub mod abilities;
-pub mod canvas;
+pub mod capabilities;
 pub mod device;
 pub mod frames;
 pub mod guard;
 pub mod inbox;
 pub mod input;
 pub mod keys;
+pub mod offscreen;
 pub mod osc;
 pub mod paint;
 pub mod run;
 pub mod signals;
 pub mod writer;
 
-pub use abilities::Abilities;
+pub use capabilities::Capabilities;
 pub use device::Device;
 pub use frames::FrameLimiter;
 pub use inbox::{Inbox, Mailbox};

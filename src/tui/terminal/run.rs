@@ -10,18 +10,18 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 use ratatui::Frame;
 
-use super::abilities::{Abilities, Colours};
-use super::canvas::Canvas;
+use super::capabilities::{Capabilities, Colours};
 use super::device::Device;
 use super::frames::{FrameLimiter, Urgency};
 use super::guard::{Guard, Modes};
 use super::inbox::{Inbox, Message, Signal};
 use super::input::Reader;
 use super::keys::Typed;
+use super::offscreen::Offscreen;
 use super::osc::{self, Notifier};
 use super::paint::{self, Painter};
 use super::signals::Watch;
-use super::writer::{Told, Writer};
+use super::writer::{Writer, WriterEvent};
 
 /// What can happen to a screen.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,9 +70,6 @@ pub enum Act<A> {
     Redraw,
     /// Mouse reports on or off.
     Mouse(bool),
-    /// Bytes for the terminal as they are, after the next frame: a picture. Of several before one frame the last counts.
-    /// Cursor and attributes are set anew afterwards.
-    Bytes(Vec<u8>),
     /// For the closure of [`run`].
     Custom(A),
     /// Leave.
@@ -154,16 +151,16 @@ impl Default for Options {
 
 impl Options {
     /// What suits this terminal. `slow`: the line is thin (`--slow-link`), so fewer frames.
-    pub fn of(abilities: &Abilities, slow: bool) -> Self {
+    pub fn of(capabilities: &Capabilities, slow: bool) -> Self {
         Self {
             frames: if slow { FrameLimiter::slow() } else { FrameLimiter::new() },
-            style: paint::Style { colourless: abilities.colours.value == Colours::None, ..paint::Style::default() },
-            synchronized: abilities.synchronized.value,
-            notices: abilities.notices.value,
-            tmux: abilities.tmux.value,
-            copy_limit: abilities.copy_limit.value,
-            links: abilities.links.value,
-            modes: Modes { title: abilities.title.value, log: None },
+            style: paint::Style { colourless: capabilities.colours.value == Colours::None, ..paint::Style::default() },
+            synchronized: capabilities.synchronized.value,
+            notices: capabilities.notices.value,
+            tmux: capabilities.tmux.value,
+            copy_limit: capabilities.copy_limit.value,
+            links: capabilities.links.value,
+            modes: Modes { title: capabilities.title.value, log: None },
             ..Self::default()
         }
     }
@@ -205,8 +202,8 @@ where
     let mailbox = inbox.mailbox();
     let writer = Writer::spawn(guard.output(), move |told| {
         mailbox.send(match told {
-            Told::Free => Message::WriterReady,
-            Told::Lost => Message::Lost,
+            WriterEvent::Free => Message::WriterReady,
+            WriterEvent::Lost => Message::Lost,
         });
     })?;
     let mut first = guard.enter()?;
@@ -220,10 +217,10 @@ where
         writer,
         reader,
         painter: Painter::new(options.style),
-        canvas: Canvas::new(columns, rows),
+        offscreen: Offscreen::new(columns, rows),
         frames: options.frames.clone(),
         size: (columns, rows),
-        beside: Beside { before: first, ..Beside::default() },
+        out_of_band: OutOfBand { before: first, ..OutOfBand::default() },
         stopped: false,
         first: true,
         finished: None,
@@ -245,27 +242,20 @@ where
     Ok(run.leave())
 }
 
-/// What goes to the terminal beside the cells. Each has one place, so that nothing piles up while the terminal is stuck.
+/// What goes to the terminal out_of_band the cells. Each has one place, so that nothing piles up while the terminal is stuck.
 #[derive(Default)]
-struct Beside {
+struct OutOfBand {
     /// Modes, before everything else.
     before: Vec<u8>,
     title: Option<Vec<u8>>,
     copy: Option<Vec<u8>>,
     notices: Vec<Vec<u8>>,
     bell: bool,
-    /// Pictures.
-    after: Vec<u8>,
 }
 
-impl Beside {
+impl OutOfBand {
     fn is_empty(&self) -> bool {
-        self.before.is_empty()
-            && self.title.is_none()
-            && self.copy.is_none()
-            && self.notices.is_empty()
-            && !self.bell
-            && self.after.is_empty()
+        self.before.is_empty() && self.title.is_none() && self.copy.is_none() && self.notices.is_empty() && !self.bell
     }
 }
 
@@ -276,10 +266,10 @@ struct Run<'a> {
     writer: Writer,
     reader: Reader,
     painter: Painter,
-    canvas: Canvas,
+    offscreen: Offscreen,
     frames: FrameLimiter,
     size: (u16, u16),
-    beside: Beside,
+    out_of_band: OutOfBand,
     /// Between Ctrl+z and going on: nothing is drawn.
     stopped: bool,
     /// No frame was drawn yet.
@@ -349,7 +339,7 @@ impl Run<'_> {
             let size = self.device.size();
             if size != self.size {
                 self.size = size;
-                self.canvas.resize(size.0, size.1);
+                self.offscreen.resize(size.0, size.1);
                 self.frames.ask(Urgency::Now);
                 inputs.insert(0, Input::Resize(size.0, size.1));
             }
@@ -387,21 +377,21 @@ impl Run<'_> {
         match act {
             Act::Copy(text) => {
                 if let Some(sequence) = osc::copy(&text, self.options.copy_limit) {
-                    self.beside.copy = Some(sequence);
+                    self.out_of_band.copy = Some(sequence);
                 }
             }
-            Act::Bell => self.beside.bell = true,
+            Act::Bell => self.out_of_band.bell = true,
             Act::Notify { title, body } => match self.options.notices {
-                Notifier::Bell => self.beside.bell = true,
-                notifier if self.beside.notices.len() < MOST_NOTICES => {
+                Notifier::Bell => self.out_of_band.bell = true,
+                notifier if self.out_of_band.notices.len() < MOST_NOTICES => {
                     let notice = osc::notice(notifier, &title, &body);
-                    self.beside.notices.push(if self.options.tmux { osc::through_tmux(&notice) } else { notice });
+                    self.out_of_band.notices.push(if self.options.tmux { osc::through_tmux(&notice) } else { notice });
                 }
                 _ => {}
             },
             Act::Title(text) => {
                 if self.options.modes.title {
-                    self.beside.title = Some(osc::title(&text));
+                    self.out_of_band.title = Some(osc::title(&text));
                 }
             }
             Act::Suspend => self.suspend(),
@@ -409,8 +399,7 @@ impl Run<'_> {
                 self.painter.forget();
                 self.frames.ask(Urgency::Now);
             }
-            Act::Mouse(on) => self.beside.before.extend_from_slice(self.guard.mouse(on)),
-            Act::Bytes(bytes) => self.beside.after = bytes,
+            Act::Mouse(on) => self.out_of_band.before.extend_from_slice(self.guard.mouse(on)),
             Act::Custom(act) => perform(act),
             Act::Quit => {
                 self.finished.get_or_insert(Exit::Quit);
@@ -422,12 +411,12 @@ impl Run<'_> {
     fn show<S: Screen>(&mut self, screen: &S) {
         let now = Instant::now();
         let due = self.frames.is_due(now);
-        if self.stopped || (!due && self.beside.is_empty()) || !self.writer.is_free() {
+        if self.stopped || (!due && self.out_of_band.is_empty()) || !self.writer.is_free() {
             return;
         }
         let mut out = self.writer.buffer();
-        let beside = std::mem::take(&mut self.beside);
-        out.extend_from_slice(&beside.before);
+        let out_of_band = std::mem::take(&mut self.out_of_band);
+        out.extend_from_slice(&out_of_band.before);
         if due {
             const BEGIN: &[u8] = b"\x1b[?2026h";
             let start = out.len();
@@ -436,7 +425,7 @@ impl Run<'_> {
             }
             let empty = out.len();
             let clock = (self.options.clock)();
-            let (buffer, cursor) = self.canvas.draw(|frame| screen.draw(frame, clock));
+            let (buffer, cursor) = self.offscreen.draw(|frame| screen.draw(frame, clock));
             self.painter.paint(buffer, cursor, &mut out);
             if self.options.links {
                 self.painter.link(buffer, &screen.links(), &mut out);
@@ -454,15 +443,11 @@ impl Run<'_> {
                 self.frames.drawn(now);
             }
         }
-        for part in beside.title.iter().chain(&beside.copy).chain(&beside.notices) {
+        for part in out_of_band.title.iter().chain(&out_of_band.copy).chain(&out_of_band.notices) {
             out.extend_from_slice(part);
         }
-        if beside.bell {
+        if out_of_band.bell {
             out.extend_from_slice(osc::BELL);
-        }
-        if !beside.after.is_empty() {
-            out.extend_from_slice(&beside.after);
-            self.painter.lose_track();
         }
         if !out.is_empty() {
             self.writer.submit(out);
@@ -489,7 +474,7 @@ impl Run<'_> {
     fn go_on(&mut self) {
         self.stopped = false;
         match self.guard.enter() {
-            Ok(bytes) => self.beside.before = bytes,
+            Ok(bytes) => self.out_of_band.before = bytes,
             Err(_) => self.finished = Some(Exit::HungUp),
         }
         self.reader.resume();

@@ -39,7 +39,7 @@ impl Shared {
 
 /// What the writer tells the loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Told {
+pub enum WriterEvent {
     /// The slot is free again.
     Free,
     /// The terminal is gone.
@@ -59,7 +59,7 @@ impl Writer {
     /// If the thread cannot be started.
     pub fn spawn(
         mut write: impl FnMut(&[u8]) -> io::Result<()> + Send + 'static,
-        tell: impl Fn(Told) + Send + 'static,
+        tell: impl Fn(WriterEvent) + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let mine = Arc::clone(&shared);
@@ -83,11 +83,11 @@ impl Writer {
                 mine.changed.notify_all();
                 drop(slot);
                 if lost {
-                    tell(Told::Lost);
+                    tell(WriterEvent::Lost);
                     return;
                 }
                 if wanted {
-                    tell(Told::Free);
+                    tell(WriterEvent::Free);
                 }
             }
         })?;
@@ -168,7 +168,7 @@ mod tests {
         assert!(!writer.is_free());
         assert!(!writer.wait(Duration::ZERO));
         taken.send(()).unwrap();
-        assert_eq!(news.recv().unwrap(), Told::Free);
+        assert_eq!(news.recv().unwrap(), WriterEvent::Free);
         assert!(writer.is_free());
         writer.submit(b"two".to_vec());
         taken.send(()).unwrap();
@@ -183,7 +183,7 @@ mod tests {
         let (told, news) = mpsc::channel();
         let writer = Writer::spawn(|_| Err(io::ErrorKind::BrokenPipe.into()), move |what| told.send(what).unwrap()).unwrap();
         writer.submit(b"one".to_vec());
-        assert_eq!(news.recv().unwrap(), Told::Lost);
+        assert_eq!(news.recv().unwrap(), WriterEvent::Lost);
         assert!(!writer.is_free());
         assert!(!writer.wait(Duration::from_mins(1)));
     }

@@ -411,7 +411,6 @@ fn what_nobody_sees_draws_nothing() {
     assert!(screen_harness.app.take_dirty());
     let far = *screen_harness.app.jobs.order().last().unwrap();
     screen_harness.event(Event::EngineEvent(EngineEvent::Progress(vec![(far, crate::job::Progress::default())])));
-    screen_harness.event(Event::WriterReady);
     screen_harness.event(Event::Focus(true));
     assert!(!screen_harness.app.needs_draw());
     screen_harness.keys("j");

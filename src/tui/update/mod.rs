@@ -40,7 +40,6 @@ impl App {
                 self.dirty = true;
                 effects.push(Effect::Redraw);
             }
-            Event::WriterReady => {}
         }
     }
 

@@ -2,15 +2,15 @@
 //!
 //! Counted are, for the cells that look different:
 //! 1. the bytes of their characters (three for the end of a row that becomes blank, if that is less);
-//! 2. for each run of neighbours in one look, the cheapest arrival from any other run or from where the cursor stood: the
-//!    cheapest of all moves that [`super::motion`] knows, writing again what stands between included (in whatever look);
-//! 3. for each look that characters need and the pen does not have, one `SGR`: the shortest from any other look in use.
+//! 2. for each run of neighbours in one style, the cheapest arrival from any other run or from where the cursor stood: the
+//!    cheapest of all moves that [`super::motion`] knows, writing again what stands between included (in whatever style);
+//! 3. for each style that characters need and the pen does not have, one `SGR`: the shortest from any other style in use.
 //!
-//! The cheapest arrivals need not fit together into one way through all runs, and a look may have to be taken up twice, so the
+//! The cheapest arrivals need not fit together into one way through all runs, and a style may have to be taken up twice, so the
 //! true cheapest encoding is this or more; a property test holds it against what the painter writes. Brackets of
 //! synchronized output and cursor visibility are not counted.
 
-use super::cells::{Grid, Look};
+use super::cells::{CellStyle, Grid};
 use super::motion;
 use super::order::State;
 use super::pen;
@@ -19,13 +19,13 @@ use super::runs;
 /// The bound in bytes for turning the screen `old` into `new`.
 pub fn cheapest(start: State, old: &Grid, new: &Grid) -> usize {
     let runs = runs::between(old, new, false);
-    let (mut needed, mut used): (Vec<Look>, Vec<Look>) = (Vec::new(), Vec::new());
+    let (mut needed, mut used): (Vec<CellStyle>, Vec<CellStyle>) = (Vec::new(), Vec::new());
     for run in &runs {
-        if !run.blank && !needed.contains(&run.look) {
-            needed.push(run.look);
+        if !run.blank && !needed.contains(&run.style) {
+            needed.push(run.style);
         }
-        if !used.contains(&run.look) {
-            used.push(run.look);
+        if !used.contains(&run.style) {
+            used.push(run.style);
         }
     }
     let mut bytes = 0;
@@ -34,9 +34,9 @@ pub fn cheapest(start: State, old: &Grid, new: &Grid) -> usize {
         let arrivals = others.chain([start.place]).map(|place| motion::least(place, run.start, run.row, new));
         bytes += run.bytes + arrivals.min().unwrap_or(0);
     }
-    for look in needed.iter().filter(|look| Some(**look) != start.pen) {
-        let others = used.iter().filter(|other| *other != look).map(Some);
-        bytes += others.chain([start.pen.as_ref()]).map(|from| pen::cost(from, look)).min().unwrap_or(0);
+    for style in needed.iter().filter(|style| Some(**style) != start.pen) {
+        let others = used.iter().filter(|other| *other != style).map(Some);
+        bytes += others.chain([start.pen.as_ref()]).map(|from| pen::cost(from, style)).min().unwrap_or(0);
     }
     bytes
 }

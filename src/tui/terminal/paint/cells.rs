@@ -8,7 +8,7 @@ use ratatui::style::{Color, Modifier};
 
 /// The attributes a terminal keeps between two characters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Look {
+pub struct CellStyle {
     /// Text colour.
     pub fg: Color,
     /// Colour behind the text.
@@ -19,11 +19,11 @@ pub struct Look {
     pub modifier: Modifier,
 }
 
-impl Look {
+impl CellStyle {
     /// What `CSI m` gives.
     pub const PLAIN: Self = Self { fg: Color::Reset, bg: Color::Reset, underline: Color::Reset, modifier: Modifier::empty() };
 
-    /// Whether a blank written with this look shows nothing at all.
+    /// Whether a blank written with this style shows nothing at all.
     pub fn is_invisible_on_blank(&self) -> bool {
         self.bg == Color::Reset && !self.modifier.intersects(ON_BLANK)
     }
@@ -43,8 +43,8 @@ const ON_BLANK: Modifier = Modifier::UNDERLINED.union(Modifier::REVERSED).union(
 /// One cell of the screen as the painter thinks of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Shown {
-    /// A blank; of the look only what can be seen on a blank is kept.
-    Blank(Look),
+    /// A blank; of the style only what can be seen on a blank is kept.
+    Blank(CellStyle),
     /// A character with what combines with it.
     Glyph {
         /// The bytes that are sent.
@@ -53,8 +53,8 @@ pub enum Shown {
         wide: bool,
         /// Terminals disagree about the width, so the column is not known after it.
         risky: bool,
-        /// How it looks.
-        look: Look,
+        /// How it is styled.
+        style: CellStyle,
     },
     /// The second column of a wide character.
     Behind,
@@ -66,17 +66,17 @@ pub enum Shown {
 
 impl Shown {
     /// A blank that `CSI 2 J` leaves.
-    pub const EMPTY: Self = Self::Blank(Look::PLAIN);
+    pub const EMPTY: Self = Self::Blank(CellStyle::PLAIN);
 
-    /// The look a character of this cell must be written in.
-    pub fn look(&self) -> Look {
+    /// The style a character of this cell must be written in.
+    pub fn style(&self) -> CellStyle {
         match self {
-            Self::Blank(look) | Self::Glyph { look, .. } => *look,
-            Self::Behind | Self::Foreign | Self::Unknown => Look::PLAIN,
+            Self::Blank(style) | Self::Glyph { style, .. } => *style,
+            Self::Behind | Self::Foreign | Self::Unknown => CellStyle::PLAIN,
         }
     }
 
-    /// The bytes of the character, without its look.
+    /// The bytes of the character, without its style.
     pub fn text(&self) -> &str {
         match self {
             Self::Blank(_) => " ",
@@ -86,10 +86,10 @@ impl Shown {
     }
 
     /// Whether the cell comes out right when it is written with this pen.
-    pub fn fits(&self, pen: &Look) -> bool {
+    pub fn fits(&self, pen: &CellStyle) -> bool {
         match self {
-            Self::Blank(look) => look.same_on_blank(pen),
-            Self::Glyph { look, .. } => look == pen,
+            Self::Blank(style) => style.same_on_blank(pen),
+            Self::Glyph { style, .. } => style == pen,
             Self::Behind | Self::Foreign | Self::Unknown => false,
         }
     }
@@ -145,7 +145,7 @@ impl Grid {
     /// The column from which on the row is blank and plain; the width if its last cell is not.
     pub fn tail(&self, y: u16) -> u16 {
         let blanks =
-            self.row(y).iter().rev().take_while(|cell| matches!(cell, Shown::Blank(look) if look.is_invisible_on_blank()));
+            self.row(y).iter().rev().take_while(|cell| matches!(cell, Shown::Blank(style) if style.is_invisible_on_blank()));
         self.width - u16::try_from(blanks.count()).unwrap_or(self.width)
     }
 }
@@ -157,16 +157,16 @@ fn shown(cell: &Cell, room: usize) -> Shown {
     let text = cell.symbol();
     let modifier = cell.modifier;
     let underline = if modifier.contains(Modifier::UNDERLINED) { short(cell.underline_color) } else { Color::Reset };
-    let look = Look { fg: short(cell.fg), bg: short(cell.bg), underline, modifier };
+    let style = CellStyle { fg: short(cell.fg), bg: short(cell.bg), underline, modifier };
     // A control character must not reach the terminal, a character without width has no cell, and a wide one does not fit into the last.
     let width = if text.chars().any(char::is_control) { 0 } else { usize::from(text.cell_width()) };
     let unfit = width == 0 || width > 2 || width > room;
     if text == " " || unfit {
         let seen = modifier & ON_BLANK;
-        let (fg, underline) = if seen.is_empty() { (Color::Reset, Color::Reset) } else { (look.fg, look.underline) };
-        return Shown::Blank(Look { fg, bg: look.bg, underline, modifier: seen });
+        let (fg, underline) = if seen.is_empty() { (Color::Reset, Color::Reset) } else { (style.fg, style.underline) };
+        return Shown::Blank(CellStyle { fg, bg: style.bg, underline, modifier: seen });
     }
-    Shown::Glyph { text: text.into(), wide: width == 2, risky: width == 2 || is_risky(text), look }
+    Shown::Glyph { text: text.into(), wide: width == 2, risky: width == 2 || is_risky(text), style }
 }
 
 /// The first sixteen palette entries have short codes.

@@ -7,7 +7,7 @@
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::Color;
 
-use super::cells::Look;
+use super::cells::CellStyle;
 use super::pen;
 
 /// The beginning of an address must stand together for so many characters to be taken for it.
@@ -19,7 +19,7 @@ pub struct Spot {
     column: u16,
     row: u16,
     text: String,
-    look: Look,
+    style: CellStyle,
     address: usize,
 }
 
@@ -51,7 +51,7 @@ fn stands_at(buffer: &Buffer, address: &str, index: usize, column: u16, row: u16
             return None;
         }
         let (text, rest) = left.split_at(length);
-        spots.push(Spot { column, row, text: text.to_owned(), look: look(&buffer[(column, row)], colourless), address: index });
+        spots.push(Spot { column, row, text: text.to_owned(), style: style(&buffer[(column, row)], colourless), address: index });
         left = rest;
         if left.is_empty() {
             return Some(spots);
@@ -60,11 +60,11 @@ fn stands_at(buffer: &Buffer, address: &str, index: usize, column: u16, row: u16
     None
 }
 
-fn look(cell: &Cell, colourless: bool) -> Look {
+fn style(cell: &Cell, colourless: bool) -> CellStyle {
     if colourless {
-        return Look { modifier: cell.modifier, ..Look::PLAIN };
+        return CellStyle { modifier: cell.modifier, ..CellStyle::PLAIN };
     }
-    Look { fg: cell.fg, bg: cell.bg, underline: Color::Reset, modifier: cell.modifier }
+    CellStyle { fg: cell.fg, bg: cell.bg, underline: Color::Reset, modifier: cell.modifier }
 }
 
 /// Writes them over as links. The parts of one address share a name, so that a terminal lights them up together.
@@ -72,7 +72,7 @@ pub fn write(spots: &[Spot], addresses: &[String], out: &mut Vec<u8>) {
     for spot in spots {
         let Some(address) = addresses.get(spot.address) else { continue };
         out.extend_from_slice(format!("\x1b[{};{}H", spot.row + 1, spot.column + 1).as_bytes());
-        pen::change(None, &spot.look, out);
+        pen::change(None, &spot.style, out);
         out.extend_from_slice(format!("\x1b]8;id=mj{};{address}\x1b\\{}\x1b]8;;\x1b\\", spot.address, spot.text).as_bytes());
     }
 }

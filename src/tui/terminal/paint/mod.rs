@@ -20,7 +20,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Color;
 
-use cells::{Grid, Look};
+use cells::{CellStyle, Grid};
 use motion::Place;
 pub use order::Order;
 use order::State;
@@ -135,7 +135,7 @@ impl Painter {
             self.fresh = false;
             self.linked.clear();
             out.extend_from_slice(CLEAR);
-            self.state = State { place: Place::default(), pen: Some(Look::PLAIN) };
+            self.state = State { place: Place::default(), pen: Some(CellStyle::PLAIN) };
             self.shown = Grid::empty(grid.width, grid.height);
             self.buffer = Buffer::empty(next.area);
         }
@@ -180,7 +180,7 @@ impl Painter {
     pub fn bound(&self, next: &Buffer) -> usize {
         let grid = Grid::of(next);
         if self.fresh || (grid.width, grid.height) != (self.shown.width, self.shown.height) {
-            let state = State { place: Place::default(), pen: Some(Look::PLAIN) };
+            let state = State { place: Place::default(), pen: Some(CellStyle::PLAIN) };
             return CLEAR.len() + bound::cheapest(state, &Grid::empty(grid.width, grid.height), &grid);
         }
         bound::cheapest(self.state, &self.shown, &grid)

@@ -4,7 +4,7 @@
 //! pending line break) and after characters of doubtful width the column is not known; `CR` or an absolute move makes it
 //! known again. The terminal is in raw mode, so a line feed keeps its column; it is used only above the last row.
 
-use super::cells::{Grid, Look, Shown};
+use super::cells::{CellStyle, Grid, Shown};
 
 /// Where the cursor stands, counted from 0; `None` where that is not certain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -55,8 +55,8 @@ enum Way {
     Parts(Vertical, Horizontal),
 }
 
-/// The length of the cheapest way, in bytes. `pen` and `grid` allow writing again what stands between in the same look.
-pub fn cost(from: Place, column: u16, row: u16, pen: Option<&Look>, grid: &Grid) -> usize {
+/// The length of the cheapest way, in bytes. `pen` and `grid` allow writing again what stands between in the same style.
+pub fn cost(from: Place, column: u16, row: u16, pen: Option<&CellStyle>, grid: &Grid) -> usize {
     cheapest(from, column, row, |cell| pen.is_some_and(|pen| cell.fits(pen)), grid).0
 }
 
@@ -66,7 +66,7 @@ pub fn least(from: Place, column: u16, row: u16, grid: &Grid) -> usize {
 }
 
 /// Appends the cheapest way.
-pub fn go(from: Place, column: u16, row: u16, pen: Option<&Look>, grid: &Grid, out: &mut Vec<u8>) {
+pub fn go(from: Place, column: u16, row: u16, pen: Option<&CellStyle>, grid: &Grid, out: &mut Vec<u8>) {
     let (cost, way) = cheapest(from, column, row, |cell| pen.is_some_and(|pen| cell.fits(pen)), grid);
     let start = out.len();
     match way {
@@ -247,7 +247,7 @@ mod tests {
     fn text(from: Place, column: u16, row: u16) -> String {
         let grid = Grid::of(&Buffer::with_lines(["ab█d              ▶                    "; 30]));
         let mut out = Vec::new();
-        go(from, column, row, Some(&Look::PLAIN), &grid, &mut out);
+        go(from, column, row, Some(&CellStyle::PLAIN), &grid, &mut out);
         String::from_utf8(out).unwrap()
     }
 

@@ -5,10 +5,10 @@
 //! style (within a style column by column, going down) are simple tours; for frames with few runs a nearest-neighbour tour is added
 //! and the best one is improved by moving chains to better places (Or-opt). The cheapest tour, as really written, wins.
 
-use super::cells::{Grid, Look};
+use super::cells::{CellStyle, Grid};
 use super::motion::{self, Place};
 use super::pen;
-use super::runs::{Deed, Run};
+use super::runs::{Run, RunKind};
 
 /// Where the cursor stands and which attributes are on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -16,7 +16,7 @@ pub struct State {
     /// The cursor.
     pub place: Place,
     /// The pen; `None` if not known.
-    pub pen: Option<Look>,
+    pub pen: Option<CellStyle>,
 }
 
 /// Up to so many runs the search is tried; it takes time with the square of their number (about 0.3 ms for 60 runs).
@@ -71,7 +71,7 @@ pub fn write(start: State, runs: &[Run], grid: &Grid, order: Order, repeat: bool
 fn write_tour(start: State, tour: &[usize], runs: &[Run], grid: &Grid, repeat: bool, out: &mut Vec<u8>) -> State {
     let mut state = start;
     for run in tour.iter().map(|at| &runs[*at]) {
-        let pen = state.pen.filter(|pen| run.fits(pen)).unwrap_or(run.look);
+        let pen = state.pen.filter(|pen| run.fits(pen)).unwrap_or(run.style);
         let (early, late) = approach(state, run, &pen, grid);
         if early <= late {
             motion::go(state.place, run.start, run.row, state.pen.as_ref(), grid, out);
@@ -80,17 +80,17 @@ fn write_tour(start: State, tour: &[usize], runs: &[Run], grid: &Grid, repeat: b
         if early > late {
             motion::go(state.place, run.start, run.row, Some(&pen), grid, out);
         }
-        match run.deed {
-            Deed::Erase => out.extend_from_slice(b"\x1b[K"),
-            Deed::Write => write_cells(run, grid, repeat, out),
+        match run.kind {
+            RunKind::Erase => out.extend_from_slice(b"\x1b[K"),
+            RunKind::Write => write_cells(run, grid, repeat, out),
         }
         state = State { place: run.after, pen: Some(pen) };
     }
     state
 }
 
-/// The cost of the move before and after the pen changes: what stands between may be written again in either look.
-fn approach(state: State, run: &Run, pen: &Look, grid: &Grid) -> (usize, usize) {
+/// The cost of the move before and after the pen changes: what stands between may be written again in either style.
+fn approach(state: State, run: &Run, pen: &CellStyle, grid: &Grid) -> (usize, usize) {
     let early = motion::cost(state.place, run.start, run.row, state.pen.as_ref(), grid);
     if state.pen.as_ref() == Some(pen) {
         return (early, early);
@@ -118,17 +118,17 @@ fn write_cells(run: &Run, grid: &Grid, repeat: bool, out: &mut Vec<u8>) {
 
 /// Style by style, the next style being the one with the shortest pen change; within a style by columns, going down.
 fn by_style(start: State, runs: &[Run]) -> Vec<usize> {
-    let mut left: Vec<Look> = Vec::new();
+    let mut left: Vec<CellStyle> = Vec::new();
     for run in runs {
-        if !left.contains(&run.look) {
-            left.push(run.look);
+        if !left.contains(&run.style) {
+            left.push(run.style);
         }
     }
     let mut tour = Vec::with_capacity(runs.len());
     let mut pen = start.pen;
     while let Some(at) = (0..left.len()).min_by_key(|at| pen::cost(pen.as_ref(), &left[*at])) {
-        let look = left.swap_remove(at);
-        let mut group: Vec<usize> = (0..runs.len()).filter(|at| runs[*at].look == look).collect();
+        let style = left.swap_remove(at);
+        let mut group: Vec<usize> = (0..runs.len()).filter(|at| runs[*at].style == style).collect();
         let mut starts: Vec<u16> = group.iter().map(|at| runs[*at].start).collect();
         starts.sort_unstable();
         starts.dedup();
@@ -145,7 +145,7 @@ fn by_style(start: State, runs: &[Run]) -> Vec<usize> {
         let column = |start: u16| columns.binary_search_by_key(&start, |(start, _)| *start).map_or(0, |at| columns[at].1);
         group.sort_by_key(|at| (column(runs[*at].start), runs[*at].row, runs[*at].start));
         tour.extend(group);
-        pen = Some(look);
+        pen = Some(style);
     }
     tour
 }
@@ -159,30 +159,30 @@ pub struct Costs {
 impl Costs {
     /// Works them out.
     pub fn new(start: State, runs: &[Run], grid: &Grid) -> Self {
-        let mut looks: Vec<Look> = Vec::new();
-        let mut number = |look: Look| {
-            looks.iter().position(|known| *known == look).unwrap_or_else(|| {
-                looks.push(look);
-                looks.len() - 1
+        let mut styles: Vec<CellStyle> = Vec::new();
+        let mut number = |style: CellStyle| {
+            styles.iter().position(|known| *known == style).unwrap_or_else(|| {
+                styles.push(style);
+                styles.len() - 1
             })
         };
-        let numbers: Vec<usize> = runs.iter().map(|run| number(run.look)).collect();
-        let pens: Vec<Vec<usize>> = looks
+        let numbers: Vec<usize> = runs.iter().map(|run| number(run.style)).collect();
+        let pens: Vec<Vec<usize>> = styles
             .iter()
             .map(Some)
             .chain([start.pen.as_ref()])
-            .map(|from| looks.iter().map(|to| pen::cost(from, to)).collect())
+            .map(|from| styles.iter().map(|to| pen::cost(from, to)).collect())
             .collect();
         let count = runs.len();
         let mut table = Vec::with_capacity((count + 1) * count);
         for from in 0..=count {
             let (state, known) = runs
                 .get(from)
-                .map_or((start, looks.len()), |run| (State { place: run.after, pen: Some(run.look) }, numbers[from]));
+                .map_or((start, styles.len()), |run| (State { place: run.after, pen: Some(run.style) }, numbers[from]));
             for (to, run) in runs.iter().enumerate() {
                 let pen = state.pen.filter(|pen| run.fits(pen));
                 let turn = if pen.is_some() { 0 } else { pens[known][numbers[to]] };
-                let (early, late) = approach(state, run, &pen.unwrap_or(run.look), grid);
+                let (early, late) = approach(state, run, &pen.unwrap_or(run.style), grid);
                 table.push(u16::try_from(turn + early.min(late)).unwrap_or(u16::MAX));
             }
         }

@@ -4,19 +4,19 @@ use std::io::Write as _;
 
 use ratatui::style::{Color, Modifier};
 
-use super::cells::Look;
+use super::cells::CellStyle;
 
 /// Appends the shortest sequence that turns the pen from `from` (unknown: `None`) to `to`; nothing if they are equal.
-pub fn change(from: Option<&Look>, to: &Look, out: &mut Vec<u8>) {
+pub fn change(from: Option<&CellStyle>, to: &CellStyle, out: &mut Vec<u8>) {
     if from == Some(to) {
         return;
     }
     let start = out.len();
     let afresh = {
         let mut codes = Codes::after(out);
-        if *to != Look::PLAIN {
+        if *to != CellStyle::PLAIN {
             codes.push(&[b"0"]);
-            switch(&Look::PLAIN, to, &mut codes);
+            switch(&CellStyle::PLAIN, to, &mut codes);
         }
         codes.end()
     };
@@ -35,7 +35,7 @@ pub fn change(from: Option<&Look>, to: &Look, out: &mut Vec<u8>) {
 }
 
 /// The length of what [`change`] would append, in bytes.
-pub fn cost(from: Option<&Look>, to: &Look) -> usize {
+pub fn cost(from: Option<&CellStyle>, to: &CellStyle) -> usize {
     let mut out = Vec::with_capacity(24);
     change(from, to, &mut out);
     out.len()
@@ -69,7 +69,7 @@ impl<'a> Codes<'a> {
     }
 }
 
-fn switch(from: &Look, to: &Look, codes: &mut Codes<'_>) {
+fn switch(from: &CellStyle, to: &CellStyle, codes: &mut Codes<'_>) {
     let off = from.modifier - to.modifier;
     let mut on = to.modifier - from.modifier;
     // One code ends bold and dim together, and one ends both kinds of blinking: what stays must be said again.
@@ -179,11 +179,11 @@ fn underline(color: Color, codes: &mut Codes<'_>) {
 mod tests {
     use super::*;
 
-    fn look(fg: Color, modifier: Modifier) -> Look {
-        Look { fg, modifier, ..Look::PLAIN }
+    fn style(fg: Color, modifier: Modifier) -> CellStyle {
+        CellStyle { fg, modifier, ..CellStyle::PLAIN }
     }
 
-    fn text(from: Option<Look>, to: Look) -> String {
+    fn text(from: Option<CellStyle>, to: CellStyle) -> String {
         let mut out = Vec::new();
         change(from.as_ref(), &to, &mut out);
         assert_eq!(out.len(), cost(from.as_ref(), &to));
@@ -194,24 +194,24 @@ mod tests {
     fn only_what_changes_is_said_and_a_reset_is_taken_where_it_is_shorter() {
         let none = Modifier::empty();
         for (from, to, wanted) in [
-            (Some(Look::PLAIN), Look::PLAIN, ""),
-            (None, Look::PLAIN, "\x1b[m"),
-            (None, look(Color::Red, none), "\x1b[0;31m"),
-            (Some(Look::PLAIN), look(Color::Red, none), "\x1b[31m"),
-            (Some(look(Color::Red, none)), Look::PLAIN, "\x1b[m"),
-            (Some(look(Color::Red, none)), look(Color::LightCyan, none), "\x1b[96m"),
-            (Some(look(Color::Red, Modifier::BOLD)), look(Color::Red, none), "\x1b[22m"),
-            (Some(look(Color::Red, Modifier::BOLD | Modifier::DIM)), look(Color::Red, Modifier::DIM), "\x1b[22;2m"),
+            (Some(CellStyle::PLAIN), CellStyle::PLAIN, ""),
+            (None, CellStyle::PLAIN, "\x1b[m"),
+            (None, style(Color::Red, none), "\x1b[0;31m"),
+            (Some(CellStyle::PLAIN), style(Color::Red, none), "\x1b[31m"),
+            (Some(style(Color::Red, none)), CellStyle::PLAIN, "\x1b[m"),
+            (Some(style(Color::Red, none)), style(Color::LightCyan, none), "\x1b[96m"),
+            (Some(style(Color::Red, Modifier::BOLD)), style(Color::Red, none), "\x1b[22m"),
+            (Some(style(Color::Red, Modifier::BOLD | Modifier::DIM)), style(Color::Red, Modifier::DIM), "\x1b[22;2m"),
             (
-                Some(look(Color::Red, Modifier::BOLD | Modifier::ITALIC | Modifier::REVERSED)),
-                look(Color::Red, none),
+                Some(style(Color::Red, Modifier::BOLD | Modifier::ITALIC | Modifier::REVERSED)),
+                style(Color::Red, none),
                 "\x1b[0;31m",
             ),
-            (Some(look(Color::Indexed(200), none)), look(Color::Indexed(201), Modifier::BOLD), "\x1b[1;38;5;201m"),
-            (Some(Look::PLAIN), Look { bg: Color::Rgb(1, 2, 3), ..Look::PLAIN }, "\x1b[48;2;1;2;3m"),
+            (Some(style(Color::Indexed(200), none)), style(Color::Indexed(201), Modifier::BOLD), "\x1b[1;38;5;201m"),
+            (Some(CellStyle::PLAIN), CellStyle { bg: Color::Rgb(1, 2, 3), ..CellStyle::PLAIN }, "\x1b[48;2;1;2;3m"),
             (
-                Some(Look::PLAIN),
-                Look { modifier: Modifier::UNDERLINED, underline: Color::Indexed(1), ..Look::PLAIN },
+                Some(CellStyle::PLAIN),
+                CellStyle { modifier: Modifier::UNDERLINED, underline: Color::Indexed(1), ..CellStyle::PLAIN },
                 "\x1b[4;58:5:1m",
             ),
         ] {

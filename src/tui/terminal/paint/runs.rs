@@ -1,11 +1,11 @@
-//! What changed between two screens, cut into runs: neighbours in one row that are written in one go in one look.
+//! What changed between two screens, cut into runs: neighbours in one row that are written in one go in one style.
 
-use super::cells::{Grid, Look, Shown};
+use super::cells::{CellStyle, Grid, Shown};
 use super::motion::Place;
 
 /// What a run does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Deed {
+pub enum RunKind {
     /// Writes its cells.
     Write,
     /// `CSI K`: erases from its first cell to the end of the row.
@@ -21,12 +21,12 @@ pub struct Run {
     pub start: u16,
     /// The column behind its last one.
     pub end: u16,
-    /// How its characters look.
-    pub look: Look,
+    /// How its characters are styled.
+    pub style: CellStyle,
     /// Only blanks: any pen will do that looks the same on a blank.
     pub blank: bool,
     /// What it does.
-    pub deed: Deed,
+    pub kind: RunKind,
     /// The bytes of its characters, or of the erasing.
     pub bytes: usize,
     /// Where the cursor is afterwards.
@@ -35,12 +35,12 @@ pub struct Run {
 
 impl Run {
     /// Whether it comes out right with this pen.
-    pub fn fits(&self, pen: &Look) -> bool {
-        if self.blank { self.look.same_on_blank(pen) } else { self.look == *pen }
+    pub fn fits(&self, pen: &CellStyle) -> bool {
+        if self.blank { self.style.same_on_blank(pen) } else { self.style == *pen }
     }
 }
 
-/// The runs that turn `old` into `new`, row by row. With `join`, runs of one look with a single one-byte cell between them
+/// The runs that turn `old` into `new`, row by row. With `join`, runs of one style with a single one-byte cell between them
 /// become one: no way around that cell costs less than writing it again.
 pub fn between(old: &Grid, new: &Grid, join: bool) -> Vec<Run> {
     let mut runs = Vec::new();
@@ -74,8 +74,8 @@ fn row(old: &Grid, new: &Grid, y: u16, join: bool, runs: &mut Vec<Run>) {
                 && run.after.column.is_some()
                 && bridge.text().len() == 1
                 && bridge.is_simple()
-                && bridge.fits(&run.look)
-                && (cell.fits(&run.look) && !run.blank)
+                && bridge.fits(&run.style)
+                && (cell.fits(&run.style) && !run.blank)
             {
                 let taken = take(run, bridge, new.width) && take(run, cell, new.width);
                 debug_assert!(taken, "both fit");
@@ -89,9 +89,9 @@ fn row(old: &Grid, new: &Grid, y: u16, join: bool, runs: &mut Vec<Run>) {
             row: y,
             start,
             end: new.width,
-            look: Look::PLAIN,
+            style: CellStyle::PLAIN,
             blank: true,
-            deed: Deed::Erase,
+            kind: RunKind::Erase,
             bytes: 3,
             after: Place::at(start, y),
         });
@@ -103,9 +103,9 @@ fn begin(row: u16, x: u16, cell: &Shown, width: u16) -> Run {
         row,
         start: x,
         end: x,
-        look: cell.look(),
+        style: cell.style(),
         blank: matches!(cell, Shown::Blank(_)),
-        deed: Deed::Write,
+        kind: RunKind::Write,
         bytes: 0,
         after: Place::at(x, row),
     };
@@ -120,12 +120,12 @@ fn take(run: &mut Run, cell: &Shown, width: u16) -> bool {
         return false;
     }
     match cell {
-        Shown::Glyph { look, .. } if run.blank && run.look.same_on_blank(look) => {
-            run.look = *look;
+        Shown::Glyph { style, .. } if run.blank && run.style.same_on_blank(style) => {
+            run.style = *style;
             run.blank = false;
         }
-        cell if run.blank && !matches!(cell, Shown::Blank(look) if *look == run.look) => return false,
-        cell if !run.blank && !cell.fits(&run.look) => return false,
+        cell if run.blank && !matches!(cell, Shown::Blank(style) if *style == run.style) => return false,
+        cell if !run.blank && !cell.fits(&run.style) => return false,
         _ => {}
     }
     extend(run, cell, width);

@@ -1,13 +1,13 @@
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Color, Modifier, Style as CellStyle};
+use ratatui::style::{Color, Modifier, Style as TextStyle};
 
-use super::cells::{Grid, Look, Shown};
+use super::cells::{CellStyle, Grid, Shown};
 use super::*;
 
 /// What a vt100 terminal shows, in our form.
-fn seen(screen: &vt100::Screen) -> Vec<Vec<(String, Look)>> {
+fn seen(screen: &vt100::Screen) -> Vec<Vec<(String, CellStyle)>> {
     let (rows, columns) = (screen.size().0.get(), screen.size().1.get());
     (0..rows)
         .map(|y| {
@@ -25,8 +25,9 @@ fn seen(screen: &vt100::Screen) -> Vec<Vec<(String, Look)>> {
                     modifier.set(Modifier::ITALIC, cell.italic());
                     modifier.set(Modifier::UNDERLINED, cell.underline());
                     modifier.set(Modifier::REVERSED, cell.inverse());
-                    let look = Look { fg: color(cell.fgcolor()), bg: color(cell.bgcolor()), underline: Color::Reset, modifier };
-                    (if cell.is_wide_continuation() { "behind".into() } else { cell.contents().to_owned() }, look)
+                    let style =
+                        CellStyle { fg: color(cell.fgcolor()), bg: color(cell.bgcolor()), underline: Color::Reset, modifier };
+                    (if cell.is_wide_continuation() { "behind".into() } else { cell.contents().to_owned() }, style)
                 })
                 .collect()
         })
@@ -38,13 +39,13 @@ fn grid_seen(screen: &vt100::Screen) -> Grid {
     let (rows, columns) = (screen.size().0.get(), screen.size().1.get());
     let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
     for (y, row) in (0..).zip(seen(screen)) {
-        for (x, (text, look)) in (0..).zip(row) {
+        for (x, (text, style)) in (0..).zip(row) {
             let cell = &mut buffer[(x, y)];
             if text == "behind" {
                 continue;
             }
             cell.set_symbol(if text.is_empty() { " " } else { &text });
-            cell.set_style(CellStyle::new().fg(look.fg).bg(look.bg).add_modifier(look.modifier));
+            cell.set_style(TextStyle::new().fg(style.fg).bg(style.bg).add_modifier(style.modifier));
         }
     }
     Grid::of(&buffer)
@@ -55,9 +56,9 @@ fn without_underline_colour(grid: &Grid) -> Vec<Vec<Shown>> {
         .map(|y| {
             let row = grid.row(y).iter().cloned();
             row.map(|cell| match cell {
-                Shown::Blank(look) => Shown::Blank(Look { underline: Color::Reset, ..look }),
-                Shown::Glyph { text, wide, risky, look } => {
-                    Shown::Glyph { text, wide, risky, look: Look { underline: Color::Reset, ..look } }
+                Shown::Blank(style) => Shown::Blank(CellStyle { underline: Color::Reset, ..style }),
+                Shown::Glyph { text, wide, risky, style } => {
+                    Shown::Glyph { text, wide, risky, style: CellStyle { underline: Color::Reset, ..style } }
                 }
                 other => other,
             })
@@ -71,11 +72,11 @@ struct Piece {
     x: u16,
     y: u16,
     text: String,
-    style: CellStyle,
+    style: TextStyle,
 }
 
 /// No bold: the emulator takes bold and dim for one setting with two values; the pen's own table test has both.
-fn style() -> impl Strategy<Value = CellStyle> {
+fn style() -> impl Strategy<Value = TextStyle> {
     let color = || {
         prop_oneof![
             4 => Just(Color::Reset),
@@ -93,7 +94,7 @@ fn style() -> impl Strategy<Value = CellStyle> {
         1 => Just(Modifier::REVERSED),
     ];
     (color(), color(), color(), modifier)
-        .prop_map(|(fg, bg, line, modifier)| CellStyle::new().fg(fg).bg(bg).underline_color(line).add_modifier(modifier))
+        .prop_map(|(fg, bg, line, modifier)| TextStyle::new().fg(fg).bg(bg).underline_color(line).add_modifier(modifier))
 }
 
 fn piece() -> impl Strategy<Value = Piece> {
@@ -183,8 +184,8 @@ fn control_sequences_in_a_cell_never_reach_the_terminal() {
 #[test]
 fn without_colours_no_colour_code_is_written() {
     let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
-    let look = CellStyle::new().fg(Color::Red).bg(Color::Blue).add_modifier(Modifier::REVERSED | Modifier::BOLD);
-    buffer.set_string(0, 0, "x", look);
+    let style = TextStyle::new().fg(Color::Red).bg(Color::Blue).add_modifier(Modifier::REVERSED | Modifier::BOLD);
+    buffer.set_string(0, 0, "x", style);
     for encoder in [Encoder::Thrifty, Encoder::Stock] {
         let mut out = Vec::new();
         Painter::new(Style { encoder, colourless: true, ..Style::default() }).paint(&buffer, None, &mut out);
@@ -221,21 +222,21 @@ fn a_redraw_on_demand_writes_everything_again() {
 /// A table as the dashboard shows it: what changes in a row is its percent, its bar and its elapsed time.
 fn ticking(second: u16) -> Buffer {
     let mut buffer = Buffer::empty(Rect::new(0, 0, 120, 40));
-    let dim = CellStyle::new().fg(Color::DarkGray);
-    buffer.set_string(0, 0, "mj-enhance  20 running  3 waiting   in flight 20/20   balance 812.4", CellStyle::new().bold());
+    let dim = TextStyle::new().fg(Color::DarkGray);
+    buffer.set_string(0, 0, "mj-enhance  20 running  3 waiting   in flight 20/20   balance 812.4", TextStyle::new().bold());
     for row in 0..20_u16 {
         let y = row + 3;
         let percent = (row * 3 + second) % 101;
         let elapsed = u32::from(row) * 37 + u32::from(second);
-        buffer.set_string(0, y, "▸ running", CellStyle::new().fg(Color::Green));
-        buffer.set_string(12, y, format!("task-unified-17579{row:05}"), CellStyle::new());
+        buffer.set_string(0, y, "▸ running", TextStyle::new().fg(Color::Green));
+        buffer.set_string(12, y, format!("task-unified-17579{row:05}"), TextStyle::new());
         let eighths = usize::from(percent) * 20 * 8 / 100;
         let mut bar = "█".repeat(eighths / 8);
         if eighths / 8 < 20 {
             bar.push_str(["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8]);
         }
-        buffer.set_string(44, y, &bar, CellStyle::new().fg(Color::Cyan));
-        buffer.set_string(65, y, format!("{percent:>3} %"), CellStyle::new());
+        buffer.set_string(44, y, &bar, TextStyle::new().fg(Color::Cyan));
+        buffer.set_string(65, y, format!("{percent:>3} %"), TextStyle::new());
         buffer.set_string(72, y, format!("{:>2}:{:02}", elapsed / 60, elapsed % 60), dim);
     }
     buffer

@@ -158,7 +158,7 @@ impl Stage {
         self.output = Some(output);
     }
 
-    /// Reads until the terminal's screen is as wished.
+    /// Reads until the terminal's screen is as asked.
     fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         while !done(self) {
             match self.output.as_ref().unwrap().recv_timeout(LONG) {

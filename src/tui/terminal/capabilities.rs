@@ -35,7 +35,7 @@ pub enum Colours {
 
 /// What `--color` says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum ColourWish {
+pub enum ColourChoice {
     /// Decide from the environment.
     #[default]
     Auto,
@@ -47,16 +47,16 @@ pub enum ColourWish {
 
 /// What the command line and the configuration say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Wishes {
+pub struct Overrides {
     /// `--color`.
-    pub colour: ColourWish,
+    pub colour: ColourChoice,
     /// `--ascii`.
     pub ascii: bool,
 }
 
 /// What the terminal can do.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Abilities {
+pub struct Capabilities {
     /// Whether a screen can be shown at all.
     pub screen: Known<bool>,
     /// How many colours.
@@ -82,9 +82,9 @@ pub struct Abilities {
 /// Environment variables by name.
 pub type Environment = BTreeMap<String, String>;
 
-impl Abilities {
+impl Capabilities {
     /// Reads the environment that is passed.
-    pub fn of(environment: &Environment, wishes: Wishes) -> Self {
+    pub fn of(environment: &Environment, overrides: Overrides) -> Self {
         let get = |name: &str| environment.get(name).map(String::as_str).filter(|value| !value.is_empty());
         let term = get("TERM").unwrap_or("");
         let program = get("TERM_PROGRAM").unwrap_or("");
@@ -98,8 +98,8 @@ impl Abilities {
                 true => known(false, format!("TERM={term} has no screen")),
                 false => known(true, format!("TERM={term}")),
             },
-            colours: colours(&get, term, dumb, console, wishes.colour),
-            unicode: unicode(&get, term, dumb, wishes.ascii),
+            colours: colours(&get, term, dumb, console, overrides.colour),
+            unicode: unicode(&get, term, dumb, overrides.ascii),
             ssh: match ["SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"].iter().find(|name| get(name).is_some()) {
                 Some(name) => known(true, format!("{name} is set")),
                 None => known(false, "no SSH variable is set"),
@@ -163,12 +163,12 @@ fn colours<'a>(
     term: &str,
     dumb: bool,
     console: bool,
-    wish: ColourWish,
+    choice: ColourChoice,
 ) -> Known<Colours> {
-    if wish == ColourWish::Never {
+    if choice == ColourChoice::Never {
         return known(Colours::None, "--color never");
     }
-    if wish == ColourWish::Auto {
+    if choice == ColourChoice::Auto {
         // https://no-color.org: any value that is not empty.
         if get("NO_COLOR").is_some() {
             return known(Colours::None, "NO_COLOR is set");
@@ -183,7 +183,7 @@ fn colours<'a>(
     match get("COLORTERM") {
         Some(value @ ("truecolor" | "24bit")) => known(Colours::True, format!("COLORTERM={value}")),
         _ if term.contains("256color") || term.contains("direct") => known(Colours::Indexed, format!("TERM={term}")),
-        _ if wish == ColourWish::Always => known(Colours::Sixteen, "--color always"),
+        _ if choice == ColourChoice::Always => known(Colours::Sixteen, "--color always"),
         _ => known(Colours::Sixteen, "nothing says that there are more"),
     }
 }
@@ -265,28 +265,28 @@ fn copy_limit(term: &str, plain: bool, tmux: bool, screen: bool) -> Known<usize>
 mod tests {
     use super::*;
 
-    fn of(variables: &[(&str, &str)], wishes: Wishes) -> Abilities {
+    fn of(variables: &[(&str, &str)], overrides: Overrides) -> Capabilities {
         let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Abilities::of(&environment, wishes)
+        Capabilities::of(&environment, overrides)
     }
 
     #[test]
     fn colours_follow_the_flag_then_no_color_then_the_terminal() {
         let xterm = ("TERM", "xterm-256color");
-        let wish = |colour| Wishes { colour, ascii: false };
+        let choice = |colour| Overrides { colour, ascii: false };
         for (variables, colour, wanted) in [
-            (vec![xterm], ColourWish::Auto, Colours::Indexed),
-            (vec![xterm, ("COLORTERM", "truecolor")], ColourWish::Auto, Colours::True),
-            (vec![xterm, ("NO_COLOR", "1")], ColourWish::Auto, Colours::None),
-            (vec![xterm, ("NO_COLOR", "")], ColourWish::Auto, Colours::Indexed),
-            (vec![xterm, ("NO_COLOR", "1")], ColourWish::Always, Colours::Indexed),
-            (vec![xterm], ColourWish::Never, Colours::None),
-            (vec![("TERM", "linux"), ("COLORTERM", "truecolor")], ColourWish::Auto, Colours::Sixteen),
-            (vec![("TERM", "xterm")], ColourWish::Auto, Colours::Sixteen),
-            (vec![("TERM", "dumb")], ColourWish::Auto, Colours::None),
-            (vec![("TERM", "dumb")], ColourWish::Always, Colours::Sixteen),
+            (vec![xterm], ColourChoice::Auto, Colours::Indexed),
+            (vec![xterm, ("COLORTERM", "truecolor")], ColourChoice::Auto, Colours::True),
+            (vec![xterm, ("NO_COLOR", "1")], ColourChoice::Auto, Colours::None),
+            (vec![xterm, ("NO_COLOR", "")], ColourChoice::Auto, Colours::Indexed),
+            (vec![xterm, ("NO_COLOR", "1")], ColourChoice::Always, Colours::Indexed),
+            (vec![xterm], ColourChoice::Never, Colours::None),
+            (vec![("TERM", "linux"), ("COLORTERM", "truecolor")], ColourChoice::Auto, Colours::Sixteen),
+            (vec![("TERM", "xterm")], ColourChoice::Auto, Colours::Sixteen),
+            (vec![("TERM", "dumb")], ColourChoice::Auto, Colours::None),
+            (vec![("TERM", "dumb")], ColourChoice::Always, Colours::Sixteen),
         ] {
-            assert_eq!(of(&variables, wish(colour)).colours.value, wanted, "{variables:?} {colour:?}");
+            assert_eq!(of(&variables, choice(colour)).colours.value, wanted, "{variables:?} {colour:?}");
         }
     }
 
@@ -303,17 +303,17 @@ mod tests {
             (vec![xterm, ("LANG", "de_DE.UTF-8")], true, false),
             (vec![("TERM", "linux"), ("LANG", "de_DE.UTF-8")], false, false),
         ] {
-            let wishes = Wishes { ascii, ..Wishes::default() };
-            assert_eq!(of(&variables, wishes).unicode.value, wanted, "{variables:?}");
+            let overrides = Overrides { ascii, ..Overrides::default() };
+            assert_eq!(of(&variables, overrides).unicode.value, wanted, "{variables:?}");
         }
     }
 
     #[test]
     fn a_terminal_without_a_screen_is_known() {
         for (term, wanted) in [("dumb", false), ("unknown", false), ("", false), ("xterm", true), ("linux", true)] {
-            assert_eq!(of(&[("TERM", term)], Wishes::default()).screen.value, wanted, "{term}");
+            assert_eq!(of(&[("TERM", term)], Overrides::default()).screen.value, wanted, "{term}");
         }
-        assert!(!of(&[], Wishes::default()).screen.value);
+        assert!(!of(&[], Overrides::default()).screen.value);
     }
 
     #[test]
@@ -331,21 +331,23 @@ mod tests {
             (vec![("TERM", "linux")], Notifier::Bell),
             (vec![("TERM", "screen-256color"), ("TMUX", "/tmp/x"), ("TERM_PROGRAM", "tmux")], Notifier::Bell),
         ] {
-            assert_eq!(of(&variables, Wishes::default()).notices.value, wanted, "{variables:?}");
+            assert_eq!(of(&variables, Overrides::default()).notices.value, wanted, "{variables:?}");
         }
     }
 
     #[test]
     fn ssh_tmux_and_limits_are_known_and_everything_has_a_reason() {
-        let over =
-            of(&[("TERM", "screen-256color"), ("TMUX", "/tmp/tmux-1/default,1,0"), ("SSH_TTY", "/dev/pts/1")], Wishes::default());
+        let over = of(
+            &[("TERM", "screen-256color"), ("TMUX", "/tmp/tmux-1/default,1,0"), ("SSH_TTY", "/dev/pts/1")],
+            Overrides::default(),
+        );
         assert!(over.ssh.value && over.tmux.value && over.links.value && over.synchronized.value);
         assert_eq!(over.copy_limit.value, 100_000);
-        let console = of(&[("TERM", "linux")], Wishes::default());
+        let console = of(&[("TERM", "linux")], Overrides::default());
         assert!(!console.title.value && !console.links.value && !console.synchronized.value);
         assert_eq!(console.copy_limit.value, 0);
-        for abilities in [over, console, of(&[], Wishes::default())] {
-            for (name, value, why) in abilities.report() {
+        for capabilities in [over, console, of(&[], Overrides::default())] {
+            for (name, value, why) in capabilities.report() {
                 assert!(!value.is_empty() && !why.is_empty(), "{name}");
             }
         }

@@ -13,13 +13,13 @@ use ratatui::layout::{Position, Size};
 use ratatui::{Frame, Terminal};
 
 /// Draws frames of a size that may change.
-pub struct Canvas {
+pub struct Offscreen {
     terminal: Terminal<Blind>,
     cursor: Rc<Shared<Option<Position>>>,
 }
 
-impl Canvas {
-    /// A canvas of this size, in cells.
+impl Offscreen {
+    /// A offscreen of this size, in cells.
     pub fn new(columns: u16, rows: u16) -> Self {
         let cursor = Rc::default();
         let blind = Blind { size: Size::new(columns, rows), cursor: Rc::clone(&cursor) };
@@ -97,15 +97,15 @@ mod tests {
 
     #[test]
     fn a_frame_has_the_size_of_the_terminal_and_says_where_the_cursor_is() {
-        let mut canvas = Canvas::new(10, 2);
-        let (buffer, cursor) = canvas.draw(|frame| {
+        let mut offscreen = Offscreen::new(10, 2);
+        let (buffer, cursor) = offscreen.draw(|frame| {
             frame.buffer_mut()[(9, 1)].set_symbol("x");
             frame.set_cursor_position((3, 1));
         });
         assert_eq!(buffer[(9, 1)].symbol(), "x");
         assert_eq!(cursor, Some(Position::new(3, 1)));
-        canvas.resize(20, 5);
-        let (buffer, cursor) = canvas.draw(|_| {});
+        offscreen.resize(20, 5);
+        let (buffer, cursor) = offscreen.draw(|_| {});
         assert_eq!((buffer.area.width, buffer.area.height, cursor), (20, 5, None));
         assert_eq!(buffer[(9, 1)].symbol(), " ", "every frame begins empty");
     }
