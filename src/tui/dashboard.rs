@@ -39,7 +39,13 @@ impl Screen for DashboardScreen<'_> {
         panic_if_a_test_asks(&input);
         let event = match input {
             Input::Key(key) => Event::Key(key),
-            Input::Paste(text) => Event::Paste(text),
+            Input::Paste(paste) => {
+                let mut effects = self.0.update(now, Event::Paste(paste.text));
+                if paste.cut {
+                    effects.extend(self.0.update(now, Event::PasteCut));
+                }
+                return effects.into_iter().map(act).collect();
+            }
             Input::Mouse(mouse) => Event::Mouse(mouse),
             Input::Resize(columns, rows) => Event::Resize(columns, rows),
             Input::Focus(focused) => Event::Focus(focused),
@@ -78,7 +84,7 @@ impl Screen for DashboardScreen<'_> {
 #[cfg(debug_assertions)]
 fn panic_if_a_test_asks(input: &Input<EngineEvent>) {
     let asked = || std::env::var_os("MJ_ENHANCE_TEST_PANIC").is_some_and(|place| place == "screen");
-    if matches!(input, Input::Paste(text) if text == "panic") {
+    if matches!(input, Input::Paste(paste) if paste.text == "panic") {
         assert!(!asked(), "asked for by MJ_ENHANCE_TEST_PANIC");
     }
 }

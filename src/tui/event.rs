@@ -11,6 +11,8 @@ pub enum Event {
     Key(KeyEvent),
     /// Text that was pasted (bracketed paste).
     Paste(String),
+    /// The paste just before was longer than the terminal half takes ([`super::terminal::LONGEST_PASTE`]): its rest is gone.
+    PasteCut,
     /// The mouse, where it is switched on.
     Mouse(MouseEvent),
     /// The terminal has this many columns and rows now. To be sent once at the start too.

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
 
-use super::keys::Typed;
+use super::parser::TerminalEvent;
 
 /// One thing that woke the loop. This list is complete.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,8 +14,8 @@ pub enum Message<T> {
     Lost,
     /// The terminal has taken the last frame, and the loop had asked to be told.
     WriterReady,
-    /// Something was typed, pasted, clicked, or the window was entered or left.
-    Typed(Typed),
+    /// Something came from the terminal: typed, pasted, clicked, answered.
+    Terminal(TerminalEvent),
     /// News from the rest of the program.
     News(T),
 }
@@ -43,7 +43,7 @@ impl<T> Message<T> {
         match self {
             Self::Signal(_) | Self::Lost => 0,
             Self::WriterReady => 1,
-            Self::Typed(_) => 2,
+            Self::Terminal(_) => 2,
             Self::News(_) => 3,
         }
     }
@@ -118,7 +118,7 @@ mod tests {
     fn a_batch_has_signals_first_then_keys_then_news_in_their_order() {
         let inbox = Inbox::default();
         let mailbox = inbox.mailbox();
-        let key = |c| Message::Typed(Typed::Key(KeyEvent::from(KeyCode::Char(c))));
+        let key = |c| Message::Terminal(TerminalEvent::Key(KeyEvent::from(KeyCode::Char(c))));
         for message in [Message::News(1), key('a'), Message::News(2), Message::Signal(Signal::Terminate), key('b')] {
             assert!(mailbox.send(message));
         }

@@ -5,18 +5,14 @@
 
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::device::Device;
 use super::inbox::{Mailbox, Message};
-use super::keys::Parser;
-
-/// How long the rest of an escape sequence may take before a lone `Esc` is the key. Over a line that tears packets apart
-/// the rest follows within a few milliseconds; a person does not notice this wait.
-const ESCAPE_WAIT: Duration = Duration::from_millis(50);
+use super::parser::Parser;
 
 const PAUSE: u8 = b'p';
 const RESUME: u8 = b'r';
@@ -52,13 +48,14 @@ impl Reader {
 
 fn read<T>(device: &Device, mut commands: PipeReader, mailbox: &Mailbox<T>) {
     let mut parser = Parser::default();
-    let mut typed = Vec::new();
+    let mut events = Vec::new();
     let mut bytes = [0; 4096];
     loop {
-        let wait = parser.is_waiting().then(|| Timespec { tv_sec: 0, tv_nsec: i64::from(ESCAPE_WAIT.subsec_nanos()) });
+        let wait = parser.deadline().map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())));
         let mut files = [PollFd::new(device.input(), PollFlags::IN), PollFd::new(&commands, PollFlags::IN)];
         match poll(&mut files, wait.as_ref()) {
-            Ok(0) => parser.give_up_waiting(&mut typed),
+            // Only now is it certain that nothing came in time, however late this thread had its turn.
+            Ok(0) => parser.expire(Instant::now(), &mut events),
             Ok(_) => {}
             Err(Errno::INTR) => continue,
             Err(_) => {
@@ -80,7 +77,7 @@ fn read<T>(device: &Device, mut commands: PipeReader, mailbox: &Mailbox<T>) {
                     mailbox.send(Message::Lost);
                     return;
                 }
-                Ok(count) => parser.feed(&bytes[..count], &mut typed),
+                Ok(count) => parser.feed(&bytes[..count], Instant::now(), &mut events),
                 Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(_) => {
                     mailbox.send(Message::Lost);
@@ -91,12 +88,18 @@ fn read<T>(device: &Device, mut commands: PipeReader, mailbox: &Mailbox<T>) {
             mailbox.send(Message::Lost);
             return;
         }
-        for event in typed.drain(..) {
-            if !mailbox.send(Message::Typed(event)) {
+        for event in events.drain(..) {
+            if !mailbox.send(Message::Terminal(event)) {
                 return;
             }
         }
     }
+}
+
+fn timespec(wait: Duration) -> Timespec {
+    // Rounded up, so that the deadline has passed when the wait is over.
+    let wait = wait + Duration::from_millis(1);
+    Timespec { tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(wait.subsec_nanos()) }
 }
 
 /// Reads a command; a pause lasts until the next one. `false`: end.

@@ -16,10 +16,10 @@ use super::frames::{FrameLimiter, Urgency};
 use super::guard::{Guard, Modes};
 use super::inbox::{Inbox, Message, Signal};
 use super::input::Reader;
-use super::keys::Typed;
 use super::offscreen::Offscreen;
 use super::osc::{self, Notifier};
 use super::paint::{self, Painter};
+use super::parser::{Paste, TerminalEvent};
 use super::signals::Watch;
 use super::writer::{Writer, WriterEvent};
 
@@ -29,7 +29,7 @@ pub enum Input<T> {
     /// A key.
     Key(KeyEvent),
     /// Text in one piece; not cleaned.
-    Paste(String),
+    Paste(Paste),
     /// Mouse button or wheel.
     Mouse(MouseEvent),
     /// The size in columns and rows; the first input of every run.
@@ -326,12 +326,13 @@ impl Run<'_> {
                     inputs.push(Input::Resumed);
                 }
                 Message::Signal(Signal::Resize) => resized = true,
-                Message::Typed(typed) => inputs.push(match typed {
-                    Typed::Key(key) => Input::Key(key),
-                    Typed::Paste(text) => Input::Paste(text),
-                    Typed::Mouse(mouse) => Input::Mouse(mouse),
-                    Typed::Focus(on) => Input::Focus(on),
-                }),
+                Message::Terminal(event) => match event {
+                    TerminalEvent::Key(key) => inputs.push(Input::Key(key)),
+                    TerminalEvent::Paste(paste) => inputs.push(Input::Paste(paste)),
+                    TerminalEvent::Mouse(mouse) => inputs.push(Input::Mouse(mouse)),
+                    TerminalEvent::Focus(on) => inputs.push(Input::Focus(on)),
+                    TerminalEvent::Reply(_) => {}
+                },
                 Message::News(news) => inputs.push(Input::News(news)),
             }
         }

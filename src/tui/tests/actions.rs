@@ -416,3 +416,11 @@ fn what_nobody_sees_draws_nothing() {
     screen_harness.keys("j");
     assert!(screen_harness.app.needs_draw());
 }
+
+#[test]
+fn a_paste_that_was_cut_says_so() {
+    let mut harness = screen_harness();
+    harness.event(Event::Paste("task-unified-1790000100-aaaa0001 all\n".to_owned()));
+    harness.event(Event::PasteCut);
+    assert!(harness.screen().contains("the paste was cut at 1 MiB"), "{}", harness.screen());
+}

@@ -27,6 +27,10 @@ impl App {
         match event {
             Event::Key(key) => self.press(now, key, effects),
             Event::Paste(text) => self.paste(now, &text),
+            Event::PasteCut => {
+                let most = super::terminal::LONGEST_PASTE >> 20;
+                self.say(Level::Warning, format!("the paste was cut at {most} MiB; the rest was dropped, paste it separately"));
+            }
             Event::Mouse(mouse) => self.point(now, mouse, effects),
             Event::Resize(width, height) => {
                 self.size = (width, height);

@@ -35,8 +35,8 @@ impl Screen for Demo {
                 self.dirty = true;
                 return vec![Act::Custom(number)];
             }
-            Input::Paste(text) => {
-                self.pasted = text;
+            Input::Paste(paste) => {
+                self.pasted = paste.text;
                 self.dirty = true;
             }
             Input::Resize(columns, rows) => {
@@ -180,7 +180,7 @@ impl Stage {
     }
 
     fn press(&self, key: char) {
-        self.mailbox.send(Message::Typed(Typed::Key(KeyEvent::from(KeyCode::Char(key)))));
+        self.mailbox.send(Message::Terminal(TerminalEvent::Key(KeyEvent::from(KeyCode::Char(key)))));
     }
 
     fn end(self) -> (Exit, Device) {
