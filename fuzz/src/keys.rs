@@ -217,7 +217,7 @@ impl ScreenHarness {
                         "what was named is what is sent"
                     );
                     let Event::Key(key) = event else { panic!("{event:?} is no yes") };
-                    let yes = matches!(key.code, KeyCode::Char('y' | 'н' | 'υ' | 'ט')) && key.kind != KeyEventKind::Release;
+                    let yes = matches!(key.code, KeyCode::Char('y')) && key.kind != KeyEventKind::Release;
                     assert!(yes && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT), "{key:?} is no yes");
                 }
                 let weighty = matches!(

@@ -78,6 +78,31 @@ fn keys_typed_before_the_box_opened_are_dropped() {
 }
 
 #[test]
+fn only_a_latin_y_that_was_typed_is_a_yes_and_letters_of_another_layout_are_nothing() {
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    // `н` and `т` lie where `y` and `n` do; on phonetic layouts `н` is the N key.
+    for keys in ["6 R", "3 G x"] {
+        let mut screen_harness = screen_harness();
+        screen_harness.keys(keys);
+        for other in "нНтТυטЙйρу".chars() {
+            screen_harness.key(other.to_string().parse().unwrap());
+            assert_eq!(screen_harness.app.overlays.len(), 1, "{other} leaves the box as it is");
+        }
+        for modifiers in [KeyModifiers::CONTROL, KeyModifiers::ALT, KeyModifiers::SUPER, KeyModifiers::SHIFT] {
+            screen_harness.wait(1_000);
+            screen_harness.event(Event::Key(KeyEvent::new(KeyCode::Char('y'), modifiers)));
+        }
+        assert!(screen_harness.commands().is_empty(), "{keys}: {:?}", screen_harness.commands());
+        screen_harness.keys("y");
+        assert_eq!(screen_harness.commands().len(), 1, "{keys}");
+    }
+    // Outside of such a box the letters still count by their place.
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("6 К");
+    assert!(matches!(screen_harness.app.overlays.last(), Some(Overlay::Price(_))), "К lies where R does");
+}
+
+#[test]
 fn a_pasted_y_is_no_yes() {
     let mut screen_harness = screen_harness();
     screen_harness.keys("6 R paste:y|y");

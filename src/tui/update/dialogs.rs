@@ -10,13 +10,15 @@ use super::super::keymap::{Key, by_place};
 use super::Effects;
 use crate::engine::{Command, Level};
 
-/// A letter of a box: by its place on the keyboard where the layout is not Latin.
+/// A letter of a box: by its place on the keyboard where the layout is not Latin. Never in a box that asks, where a guess
+/// could spend: there letters count as typed ([`Key::typed`]).
 fn letter(key: Key) -> Option<char> {
     by_place(key).unwrap_or(key).typed()
 }
 
+/// Whether a key leads back from a box that asks.
 fn is_back(key: Key) -> bool {
-    key.code == KeyCode::Esc || matches!(letter(key), Some('n' | 'q'))
+    key.code == KeyCode::Esc || matches!(key.typed(), Some('n' | 'q'))
 }
 
 impl App {
@@ -28,7 +30,7 @@ impl App {
             Overlay::Price(price) if now <= price.opened => self.overlays.push(Overlay::Price(price)),
             Overlay::Ask(ask) if now <= ask.opened => self.overlays.push(Overlay::Ask(ask)),
             Overlay::Menu(menu) if now <= menu.opened => self.overlays.push(Overlay::Menu(menu)),
-            Overlay::Price(price) => match letter(key) {
+            Overlay::Price(price) => match key.typed() {
                 Some('y') => self.agree(price, effects),
                 Some('h') => match &price.purpose {
                     super::super::dialogs::Purpose::Add { .. } => self.add_held(price, effects),
@@ -46,7 +48,7 @@ impl App {
                 }
                 _ => self.overlays.push(Overlay::Price(price)),
             },
-            Overlay::Ask(ask) => match letter(key) {
+            Overlay::Ask(ask) => match key.typed() {
                 Some('y') => self.say_yes(ask.purpose, effects),
                 _ if is_back(key) => self.say(Level::Info, "nothing was changed"),
                 _ => self.overlays.push(Overlay::Ask(ask)),
@@ -75,7 +77,10 @@ impl App {
 
     fn press_in_menu(&mut self, now: Timestamp, mut menu: Menu, key: Key, effects: &mut Effects) {
         let last = menu.items.len().saturating_sub(1);
-        let chosen = match (key.code, letter(key)) {
+        // Which task was paid for is a question of money.
+        let asks = menu.items.iter().any(|item| matches!(item.choice, Choice::Adopt { .. }));
+        let letter = if asks { key.typed() } else { letter(key) };
+        let chosen = match (key.code, letter) {
             (KeyCode::Esc, _) => return,
             (KeyCode::Enter, _) => Some(menu.cursor),
             (KeyCode::Down | KeyCode::Tab, _) if !key.shift => {
