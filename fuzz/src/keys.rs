@@ -45,6 +45,11 @@ struct ScreenHarness {
     status: Status,
     tickets: Vec<u64>,
     read_only: bool,
+    /// The revision that was drawn last, the last one that was before a person's eyes long enough, and since which one the
+    /// present price box is there.
+    drawn: u64,
+    settled: u64,
+    asked_since: u64,
 }
 
 /// At most so many events from one input.
@@ -67,8 +72,17 @@ pub fn run(data: &[u8]) {
     };
     let read_only = options.read_only;
     let now = at(0);
-    let mut screen_harness =
-        ScreenHarness { app: App::new(options, now), now, size: (80, 24), status: status(), tickets: Vec::new(), read_only };
+    let mut screen_harness = ScreenHarness {
+        app: App::new(options, now),
+        now,
+        size: (80, 24),
+        status: status(),
+        tickets: Vec::new(),
+        read_only,
+        drawn: 0,
+        settled: 0,
+        asked_since: 0,
+    };
     screen_harness.event(&Event::Resize(80, 24));
     screen_harness.event(&Event::EngineEvent(EngineEvent::Status(Arc::new(status()))));
     screen_harness.event(&Event::EngineEvent(EngineEvent::Jobs(JOBS.clone())));
@@ -93,6 +107,9 @@ impl ScreenHarness {
             _ => i64::from(byte) * 100_000,
         };
         self.now = self.now.checked_add(SignedDuration::from_millis(millis)).unwrap_or(self.now);
+        if millis > 0 {
+            self.event(&Event::Settled(self.drawn));
+        }
     }
 
     fn choose(&mut self, bytes: &mut Bytes<'_>) -> Event {
@@ -192,7 +209,13 @@ impl ScreenHarness {
 
     fn event(&mut self, event: &Event) {
         let asked = self.app.asked_price();
+        if let Event::Settled(revision) = event {
+            self.settled = *revision;
+        }
         let effects = self.app.update(self.now, event.clone());
+        if self.app.asked_price() != asked || matches!(event, Event::Resize(..) | Event::Resumed) {
+            self.asked_since = self.app.revision();
+        }
         for effect in effects {
             self.check(&effect, asked, event);
             if let Effect::Command { ticket, .. } = effect {
@@ -216,6 +239,7 @@ impl ScreenHarness {
                         (quote.count, quote.price, quote.count),
                         "what was named is what is sent"
                     );
+                    assert!(self.settled >= self.asked_since, "confirmed before the box was seen");
                     let Event::Key(key) = event else { panic!("{event:?} is no yes") };
                     let yes = matches!(key.code, KeyCode::Char('y')) && key.kind != KeyEventKind::Release;
                     assert!(yes && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT), "{key:?} is no yes");
@@ -248,6 +272,7 @@ impl ScreenHarness {
             let bad = cell.symbol().chars().find(|c| is_unsafe(*c));
             assert!(bad.is_none(), "the screen shows {bad:?} in {:?}", cell.symbol());
         }
+        self.drawn = self.app.revision();
         let _ = self.app.take_dirty();
     }
 }

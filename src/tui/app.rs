@@ -12,6 +12,7 @@ use super::event::Event;
 use super::job_list::{JobList, Sort, View, ViewFilter};
 use super::keymap::Contexts;
 use super::options::AppOptions;
+use super::seen::Seen;
 use super::view::Layout;
 use crate::engine::{Details, Level, Notice, QueueMove, Status};
 use crate::job::{Caps, Job, JobId, Phase, State, Tag, text};
@@ -63,6 +64,7 @@ pub struct App {
     pub(crate) title_at: Option<Timestamp>,
     pub(crate) saved_state: String,
     pub(crate) dirty: bool,
+    pub(crate) seen: Seen,
     pub(crate) exit: Option<Exit>,
 }
 
@@ -186,6 +188,7 @@ impl App {
             title_at: None,
             saved_state: String::new(),
             dirty: true,
+            seen: Seen::default(),
             exit: None,
             options,
         };
@@ -200,8 +203,15 @@ impl App {
     pub fn update(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.take(now, event, &mut effects);
+        self.seen.turn(self.overlays.last());
         self.settle(now, &mut effects);
         effects
+    }
+
+    /// Names the present state for [`Event::Settled`]; grows with every event.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.seen.revision()
     }
 
     /// Whether the screen is not what it should be.

@@ -48,6 +48,7 @@ impl Screen for DashboardScreen<'_> {
             }
             Input::Mouse(mouse) => Event::Mouse(mouse),
             Input::Resize(columns, rows) => Event::Resize(columns, rows),
+            Input::Settled(revision) => Event::Settled(revision),
             Input::Focus(focused) => Event::Focus(focused),
             Input::News(news) => Event::EngineEvent(news),
             Input::Tick => Event::Tick,
@@ -68,6 +69,10 @@ impl Screen for DashboardScreen<'_> {
 
     fn next_tick(&self, now: Timestamp) -> Option<Timestamp> {
         self.0.next_tick(now)
+    }
+
+    fn revision(&self) -> u64 {
+        self.0.revision()
     }
 
     fn links(&self) -> Vec<String> {

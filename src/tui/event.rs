@@ -17,6 +17,9 @@ pub enum Event {
     Mouse(MouseEvent),
     /// The terminal has this many columns and rows now. To be sent once at the start too.
     Resize(u16, u16),
+    /// Before a key: the state of this [`super::App::revision`] had been on the terminal for 300 ms when the key was pressed.
+    /// A box that no such state showed has not been read, and the key is no confirmation of it.
+    Settled(u64),
     /// The window came into focus, or lost it.
     Focus(bool),
     /// The engine said something.

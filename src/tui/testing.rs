@@ -184,7 +184,13 @@ impl ScreenHarness {
 
     pub(crate) fn key(&mut self, key: Key) {
         self.wait(100);
+        self.read();
         self.event(Event::Key(event_of(key)));
+    }
+
+    /// What is drawn now has been before the person's eyes long enough for a key to answer it.
+    pub(crate) fn read(&mut self) {
+        self.event(Event::Settled(self.app.revision()));
     }
 
     /// Presses keys in the syntax of the keymap; `"text"` types it; `paste:text` pastes it (`|` is a line break).

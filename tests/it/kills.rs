@@ -144,7 +144,7 @@ fn on_screen(goal: usize) -> Row {
             if rng.u8(..4) > 0 && pty.within(Duration::from_secs(1), |screen| screen.contains("wait for P")) {
                 pty.keys("P");
                 if pty.within(Duration::from_secs(1), |screen| screen.contains("y send")) {
-                    pty.keys("y");
+                    pty.confirm();
                 }
             }
             pty.within(moment(&mut rng), |_| false);

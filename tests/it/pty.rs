@@ -208,6 +208,20 @@ impl Pty {
         self.shows(shows)
     }
 
+    /// Says yes to the box that asks. A `y` before the box has been on the terminal for 300 ms is dropped: a person presses
+    /// again, as the box says.
+    #[track_caller]
+    pub fn confirm(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.keys("y");
+            if self.within(Duration::from_millis(350), |screen| !screen.contains("n back")) {
+                return;
+            }
+            assert!(Instant::now() < end && !self.has_ended(), "the box takes no y:\n{}", self.text());
+        }
+    }
+
     /// Waits until the screen fulfils a condition or the time is over; whether it does.
     pub fn within(&self, time: Duration, condition: impl Fn(&str) -> bool) -> bool {
         let end = Instant::now() + time;

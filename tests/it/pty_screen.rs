@@ -72,7 +72,8 @@ fn a_line_that_drops_ends_the_dashboard_within_a_second_and_keeps_the_store_whol
     house.program.add(&house.specs(1).iter().map(String::as_str).collect::<Vec<_>>());
     let mut pty = open(&house, &[]);
     pty.press("P", "y send");
-    pty.press("y", "● running");
+    pty.confirm();
+    pty.shows("● running");
     let (code, took) = pty.hang_up();
     assert_eq!(code, 130);
     // The promise is one second; a machine full of tests gets some more.

@@ -53,7 +53,7 @@ fn main_job(size: (u16, u16)) {
     // Enter is no yes.
     pty.press("\r", "y send 20 jobs");
     assert_eq!(house.paid(), 0);
-    pty.keys("y");
+    pty.confirm();
     let screen = pty.until("18 saved, 2 failed", |screen| {
         screen.contains("saved 18") && (screen.contains("failed 2") || screen.contains("fail 2"))
     });
@@ -80,7 +80,7 @@ fn main_job(size: (u16, u16)) {
     pty.press("A", "2 marked");
     let price = pty.press("R", "2 jobs × 5.4 credits = 10.8 credits");
     assert!(price.contains("balance 902.8 → 892 after it"), "{price}");
-    pty.keys("y");
+    pty.confirm();
     pty.until("20 saved", |screen| screen.contains("saved 20"));
 
     // Leave and come back: nothing is missing, nothing is sent.
@@ -115,7 +115,7 @@ fn a_waiting_job_is_cancelled_free_and_a_running_one_is_left_and_watched_again()
     let house = House::with("run_seconds = 3600\nmore_drafts = 2\n[balance]\naccount = 100\n", "max_in_flight = 1\n");
     let mut pty = Pty::dashboard(&house);
     paste_jobs(&mut pty, &house, 2);
-    pty.keys("y");
+    pty.confirm();
     pty.until("one runs, one waits", |screen| screen.contains("● running") && screen.contains("wait 1"));
     pty.keys("2");
     pty.until("only the waiting one", |screen| !screen.contains("● running"));
@@ -124,7 +124,8 @@ fn a_waiting_job_is_cancelled_free_and_a_running_one_is_left_and_watched_again()
     let box_ = pty.press("x", "stop watching?");
     assert!(box_.contains("is paid for if it completes"), "{box_}");
     pty.keys("\r");
-    pty.press("y", "1 unwatched");
+    pty.confirm();
+    pty.shows("1 unwatched");
     pty.keys("1");
     pty.shows("unwatched");
     assert_eq!((house.paid(), house.count("cancelled"), house.count("unwatched")), (1, 1, 1));
@@ -150,7 +151,7 @@ fn leaving_in_the_middle_and_coming_back_sends_nothing_by_itself_and_nothing_twi
     let house = House::with("run_seconds = 3600\nmore_drafts = 10\n[balance]\naccount = 1000\n", "max_in_flight = 3\n");
     let mut pty = Pty::dashboard(&house);
     paste_jobs(&mut pty, &house, 10);
-    pty.keys("y");
+    pty.confirm();
     pty.until("three run", |screen| screen.contains("in flight 3/3"));
     until(|| house.count("running") == 3);
     pty.keys("q");
@@ -165,7 +166,7 @@ fn leaving_in_the_middle_and_coming_back_sends_nothing_by_itself_and_nothing_twi
     let price = pty.press("P", "y send 7 jobs");
     assert!(price.contains("37.8 credits"), "{price}");
     assert_eq!(house.paid(), 3);
-    pty.keys("y");
+    pty.confirm();
     until(|| {
         house.simulator.finish_all();
         house.paid() == 10
@@ -182,7 +183,7 @@ fn a_grace_period_counts_down_and_u_stops_it_with_nothing_sent() {
     let house = House::with(QUICK, "grace = \"10m\"\n");
     let mut pty = Pty::dashboard(&house);
     paste_jobs(&mut pty, &house, 3);
-    pty.keys("y");
+    pty.confirm();
     pty.until("a countdown", |screen| screen.contains("u stops them"));
     pty.keys("u");
     until(|| house.count("held") == 3 || house.jobs().is_empty());
@@ -273,7 +274,7 @@ fn the_simulator_of_the_command_line_serves_the_dashboard() {
     pty.paste(&(drafts[..5].join("\n") + "\n"));
     pty.shows("20 ok");
     pty.press("\x04", "y send 20 jobs");
-    pty.keys("y");
+    pty.confirm();
     pty.shows("saved 20");
     pty.keys("q");
     pty.ended().assert_restored();

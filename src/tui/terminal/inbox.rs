@@ -12,10 +12,15 @@ pub enum Message<T> {
     Signal(Signal),
     /// The terminal is gone: reading or writing failed.
     Lost,
-    /// The terminal has taken the last frame, and the loop had asked to be told.
-    WriterReady,
-    /// Something came from the terminal: typed, pasted, clicked, answered.
-    Terminal(TerminalEvent),
+    /// The terminal has taken a write.
+    Taken {
+        /// Its number.
+        write: u64,
+        /// When.
+        at: Instant,
+    },
+    /// Something came from the terminal, and when it was read: typed, pasted, clicked, answered.
+    Terminal(TerminalEvent, Instant),
     /// News from the rest of the program.
     News(T),
 }
@@ -42,8 +47,8 @@ impl<T> Message<T> {
     fn rank(&self) -> u8 {
         match self {
             Self::Signal(_) | Self::Lost => 0,
-            Self::WriterReady => 1,
-            Self::Terminal(_) => 2,
+            Self::Taken { .. } => 1,
+            Self::Terminal(..) => 2,
             Self::News(_) => 3,
         }
     }
@@ -118,7 +123,8 @@ mod tests {
     fn a_batch_has_signals_first_then_keys_then_news_in_their_order() {
         let inbox = Inbox::default();
         let mailbox = inbox.mailbox();
-        let key = |c| Message::Terminal(TerminalEvent::Key(KeyEvent::from(KeyCode::Char(c))));
+        let now = Instant::now();
+        let key = |c| Message::Terminal(TerminalEvent::Key(KeyEvent::from(KeyCode::Char(c))), now);
         for message in [Message::News(1), key('a'), Message::News(2), Message::Signal(Signal::Terminate), key('b')] {
             assert!(mailbox.send(message));
         }

@@ -88,8 +88,9 @@ fn read<T>(device: &Device, mut commands: PipeReader, mailbox: &Mailbox<T>) {
             mailbox.send(Message::Lost);
             return;
         }
+        let now = Instant::now();
         for event in events.drain(..) {
-            if !mailbox.send(Message::Terminal(event)) {
+            if !mailbox.send(Message::Terminal(event, now)) {
                 return;
             }
         }

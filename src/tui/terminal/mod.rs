@@ -22,6 +22,7 @@ pub mod osc;
 pub mod paint;
 pub mod parser;
 pub mod run;
+pub mod settled;
 pub mod signals;
 pub mod writer;
 

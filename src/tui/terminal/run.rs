@@ -20,6 +20,7 @@ use super::offscreen::Offscreen;
 use super::osc::{self, Notifier};
 use super::paint::{self, Painter};
 use super::parser::{Paste, TerminalEvent};
+use super::settled::FrameLog;
 use super::signals::Watch;
 use super::writer::{Writer, WriterEvent};
 
@@ -34,6 +35,9 @@ pub enum Input<T> {
     Mouse(MouseEvent),
     /// The size in columns and rows; the first input of every run.
     Resize(u16, u16),
+    /// Before a key: the frame drawn at this [`Screen::revision`] had been on the terminal for [`super::settled::SETTLE`] when
+    /// the key was read. What an older frame did not show, the key is no answer to.
+    Settled(u64),
     /// The window is looked at, or not any more.
     Focus(bool),
     /// News from the rest of the program.
@@ -92,6 +96,10 @@ pub trait Screen {
     fn take_dirty(&mut self) -> bool;
     /// When it wants a [`Input::Tick`], because something visible counts; `None`: not at all.
     fn next_tick(&self, now: Timestamp) -> Option<Timestamp>;
+    /// Names the state that is drawn: grows with every change. For [`Input::Settled`].
+    fn revision(&self) -> u64 {
+        0
+    }
     /// Addresses that it shows in full and that are to be links.
     fn links(&self) -> Vec<String> {
         Vec::new()
@@ -202,7 +210,7 @@ where
     let mailbox = inbox.mailbox();
     let writer = Writer::spawn(guard.output(), move |told| {
         mailbox.send(match told {
-            WriterEvent::Free => Message::WriterReady,
+            WriterEvent::Taken { write, at } => Message::Taken { write, at },
             WriterEvent::Lost => Message::Lost,
         });
     })?;
@@ -224,6 +232,8 @@ where
         stopped: false,
         first: true,
         finished: None,
+        log: FrameLog::default(),
+        told_settled: 0,
     };
     run.turn(screen, vec![Input::Resize(columns, rows)], &mut perform);
     run.frames.ask(Urgency::Now);
@@ -275,6 +285,9 @@ struct Run<'a> {
     /// No frame was drawn yet.
     first: bool,
     finished: Option<Exit>,
+    /// What the person has had before their eyes, and what of it the screen was told.
+    log: FrameLog,
+    told_settled: u64,
 }
 
 impl Run<'_> {
@@ -301,7 +314,7 @@ impl Run<'_> {
         let mut resized = false;
         for message in batch {
             match message {
-                Message::WriterReady => {}
+                Message::Taken { write, at } => self.log.taken(write, at),
                 Message::Signal(Signal::Terminate) => {
                     self.finished.get_or_insert(Exit::Terminated);
                     inputs.push(Input::Terminate);
@@ -326,8 +339,15 @@ impl Run<'_> {
                     inputs.push(Input::Resumed);
                 }
                 Message::Signal(Signal::Resize) => resized = true,
-                Message::Terminal(event) => match event {
-                    TerminalEvent::Key(key) => inputs.push(Input::Key(key)),
+                Message::Terminal(event, read_at) => match event {
+                    TerminalEvent::Key(key) => {
+                        let revision = self.log.settled(read_at);
+                        if revision != self.told_settled {
+                            self.told_settled = revision;
+                            inputs.push(Input::Settled(revision));
+                        }
+                        inputs.push(Input::Key(key));
+                    }
                     TerminalEvent::Paste(paste) => inputs.push(Input::Paste(paste)),
                     TerminalEvent::Mouse(mouse) => inputs.push(Input::Mouse(mouse)),
                     TerminalEvent::Focus(on) => inputs.push(Input::Focus(on)),
@@ -338,14 +358,13 @@ impl Run<'_> {
         }
         if resized {
             let size = self.device.size();
-            if size != self.size {
-                self.size = size;
-                self.offscreen.resize(size.0, size.1);
-                self.frames.ask(Urgency::Now);
-                inputs.insert(0, Input::Resize(size.0, size.1));
-            }
-            // Most terminals rearrange what they show when they are resized, even when the size comes back at once.
+            self.size = size;
+            self.offscreen.resize(size.0, size.1);
+            // Most terminals rearrange what they show when they are resized, even when the size comes back at once: the
+            // screen is told in any case.
+            inputs.insert(0, Input::Resize(size.0, size.1));
             self.painter.forget();
+            self.log.forget();
             self.frames.ask(Urgency::Now);
         }
         if ticked {
@@ -417,6 +436,7 @@ impl Run<'_> {
         }
         let mut out = self.writer.buffer();
         let out_of_band = std::mem::take(&mut self.out_of_band);
+        let mut drawn = None;
         out.extend_from_slice(&out_of_band.before);
         if due {
             const BEGIN: &[u8] = b"\x1b[?2026h";
@@ -433,8 +453,13 @@ impl Run<'_> {
             }
             if out.len() == empty {
                 out.truncate(start);
-            } else if self.options.synchronized {
-                out.extend_from_slice(b"\x1b[?2026l");
+                // Everything was taken, since the writer is free: the terminal shows this already.
+                self.log.shows(screen.revision(), now);
+            } else {
+                drawn = Some(screen.revision());
+                if self.options.synchronized {
+                    out.extend_from_slice(b"\x1b[?2026l");
+                }
             }
             if self.first {
                 // What the first frame could not know yet follows within milliseconds: it does not wait for a slot.
@@ -451,7 +476,10 @@ impl Run<'_> {
             out.extend_from_slice(osc::BELL);
         }
         if !out.is_empty() {
-            self.writer.submit(out);
+            let write = self.writer.submit(out);
+            if let Some(revision) = drawn {
+                self.log.submitted(revision, write);
+            }
         }
     }
 
@@ -463,6 +491,7 @@ impl Run<'_> {
             return;
         }
         self.stopped = true;
+        self.log.forget();
         self.reader.pause();
         self.give_back();
         // SIGSTOP, because our own handler takes SIGTSTP. It returns when the process goes on; SIGCONT comes as a message.

@@ -1,7 +1,7 @@
 //! The thread that hands frames to the terminal, one at a time.
 //!
 //! There is one slot. While the terminal takes the bytes in it, no other frame is made, so a terminal that takes nothing
-//! costs nothing: not a queue, not the loop's time. When the loop has found the slot taken, it is told once it is free.
+//! costs nothing: not a queue, not the loop's time. The loop is told of every write when the terminal has taken it.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,12 +14,12 @@ struct Slot {
     bytes: Option<Vec<u8>>,
     /// The thread is in the middle of a write.
     writing: bool,
-    /// Tell the loop when free.
-    wanted: bool,
     /// Writing failed; nothing is taken any more.
     lost: bool,
     /// The thread ends when the slot is empty.
     closed: bool,
+    /// How many writes were handed over.
+    writes: u64,
     /// An emptied buffer for the next frame.
     spare: Vec<u8>,
 }
@@ -40,8 +40,13 @@ impl Shared {
 /// What the writer tells the loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WriterEvent {
-    /// The slot is free again.
-    Free,
+    /// The terminal took a write: the slot is free again.
+    Taken {
+        /// Its number, as [`Writer::submit`] gave it.
+        write: u64,
+        /// When it was taken.
+        at: Instant,
+    },
     /// The terminal is gone.
     Lost,
 }
@@ -76,8 +81,8 @@ impl Writer {
                 bytes.clear();
                 let mut slot = mine.lock();
                 slot.writing = false;
+                let write = slot.writes;
                 slot.spare = bytes;
-                let wanted = std::mem::take(&mut slot.wanted);
                 slot.lost = written.is_err();
                 let lost = slot.lost;
                 mine.changed.notify_all();
@@ -86,9 +91,7 @@ impl Writer {
                     tell(WriterEvent::Lost);
                     return;
                 }
-                if wanted {
-                    tell(WriterEvent::Free);
-                }
+                tell(WriterEvent::Taken { write, at: Instant::now() });
             }
         })?;
         Ok(Self { shared })
@@ -96,10 +99,8 @@ impl Writer {
 
     /// Whether a frame may be made now. If not, the loop is told when it may.
     pub fn is_free(&self) -> bool {
-        let mut slot = self.shared.lock();
-        let free = slot.bytes.is_none() && !slot.writing;
-        slot.wanted |= !free;
-        free && !slot.lost
+        let slot = self.shared.lock();
+        slot.bytes.is_none() && !slot.writing && !slot.lost
     }
 
     /// An empty buffer, with the room of an earlier frame.
@@ -107,12 +108,14 @@ impl Writer {
         std::mem::take(&mut self.shared.lock().spare)
     }
 
-    /// Hands over bytes for one write. Call it only when [`Self::is_free`] said so; otherwise the bytes are lost.
-    pub fn submit(&self, bytes: Vec<u8>) {
+    /// Hands over bytes for one write and numbers it. Call it only when [`Self::is_free`] said so; otherwise the bytes are lost.
+    pub fn submit(&self, bytes: Vec<u8>) -> u64 {
         let mut slot = self.shared.lock();
         debug_assert!(slot.bytes.is_none() && !slot.writing, "one frame at a time");
         slot.bytes = Some(bytes);
+        slot.writes += 1;
         self.shared.changed.notify_all();
+        slot.writes
     }
 
     /// Waits until everything handed over is taken, at most so long. `false` if it is not.
@@ -149,7 +152,7 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
-    fn while_the_terminal_takes_nothing_the_slot_is_taken_and_then_the_loop_is_told_once() {
+    fn while_the_terminal_takes_nothing_the_slot_is_taken_and_the_loop_is_told_of_every_write() {
         let (taken, gate) = mpsc::channel::<()>();
         let (told, news) = mpsc::channel();
         let (record, output) = mpsc::channel();
@@ -168,14 +171,15 @@ mod tests {
         assert!(!writer.is_free());
         assert!(!writer.wait(Duration::ZERO));
         taken.send(()).unwrap();
-        assert_eq!(news.recv().unwrap(), WriterEvent::Free);
+        assert!(matches!(news.recv().unwrap(), WriterEvent::Taken { write: 1, .. }));
         assert!(writer.is_free());
         writer.submit(b"two".to_vec());
         taken.send(()).unwrap();
         assert!(writer.wait(Duration::from_mins(1)));
         assert_eq!(output.recv().unwrap(), b"one");
         assert_eq!(output.recv().unwrap(), b"two");
-        assert!(news.try_recv().is_err(), "nobody asked to be told");
+        assert!(matches!(news.recv().unwrap(), WriterEvent::Taken { write: 2, .. }));
+        assert!(news.try_recv().is_err(), "once each");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::super::dialogs::Overlay;
-use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state, many_jobs, new_job};
+use super::super::keymap::Key;
+use super::super::testing::{ScreenHarness, at, event_of, job_in, jobs_in_every_state, many_jobs, new_job};
 use crate::engine::{Command, CommandOutcome, Consent, EngineEvent, PauseReason, QueueMove};
 use crate::job::{Caps, Credits, JobId, State, Tag};
 use crate::tui::effect::Effect;
@@ -69,7 +70,7 @@ fn keys_typed_before_the_box_opened_are_dropped() {
     screen_harness.keys("6");
     screen_harness.wait(100);
     for key in ["R", "y", "y"] {
-        let event = super::super::testing::event_of(key.parse().unwrap());
+        let event = event_of(key.parse().unwrap());
         screen_harness.event(Event::Key(event));
     }
     assert!(screen_harness.commands().is_empty(), "they came with the key that opened the box");
@@ -100,6 +101,70 @@ fn only_a_latin_y_that_was_typed_is_a_yes_and_letters_of_another_layout_are_noth
     let mut screen_harness = screen_harness();
     screen_harness.keys("6 К");
     assert!(matches!(screen_harness.app.overlays.last(), Some(Overlay::Price(_))), "К lies where R does");
+}
+
+#[test]
+fn a_y_counts_only_once_the_box_has_been_seen_and_says_so() {
+    let y = || Event::Key(event_of(Key::char('y')));
+    for (open, size) in [("6 R", (80, 24)), ("3 G x", (80, 24)), ("6 R", (40, 18))] {
+        let mut screen_harness = ScreenHarness::new(size, jobs_in_every_state());
+        screen_harness.keys(open);
+        let drawn = screen_harness.app.revision();
+        // Time alone is nothing: the terminal may be stuck.
+        screen_harness.wait(10_000);
+        screen_harness.event(y());
+        assert!(screen_harness.commands().is_empty(), "{open}: nobody has seen the box");
+        assert!(screen_harness.screen().contains("press y again"), "{open}: {}", screen_harness.screen());
+        // Seen was the state before the box.
+        screen_harness.event(Event::Settled(drawn - 1));
+        screen_harness.event(y());
+        assert!(screen_harness.commands().is_empty(), "{open}: that was before the box");
+        // A box that was resized since, or lost its terminal, must be drawn and seen again.
+        screen_harness.event(Event::Settled(drawn));
+        for lost in [Event::Resize(size.0, size.1), Event::Resumed] {
+            screen_harness.event(lost.clone());
+            screen_harness.event(y());
+            assert!(screen_harness.commands().is_empty(), "{open}: unseen since {lost:?}");
+            screen_harness.event(Event::Settled(drawn));
+            screen_harness.event(y());
+            assert!(screen_harness.commands().is_empty(), "{open}: unseen since {lost:?}");
+        }
+        let now = screen_harness.app.revision();
+        screen_harness.event(Event::Settled(now));
+        screen_harness.event(y());
+        assert_eq!(screen_harness.commands().len(), 1, "{open}");
+    }
+}
+
+#[test]
+fn another_box_has_to_be_seen_again() {
+    let mut screen_harness = screen_harness();
+    screen_harness.keys("6 R");
+    screen_harness.read();
+    for key in ["n", "R", "y"] {
+        screen_harness.event(Event::Key(event_of(key.parse().unwrap())));
+    }
+    assert!(screen_harness.commands().is_empty(), "it is another box, though it says the same");
+}
+
+#[test]
+fn a_window_too_small_for_the_whole_box_takes_no_y_and_says_so() {
+    for size in [(80, 9), (30, 24), (60, 7), (29, 5)] {
+        let mut screen_harness = ScreenHarness::new((80, 24), jobs_in_every_state());
+        screen_harness.keys("6 R");
+        screen_harness.size = size;
+        screen_harness.event(Event::Resize(size.0, size.1));
+        screen_harness.keys("y y");
+        assert!(screen_harness.commands().is_empty(), "{size:?}");
+        if size != (29, 5) {
+            let screen = screen_harness.screen();
+            assert!(screen.contains("window too small") && screen.contains("n back"), "{size:?}: {screen}");
+        }
+        screen_harness.size = (80, 24);
+        screen_harness.event(Event::Resize(80, 24));
+        screen_harness.keys("y");
+        assert_eq!(screen_harness.commands().len(), 1, "{size:?}");
+    }
 }
 
 #[test]

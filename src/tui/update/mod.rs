@@ -34,14 +34,17 @@ impl App {
             Event::Mouse(mouse) => self.point(now, mouse, effects),
             Event::Resize(width, height) => {
                 self.size = (width, height);
+                self.seen.lost();
                 self.dirty = true;
             }
             Event::Focus(focused) => self.focused = focused,
             Event::EngineEvent(news) => self.hear(now, news, effects),
             Event::Tick => self.dirty = true,
             Event::Interrupted | Event::Terminate => self.leave(effects),
+            Event::Settled(revision) => self.seen.settle(revision),
             Event::Resumed => {
                 self.dirty = true;
+                self.seen.lost();
                 effects.push(Effect::Redraw);
             }
         }
@@ -60,11 +63,23 @@ impl App {
             && let Some(action @ (Action::Leave | Action::Redraw | Action::Suspend)) = action
         {
             self.run(now, action, effects);
+        } else if key == Key::char('y') && !self.may_confirm(now) {
+            // Dropped; the box says why.
         } else if let Some(overlay) = self.overlays.pop() {
             self.press_in(now, overlay, key, effects);
         } else if let Some(action) = action {
             self.run(now, action, effects);
         }
+    }
+
+    /// Whether a `y` counts now: `false` where a box asks that nobody can have read as it is.
+    fn may_confirm(&mut self, now: Timestamp) -> bool {
+        if !matches!(self.overlays.last(), Some(Overlay::Price(_) | Overlay::Ask(_))) {
+            return true;
+        }
+        let settled = self.seen.is_settled();
+        self.seen.early |= !settled;
+        settled && super::view::asks_in_full(self, now)
     }
 
     /// Does an action, if it fits; says why where it does not.
@@ -138,7 +153,10 @@ impl App {
             A::Escape => self.escape(now),
             A::Quit => self.quit(effects),
             A::Leave => self.leave(effects),
-            A::Redraw => effects.push(Effect::Redraw),
+            A::Redraw => {
+                self.seen.lost();
+                effects.push(Effect::Redraw);
+            }
             A::Suspend => effects.push(Effect::Suspend),
         }
     }

@@ -14,12 +14,12 @@ use crate::tui::width::columns;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     let app = canvas.app;
-    let room = Rect::new(0, 0, layout.footer.width, layout.message.y);
+    let room = room(layout);
     match app.overlays.last() {
         None | Some(Overlay::Filter(_)) => {}
         Some(Overlay::Add(add)) => add_box(canvas, room, add),
-        Some(Overlay::Price(price)) => price_box(canvas, room, price),
-        Some(Overlay::Ask(ask)) => ask_box(canvas, room, ask),
+        Some(Overlay::Price(price)) => price_sheet(canvas, room, price).draw(canvas, room),
+        Some(Overlay::Ask(ask)) => confirm_sheet(canvas, room, ask).draw(canvas, room),
         Some(Overlay::Menu(menu)) => menu_box(canvas, room, menu),
         Some(Overlay::Tag(tag)) => tag_box(canvas, room, tag),
         Some(Overlay::Caps(caps)) => caps_box(canvas, room, caps),
@@ -27,6 +27,59 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
         Some(Overlay::Help(help)) => help_box(canvas, room, help),
         Some(Overlay::Show(id)) => show_box(canvas, room, *id),
     }
+}
+
+/// Where boxes may lie: above message and footer.
+fn room(layout: &Layout) -> Rect {
+    Rect::new(0, 0, layout.footer.width, layout.message.y)
+}
+
+/// Whether everything that the box on top says has room, if it asks.
+pub(super) fn asks_in_full(canvas: &Canvas<'_>, layout: &Layout) -> bool {
+    let room = room(layout);
+    match canvas.app.overlays.last() {
+        Some(Overlay::Price(price)) => price_sheet(canvas, room, price).is_whole,
+        Some(Overlay::Ask(ask)) => confirm_sheet(canvas, room, ask).is_whole,
+        _ => true,
+    }
+}
+
+/// A box that asks.
+struct AskSheet {
+    title: String,
+    width: u16,
+    lines: Vec<Pieces>,
+    /// All of it has room: only then can it be confirmed.
+    is_whole: bool,
+}
+
+impl AskSheet {
+    /// The lines and below them the keys; what is in the way of a confirmation stands between.
+    fn new(canvas: &Canvas<'_>, room: Rect, title: String, mut lines: Vec<Pieces>, pairs: &[(&str, String)]) -> Self {
+        let (styles, most) = (canvas.styles, ask_width(room));
+        let keys = wrapped_keys(canvas, pairs, most);
+        let widest = lines.iter().chain(&keys).map(line_width).max().unwrap_or(0).max(columns(&title) + 4);
+        let height = lines.len() + 1 + keys.len() + 2;
+        let is_whole = widest <= most && height <= usize::from(room.height);
+        // In the empty line, so that the box does not move.
+        let early = if canvas.app.seen.early && is_whole { "press y again" } else { "" };
+        lines.push(vec![(early.to_owned(), styles.warn)]);
+        if is_whole {
+            lines.extend(keys);
+        } else {
+            put(&mut lines, "window too small to confirm · n back", most, styles.warn);
+        }
+        let widest = lines.iter().map(line_width).max().unwrap_or(0).max(widest);
+        Self { title, width: widest.min(most), lines, is_whole }
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>, room: Rect) {
+        sheet(canvas, room, &self.title, self.width, &self.lines);
+    }
+}
+
+fn ask_width(room: Rect) -> u16 {
+    room.width.saturating_sub(4).min(66)
 }
 
 /// A box in the middle, as high as its lines, with them in it. The last lines stay where not all fit: they hold the keys.
@@ -49,21 +102,35 @@ fn put(lines: &mut Vec<Pieces>, said: &str, width: u16, style: Style) {
     lines.extend(wrap(said, width).into_iter().map(|part| vec![(part, style)]));
 }
 
-fn keys(canvas: &Canvas<'_>, pairs: &[(&str, String)]) -> Pieces {
-    let mut out = Vec::new();
+/// Keys and what they do, in as many lines as it takes.
+fn wrapped_keys(canvas: &Canvas<'_>, pairs: &[(&str, String)], width: u16) -> Vec<Pieces> {
+    let mut lines: Vec<Pieces> = Vec::new();
     for (key, word) in pairs {
-        if !out.is_empty() {
-            out.push((" · ".to_owned(), canvas.styles.dim));
+        let pair =
+            [((*key).to_owned(), canvas.styles.accent.add_modifier(Modifier::BOLD)), (format!(" {word}"), canvas.styles.plain)];
+        let needed = columns(key) + columns(word) + 1;
+        match lines.last_mut().filter(|line| line_width(line) + 3 + needed <= width) {
+            Some(line) => {
+                line.push((" · ".to_owned(), canvas.styles.dim));
+                line.extend(pair);
+            }
+            None if needed <= width => lines.push(pair.to_vec()),
+            None => {
+                let indent = columns(key) + 1;
+                let [key, (word, style)] = pair;
+                for (at, part) in wrap(word.trim(), width.saturating_sub(indent)).into_iter().enumerate() {
+                    let lead = if at == 0 { (format!("{} ", key.0), key.1) } else { (" ".repeat(usize::from(indent)), style) };
+                    lines.push(vec![lead, (part, style)]);
+                }
+            }
         }
-        out.push(((*key).to_owned(), canvas.styles.accent.add_modifier(Modifier::BOLD)));
-        out.push((format!(" {word}"), canvas.styles.plain));
     }
-    out
+    lines
 }
 
-fn price_box(canvas: &mut Canvas<'_>, room: Rect, price: &PriceDialog) {
+fn price_sheet(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog) -> AskSheet {
     let styles = canvas.styles;
-    let width = room.width.saturating_sub(4).min(66);
+    let width = ask_width(room);
     let quote = &price.quote;
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     let jobs = text::count(quote.count, "job");
@@ -89,7 +156,7 @@ fn price_box(canvas: &mut Canvas<'_>, room: Rect, price: &PriceDialog) {
             }
         }
         if !parts.is_empty() {
-            lines.push(vec![(parts.join(" · "), styles.plain)]);
+            put(&mut lines, &parts.join(" · "), width, styles.plain);
         }
     }
     for said in &price.warnings {
@@ -102,31 +169,25 @@ fn price_box(canvas: &mut Canvas<'_>, room: Rect, price: &PriceDialog) {
         let said = format!("after the yes u stops it for {} s", canvas.app.options.grace.as_secs());
         put(&mut lines, &said, width, styles.dim);
     }
-    lines.push(Vec::new());
     let mut pairs = vec![("y", format!("{} {}", price.purpose.verb(), quote.words()))];
     if matches!(price.purpose, Purpose::Add { .. }) {
         pairs.push(("h", "add held".to_owned()));
     }
     pairs.push(("n", "back".to_owned()));
-    lines.push(keys(canvas, &pairs));
-    let widest = lines.iter().map(line_width).max().unwrap_or(0).max(columns(&price.title) + 4);
-    sheet(canvas, room, &format!("{}?", price.title), widest.min(width), &lines);
+    AskSheet::new(canvas, room, format!("{}?", price.title), lines, &pairs)
 }
 
 fn line_width(line: &Pieces) -> u16 {
     line.iter().map(|(text, _)| columns(text)).sum()
 }
 
-fn ask_box(canvas: &mut Canvas<'_>, room: Rect, ask: &ConfirmDialog) {
-    let width = room.width.saturating_sub(4).min(66);
+fn confirm_sheet(canvas: &Canvas<'_>, room: Rect, ask: &ConfirmDialog) -> AskSheet {
+    let width = ask_width(room);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     for said in &ask.lines {
         put(&mut lines, said, width, canvas.styles.plain);
     }
-    lines.push(Vec::new());
-    lines.push(keys(canvas, &[("y", ask.yes.clone()), ("n", "back".to_owned())]));
-    let widest = lines.iter().map(line_width).max().unwrap_or(0).max(columns(&ask.title) + 4);
-    sheet(canvas, room, &ask.title, widest.min(width), &lines);
+    AskSheet::new(canvas, room, ask.title.clone(), lines, &[("y", ask.yes.clone()), ("n", "back".to_owned())])
 }
 
 fn menu_box(canvas: &mut Canvas<'_>, room: Rect, menu: &Menu) {

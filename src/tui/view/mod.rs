@@ -13,6 +13,7 @@ mod wording;
 
 use jiff::Timestamp;
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::app::{App, Page};
@@ -46,6 +47,13 @@ pub fn screen(app: &App, frame: &mut Frame<'_>, now: Timestamp) {
     if let Some((x, y)) = canvas.cursor.filter(|(x, y)| *x < area.right() && *y < area.bottom()) {
         frame.set_cursor_position((x, y));
     }
+}
+
+/// Whether the box that asks has room for all it says.
+pub(crate) fn asks_in_full(app: &App, now: Timestamp) -> bool {
+    let layout = app.layout();
+    let mut buffer = Buffer::empty(Rect::new(0, 0, app.size.0, app.size.1));
+    !layout.tiny && dialogs::asks_in_full(&Canvas::new(app, &mut buffer, now), &layout)
 }
 
 /// How many lines the details of the selected job have.

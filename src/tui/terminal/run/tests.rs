@@ -21,6 +21,9 @@ struct Demo {
     pasted: String,
     dirty: bool,
     finished: bool,
+    /// Grows with every input.
+    revision: u32,
+    settled: u32,
 }
 
 impl Screen for Demo {
@@ -28,7 +31,9 @@ impl Screen for Demo {
     type Act = u32;
 
     fn update(&mut self, _: Timestamp, input: Input<u32>) -> Vec<Act<u32>> {
+        self.revision += 1;
         match input {
+            Input::Settled(revision) => self.settled = u32::try_from(revision).unwrap(),
             Input::News(0) => {}
             Input::News(number) => {
                 self.number = number;
@@ -51,6 +56,14 @@ impl Screen for Demo {
                     return vec![Act::Custom(self.number)];
                 }
                 KeyCode::Char('s') => self.dirty = true,
+                // Opens a box, and says which state shows it.
+                KeyCode::Char('b') => {
+                    self.number += 1;
+                    self.dirty = true;
+                    return vec![Act::Custom(self.revision)];
+                }
+                // Answers it, and says what was seen.
+                KeyCode::Char('y') => return vec![Act::Custom(self.settled)],
                 KeyCode::Char('!') => panic!("as the test wants"),
                 KeyCode::Char('o') => {
                     return vec![
@@ -78,6 +91,10 @@ impl Screen for Demo {
             let text = format!("{} ", u64::from(self.number) * 7919 * u64::from(y)).repeat(usize::from(area.width));
             buffer.set_stringn(0, y, text, usize::from(area.width), ratatui::style::Style::new());
         }
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision.into()
     }
 
     fn take_dirty(&mut self) -> bool {
@@ -179,8 +196,15 @@ impl Stage {
         self.until("bytes", |stage| stage.bytes.windows(text.len()).any(|window| window == text));
     }
 
+    /// Presses a key so long from now, and says what the screen answered.
+    fn answer(&self, key: char, after: Duration) -> u32 {
+        let key = TerminalEvent::Key(KeyEvent::from(KeyCode::Char(key)));
+        self.mailbox.send(Message::Terminal(key, Instant::now() + after));
+        self.done.recv_timeout(LONG).unwrap()
+    }
+
     fn press(&self, key: char) {
-        self.mailbox.send(Message::Terminal(TerminalEvent::Key(KeyEvent::from(KeyCode::Char(key)))));
+        self.mailbox.send(Message::Terminal(TerminalEvent::Key(KeyEvent::from(KeyCode::Char(key))), Instant::now()));
     }
 
     fn end(self) -> (Exit, Device) {
@@ -335,4 +359,49 @@ fn title_copy_notice_mouse_and_bell_reach_the_terminal_and_mouse_is_switched_off
     stage.press('q');
     stage.until_written(LEFT);
     assert_eq!(count(&stage.bytes, b"\x1b[?1000;1006l"), 1);
+}
+
+#[test]
+fn a_key_answers_only_what_the_terminal_has_taken_300_ms_before() {
+    let mut stage = Stage::open((40, 6), true);
+    stage.until_shown("40x6 0");
+    let opened = stage.answer('b', Duration::ZERO);
+    stage.until_shown("40x6 1");
+    for early in [0, 3, 100] {
+        assert!(stage.answer('y', Duration::from_millis(early)) < opened, "{early} ms");
+    }
+    // The bytes arrived, so the writer's word of it is on its way at most.
+    let end = Instant::now() + LONG;
+    while stage.answer('y', Duration::from_secs(10)) < opened {
+        assert!(Instant::now() < end, "it is never settled");
+    }
+    // In one packet with what opens the next one.
+    stage.press('b');
+    stage.press('y');
+    let opened = stage.done.recv_timeout(LONG).unwrap();
+    assert!(stage.done.recv_timeout(LONG).unwrap() < opened);
+    stage.press('q');
+    stage.until_written(LEFT);
+}
+
+#[test]
+fn a_terminal_that_takes_nothing_has_shown_nothing_however_long_it_takes() {
+    let mut stage = Stage::open((120, 40), false);
+    // The pty takes some 64 KiB by itself; then the writer is stuck.
+    for wanted in 1..=200 {
+        stage.press('n');
+        assert_eq!(stage.done.recv_timeout(LONG).unwrap(), wanted);
+    }
+    let opened = stage.answer('b', Duration::ZERO);
+    for later in [1, 10, 3_600] {
+        assert!(stage.answer('y', Duration::from_secs(later)) < opened, "{later} s");
+    }
+    stage.read();
+    stage.until_shown("120x40 201\n");
+    let end = Instant::now() + LONG;
+    while stage.answer('y', Duration::from_hours(1)) < opened {
+        assert!(Instant::now() < end, "it is never settled");
+    }
+    stage.press('q');
+    stage.until_written(LEFT);
 }
