@@ -314,6 +314,9 @@ impl Ended {
             assert!(last(off.as_bytes()) >= last(on.as_bytes()), "{what} was left on");
         }
         assert!(last(b"\x1b[?1049l").is_some(), "it was on the alternate screen");
+        let count = |bytes: &[u8]| self.raw.windows(bytes.len()).filter(|window| *window == bytes).count();
+        assert_eq!(count(b"\x1b[>0u"), count(b"\x1b[<u"), "keyboard flags are popped as often as they were pushed");
+        assert_eq!(count(b";2004s"), count(b";2004r"), "modes are restored as often as they were saved");
         let mut emulator = emulator(80, 24);
         emulator.process(&self.raw);
         let screen = emulator.screen();

@@ -35,7 +35,7 @@ fn ctrl_c_twice_gives_the_terminal_back() {
 
 #[test]
 fn signals_give_the_terminal_back() {
-    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
         let house = House::new(QUICK);
         // With the mouse, which is one more thing to give back.
         let mut pty = open(&house, &[]);

@@ -23,6 +23,11 @@ const PATIENCE: Duration = Duration::from_millis(300);
 pub struct Modes {
     /// Keep and bring back the window's title (xterm `CSI 22/23 ; 2 t`).
     pub title: bool,
+    /// Switch off what another program left on in the keyboard and the mouse, and put it back on leaving. Not for consoles,
+    /// which would print some of these sequences.
+    pub foreign: bool,
+    /// Be told when the terminal's colours change between dark and light (mode 2031).
+    pub scheme: bool,
     /// Where the log is; printed after a panic.
     pub log: Option<PathBuf>,
 }
@@ -91,8 +96,16 @@ impl Guard {
         if self.shared.modes.title && !again {
             bytes.extend_from_slice(b"\x1b[22;2t");
         }
-        // Alternate screen, hidden cursor, bracketed paste, focus reports.
-        bytes.extend_from_slice(b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h");
+        bytes.extend_from_slice(b"\x1b[?1049h\x1b[?25l");
+        if self.shared.modes.foreign {
+            bytes.extend_from_slice(if again { FOREIGN_AGAIN } else { FOREIGN_SAVED });
+            bytes.extend_from_slice(FOREIGN_OFF);
+        }
+        // Bracketed paste, focus reports.
+        bytes.extend_from_slice(b"\x1b[?2004h\x1b[?1004h");
+        if self.shared.modes.scheme {
+            bytes.extend_from_slice(b"\x1b[?2031h");
+        }
         if self.shared.mouse.load(Ordering::SeqCst) {
             bytes.extend_from_slice(MOUSE_ON);
         }
@@ -149,13 +162,32 @@ impl Drop for Guard {
 const MOUSE_ON: &[u8] = b"\x1b[?1000;1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1000;1006l";
 
+/// Saves the private modes (XTSAVE) that change what keys and mouse send, those that we set ourselves (1004, 2004) too, and
+/// pushes kitty's keyboard flags, of which each screen of the terminal has its own. Terminals ignore what they do not know.
+const FOREIGN_SAVED: &[u8] = b"\x1b[?1;9;1000;1001;1002;1003;1004;1005;1006;1015;1016;2004s\x1b[>0u";
+/// The same where they are saved already: somebody else may have changed them while we were stopped.
+const FOREIGN_AGAIN: &[u8] = b"\x1b[=0u";
+/// Switches off application cursor keys (1), every kind of mouse report (9 to 1003) in every encoding (1005 to 1016), the
+/// application mode of the number pad (DECKPNM) and modifyOtherKeys.
+const FOREIGN_OFF: &[u8] = b"\x1b[?1;9;1000;1001;1002;1003;1005;1006;1015;1016l\x1b>\x1b[>4;0m";
+/// Puts them back: kitty's flags are popped, modifyOtherKeys is as it was when the terminal started, the modes are restored.
+const FOREIGN_BACK: &[u8] = b"\x1b[<u\x1b[>4m\x1b[?1;9;1000;1001;1002;1003;1004;1005;1006;1015;1016;2004r";
+
 impl Shared {
     fn leaving(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(64);
         if self.had_mouse.load(Ordering::SeqCst) {
             bytes.extend_from_slice(MOUSE_OFF);
         }
-        bytes.extend_from_slice(b"\x1b[?1004l\x1b[?2004l\x1b[m\x1b[?25h\x1b[?1049l");
+        if self.modes.scheme {
+            bytes.extend_from_slice(b"\x1b[?2031l");
+        }
+        bytes.extend_from_slice(b"\x1b[?1004l\x1b[?2004l");
+        if self.modes.foreign {
+            bytes.extend_from_slice(FOREIGN_BACK);
+        }
+        // Some old terminals take modifyOtherKeys for an underline: attributes are reset after it.
+        bytes.extend_from_slice(b"\x1b[m\x1b[?25h\x1b[?1049l");
         if self.modes.title {
             bytes.extend_from_slice(b"\x1b[23;2t");
         }

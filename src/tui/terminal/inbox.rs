@@ -28,7 +28,7 @@ pub enum Message<T> {
 /// What signals mean to the loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signal {
-    /// SIGTERM: leave; the terminal is still there.
+    /// SIGTERM or SIGQUIT: leave; the terminal is still there.
     Terminate,
     /// SIGHUP: leave; nothing more is written.
     HangUp,

@@ -168,7 +168,8 @@ impl Options {
             tmux: capabilities.tmux.value,
             copy_limit: capabilities.copy_limit.value,
             links: capabilities.links.value,
-            modes: Modes { title: capabilities.title.value, log: None },
+            // What has no window title is a console, too.
+            modes: Modes { title: capabilities.title.value, foreign: capabilities.title.value, ..Modes::default() },
             ..Self::default()
         }
     }

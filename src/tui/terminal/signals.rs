@@ -3,7 +3,7 @@
 use std::io;
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals};
 
 use super::inbox::{Mailbox, Message, Signal};
@@ -21,7 +21,7 @@ impl Watch {
     ///
     /// If the handlers cannot be installed or the thread cannot be started.
     pub fn start<T: Send + 'static>(mailbox: Mailbox<T>) -> io::Result<Self> {
-        let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGTSTP, SIGCONT, SIGWINCH])?;
+        let mut signals = Signals::new([SIGTERM, SIGQUIT, SIGHUP, SIGINT, SIGTSTP, SIGCONT, SIGWINCH])?;
         let handle = signals.handle();
         let thread = thread::Builder::new().name("terminal-signals".into()).spawn(move || {
             for signal in signals.forever() {
@@ -48,7 +48,8 @@ impl Drop for Watch {
 
 fn meaning(signal: i32) -> Option<Signal> {
     match signal {
-        SIGTERM => Some(Signal::Terminate),
+        // From outside: in raw mode Ctrl+\\ is a key.
+        SIGTERM | SIGQUIT => Some(Signal::Terminate),
         SIGHUP => Some(Signal::HangUp),
         SIGINT => Some(Signal::Interrupt),
         SIGTSTP => Some(Signal::Stop),
@@ -78,6 +79,7 @@ mod tests {
     fn only_a_hangup_says_that_the_terminal_is_gone() {
         assert_eq!(meaning(SIGHUP), Some(Signal::HangUp));
         assert_eq!(meaning(SIGTERM), Some(Signal::Terminate));
+        assert_eq!(meaning(SIGQUIT), Some(Signal::Terminate), "the terminal is given back, and no core is left");
         assert_eq!(meaning(signal_hook::consts::SIGUSR1), None);
     }
 }

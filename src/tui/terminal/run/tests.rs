@@ -139,7 +139,7 @@ impl Stage {
                 patience: Duration::from_millis(if reading { 60_000 } else { 20 }),
                 copy_limit: 1000,
                 notices: Notifier::Osc9,
-                modes: Modes { title: true, log: None },
+                modes: Modes { title: true, foreign: true, ..Modes::default() },
                 ..Options::default()
             };
             let act = |act| ack.send(act).unwrap();
@@ -256,7 +256,8 @@ fn news_and_keys_that_change_nothing_cost_no_byte() {
     stage.press('q');
     stage.until_written(LEFT);
     let after = String::from_utf8(stage.bytes[before..].to_vec()).unwrap();
-    assert_eq!(after, "\x1b[?1004l\x1b[?2004l\x1b[m\x1b[?25h\x1b[?1049l\x1b[23;2t");
+    let left = after.strip_prefix("\x1b[?1004l\x1b[?2004l\x1b[<u").unwrap_or_else(|| panic!("{after:?}"));
+    assert!(left.ends_with("2004r\x1b[m\x1b[?25h\x1b[?1049l\x1b[23;2t") && left.len() < 120, "{after:?}");
 }
 
 #[test]
@@ -404,4 +405,27 @@ fn a_terminal_that_takes_nothing_has_shown_nothing_however_long_it_takes() {
     }
     stage.press('q');
     stage.until_written(LEFT);
+}
+
+#[test]
+fn what_another_program_left_on_is_switched_off_and_put_back_on_every_way_out() {
+    let (save, off) = (&b";1016;2004s\x1b[>0u\x1b[?1;9;1000;"[..], &b";1015;1016l\x1b>\x1b[>4;0m\x1b[?2004h"[..]);
+    let back = b"\x1b[<u\x1b[>4m\x1b[?1;9;1000;";
+    for way in ["quit", "panic", "SIGTERM", "SIGHUP"] {
+        let mut stage = Stage::open((40, 6), true);
+        stage.until_shown("40x6 0");
+        assert_eq!((count(&stage.bytes, save), count(&stage.bytes, off)), (1, 1), "{:?}", String::from_utf8_lossy(&stage.bytes));
+        // The alternate screen has keyboard flags of its own: pushed after it is entered, popped before it is left.
+        let at = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).position(|window| window == part).unwrap();
+        assert!(at(&stage.bytes, b"\x1b[?1049h") < at(&stage.bytes, b"\x1b[>0u"));
+        match way {
+            "quit" => stage.press('q'),
+            "panic" => stage.press('!'),
+            "SIGTERM" => assert!(stage.mailbox.send(Message::Signal(Signal::Terminate))),
+            _ => assert!(stage.mailbox.send(Message::Signal(Signal::HangUp))),
+        }
+        stage.until_written(LEFT);
+        assert_eq!(count(&stage.bytes, back), 1, "{way}");
+        assert!(at(&stage.bytes, back) < at(&stage.bytes, b"\x1b[?1049l"), "{way}");
+    }
 }
