@@ -120,6 +120,9 @@ impl Capabilities {
             synchronized: if dumb || console {
                 // The console of Linux is local and fast; VT-type terminals may show unknown private modes.
                 known(false, format!("TERM={term} does not know mode 2026"))
+            } else if tmux || screen {
+                // tmux 3.7 draws the whole pane anew for each bracket: ten times the bytes over the line behind it.
+                known(false, if tmux { "tmux gathers frames by itself" } else { "GNU screen does not know mode 2026" })
             } else {
                 known(true, "terminals that do not know mode 2026 ignore it")
             },
@@ -336,12 +339,27 @@ mod tests {
     }
 
     #[test]
+    fn frames_have_no_brackets_inside_a_multiplexer() {
+        for (variables, wanted) in [
+            (vec![("TERM", "xterm-256color")], true),
+            (vec![("TERM", "xterm-kitty")], true),
+            (vec![("TERM", "xterm-256color"), ("TMUX", "/tmp/x")], false),
+            (vec![("TERM", "tmux-256color")], false),
+            (vec![("TERM", "screen-256color")], false),
+            (vec![("TERM", "xterm-256color"), ("STY", "1.x")], false),
+            (vec![("TERM", "linux")], false),
+        ] {
+            assert_eq!(of(&variables, Overrides::default()).synchronized.value, wanted, "{variables:?}");
+        }
+    }
+
+    #[test]
     fn ssh_tmux_and_limits_are_known_and_everything_has_a_reason() {
         let over = of(
             &[("TERM", "screen-256color"), ("TMUX", "/tmp/tmux-1/default,1,0"), ("SSH_TTY", "/dev/pts/1")],
             Overrides::default(),
         );
-        assert!(over.ssh.value && over.tmux.value && over.links.value && over.synchronized.value);
+        assert!(over.ssh.value && over.tmux.value && over.links.value && !over.synchronized.value);
         assert_eq!(over.copy_limit.value, 100_000);
         let console = of(&[("TERM", "linux")], Overrides::default());
         assert!(!console.title.value && !console.links.value && !console.synchronized.value);
