@@ -245,6 +245,7 @@ fn app_options(context: &Context, keymap: Keymap, capabilities: &Capabilities, r
             config::Theme::Mono => Theme::Mono,
         },
         color: capabilities.colours.value > Colours::None,
+        rich_color: capabilities.colours.value >= Colours::Indexed,
         slow_link: config.slow_link,
         grace: config.grace,
         profile: config.profile.clone(),
@@ -265,6 +266,9 @@ fn app_options(context: &Context, keymap: Keymap, capabilities: &Capabilities, r
 
 fn terminal_options(config: &Config, capabilities: &Capabilities) -> terminal::Options {
     let mut options = terminal::Options::of(capabilities, config.slow_link);
+    // A console has no background but the one that is there.
+    let ask = config.theme == config::Theme::Auto && capabilities.colours.value > Colours::None && options.modes.foreign;
+    (options.ask_background, options.modes.scheme) = (ask, ask);
     options.modes.log = Some(config.data_dir.join("mj-enhance.log"));
     options.mouse = environment::mouse(config, capabilities).value;
     options.notices = match config.notify {

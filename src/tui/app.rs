@@ -65,6 +65,8 @@ pub struct App {
     pub(crate) saved_state: String,
     pub(crate) dirty: bool,
     pub(crate) seen: Seen,
+    /// The terminal says that its background is light.
+    pub(crate) light_background: bool,
     pub(crate) exit: Option<Exit>,
 }
 
@@ -189,6 +191,7 @@ impl App {
             saved_state: String::new(),
             dirty: true,
             seen: Seen::default(),
+            light_background: false,
             exit: None,
             options,
         };

@@ -48,6 +48,7 @@ impl Screen for DashboardScreen<'_> {
             }
             Input::Mouse(mouse) => Event::Mouse(mouse),
             Input::Resize(columns, rows) => Event::Resize(columns, rows),
+            Input::Scheme { dark } => Event::Scheme { dark },
             Input::Settled(revision) => Event::Settled(revision),
             Input::Focus(focused) => Event::Focus(focused),
             Input::News(news) => Event::EngineEvent(news),

@@ -22,6 +22,11 @@ pub enum Event {
     Settled(u64),
     /// The window came into focus, or lost it.
     Focus(bool),
+    /// The terminal's background is dark, or light.
+    Scheme {
+        /// Light text on it is easier to read than dark text.
+        dark: bool,
+    },
     /// The engine said something.
     EngineEvent(EngineEvent),
     /// A moment that [`super::App::next_tick`] asked for has come.

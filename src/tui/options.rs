@@ -15,10 +15,11 @@ pub enum Charset {
     Ascii,
 }
 
-/// Which of the 16 ANSI colours are used. The background is never painted.
+/// Which colours are used: of the 16 ANSI ones, and for light backgrounds darker ones where there are more. The background is
+/// never painted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Theme {
-    /// Colours that can be read on dark and on light backgrounds.
+    /// Those for light backgrounds once the terminal says that its own is light; until then the usual ones.
     Auto,
     /// For dark backgrounds.
     Dark,
@@ -50,6 +51,8 @@ pub struct AppOptions {
     pub theme: Theme,
     /// Whether colours may be used at all (`NO_COLOR`, `--color`, `TERM=dumb`).
     pub color: bool,
+    /// Whether the terminal has 256 colours. Only the light palette uses them, where none of the sixteen would do.
+    pub rich_color: bool,
     /// `--slow-link`: clocks in minutes, no sparkline.
     pub slow_link: bool,
     /// How long a yes can be taken back.
@@ -81,6 +84,7 @@ impl Default for AppOptions {
             charset: Charset::Unicode,
             theme: Theme::Auto,
             color: true,
+            rich_color: false,
             slow_link: false,
             grace: Duration::from_secs(5),
             profile: None,

@@ -21,6 +21,7 @@ pub mod offscreen;
 pub mod osc;
 pub mod paint;
 pub mod parser;
+pub mod questions;
 pub mod run;
 pub mod settled;
 pub mod signals;

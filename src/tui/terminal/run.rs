@@ -19,7 +19,8 @@ use super::input::Reader;
 use super::offscreen::Offscreen;
 use super::osc::{self, Notifier};
 use super::paint::{self, Painter};
-use super::parser::{Paste, TerminalEvent};
+use super::parser::{Paste, Reply, TerminalEvent};
+use super::questions::Questions;
 use super::settled::FrameLog;
 use super::signals::Watch;
 use super::writer::{Writer, WriterEvent};
@@ -40,6 +41,11 @@ pub enum Input<T> {
     Settled(u64),
     /// The window is looked at, or not any more.
     Focus(bool),
+    /// The terminal's background is dark, or light: asked for by [`Options::ask_background`], or changed since.
+    Scheme {
+        /// Light text on it is easier to read than dark text.
+        dark: bool,
+    },
     /// News from the rest of the program.
     News(T),
     /// The time asked for by [`Screen::next_tick`] has come.
@@ -127,6 +133,8 @@ pub struct Options {
     pub modes: Modes,
     /// Make addresses links (OSC 8).
     pub links: bool,
+    /// Ask for the background colour once the first frame is there. Nothing waits for the answer.
+    pub ask_background: bool,
     /// Mouse reports at start.
     pub mouse: bool,
     /// Listen to the signals of the process. Off in tests of the loop.
@@ -148,6 +156,7 @@ impl Default for Options {
             copy_limit: 0,
             modes: Modes::default(),
             links: false,
+            ask_background: false,
             mouse: false,
             signals: true,
             // Product §6: exit within 1 s. Leaving waits twice this long at most; the rest is for the store.
@@ -235,6 +244,8 @@ where
         finished: None,
         log: FrameLog::default(),
         told_settled: 0,
+        questions: Questions::default(),
+        asked_background: false,
     };
     run.turn(screen, vec![Input::Resize(columns, rows)], &mut perform);
     run.frames.ask(Urgency::Now);
@@ -289,6 +300,8 @@ struct Run<'a> {
     /// What the person has had before their eyes, and what of it the screen was told.
     log: FrameLog,
     told_settled: u64,
+    questions: Questions,
+    asked_background: bool,
 }
 
 impl Run<'_> {
@@ -315,7 +328,14 @@ impl Run<'_> {
         let mut resized = false;
         for message in batch {
             match message {
-                Message::Taken { write, at } => self.log.taken(write, at),
+                Message::Taken { write, at } => {
+                    self.log.taken(write, at);
+                    // Never before the first frame: an answer takes a round trip, and some terminals none.
+                    if self.options.ask_background && !self.asked_background && !self.first {
+                        self.asked_background = true;
+                        self.out_of_band.before.extend_from_slice(self.questions.ask_background(at));
+                    }
+                }
                 Message::Signal(Signal::Terminate) => {
                     self.finished.get_or_insert(Exit::Terminated);
                     inputs.push(Input::Terminate);
@@ -352,7 +372,12 @@ impl Run<'_> {
                     TerminalEvent::Paste(paste) => inputs.push(Input::Paste(paste)),
                     TerminalEvent::Mouse(mouse) => inputs.push(Input::Mouse(mouse)),
                     TerminalEvent::Focus(on) => inputs.push(Input::Focus(on)),
-                    TerminalEvent::Reply(_) => {}
+                    TerminalEvent::Reply(Reply::Scheme { dark }) if self.options.modes.scheme => {
+                        inputs.push(Input::Scheme { dark })
+                    }
+                    TerminalEvent::Reply(reply) => {
+                        inputs.extend(self.questions.dark_background(&reply, read_at).map(|dark| Input::Scheme { dark }));
+                    }
                 },
                 Message::News(news) => inputs.push(Input::News(news)),
             }

@@ -174,6 +174,53 @@ fn themes_differ_in_colour_only() {
 }
 
 #[test]
+fn an_automatic_theme_becomes_light_when_the_terminal_says_so_and_no_other_one_does() {
+    let cells = |theme, schemes: &[bool]| {
+        let options = AppOptions { theme, rich_color: true, ..AppOptions::default() };
+        let mut screen_harness = ScreenHarness::with(options, SMALL, jobs_in_every_state());
+        let _ = screen_harness.app.take_dirty();
+        for dark in schemes {
+            screen_harness.event(Event::Scheme { dark: *dark });
+        }
+        (screen_harness.cells(), screen_harness.app.needs_draw())
+    };
+    let usual = cells(Theme::Auto, &[]).0;
+    let light = cells(Theme::Light, &[]).0;
+    assert_ne!(usual, light);
+    assert_eq!(cells(Theme::Auto, &[false]), (light, true));
+    assert_eq!(cells(Theme::Auto, &[true]), (usual.clone(), false), "dark stays as it was, without a byte");
+    assert_eq!(cells(Theme::Auto, &[false, true]), (usual, true));
+    for theme in [Theme::Dark, Theme::Light, Theme::Mono] {
+        assert_eq!(cells(theme, &[false]), cells(theme, &[]), "{theme:?}");
+    }
+}
+
+#[test]
+fn no_word_of_the_light_theme_is_dim_or_in_a_colour_of_dark_backgrounds() {
+    use ratatui::style::{Color, Modifier};
+    for rich_color in [true, false] {
+        for keys in
+            ["", "A x", "6 enter", "1 enter tab", "$", "/ \"state:faild\"", ": \"x\"", "a", "6 R", "e", "?", "o", "Y", "P"]
+        {
+            let options = AppOptions { theme: Theme::Light, rich_color, ..AppOptions::default() };
+            let mut screen_harness = ScreenHarness::with(options, WIDE, jobs_in_every_state());
+            screen_harness.keys(keys);
+            for cell in screen_harness.cells().content() {
+                let known = match cell.fg {
+                    Color::Reset => true,
+                    Color::Indexed(25 | 28 | 94 | 124 | 240) => rich_color,
+                    // Bold blue is a bright one in many terminals, and dark enough.
+                    Color::Blue => !rich_color,
+                    Color::Red | Color::Magenta => !rich_color && !cell.modifier.contains(Modifier::BOLD),
+                    _ => false,
+                };
+                assert!(known && !cell.modifier.contains(Modifier::DIM), "{keys}: {cell:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn backgrounds_are_never_painted_and_no_colour_means_none() {
     use ratatui::style::Color;
     for (theme, color) in

@@ -17,6 +17,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::job_list::{Sort, View};
 use super::keymap::{Action, Key};
+use super::options::Theme;
 use super::text_input::TextInput;
 use crate::engine::{Command, Level};
 
@@ -41,6 +42,11 @@ impl App {
             Event::EngineEvent(news) => self.hear(now, news, effects),
             Event::Tick => self.dirty = true,
             Event::Interrupted | Event::Terminate => self.leave(effects),
+            Event::Scheme { dark } => {
+                // Dark needs no other colours than those before the answer.
+                self.dirty |= self.light_background == dark && self.options.theme == Theme::Auto;
+                self.light_background = !dark;
+            }
             Event::Settled(revision) => self.seen.settle(revision),
             Event::Resumed => {
                 self.dirty = true;

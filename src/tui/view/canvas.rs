@@ -25,10 +25,46 @@ pub(super) struct Styles {
     pub warn: Style,
     pub bad: Style,
     pub chosen: Style,
+    /// What makes a coloured word stand out; nothing where bold colours come out too bright to be read.
+    pub bold: Modifier,
+    /// What makes a coloured word step back; nothing where it would come out too pale to be read.
+    pub pale: Modifier,
 }
 
 impl Styles {
     fn of(app: &App) -> Self {
+        match app.options.theme {
+            Theme::Light if app.options.color => Self::light(app.options.rich_color),
+            Theme::Auto if app.options.color && app.light_background => Self::light(app.options.rich_color),
+            _ => Self::usual(app),
+        }
+    }
+
+    /// Every word has a contrast of at least 4.5:1 to white (WCAG 2.2, 1.4.3). None of the sixteen colours is green enough for
+    /// that, nor grey; and many terminals draw what is dim too pale and bold colours bright. So those are plain there, and of
+    /// the 256 the dark ones are taken, which themes of terminals leave alone.
+    fn light(rich: bool) -> Self {
+        let plain = Style::new();
+        let color = |indexed: u8, named: Option<Color>| match (rich, named) {
+            (true, _) => plain.fg(Color::Indexed(indexed)),
+            (false, Some(named)) => plain.fg(named),
+            (false, None) => plain,
+        };
+        Self {
+            plain,
+            dim: color(240, None),
+            strong: plain.add_modifier(Modifier::BOLD),
+            accent: color(25, Some(Color::Blue)),
+            good: color(28, None),
+            warn: color(94, Some(Color::Magenta)),
+            bad: color(124, Some(Color::Red)),
+            chosen: plain.add_modifier(Modifier::REVERSED),
+            bold: if rich { Modifier::BOLD } else { Modifier::empty() },
+            pale: Modifier::empty(),
+        }
+    }
+
+    fn usual(app: &App) -> Self {
         let plain = Style::new();
         let dim = Style::new().add_modifier(Modifier::DIM);
         let strong = Style::new().add_modifier(Modifier::BOLD);
@@ -37,11 +73,10 @@ impl Styles {
         let color = |color: Color| Style::new().fg(color);
         let (accent, good, warn, bad) = match theme {
             Theme::Mono => (strong, plain, strong, strong),
-            Theme::Auto => (color(Color::Cyan), color(Color::Green), color(Color::Yellow), color(Color::Red)),
+            Theme::Auto | Theme::Light => (color(Color::Cyan), color(Color::Green), color(Color::Yellow), color(Color::Red)),
             Theme::Dark => (color(Color::LightCyan), color(Color::LightGreen), color(Color::LightYellow), color(Color::LightRed)),
-            Theme::Light => (color(Color::Blue), color(Color::Green), color(Color::Magenta), color(Color::Red)),
         };
-        Self { plain, dim, strong, accent, good, warn, bad, chosen }
+        Self { plain, dim, strong, accent, good, warn, bad, chosen, bold: Modifier::BOLD, pale: Modifier::DIM }
     }
 }
 
@@ -158,7 +193,7 @@ impl<'a> Canvas<'a> {
         match level {
             Level::Info => self.styles.plain,
             Level::Warning => self.styles.warn,
-            Level::Alarm => self.styles.bad.add_modifier(Modifier::BOLD),
+            Level::Alarm => self.styles.bad.add_modifier(self.styles.bold),
         }
     }
 
@@ -277,6 +312,48 @@ pub(super) fn wrap(text: &str, width: u16) -> Vec<String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// The contrast to white, by WCAG 2.2.
+    fn contrast(colour: [u8; 3]) -> f64 {
+        let linear = |part: u8| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        };
+        let [red, green, blue] = colour.map(linear);
+        1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
+    }
+
+    /// The palest that usual terminals draw it: xterm, VGA, VTE, Windows.
+    fn drawn(style: Style) -> Vec<[u8; 3]> {
+        match style.fg {
+            None | Some(Color::Reset) => vec![[0, 0, 0]],
+            Some(Color::Red) => vec![[0xcd, 0, 0], [0xaa, 0, 0], [0xcc, 0, 0], [0xc5, 0x0f, 0x1f]],
+            // Bold colours are bright ones in many terminals; keys are bold.
+            Some(Color::Blue) => vec![[0, 0, 0xee], [0, 0, 0xaa], [0x34, 0x65, 0xa4], [0, 0x37, 0xda], [0x5c, 0x5c, 0xff]],
+            Some(Color::Magenta) => vec![[0xcd, 0, 0xcd], [0xaa, 0, 0xaa], [0x75, 0x50, 0x7b], [0x88, 0x17, 0x98]],
+            Some(Color::Indexed(grey @ 232..)) => vec![[8 + 10 * (grey - 232); 3]],
+            Some(Color::Indexed(cube @ 16..)) => {
+                let part = |n: u8| if n == 0 { 0 } else { 55 + 40 * n };
+                vec![[part((cube - 16) / 36), part((cube - 16) / 6 % 6), part((cube - 16) % 6)]]
+            }
+            other => panic!("{other:?} is not known to be dark enough"),
+        }
+    }
+
+    #[test]
+    fn every_word_of_the_light_theme_can_be_read_on_white() {
+        for rich in [true, false] {
+            let Styles { plain, dim, strong, accent, good, warn, bad, chosen, bold, pale } = Styles::light(rich);
+            for style in [plain, dim, strong, accent, good, warn, bad, chosen] {
+                for colour in drawn(style) {
+                    assert!(contrast(colour) >= 4.5, "{style:?} as {colour:?} has only {:.2}", contrast(colour));
+                }
+            }
+            assert_eq!((bold.is_empty(), pale), (!rich, Modifier::empty()), "bold red is bright red, and dim is pale");
+        }
+        // The measure itself: what was found on a white background.
+        assert!((contrast([0xcd, 0xcd, 0]) - 1.70).abs() < 0.1 && (contrast([0, 0xcd, 0]) - 2.16).abs() < 0.1);
+    }
 
     #[test]
     fn text_is_cut_by_columns() {

@@ -48,7 +48,19 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
 
 pub(super) fn height(app: &App, width: u16) -> usize {
     let plain = ratatui::style::Style::new();
-    let styles = Styles { plain, dim: plain, strong: plain, accent: plain, good: plain, warn: plain, bad: plain, chosen: plain };
+    let (bold, pale) = (Modifier::empty(), Modifier::empty());
+    let styles = Styles {
+        plain,
+        dim: plain,
+        strong: plain,
+        accent: plain,
+        good: plain,
+        warn: plain,
+        bad: plain,
+        chosen: plain,
+        bold,
+        pale,
+    };
     app.selected_job().map_or(0, |job| lines(app, job, Timestamp::UNIX_EPOCH, width, styles).len())
 }
 
@@ -94,7 +106,7 @@ fn lines(app: &App, job: &Job, now: Timestamp, width: u16, styles: Styles) -> Ve
         crate::job::State::Saved => styles.good,
         _ => styles.accent,
     };
-    sheet.fact("state", &format!("{state}{reason}"), style.add_modifier(Modifier::BOLD));
+    sheet.fact("state", &format!("{state}{reason}"), style.add_modifier(styles.bold));
     if let Some(failure) = job.failure() {
         sheet.fact("said", &text::clean(&failure.message), plain);
         let status = failure.status.map(|status| format!("HTTP {status}")).unwrap_or_default();

@@ -80,7 +80,7 @@ fn first_left(canvas: &Canvas<'_>, narrow: bool) -> Vec<Piece> {
             PauseReason::Access { .. } => ": access refused",
         };
         out.push(("  ".to_owned(), styles.plain));
-        out.push((format!("PAUSED{why}"), styles.warn.add_modifier(Modifier::BOLD)));
+        out.push((format!("PAUSED{why}"), styles.warn.add_modifier(styles.bold)));
     } else if !status.waiting_for_go.is_empty() {
         let key = app.options.keymap.shown(super::super::keymap::Action::Pause).unwrap_or_else(|| ":pause".to_owned());
         let said = format!("  {} wait for {key}", status.waiting_for_go.len());
@@ -244,7 +244,7 @@ pub(super) fn message(canvas: &mut Canvas<'_>, layout: &Layout) {
             seconds => wording::duration(seconds, false),
         };
         let said = format!("{} in {left}", goes(going));
-        pieces.push((said, styles.warn.add_modifier(Modifier::BOLD)));
+        pieces.push((said, styles.warn.add_modifier(styles.bold)));
         pieces.push((format!(" · {key} stops {}", if going == 1 { "it" } else { "them" }), styles.warn));
         if app.message.is_some() {
             pieces.push(("  ".to_owned(), styles.plain));

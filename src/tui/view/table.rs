@@ -265,7 +265,7 @@ fn row(
         && let Some(said) = note(&entry.job, note_to - x)
     {
         let style = if entry.job.state() == State::Cancelled { styles.dim } else { canvas.state_style(entry.job.state()) };
-        canvas.text(x, y, note_to - x, &said, style.add_modifier(Modifier::DIM));
+        canvas.text(x, y, note_to - x, &said, style.add_modifier(canvas.styles.pale));
     }
 }
 

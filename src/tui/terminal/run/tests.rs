@@ -33,6 +33,7 @@ impl Screen for Demo {
     fn update(&mut self, _: Timestamp, input: Input<u32>) -> Vec<Act<u32>> {
         self.revision += 1;
         match input {
+            Input::Scheme { dark } => return vec![Act::Custom(if dark { 1_001 } else { 1_000 })],
             Input::Settled(revision) => self.settled = u32::try_from(revision).unwrap(),
             Input::News(0) => {}
             Input::News(number) => {
@@ -124,6 +125,10 @@ struct Stage {
 
 impl Stage {
     fn open(size: (u16, u16), reading: bool) -> Self {
+        Self::with(size, reading, |_| {})
+    }
+
+    fn with(size: (u16, u16), reading: bool, change: impl FnOnce(&mut Options)) -> Self {
         let pty = native_pty_system().openpty(PtySize { rows: size.1, cols: size.0, pixel_width: 0, pixel_height: 0 }).unwrap();
         let name = pty.master.tty_name().unwrap();
         let open = || OpenOptions::new().read(true).write(true).open(&name).unwrap();
@@ -131,17 +136,18 @@ impl Stage {
         let (send, mailbox) = mpsc::channel();
         let (ack, done) = mpsc::channel();
         let mine = device.clone();
+        let mut options = Options {
+            signals: false,
+            patience: Duration::from_millis(if reading { 60_000 } else { 20 }),
+            copy_limit: 1000,
+            notices: Notifier::Osc9,
+            modes: Modes { title: true, foreign: true, ..Modes::default() },
+            ..Options::default()
+        };
+        change(&mut options);
         let thread = thread::spawn(move || {
             let inbox = Inbox::default();
             send.send(inbox.mailbox()).unwrap();
-            let options = Options {
-                signals: false,
-                patience: Duration::from_millis(if reading { 60_000 } else { 20 }),
-                copy_limit: 1000,
-                notices: Notifier::Osc9,
-                modes: Modes { title: true, foreign: true, ..Modes::default() },
-                ..Options::default()
-            };
             let act = |act| ack.send(act).unwrap();
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 run(&mut Demo::default(), &inbox, mine, &options, act).unwrap()
@@ -428,4 +434,40 @@ fn what_another_program_left_on_is_switched_off_and_put_back_on_every_way_out() 
         assert_eq!(count(&stage.bytes, back), 1, "{way}");
         assert!(at(&stage.bytes, back) < at(&stage.bytes, b"\x1b[?1049l"), "{way}");
     }
+}
+
+const ASKS: &[u8] = b"\x1b]11;?\x1b\\\x1b[c";
+
+#[test]
+fn the_background_is_asked_for_once_the_first_frame_is_there_and_only_then_an_answer_counts() {
+    let mut stage = Stage::with((40, 6), true, |options| {
+        options.ask_background = true;
+        options.modes.scheme = true;
+    });
+    stage.until_written(ASKS);
+    let at = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).position(|window| window == part).unwrap();
+    assert!(at(&stage.bytes, b"40x6 0") < at(&stage.bytes, ASKS), "the first frame comes first");
+    let mut keys = stage.master().take_writer().unwrap();
+    keys.write_all(b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\").unwrap();
+    assert_eq!(stage.done.recv_timeout(LONG).unwrap(), 1_000);
+    // DA1 ends the question: what comes later, and twice, was not asked for. Changes are told of (mode 2031).
+    keys.write_all(b"\x1b[?62;4c\x1b]11;rgb:0/0/0\x1b\\\x1b[?997;1n\x1b[?997;2nn").unwrap();
+    let told: Vec<u32> = (0..3).map(|_| stage.done.recv_timeout(LONG).unwrap()).collect();
+    assert_eq!(told, [1_001, 1_000, 1]);
+    keys.write_all(b"q").unwrap();
+    stage.until_written(LEFT);
+    assert_eq!(count(&stage.bytes, ASKS), 1);
+    assert_eq!((count(&stage.bytes, b"\x1b[?2031h"), count(&stage.bytes, b"\x1b[?2031l")), (1, 1));
+}
+
+#[test]
+fn what_nobody_asked_for_is_dropped() {
+    let mut stage = Stage::open((40, 6), true);
+    stage.until_shown("40x6 0");
+    let mut keys = stage.master().take_writer().unwrap();
+    keys.write_all(b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1b[?62;4c\x1b[?997;2n\x1b[0n\x1bP>|ghostty 1.1.3\x1b\\n").unwrap();
+    assert_eq!(stage.done.recv_timeout(LONG).unwrap(), 1, "only the key was told");
+    keys.write_all(b"q").unwrap();
+    stage.until_written(LEFT);
+    assert_eq!(count(&stage.bytes, ASKS), 0);
 }
