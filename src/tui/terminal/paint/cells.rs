@@ -1,7 +1,9 @@
 //! What a cell shows, brought to one form.
 //!
 //! Two cells that look the same compare equal here even where their styles differ in something nobody can see, such as
-//! the text colour of a blank. A wide character owns two cells; the second one is never written by itself.
+//! the text colour of a blank. A wide character owns several cells; all but the first are never written by themselves.
+
+use std::borrow::Cow;
 
 use ratatui::buffer::{Buffer, Cell, CellDiffOption, CellWidth as _};
 use ratatui::style::{Color, Modifier};
@@ -49,14 +51,14 @@ pub enum Shown {
     Glyph {
         /// The bytes that are sent.
         text: Box<str>,
-        /// 1 or 2 columns.
-        wide: bool,
+        /// Columns: 1, 2 for most wide characters, 3 and more for clusters of some scripts (Devanagari, Burmese).
+        columns: u16,
         /// Terminals disagree about the width, so the column is not known after it.
         risky: bool,
         /// How it is styled.
         style: CellStyle,
     },
-    /// The second column of a wide character.
+    /// A further column of a wide character.
     Behind,
     /// Somebody else draws here (a picture): never written, never compared.
     Foreign,
@@ -85,6 +87,15 @@ impl Shown {
         }
     }
 
+    /// What is written to show the cell, without its style. Of a cluster terminals count the columns differently, so its cells
+    /// are erased first (ECH, ECMA-48 §8.3.38), lest something old stays behind it.
+    pub fn bytes(&self) -> Cow<'_, str> {
+        match self {
+            Self::Glyph { text, columns: columns @ 3.., .. } => Cow::Owned(format!("\x1b[{columns}X{text}")),
+            _ => Cow::Borrowed(self.text()),
+        }
+    }
+
     /// Whether the cell comes out right when it is written with this pen.
     pub fn fits(&self, pen: &CellStyle) -> bool {
         match self {
@@ -94,9 +105,14 @@ impl Shown {
         }
     }
 
+    /// How many columns it takes.
+    pub fn columns(&self) -> u16 {
+        if let Self::Glyph { columns, .. } = self { *columns } else { 1 }
+    }
+
     /// Whether this is one plain column after which the cursor is where it should be.
     pub fn is_simple(&self) -> bool {
-        matches!(self, Self::Blank(_) | Self::Glyph { wide: false, risky: false, .. })
+        matches!(self, Self::Blank(_) | Self::Glyph { columns: 1, risky: false, .. })
     }
 }
 
@@ -124,13 +140,10 @@ impl Grid {
             let mut x = 0;
             while x < row.len() {
                 let shown = shown(&row[x], row.len() - x);
-                let wide = matches!(shown, Shown::Glyph { wide: true, .. });
+                let columns = shown.columns();
                 cells.push(shown);
-                x += 1;
-                if wide {
-                    cells.push(Shown::Behind);
-                    x += 1;
-                }
+                cells.extend(std::iter::repeat_n(Shown::Behind, usize::from(columns) - 1));
+                x += usize::from(columns);
             }
         }
         Self { width, height, cells }
@@ -159,14 +172,14 @@ fn shown(cell: &Cell, room: usize) -> Shown {
     let underline = if modifier.contains(Modifier::UNDERLINED) { short(cell.underline_color) } else { Color::Reset };
     let style = CellStyle { fg: short(cell.fg), bg: short(cell.bg), underline, modifier };
     // A control character must not reach the terminal, a character without width has no cell, and a wide one does not fit into the last.
-    let width = if text.chars().any(char::is_control) { 0 } else { usize::from(text.cell_width()) };
-    let unfit = width == 0 || width > 2 || width > room;
+    let columns = if text.chars().any(char::is_control) { 0 } else { text.cell_width() };
+    let unfit = columns == 0 || usize::from(columns) > room;
     if text == " " || unfit {
         let seen = modifier & ON_BLANK;
         let (fg, underline) = if seen.is_empty() { (Color::Reset, Color::Reset) } else { (style.fg, style.underline) };
         return Shown::Blank(CellStyle { fg, bg: style.bg, underline, modifier: seen });
     }
-    Shown::Glyph { text: text.into(), wide: width == 2, risky: width == 2 || is_risky(text), style }
+    Shown::Glyph { text: text.into(), columns, risky: columns > 1 || is_risky(text), style }
 }
 
 /// The first sixteen palette entries have short codes.
@@ -196,6 +209,9 @@ const NAMED: [Color; 16] = [
     Color::White,
 ];
 
+/// Stands for a part of a picture in kitty's graphics protocol; only terminals that give it one column are sent any.
+const PLACEHOLDER: char = '\u{10eeee}';
+
 /// Characters that terminals give different widths: clusters, private use, and what has an emoji face (Unicode TR 51).
 ///
 /// Box drawing, block elements and common signs are *ambiguous* only in legacy East Asian locales; every UTF-8 terminal
@@ -203,6 +219,9 @@ const NAMED: [Color; 16] = [
 fn is_risky(text: &str) -> bool {
     let mut chars = text.chars();
     let Some(c) = chars.next() else { return false };
+    if c == PLACEHOLDER {
+        return false;
+    }
     chars.next().is_some()
         || matches!(c,
             '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' | '\u{2194}'..='\u{2199}' | '\u{21a9}'..='\u{21aa}'
@@ -262,6 +281,8 @@ mod tests {
 
     #[test]
     fn bars_and_boxes_are_trusted_and_emoji_are_not() {
+        // A placeholder with its row and column (kitty's graphics protocol).
+        assert!(!is_risky("\u{10eeee}\u{305}\u{30d}"));
         for sign in ["█", "▌", "─", "│", "…", "●", "✓", "✗", "é"] {
             assert!(!is_risky(sign), "{sign}");
         }

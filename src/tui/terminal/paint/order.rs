@@ -5,6 +5,8 @@
 //! style (within a style column by column, going down) are simple tours; for frames with few runs a nearest-neighbour tour is added
 //! and the best one is improved by moving chains to better places (Or-opt). The cheapest tour, as really written, wins.
 
+use std::collections::HashMap;
+
 use super::cells::{CellStyle, Grid};
 use super::motion::{self, Place};
 use super::pen;
@@ -21,6 +23,9 @@ pub struct State {
 
 /// Up to so many runs the search is tried; it takes time with the square of their number (about 0.3 ms for 60 runs).
 const SEARCHED: usize = 140;
+/// Up to so many styles the tour by styles is tried; it takes time with the square of their number. With more, as in a picture
+/// of true colours, it saves nothing over the rows.
+const MOST_STYLES: usize = 500;
 /// Chains of up to so many runs are moved together.
 const CHAIN: usize = 6;
 
@@ -41,9 +46,9 @@ pub fn write(start: State, runs: &[Run], grid: &Grid, order: Order, repeat: bool
     let rows: Vec<usize> = (0..runs.len()).collect();
     let mut tours = match order {
         Order::Rows => vec![rows],
-        Order::Styles => vec![by_style(start, runs)],
+        Order::Styles => by_style(start, runs, usize::MAX).into_iter().collect(),
         Order::Cheapest if runs.len() < 2 => vec![rows],
-        Order::Cheapest => vec![rows, by_style(start, runs)],
+        Order::Cheapest => std::iter::once(rows).chain(by_style(start, runs, MOST_STYLES)).collect(),
     };
     if order == Order::Cheapest && (2..=SEARCHED).contains(&runs.len()) {
         let costs = Costs::new(start, runs, grid);
@@ -102,11 +107,11 @@ fn write_cells(run: &Run, grid: &Grid, repeat: bool, out: &mut Vec<u8>) {
     let cells = &grid.row(run.row)[usize::from(run.start)..usize::from(run.end)];
     let mut at = 0;
     while at < cells.len() {
-        let text = cells[at].text();
+        let text = cells[at].bytes();
         out.extend_from_slice(text.as_bytes());
         at += 1;
         if repeat && text.len() == 1 {
-            let more = cells[at..].iter().take_while(|cell| cell.text() == text).count();
+            let more = cells[at..].iter().take_while(|cell| cell.text() == &*text).count();
             let code = format!("\x1b[{more}b");
             if more > code.len() {
                 out.extend_from_slice(code.as_bytes());
@@ -116,19 +121,25 @@ fn write_cells(run: &Run, grid: &Grid, repeat: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// Style by style, the next style being the one with the shortest pen change; within a style by columns, going down.
-fn by_style(start: State, runs: &[Run]) -> Vec<usize> {
-    let mut left: Vec<CellStyle> = Vec::new();
-    for run in runs {
-        if !left.contains(&run.style) {
-            left.push(run.style);
+/// Style by style, the next style being the one with the shortest pen change; within a style by columns, going down. `None`
+/// with more than `most` styles.
+fn by_style(start: State, runs: &[Run], most: usize) -> Option<Vec<usize>> {
+    let mut left: Vec<(CellStyle, Vec<usize>)> = Vec::new();
+    let mut known: HashMap<CellStyle, usize> = HashMap::new();
+    for (at, run) in runs.iter().enumerate() {
+        let group = *known.entry(run.style).or_insert(left.len());
+        if group == left.len() {
+            if group == most {
+                return None;
+            }
+            left.push((run.style, Vec::new()));
         }
+        left[group].1.push(at);
     }
     let mut tour = Vec::with_capacity(runs.len());
     let mut pen = start.pen;
-    while let Some(at) = (0..left.len()).min_by_key(|at| pen::cost(pen.as_ref(), &left[*at])) {
-        let style = left.swap_remove(at);
-        let mut group: Vec<usize> = (0..runs.len()).filter(|at| runs[*at].style == style).collect();
+    while let Some(at) = (0..left.len()).min_by_key(|at| pen::cost(pen.as_ref(), &left[*at].0)) {
+        let (style, mut group) = left.swap_remove(at);
         let mut starts: Vec<u16> = group.iter().map(|at| runs[*at].start).collect();
         starts.sort_unstable();
         starts.dedup();
@@ -147,7 +158,7 @@ fn by_style(start: State, runs: &[Run]) -> Vec<usize> {
         tour.extend(group);
         pen = Some(style);
     }
-    tour
+    Some(tour)
 }
 
 /// The bytes between every two runs: pen change and move. Row `n` is the start.

@@ -8,74 +8,97 @@ use super::cells::CellStyle;
 
 /// Appends the shortest sequence that turns the pen from `from` (unknown: `None`) to `to`; nothing if they are equal.
 pub fn change(from: Option<&CellStyle>, to: &CellStyle, out: &mut Vec<u8>) {
-    if from == Some(to) {
-        return;
-    }
-    let start = out.len();
-    let afresh = {
-        let mut codes = Codes::after(out);
-        if *to != CellStyle::PLAIN {
-            codes.push(&[b"0"]);
-            switch(&CellStyle::PLAIN, to, &mut codes);
-        }
-        codes.end()
-    };
-    let Some(from) = from else { return };
-    let afresh_bytes = out[start..].to_vec();
-    out.truncate(start);
-    let stepwise = {
-        let mut codes = Codes::after(out);
-        switch(from, to, &mut codes);
-        codes.end()
-    };
-    if afresh < stepwise {
-        out.truncate(start);
-        out.extend_from_slice(&afresh_bytes);
+    match from {
+        Some(from) if from == to => {}
+        Some(from) if stepwise(from, to, &mut Count(0)) <= afresh(to, &mut Count(0)) => _ = stepwise(from, to, out),
+        _ => _ = afresh(to, out),
     }
 }
 
-/// The length of what [`change`] would append, in bytes.
+/// The length of what [`change`] would append, in bytes. Nothing is written for it: it is asked for every pair of styles.
 pub fn cost(from: Option<&CellStyle>, to: &CellStyle) -> usize {
-    let mut out = Vec::with_capacity(24);
-    change(from, to, &mut out);
-    out.len()
+    match from {
+        Some(from) if from == to => 0,
+        Some(from) => stepwise(from, to, &mut Count(0)).min(afresh(to, &mut Count(0))),
+        None => afresh(to, &mut Count(0)),
+    }
+}
+
+/// Everything off, then on what is needed; gives the bytes it takes.
+fn afresh(to: &CellStyle, out: &mut impl Sink) -> usize {
+    let mut codes = Codes::begin(out);
+    if *to != CellStyle::PLAIN {
+        codes.push(b"0");
+        switch(&CellStyle::PLAIN, to, &mut codes);
+    }
+    codes.end()
+}
+
+/// Only what differs; gives the bytes it takes.
+fn stepwise(from: &CellStyle, to: &CellStyle, out: &mut impl Sink) -> usize {
+    let mut codes = Codes::begin(out);
+    switch(from, to, &mut codes);
+    codes.end()
+}
+
+/// Where bytes go.
+trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Bytes that are only counted.
+struct Count(usize);
+
+impl Sink for Count {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
 }
 
 /// Builds `CSI a;b;c m`.
-struct Codes<'a> {
-    out: &'a mut Vec<u8>,
-    start: usize,
+struct Codes<'a, S> {
+    out: &'a mut S,
+    length: usize,
 }
 
-impl<'a> Codes<'a> {
-    fn after(out: &'a mut Vec<u8>) -> Self {
-        let start = out.len();
-        out.extend_from_slice(b"\x1b[");
-        Self { out, start }
+impl<'a, S: Sink> Codes<'a, S> {
+    fn begin(out: &'a mut S) -> Self {
+        let mut codes = Self { out, length: 0 };
+        codes.put(b"\x1b[");
+        codes
     }
 
-    fn push(&mut self, parts: &[&[u8]]) {
-        if self.out.len() > self.start + 2 {
-            self.out.push(b';');
-        }
-        for part in parts {
-            self.out.extend_from_slice(part);
-        }
+    fn put(&mut self, bytes: &[u8]) {
+        self.out.put(bytes);
+        self.length += bytes.len();
     }
 
-    fn end(self) -> usize {
-        self.out.push(b'm');
-        self.out.len() - self.start
+    fn push(&mut self, code: &[u8]) {
+        if self.length > 2 {
+            self.put(b";");
+        }
+        self.put(code);
+    }
+
+    fn end(mut self) -> usize {
+        self.put(b"m");
+        self.length
     }
 }
 
-fn switch(from: &CellStyle, to: &CellStyle, codes: &mut Codes<'_>) {
+fn switch(from: &CellStyle, to: &CellStyle, codes: &mut Codes<'_, impl Sink>) {
     let off = from.modifier - to.modifier;
     let mut on = to.modifier - from.modifier;
     // One code ends bold and dim together, and one ends both kinds of blinking: what stays must be said again.
     for (pair, code) in [(Modifier::BOLD | Modifier::DIM, b"22"), (Modifier::SLOW_BLINK | Modifier::RAPID_BLINK, b"25")] {
         if off.intersects(pair) {
-            codes.push(&[code]);
+            codes.push(code);
             on |= to.modifier & pair;
         }
     }
@@ -87,7 +110,7 @@ fn switch(from: &CellStyle, to: &CellStyle, codes: &mut Codes<'_>) {
         (Modifier::CROSSED_OUT, b"29"),
     ] {
         if off.contains(one) {
-            codes.push(&[code]);
+            codes.push(code);
         }
     }
     for (one, code) in [
@@ -102,7 +125,7 @@ fn switch(from: &CellStyle, to: &CellStyle, codes: &mut Codes<'_>) {
         (Modifier::CROSSED_OUT, b"9"),
     ] {
         if on.contains(one) {
-            codes.push(&[code]);
+            codes.push(code);
         }
     }
     if from.fg != to.fg {
@@ -117,7 +140,7 @@ fn switch(from: &CellStyle, to: &CellStyle, codes: &mut Codes<'_>) {
 }
 
 /// `base` is 30 for text and 40 for the background.
-fn color(color: Color, base: u8, codes: &mut Codes<'_>) {
+fn color(color: Color, base: u8, codes: &mut Codes<'_, impl Sink>) {
     let mut text = [0_u8; 24];
     let mut rest = &mut text[..];
     let bright = base + 60;
@@ -145,11 +168,11 @@ fn color(color: Color, base: u8, codes: &mut Codes<'_>) {
     debug_assert!(written.is_ok(), "the longest colour code has 17 bytes");
     let room = rest.len();
     let length = text.len() - room;
-    codes.push(&[&text[..length]]);
+    codes.push(&text[..length]);
 }
 
 /// Colons, because a terminal that does not know 58 would take `58;5;1` for blinking and bold.
-fn underline(color: Color, codes: &mut Codes<'_>) {
+fn underline(color: Color, codes: &mut Codes<'_, impl Sink>) {
     let index = |n: u8| format!("58:5:{n}");
     let text = match color {
         Color::Reset => "59".to_owned(),
@@ -172,7 +195,7 @@ fn underline(color: Color, codes: &mut Codes<'_>) {
         Color::Indexed(n) => index(n),
         Color::Rgb(r, g, b) => format!("58:2::{r}:{g}:{b}"),
     };
-    codes.push(&[text.as_bytes()]);
+    codes.push(text.as_bytes());
 }
 
 #[cfg(test)]

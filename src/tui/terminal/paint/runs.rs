@@ -133,8 +133,8 @@ fn take(run: &mut Run, cell: &Shown, width: u16) -> bool {
 }
 
 fn extend(run: &mut Run, cell: &Shown, width: u16) {
-    run.end += if matches!(cell, Shown::Glyph { wide: true, .. }) { 2 } else { 1 };
-    run.bytes += cell.text().len();
+    run.end += cell.columns();
+    run.bytes += cell.bytes().len();
     let sure = cell.is_simple() && run.end < width;
     run.after = Place { row: Some(run.row), column: sure.then_some(run.end) };
 }

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, CellWidth as _};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style as TextStyle};
 
@@ -57,8 +57,8 @@ fn without_underline_colour(grid: &Grid) -> Vec<Vec<Shown>> {
             let row = grid.row(y).iter().cloned();
             row.map(|cell| match cell {
                 Shown::Blank(style) => Shown::Blank(CellStyle { underline: Color::Reset, ..style }),
-                Shown::Glyph { text, wide, risky, style } => {
-                    Shown::Glyph { text, wide, risky, style: CellStyle { underline: Color::Reset, ..style } }
+                Shown::Glyph { text, columns, risky, style } => {
+                    Shown::Glyph { text, columns, risky, style: CellStyle { underline: Color::Reset, ..style } }
                 }
                 other => other,
             })
@@ -290,4 +290,58 @@ fn the_stock_encoder_shows_the_same_screen() {
         painter.paint(&frame, Some(Position::new(3, second)), &mut out);
         assert!(out.is_empty(), "{out:?}");
     }
+}
+
+/// What is on the screen as the stock encoder and ours write it.
+fn both(buffer: &Buffer) -> [String; 2] {
+    [Encoder::Thrifty, Encoder::Stock].map(|encoder| {
+        let mut out = Vec::new();
+        Painter::new(Style { encoder, ..Style::default() }).paint(buffer, None, &mut out);
+        String::from_utf8(out).unwrap()
+    })
+}
+
+#[test]
+fn clusters_of_any_width_are_drawn() {
+    let mut widest = 0;
+    // Devanagari and Burmese syllables, and a family of six columns that is no emoji sequence.
+    for cluster in ["क्ष्म", "न्द्र", "ကြော်", "कि", "👨\u{200d}👩\u{200d}👧"] {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 1));
+        let columns = cluster.cell_width();
+        buffer[(0, 0)].set_symbol("a");
+        buffer[(1, 0)].set_symbol(cluster);
+        buffer[(1 + columns, 0)].set_symbol("b");
+        widest = widest.max(columns);
+        let grid = Grid::of(&buffer);
+        assert_eq!(grid.row(0)[1].columns(), columns, "{cluster}");
+        assert_eq!(grid.row(0)[usize::from(columns) + 1].text(), "b", "{cluster} takes its {columns} cells");
+        for (written, who) in both(&buffer).iter().zip(["ours", "stock"]) {
+            assert!(written.contains(cluster), "{who}: {cluster} of {columns} columns in {written:?}");
+        }
+        if columns > 2 {
+            assert!(both(&buffer)[0].contains(&format!("\x1b[{columns}X{cluster}")), "nothing old stays behind it");
+        }
+    }
+    assert!(widest >= 3);
+    // What does not fit into the row has no cell.
+    let mut narrow = Buffer::empty(Rect::new(0, 0, 4, 1));
+    narrow[(3, 0)].set_symbol("夏");
+    assert_eq!(Grid::of(&narrow).row(0)[3], Shown::EMPTY);
+}
+
+#[test]
+fn a_screen_of_more_styles_than_a_tour_is_worth_is_written_row_by_row() {
+    // A picture of half blocks at 118x36 cells: every cell has a style of its own.
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 118, 36));
+    for (n, cell) in (0_u32..).zip(&mut buffer.content) {
+        let [_, red, green, blue] = n.wrapping_mul(2_654_435_761).to_be_bytes();
+        cell.set_symbol("▀").set_style(TextStyle::new().fg(Color::Rgb(red, green, blue)).bg(Color::Rgb(blue, red, green)));
+    }
+    let bytes = |order| {
+        let mut out = Vec::new();
+        Painter::new(Style { order, ..Style::default() }).paint(&buffer, None, &mut out);
+        out
+    };
+    // More styles than the tour of styles is worth: the order is that of the rows. Before, the tour took seconds.
+    assert_eq!(bytes(Order::Cheapest), bytes(Order::Rows));
 }
