@@ -33,7 +33,7 @@ bench NAME="*" *PARTS:
 # Every fuzz target for so many seconds each, or one: `just fuzz 600 keys`. Needs `cargo install --locked cargo-fuzz` and a
 # C++ compiler, but no nightly: the variable opens the compiler's unstable flags, and no sanitizer is wanted, as there is no
 # `unsafe` here. `cargo test corpora` replays what is in fuzz/corpus; what a run finds new goes to fuzz/target/found first.
-fuzz SECONDS="60" *TARGETS="answers config errors keys life names preview queries retry_after specs store text":
+fuzz SECONDS="60" *TARGETS="answers config errors keys life names preview queries retry_after specs store terminal text":
     #!/usr/bin/env bash
     set -euo pipefail
     export RUSTC_BOOTSTRAP=1

@@ -19,7 +19,7 @@ use super::samples::{self, at};
 
 static JOBS: LazyLock<Vec<Arc<Job>>> = LazyLock::new(|| samples::jobs(33).into_iter().map(Arc::new).collect());
 
-fn status() -> Status {
+pub(crate) fn status() -> Status {
     Status {
         role: Role::Engine,
         connection: Connection::Up,
@@ -213,14 +213,14 @@ impl ScreenHarness {
             self.settled = *revision;
         }
         let effects = self.app.update(self.now, event.clone());
-        if self.app.asked_price() != asked || matches!(event, Event::Resize(..) | Event::Resumed) {
-            self.asked_since = self.app.revision();
-        }
         for effect in effects {
             self.check(&effect, asked, event);
             if let Effect::Command { ticket, .. } = effect {
                 self.tickets.push(ticket);
             }
+        }
+        if self.app.asked_price() != asked || matches!(event, Event::Resize(..) | Event::Resumed) {
+            self.asked_since = self.app.revision();
         }
         if let Some(quote) = self.app.asked_price() {
             assert!(quote.count > 0, "a price box asks about something");
@@ -278,7 +278,7 @@ impl ScreenHarness {
 }
 
 /// How many jobs a paid command is for, and its yes.
-fn consent(command: &Command) -> Option<(usize, &Consent)> {
+pub(crate) fn consent(command: &Command) -> Option<(usize, &Consent)> {
     match command {
         Command::Add { specs, consent: Some(yes), .. } => Some((specs.len(), yes)),
         Command::Approve { jobs, consent: yes }

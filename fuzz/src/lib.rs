@@ -16,6 +16,7 @@ mod retry_after;
 mod samples;
 mod specs;
 mod store;
+mod terminal;
 mod text;
 
 /// A target: takes any bytes, and panics when something that must hold does not.
@@ -34,6 +35,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("retry_after", retry_after::run),
     ("specs", specs::run),
     ("store", store::run),
+    ("terminal", terminal::run),
     ("text", text::run),
 ];
 

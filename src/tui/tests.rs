@@ -4,3 +4,4 @@ mod actions;
 mod rows;
 mod screens;
 mod seeds;
+mod terminal_noise;

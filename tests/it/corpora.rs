@@ -88,5 +88,6 @@ corpora! {
     waits_of_the_corpus_are_bounded "retry_after";
     specs_of_the_corpus_read_back "specs";
     stores_of_the_corpus_are_refused_or_used "store";
+    terminals_of_the_corpus_type_nothing_by_themselves "terminal";
     texts_of_the_corpus_are_cleaned "text";
 }

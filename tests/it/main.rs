@@ -17,6 +17,7 @@ mod pictures;
 mod program;
 mod pty;
 mod pty_screen;
+mod pty_terminal;
 mod rooms;
 mod screens_and_engines;
 mod secrets;

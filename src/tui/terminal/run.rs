@@ -373,7 +373,7 @@ impl Run<'_> {
                     TerminalEvent::Mouse(mouse) => inputs.push(Input::Mouse(mouse)),
                     TerminalEvent::Focus(on) => inputs.push(Input::Focus(on)),
                     TerminalEvent::Reply(Reply::Scheme { dark }) if self.options.modes.scheme => {
-                        inputs.push(Input::Scheme { dark })
+                        inputs.push(Input::Scheme { dark });
                     }
                     TerminalEvent::Reply(reply) => {
                         inputs.extend(self.questions.dark_background(&reply, read_at).map(|dark| Input::Scheme { dark }));

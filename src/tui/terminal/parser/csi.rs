@@ -199,14 +199,14 @@ fn unicode_key(read: &Parameters) -> Vec<TerminalEvent> {
         .get(2)
         .map(|codes| codes.iter().flatten().filter_map(|code| char::from_u32(*code)).filter(|c| !c.is_control()).collect());
     let code = read.get(0, 0).unwrap_or(0);
-    if let Some(text) = text.filter(|text| !text.is_empty() && commands.is_empty()) {
-        if functional(code).is_none_or(|code| matches!(code, KeyCode::Char(_))) {
-            let each = |c: char| {
-                let shift = if c.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
-                pressed(KeyCode::Char(c), shift, kind)
-            };
-            return text.chars().map(each).collect();
-        }
+    if let Some(text) = text.filter(|text| !text.is_empty() && commands.is_empty())
+        && functional(code).is_none_or(|code| matches!(code, KeyCode::Char(_)))
+    {
+        let each = |c: char| {
+            let shift = if c.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
+            pressed(KeyCode::Char(c), shift, kind)
+        };
+        return text.chars().map(each).collect();
     }
     let found = character(code, read.get(0, 1), modifiers, capitals);
     found.map(|(code, modifiers)| pressed(code, modifiers, kind)).into_iter().collect()
@@ -232,7 +232,7 @@ fn character(code: u32, shifted: Option<u32>, modifiers: KeyModifiers, capitals:
                 None => c,
             };
             let shift = if c.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
-            return Some((KeyCode::Char(c), modifiers - KeyModifiers::SHIFT | shift));
+            return Some((KeyCode::Char(c), (modifiers - KeyModifiers::SHIFT) | shift));
         }
     };
     Some((code, modifiers))

@@ -368,7 +368,6 @@ impl Parser {
     }
 
     /// One byte of a mouse report of characters: plain bytes (X10) or UTF-8 (mode 1005).
-    #[expect(clippy::too_many_arguments, reason = "the fields of one state")]
     fn old_mouse(
         &mut self,
         mut characters: Vec<u32>,

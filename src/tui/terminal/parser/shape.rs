@@ -21,17 +21,25 @@ pub(super) fn is_introducer(byte: u8) -> bool {
 /// The shape of what follows an introducer.
 pub(super) fn of(introducer: u8, content: &[u8]) -> Shape {
     let numbers = content.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b';').count();
-    match (introducer, content, content.get(numbers)) {
-        (_, [], _) => Shape::Perhaps,
+    let (is_answer, may_be) = match introducer {
         // XTVERSION; DECRQSS, XTGETTCAP, DA3 and their relatives.
-        (b'P', [b'>', b'|', ..], _) | (b'P', _, Some(b'$' | b'+' | b'!')) => Shape::Answer,
-        (b'P', [b'>'], _) | (b'P', _, None) => Shape::Perhaps,
+        b'P' => {
+            let next = content.get(numbers);
+            (content.starts_with(b">|") || matches!(next, Some(b'$' | b'+' | b'!')), content == b">" || next.is_none())
+        }
         // A number and a semicolon, or the title of the window.
-        (b']', [b'l' | b'L', ..], _) => Shape::Answer,
-        (b']', [b'0'..=b'9', ..], _) if content[..numbers].contains(&b';') => Shape::Answer,
-        (b']', [b'0'..=b'9', ..], None) => Shape::Perhaps,
-        (b'_', [b'G', ..], _) => Shape::Answer,
-        _ => Shape::Other,
+        b']' => {
+            let number = content.first().is_some_and(u8::is_ascii_digit);
+            let title = matches!(content, [b'l' | b'L', ..]);
+            (title || (number && content[..numbers].contains(&b';')), number && numbers == content.len())
+        }
+        b'_' => (content.starts_with(b"G"), false),
+        _ => (false, false),
+    };
+    match (is_answer, may_be || content.is_empty()) {
+        (true, _) => Shape::Answer,
+        (false, true) => Shape::Perhaps,
+        (false, false) => Shape::Other,
     }
 }
 
