@@ -21,7 +21,7 @@ pub struct FrameLimiter {
 }
 
 impl FrameLimiter {
-    /// At most ten frames a second for updates, keys at once (product §6).
+    /// At most ten frames a second for updates, keys at once.
     pub fn new() -> Self {
         Self { slot: Duration::from_millis(100), key: Duration::ZERO, last: None, asked: None }
     }

@@ -1,15 +1,16 @@
 //! The terminal half of the screen: taking the terminal over and giving it back, keys, signals, frames, and the fewest bytes.
 //!
 //! ```text
-//! keys ── input ──┐                                   ┌─ draw ─▶ offscreen ─▶ paint ─▶ writer ─▶ terminal
-//! signals ────────┼─▶ inbox ─▶ run ─▶ Screen::update ─┤
-//! news ───────────┘              ▲                    └─ acts: osc (copy, notice, title), guard (mouse, suspend)
-//!                                └── "free again" ── writer
+//! bytes ─ input ─ parser ─┐                                   ┌─ draw ─▶ offscreen ─▶ paint ─▶ writer ─▶ terminal
+//! signals ────────────────┼─▶ inbox ─▶ run ─▶ Screen::update ─┤
+//! news ───────────────────┘             ▲                     └─ acts: osc (copy, notice, title), guard (mouse, suspend)
+//!                                       └── "taken" ── writer
 //! ```
 //!
 //! This half knows nothing of jobs: what is shown is a [`Screen`], what it hears is its own type of news. Invariants:
 //! nothing changed means no byte and no timer; one frame is one write; at most one frame is on its way; the loop never
-//! waits for the terminal; after a hang-up nothing is drawn; the terminal is never asked a question.
+//! waits for the terminal; after a hang-up nothing is drawn; the terminal is asked nothing before the first frame, and no
+//! answer is waited for.
 
 pub mod capabilities;
 pub mod device;

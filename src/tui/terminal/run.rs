@@ -159,7 +159,7 @@ impl Default for Options {
             ask_background: false,
             mouse: false,
             signals: true,
-            // Product §6: exit within 1 s. Leaving waits twice this long at most; the rest is for the store.
+            // The program is to be gone within 1 s. Leaving waits twice this long at most; the rest is for the store.
             patience: Duration::from_millis(300),
             clock: Timestamp::now,
         }
