@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
+use super::fields;
 use super::lenient;
 use super::redact::redact;
 use super::retry_after;
-use super::wire;
 use crate::job::retry::Lost;
 use crate::job::{ErrorClass, Failure, text};
 
@@ -228,11 +228,11 @@ impl Said {
         match lenient::parse(raw.as_bytes()) {
             Ok(Value::Object(body)) => {
                 let word = |of: &Value, names: &[&str]| {
-                    names.iter().find_map(|name| wire::word(of.get(*name)?)).filter(|word| !word.is_empty())
+                    names.iter().find_map(|name| fields::word(of.get(*name)?)).filter(|word| !word.is_empty())
                 };
                 let body = Value::Object(body);
                 let inner = body.get("error").filter(|error| error.is_object());
-                let flat = body.get("error").and_then(wire::word);
+                let flat = body.get("error").and_then(fields::word);
                 let of = inner.unwrap_or(&body);
                 let code = word(of, &["code"]).or_else(|| flat.clone()).unwrap_or_default();
                 let mut message = word(of, &["message", "msg", "error_description", "detail"])

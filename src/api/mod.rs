@@ -9,6 +9,7 @@
 mod answer;
 mod client;
 mod error;
+mod fields;
 pub mod gate;
 mod lenient;
 mod price;

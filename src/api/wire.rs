@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
+use super::fields::word;
 use super::lenient;
 use super::price::{self, PriceError};
 use super::redact::redact;
@@ -23,15 +24,6 @@ const RAW_MOST: usize = 8 * 1024;
 const LINKS_MOST: usize = 64;
 /// The longest link that is taken, in bytes.
 const LINK_LONGEST: usize = 8 * 1024;
-
-/// A string, or a number written out; nothing else.
-pub(super) fn word(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.trim().to_owned()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
 
 /// A finite number, also where it was sent as a string.
 fn number(value: &Value) -> Option<f64> {

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
+use super::call::Call;
 use super::error::SimulatorError;
 use super::money::Amount;
 use super::report::{Counts, Delays, LedgerEntry, Money};
-use super::routes::Call;
 use super::scenario::{End, Fault, PriceChange};
 use super::shared::Shared;
 

@@ -13,6 +13,7 @@
 
 mod account;
 mod answer;
+mod call;
 mod catalog;
 mod clock;
 mod control;

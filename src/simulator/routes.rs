@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use serde_json::Value;
 
 use super::answer::{Answer, Refusal};
+use super::call::Call;
 use super::clock::http_date;
 use super::effects::{apply, error_type, with_id, with_retry_after};
 use super::scenario::{Effect, RetryAfterForm, Route};
@@ -19,15 +20,6 @@ use super::{catalog, control, files, reads, submit};
 
 /// Bodies above this get 413.
 const BODY_LIMIT: usize = 1 << 20;
-
-/// A request taken apart.
-pub(super) struct Call {
-    pub method: Method,
-    pub path: String,
-    pub query: String,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
 
 /// Answers every request.
 pub(super) async fn dispatch(
