@@ -6,7 +6,8 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use jiff::{SignedDuration, Timestamp};
 use mj_enhance::engine::{
-    Command, CommandOutcome, Connection, Consent, Details, EngineEvent, Level, Notice, PauseReason, Role, Seen, Status,
+    Act, Command, CommandError, CommandOutcome, Connection, Consent, Details, EngineEvent, Level, Notice, PauseReason, Role,
+    Seen, Status,
 };
 use mj_enhance::job::text::is_unsafe;
 use mj_enhance::job::{Caps, Credits, Job, JobId, Quote, Spent, State};
@@ -170,7 +171,7 @@ impl ScreenHarness {
             8 | 9 => {
                 let ticket = if self.tickets.is_empty() { u64::from(bytes.byte()) } else { self.tickets.remove(0) };
                 let done = CommandOutcome {
-                    said: bytes.text(20),
+                    act: bytes.yes().then_some(Act::Held),
                     jobs: vec![id],
                     left_out: Vec::new(),
                     approval: bytes.yes().then(|| {
@@ -179,7 +180,7 @@ impl ScreenHarness {
                 };
                 EngineEvent::CommandDone {
                     ticket,
-                    outcome: if bytes.byte().is_multiple_of(5) { Err(bytes.text(20)) } else { Ok(done) },
+                    outcome: if bytes.byte().is_multiple_of(5) { Err(CommandError::TooLate) } else { Ok(done) },
                 }
             }
             10 => {
@@ -282,7 +283,7 @@ pub(crate) fn consent(command: &Command) -> Option<(usize, &Consent)> {
     match command {
         Command::Add { specs, consent: Some(yes), .. } => Some((specs.len(), yes)),
         Command::Approve { jobs, consent: yes }
-        | Command::RunAgain { jobs, consent: yes }
+        | Command::RunAgain { jobs, consent: yes, .. }
         | Command::Resume { jobs, consent: Some(yes) } => Some((jobs.len(), yes)),
         _ => None,
     }

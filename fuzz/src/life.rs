@@ -19,7 +19,7 @@ pub fn run(data: &[u8]) {
         now = now.checked_add(jiff::SignedDuration::from_secs(i64::from(bytes.byte()) * 60 - 600)).unwrap_or(now);
         let update = update(&mut bytes, now);
         let before = job.clone();
-        let is_yes = matches!(update, Update::Approve(_));
+        let is_yes = matches!(update, Update::Approve { .. });
         let starts = matches!(update, Update::SendStarted { .. });
         let name = format!("{update:?}");
         let applied = job.apply(update, now);
@@ -103,12 +103,15 @@ fn report(bytes: &mut Bytes<'_>) -> Box<TaskReport> {
 /// The doors to a running job are named more often, so that long lives are common.
 fn update(bytes: &mut Bytes<'_>, now: Timestamp) -> Update {
     match bytes.below(40) {
-        0..=3 => Update::Approve(Approval {
-            seq: u64::from(bytes.byte()),
-            price: Credits::from_uc(i64::from(bytes.byte()) * 1_000),
-            at: now,
-            not_before: now,
-        }),
+        0..=3 => Update::Approve {
+            approval: Approval {
+                seq: u64::from(bytes.byte()),
+                price: Credits::from_uc(i64::from(bytes.byte()) * 1_000),
+                at: now,
+                not_before: now,
+            },
+            request: super::samples::request(u64::from(bytes.byte())),
+        },
         4..=7 => Update::SendStarted { key: key(u64::from(bytes.byte())), body: bytes.text(10), server_time: None },
         8..=10 => Update::Accepted { report: report(bytes), replayed: bytes.yes() },
         11..=14 => Update::Reported(report(bytes)),

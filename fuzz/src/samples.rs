@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use mj_enhance::job::{
-    Approval, Credits, Failure, IdempotencyKey, ImageNumber, Job, JobId, Percent, Progress, SavedFile, State, Tag, TaskId,
-    TaskReport, TaskStatus, Update,
+    Approval, Credits, Failure, IdempotencyKey, ImageNumber, Job, JobId, PaidRequest, Percent, Progress, SavedFile, State, Tag,
+    TaskId, TaskReport, TaskStatus, Update,
 };
 
 /// A moment, in seconds after the beginning of the samples' time: 2026-11-22 14:00:00 UTC.
@@ -38,9 +38,15 @@ pub fn jobs(count: u64) -> Vec<Job> {
     (0..count).zip(State::ALL.into_iter().cycle()).map(|(n, state)| job(n, state)).collect()
 }
 
+/// The request of the n-th job.
+pub fn request(n: u64) -> PaidRequest {
+    PaidRequest { key: key(n), body: "{}".to_owned() }
+}
+
 fn way(n: u64, state: State) -> Vec<Update> {
     let price = Credits::PUBLISHED_PRICE;
-    let approve = Update::Approve(Approval { seq: 1, price, at: at(-500), not_before: at(-495) });
+    let approval = Approval { seq: 1, price, at: at(-500), not_before: at(-495) };
+    let approve = Update::Approve { approval, request: request(n) };
     let send = Update::SendStarted { key: key(n), body: "{}".to_owned(), server_time: None };
     let mut report = TaskReport::new(task(n), TaskStatus::Processing);
     report.percent = Percent::new(42);

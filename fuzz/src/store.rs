@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use mj_enhance::job::query::{Query, Searcher};
 use mj_enhance::job::{Caps, Credits, JobId, State, Update};
-use mj_enhance::store::{Access, BeginSend, Consent, EngineRequest, NewJob, SendGuard, Store, StoreError};
+use mj_enhance::store::{Access, AddRules, BeginSend, Consent, EngineRequest, NewJob, SendGuard, Store, StoreError};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -28,7 +28,9 @@ static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
         again_of: None,
     };
     let yes = Consent { count: 1, price: Credits::PUBLISHED_PRICE, grace: std::time::Duration::ZERO };
-    store.add(&[new], false, Some(yes), at(-10)).expect("a command can be recorded");
+    store
+        .add(&[new], AddRules::default(), Some(yes), &mut |job| samples::request(job.id.bits()), at(-10))
+        .expect("a command can be recorded");
     store.ask(&[EngineRequest::ReadAll, EngineRequest::Read(JobId::from_bits(77))]).expect("a question can be kept");
     store.set_screen_state("{}").expect("the screen's words can be kept");
     store.change_settings(&mut |settings| settings.max_in_flight = Some(7)).expect("settings can be kept");

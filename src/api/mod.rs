@@ -20,7 +20,7 @@ mod wire;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::job::{Credits, IdempotencyKey, ImageNumber, Percent, TaskId, TaskReport, TaskStatus};
+use crate::job::{Credits, IdempotencyKey, Percent, TaskId, TaskReport, TaskStatus};
 
 pub use answer::Answer;
 pub use client::{Client, is_loopback};
@@ -125,18 +125,7 @@ pub trait Service: Send + Sync {
     fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>>;
 }
 
-/// The body of an enhance request (reference §4.1): the same bytes for the same request, always.
-#[must_use]
-pub fn enhance_body(source: &TaskId, image: ImageNumber, callback_url: Option<&str>) -> String {
-    // Written by hand so that the order of the fields can never change with a library: a key that is repeated with
-    // other bytes would be answered with `idempotency_conflict`.
-    let source = serde_json::Value::from(source.as_str());
-    let callback = callback_url.map(|url| format!(r#","callback_url":{}"#, serde_json::Value::from(url))).unwrap_or_default();
-    format!(r#"{{"model":"{ENHANCE_MODEL}","model_params":{{"task_id":{source},"image_number":{image}}}{callback}}}"#)
-}
-
-/// The model's name on the wire.
-pub const ENHANCE_MODEL: &str = "mj-v7-enhance";
+pub use crate::job::{ENHANCE_MODEL, enhance_body};
 
 /// The most task ids in one batch read (reference §4.5).
 pub const BATCH_MOST: usize = 50;
@@ -153,6 +142,7 @@ pub struct ClientOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::ImageNumber;
 
     #[test]
     fn a_wish_has_the_same_bytes_every_time() {

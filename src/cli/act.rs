@@ -1,45 +1,14 @@
-//! `cancel`, `retry`, `fetch`: commands about jobs that exist. A running engine notices them in the store.
+//! `cancel`, `retry`, `fetch`, `hold`, `release`: commands about jobs that exist. A running engine notices them in the store.
 
-use super::args::{CancelArgs, IdsArgs, RetryArgs};
-use super::context::{Context, now};
+use super::args::{CancelArgs, IdsArgs, ReleaseArgs, RetryArgs};
+use super::context::Context;
 use super::exit::Exit;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
-use super::{add, consent, json, wording};
-use crate::job::{Applied, Job, JobId, Phase, State, Update, text};
-use crate::store::{EngineRequest, NewJob, Store};
-
-/// What one job gets.
-struct Act {
-    job: Job,
-    update: Option<Update>,
-    ask: Option<EngineRequest>,
-    /// What is said where nothing is changed, or in addition to it.
-    note: Option<String>,
-    exit: Exit,
-}
-
-impl Act {
-    fn new(job: Job) -> Self {
-        Self { job, update: None, ask: None, note: None, exit: Exit::Ok }
-    }
-    fn update(mut self, update: Update) -> Self {
-        self.update = Some(update);
-        self
-    }
-    fn ask(mut self, ask: EngineRequest) -> Self {
-        self.ask = Some(ask);
-        self
-    }
-    fn note(mut self, note: impl Into<String>) -> Self {
-        self.note = Some(note.into());
-        self
-    }
-    fn exit(mut self, exit: Exit) -> Self {
-        self.exit = exit;
-        self
-    }
-}
+use super::{add, consent, json, outcomes, wording};
+use crate::commands::{Command, CommandOutcome, JobRef};
+use crate::job::{Job, JobId, State, Unavailable, text};
+use crate::store::{AddRules, NewJob, Store};
 
 /// The store, to write; nothing is made where there is none, since it has no job to act on.
 fn existing(context: &Context) -> Result<Store, Problem> {
@@ -50,155 +19,238 @@ fn existing(context: &Context) -> Result<Store, Problem> {
     context.store()
 }
 
-/// Drops what is not sent, stops watching what is (product §2, rule 9).
-pub fn cancel(args: &CancelArgs, context: &Context) -> Outcome {
-    let mut store = existing(context)?;
-    let jobs = Context::jobs(&store, &args.ids)?;
-    let acts = jobs.into_iter().map(|job| plan_cancel(job, args.give_up)).collect();
-    perform(&mut store, acts, context)
+/// What was reached and what was left out, job by job.
+struct Report {
+    jobs: Vec<Job>,
+    left_out: Vec<(JobId, Unavailable)>,
 }
 
-fn plan_cancel(job: Job, give_up: bool) -> Act {
-    let name = wording::name(&job);
-    let act = Act::new(job);
-    match act.job.state() {
-        State::Held | State::Waiting => act.update(Update::Cancel),
-        State::Sending => act.update(Update::Cancel).note(format!(
-            "{name} is being sent: its answer is awaited, then it is no longer watched; it goes on at EvoLink and is paid for if it completes."
-        )),
-        State::Running => {
-            let id = act.job.id;
-            act.update(Update::Unwatch).note(format!("`mj-enhance fetch {id}` watches it again."))
-        }
-        State::ToFetch | State::Fetching => {
-            act.note(format!("{name} is finished and paid for; its picture is still fetched, which costs nothing."))
-        }
-        State::Unsure if give_up => act.update(Update::GiveUp),
-        State::Unsure => act.exit(Exit::Unsure).note(format!(
-            "{name} stays unsure: its paid request got no answer, so it may run and be paid for. A dashboard or `mj-enhance run` looks it \
-             up in the account's task list; `cancel --give-up` gives it up."
-        )),
-        state @ (State::Saved | State::Failed | State::Cancelled) => act.note(format!("{name} is {state} already; nothing was changed.")),
-        State::Unwatched => act.note(format!("{name} is unwatched already; it goes on at EvoLink and is paid for if it completes.")),
+impl Report {
+    fn new(jobs: Vec<Job>) -> Self {
+        Self { jobs, left_out: Vec::new() }
     }
+
+    fn pick(&self, fits: impl Fn(&Job) -> bool) -> Vec<JobId> {
+        self.jobs.iter().filter(|job| fits(job)).map(|job| job.id).collect()
+    }
+
+    /// Performs a command over jobs, if there are any for it.
+    fn perform(
+        &mut self,
+        store: &mut Store,
+        jobs: Vec<JobId>,
+        command: fn(Vec<JobId>) -> Command,
+        context: &Context,
+    ) -> Result<(), Problem> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let done = outcomes::perform(store, command(jobs), context)?;
+        self.take(done.outcome);
+        Ok(())
+    }
+
+    fn take(&mut self, outcome: CommandOutcome) {
+        self.left_out.extend(outcome.left_out.into_iter().filter_map(|(what, why)| match what {
+            JobRef::Job(id) => Some((id, why)),
+            JobRef::Picture(..) => None,
+        }));
+    }
+
+    /// Tells how every job stands now, each with its note.
+    fn tell(&self, store: &Store, note: impl Fn(&Job, &Job) -> (Option<String>, Exit), context: &Context) -> Outcome {
+        let mut exits = Vec::new();
+        for before in &self.jobs {
+            let job = store.job(before.id)?.unwrap_or_else(|| before.clone());
+            context.out.object(&json::job(&job))?;
+            let (said, exit) = note(before, &job);
+            // Another process was quicker: what it wrote is the truth.
+            let late = self.left_out.iter().find(|(id, _)| *id == job.id).filter(|_| before.state() != job.state());
+            if let Some((_, why)) = late {
+                context.out.line(&format!("{} Nothing was changed: {}.", wording::sentence(&job), outcomes::reason(why)))?;
+            } else if before.state() != job.state() || said.is_none() {
+                context.out.line(&wording::sentence(&job))?;
+            }
+            if let Some(said) = said.filter(|_| late.is_none()) {
+                context.out.line(&said)?;
+            }
+            exits.push(exit);
+        }
+        Ok(Exit::first(exits))
+    }
+}
+
+/// Drops what is not sent, stops watching what is.
+pub fn cancel(args: &CancelArgs, context: &Context) -> Outcome {
+    let mut store = existing(context)?;
+    let mut report = Report::new(Context::jobs(&store, &args.ids)?);
+    let (drop, unwatch) = (report.pick(|job| job.can_cancel().is_ok()), report.pick(|job| job.can_unwatch().is_ok()));
+    let give_up = if args.give_up { report.pick(|job| job.can_give_up().is_ok()) } else { Vec::new() };
+    report.perform(&mut store, drop, |jobs| Command::Cancel { jobs }, context)?;
+    report.perform(&mut store, unwatch, |jobs| Command::Unwatch { jobs }, context)?;
+    report.perform(&mut store, give_up, |jobs| Command::GiveUp { jobs }, context)?;
+    report.tell(&store, |before, _| after_cancel(before, args.give_up), context)
+}
+
+/// What cancelling a job that stood so means beyond its new state.
+fn after_cancel(job: &Job, give_up: bool) -> (Option<String>, Exit) {
+    let name = wording::name(job);
+    let said = match job.state() {
+        State::Held | State::Waiting => return (None, Exit::Ok),
+        State::Unsure if give_up => return (None, Exit::Ok),
+        State::Sending => format!(
+            "{name} is being sent: when its answer is here it is no longer watched; it keeps running at EvoLink and is charged if it completes."
+        ),
+        State::Running => format!("`mj-enhance fetch {}` watches it again.", job.id),
+        State::ToFetch | State::Fetching => {
+            format!("{name} is finished and charged; its picture is still fetched (free).")
+        }
+        State::Unsure => {
+            let said = format!(
+                "{name} stays unsure: the reply to its paid request was lost, so it may run and be charged. A dashboard or `mj-enhance run` \
+                 looks it up in the account's task list; `cancel --give-up` stops looking."
+            );
+            return (Some(said), Exit::Unsure);
+        }
+        state @ (State::Saved | State::Failed | State::Cancelled) => {
+            format!("{name} is {state} already; nothing was changed.")
+        }
+        State::Unwatched => format!("{name} is unwatched already; still running at EvoLink, charged if it completes."),
+    };
+    (Some(said), Exit::Ok)
 }
 
 /// Fetches now, and watches unwatched jobs again; free.
 pub fn fetch(args: &IdsArgs, context: &Context) -> Outcome {
     let mut store = existing(context)?;
-    let jobs = Context::jobs(&store, &args.ids)?;
-    let acts: Vec<Act> = jobs.into_iter().map(plan_fetch).collect();
-    let is_work = acts.iter().any(|act| act.ask.is_some());
-    let outcome = perform(&mut store, acts, context)?;
+    let mut report = Report::new(Context::jobs(&store, &args.ids)?);
+    let fetch = report.pick(|job| job.can_fetch().is_ok() || job.can_watch().is_ok());
+    let ask = report.pick(|job| job.state() == State::Running);
+    let is_work = !fetch.is_empty() || !ask.is_empty();
+    report.perform(&mut store, fetch, |jobs| Command::FetchNow { jobs }, context)?;
+    report.perform(&mut store, ask, |jobs| Command::AskNow { jobs }, context)?;
+    let exit = report.tell(&store, |before, _| after_fetch(before), context)?;
     if is_work && let Some(hint) = context.engine_hint() {
         Out::status(&format!("Nothing is fetched yet: {hint}."));
     }
-    Ok(outcome)
+    Ok(exit)
 }
 
-fn plan_fetch(job: Job) -> Act {
-    let name = wording::name(&job);
-    let act = Act::new(job);
-    let id = act.job.id;
-    match &act.job.phase {
-        Phase::ToFetch(_) => act.update(Update::FetchAgain).ask(EngineRequest::Fetch(id)),
-        Phase::Failed(failure) if failure.class == crate::job::ErrorClass::Link => {
-            act.update(Update::FetchAgain).ask(EngineRequest::Fetch(id))
+fn after_fetch(job: &Job) -> (Option<String>, Exit) {
+    let name = wording::name(job);
+    if job.can_fetch().is_ok() || job.can_watch().is_ok() {
+        return (None, Exit::Ok);
+    }
+    match job.state() {
+        State::Fetching => (Some(format!("{name} is being fetched already.")), Exit::Ok),
+        State::Saved => (Some(format!("{name} is saved already; nothing was changed.")), Exit::Ok),
+        State::Running => (Some(format!("{name} is running; it is fetched automatically when it is done.")), Exit::Ok),
+        State::Held | State::Waiting | State::Sending | State::Unsure => {
+            (Some(format!("{name} has no result yet ({}); nothing was changed.", job.state())), Exit::BadInput)
         }
-        Phase::Unwatched => act.update(Update::Watch).ask(EngineRequest::Read(id)),
-        Phase::Fetching(_) => act.note(format!("{name} is being fetched already.")),
-        Phase::Saved => act.note(format!("{name} is saved already; nothing was changed.")),
-        Phase::Running(_) => {
-            act.ask(EngineRequest::Read(id)).note(format!("{name} is running; it is fetched by itself when it is done."))
-        }
-        Phase::Held(_) | Phase::Waiting | Phase::Sending | Phase::Unsure(_) => {
-            act.exit(Exit::BadInput).note(format!("{name} has no result yet; nothing was changed."))
-        }
-        Phase::Failed(_) | Phase::Cancelled(_) => {
-            act.exit(Exit::BadInput).note(format!("{name} ended without a result; there is nothing to fetch."))
+        State::Failed | State::Cancelled | State::ToFetch | State::Unwatched => {
+            (Some(format!("{name} ended without a result; there is nothing to fetch.")), Exit::BadInput)
         }
     }
 }
 
-fn perform(store: &mut Store, acts: Vec<Act>, context: &Context) -> Outcome {
-    let updates: Vec<(JobId, Update)> = acts.iter().filter_map(|act| Some((act.job.id, act.update.clone()?))).collect();
-    let asks: Vec<EngineRequest> = acts.iter().filter_map(|act| act.ask).collect();
-    let changed = if updates.is_empty() { Vec::new() } else { store.apply(updates, now())? };
-    if !asks.is_empty() {
-        store.ask(&asks)?;
-    }
-    let mut exits = Vec::new();
-    for act in acts {
-        let result = changed.iter().find(|(job, _)| job.id == act.job.id);
-        let job = result.map_or(&act.job, |(job, _)| job);
-        context.out.object(&json::job(job))?;
-        match result {
-            // Another process was quicker: what it says now is the truth.
-            Some((job, Applied::Ignored(why))) if act.job.state() != job.state() => {
-                context.out.line(&format!("{} Nothing was changed: {why}.", wording::sentence(job)))?;
-            }
-            Some((job, _)) => context.out.line(&wording::sentence(job))?,
-            None => {}
-        }
-        if let Some(note) = &act.note {
-            context.out.line(note)?;
-        }
-        exits.push(act.exit);
-    }
-    Ok(Exit::first(exits))
+/// Holds waiting jobs back.
+pub fn hold(args: &IdsArgs, context: &Context) -> Outcome {
+    let mut store = existing(context)?;
+    let mut report = Report::new(Context::jobs(&store, &args.ids)?);
+    let waiting = report.pick(|job| job.can_hold().is_ok());
+    report.perform(&mut store, waiting, |jobs| Command::Hold { jobs }, context)?;
+    let note = |before: &Job, _: &Job| match before.can_hold() {
+        Ok(()) => (None, Exit::Ok),
+        Err(_) if before.state() == State::Held => (Some(format!("{} is held already.", wording::name(before))), Exit::Ok),
+        Err(why) => (Some(cannot(before, "held", &why)), Exit::BadInput),
+    };
+    report.tell(&store, note, context)
 }
 
-/// Runs jobs again: new paid commands.
-pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
-    let store = existing(context)?;
-    let jobs = Context::jobs(&store, &args.ids)?;
-    let (mut take, mut left_out) = (Vec::new(), Vec::new());
-    for job in jobs {
-        match why_not_again(&job, &store, args.again)? {
-            None => take.push(job),
-            Some(why) => left_out.push((job, why)),
-        }
-    }
-    if take.is_empty() {
-        let message = match left_out.as_slice() {
-            [(job, why)] => format!("{} cannot be run again: {why}", wording::name(job)),
-            many => format!("none of {} can be run again", text::count(many.len(), "job")),
+/// Confirms held jobs, so that they may be sent.
+pub fn release(args: &ReleaseArgs, context: &Context) -> Outcome {
+    let mut store = existing(context)?;
+    let mut report = Report::new(Context::jobs(&store, &args.ids)?);
+    let wrong: Vec<(String, String)> =
+        report.jobs.iter().filter_map(|job| Some((wording::name(job), outcomes::reason(&job.can_approve().err()?)))).collect();
+    if !wrong.is_empty() {
+        let message = match wrong.as_slice() {
+            [(name, why)] => format!("{name} cannot be released: {why}"),
+            many => format!("{} cannot be released", text::count(many.len(), "job")),
         };
-        let lines = left_out.iter().map(|(job, why)| (wording::name(job), why.clone())).collect();
-        let next = "only failed and cancelled jobs are run again without --again; nothing was stored";
-        return Err(Problem { lines, ..Problem::input("nothing_to_retry", message, next) });
+        let next = "only held and waiting jobs are released; nothing was changed";
+        return Err(Problem { lines: wrong, ..Problem::input("not_held", message, next) });
     }
-    for (job, why) in &left_out {
-        Out::status(&format!("{} is left out: {why}", wording::name(job)));
+    let quote = consent::quote(report.jobs.len(), &store.settings()?);
+    let consent = consent::check(args.consent, &quote, "")?;
+    let jobs = report.pick(|_| true);
+    let done = outcomes::perform(&mut store, Command::Approve { jobs, consent }, context)?;
+    report.take(done.outcome);
+    let exit = report.tell(&store, |_, _| (None, Exit::Ok), context)?;
+    add::tell_next(true, &consent::quote_words(&quote), report.jobs.len(), context);
+    Ok(exit)
+}
+
+fn cannot(job: &Job, what: &str, why: &Unavailable) -> String {
+    format!("{} cannot be {what}: {}; nothing was changed.", wording::name(job), outcomes::reason(why))
+}
+
+/// Runs jobs again: new paid jobs.
+pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
+    let mut store = existing(context)?;
+    let jobs = Context::jobs(&store, &args.ids)?;
+    let rules = AddRules { front: args.front, again: args.again, deliberate: args.again };
+    let left_out = store.check_add(&jobs.iter().map(as_new).collect::<Vec<_>>(), rules)?;
+    let left_out: Vec<(JobId, Unavailable)> = left_out.into_iter().map(|(at, why)| (jobs[at].id, why)).collect();
+    let take: Vec<JobId> = jobs.iter().map(|job| job.id).filter(|id| !left_out.iter().any(|(other, _)| other == id)).collect();
+    let named = |left_out: &[(JobId, Unavailable)]| -> Vec<(String, String)> {
+        let name = |id: &JobId| jobs.iter().find(|job| job.id == *id).map_or_else(|| id.to_string(), wording::name);
+        left_out.iter().map(|(id, why)| (name(id), again_reason(why))).collect()
+    };
+    if take.is_empty() {
+        return Err(nothing_to_retry(named(&left_out)));
     }
     let quote = consent::quote(take.len(), &store.settings()?);
-    let yes = consent::check(args.consent, &quote, "")?;
-    drop(store);
-    let new: Vec<NewJob> = take
-        .into_iter()
-        .map(|job| NewJob {
-            id: JobId::from_bits(fastrand::u64(..)),
-            source: job.source,
-            image: job.image,
-            tag: job.tag,
-            again_of: Some(job.id),
-        })
-        .collect();
-    let jobs = context.store()?.add(&new, args.front, Some(yes), now())?;
-    add::tell_added(&jobs, true, &consent::quote_words(&quote), context)?;
+    let consent = consent::check(args.consent, &quote, "")?;
+    let command = Command::RunAgain { jobs: take, front: args.front, deliberate: args.again, again: args.again, consent };
+    let done = outcomes::perform(&mut store, command, context)?;
+    let mut all = left_out;
+    all.extend(done.outcome.left_out.into_iter().filter_map(|(what, why)| match what {
+        JobRef::Job(id) => Some((id, why)),
+        JobRef::Picture(..) => None,
+    }));
+    if done.changed.is_empty() {
+        return Err(nothing_to_retry(named(&all)));
+    }
+    for (name, why) in named(&all) {
+        Out::status(&format!("{name} is left out: {why}"));
+    }
+    let quote = consent::quote(done.changed.len(), &store.settings()?);
+    add::tell_added(&done.changed, true, &consent::quote_words(&quote), context)?;
     Ok(Exit::Ok)
 }
 
-fn why_not_again(job: &Job, store: &Store, again: bool) -> Result<Option<String>, Problem> {
-    Ok(match job.state() {
-        State::Failed | State::Cancelled => match store.duplicate(&job.source, job.image)? {
-            Some(duplicate) if !again => Some(format!("job {duplicate} enhances the same picture; --again takes it")),
-            _ => None,
-        },
-        State::Saved | State::Unwatched if again => None,
-        state @ (State::Saved | State::Unwatched) => Some(format!("it is {state}; --again takes it")),
-        State::Held => Some("it is held and was never sent; release it in the dashboard with p".to_owned()),
-        State::Unsure => Some("it is unsure and may be running; settle that first".to_owned()),
-        state => Some(format!("it is {state}; wait for its end")),
-    })
+fn as_new(job: &Job) -> NewJob {
+    NewJob { id: job.id, source: job.source.clone(), image: job.image, tag: job.tag.clone(), again_of: Some(job.id) }
+}
+
+fn again_reason(why: &Unavailable) -> String {
+    match why {
+        Unavailable::State(state @ (State::Saved | State::Unwatched)) => format!("it is {state}; `--again` runs it anyway"),
+        Unavailable::State(State::Held) => "it is held and was never sent; `mj-enhance release` sends it".to_owned(),
+        Unavailable::State(State::Unsure) => "it is unsure and may be running".to_owned(),
+        Unavailable::State(state) => format!("it is {state}; wait for its end"),
+        Unavailable::Twice(job) => format!("job {job} has the same picture; `--again` runs it anyway"),
+        why => outcomes::reason(why),
+    }
+}
+
+fn nothing_to_retry(lines: Vec<(String, String)>) -> Problem {
+    let message = match lines.as_slice() {
+        [(name, why)] => format!("{name} cannot be run again: {why}"),
+        many => format!("none of {} can be run again", text::count(many.len(), "job")),
+    };
+    let next = "only failed and cancelled jobs are run again without --again; nothing was stored";
+    Problem { lines, ..Problem::input("nothing_to_retry", message, next) }
 }

@@ -1,4 +1,4 @@
-//! `add`: texts in, commands in the store; all or nothing.
+//! `add`: texts in, jobs in the store; all or nothing.
 
 use std::io::Read;
 use std::path::Path;
@@ -6,13 +6,14 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::AddArgs;
-use super::context::{Context, now};
+use super::context::Context;
 use super::exit::Exit;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
-use super::{consent, json, wording};
-use crate::job::{JobId, LineVerdict, Spec, check_lines, text};
-use crate::store::{NewJob, Settings, Store};
+use super::{consent, json, outcomes, wording};
+use crate::commands::{Command, JobRef};
+use crate::job::{JobId, LineVerdict, Spec, Unavailable, check_lines, text};
+use crate::store::{Settings, Store};
 
 /// More text than this is no list of drafts.
 const LONGEST_INPUT: u64 = 64 * 1024 * 1024;
@@ -43,7 +44,7 @@ struct LeftOut {
     place: String,
 }
 
-/// Records commands.
+/// Records jobs.
 pub fn add(args: &AddArgs, context: &Context) -> Outcome {
     if !args.dry_run {
         context.may_write()?;
@@ -56,7 +57,7 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
             "name drafts as arguments, or in a file with -f; `mj-enhance drafts` lists them",
         ));
     }
-    // ListRead at before the store is made: bad input leaves nothing behind.
+    // Checked before the store is made: bad input leaves nothing behind.
     let existing = context.store_to_read()?;
     let mut trouble = None;
     let lines = check_lines(&input.text, |spec| match existing.as_ref().map(|store| store.duplicate(&spec.source, spec.image)) {
@@ -77,11 +78,11 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
     for line in lines {
         match line.verdict {
             LineVerdict::Wrong(what) => wrong.push((input.place(line.number), what)),
-            LineVerdict::Ok(new) => specs.extend(new),
+            LineVerdict::Ok(new) => specs.extend(new.into_iter().map(|spec| (spec, input.place(line.number)))),
             LineVerdict::Twice { new, twice } => {
-                specs.extend(new);
+                specs.extend(new.into_iter().map(|spec| (spec, input.place(line.number))));
                 if args.again {
-                    specs.extend(twice);
+                    specs.extend(twice.into_iter().map(|spec| (spec, input.place(line.number))));
                 } else {
                     for spec in twice {
                         let job = existing.as_ref().and_then(|store| store.duplicate(&spec.source, spec.image).ok().flatten());
@@ -97,7 +98,7 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
             many => format!("{} of {counted} lines cannot be read", many.len()),
         };
         let lines = wrong;
-        return Err(Problem { lines, ..Problem::input("bad_lines", message, "mend them and add again; nothing was stored") });
+        return Err(Problem { lines, ..Problem::input("bad_lines", message, "fix them and add again; nothing was stored") });
     }
     if counted == 0 {
         return Err(Problem::input("nothing_given", "there is no draft in what was given", "write one draft id per line"));
@@ -112,22 +113,37 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
     if args.dry_run {
         return dry_run(&specs, args, &quote, context);
     }
-    let yes = if args.hold { None } else { Some(consent::check(args.consent, &quote, ", or store them with --hold")?) };
+    let consent = if args.hold { None } else { Some(consent::check(args.consent, &quote, ", or store them with --hold")?) };
     drop(existing);
     let mut store = context.store()?;
-    let new: Vec<NewJob> = specs
-        .into_iter()
-        .map(|spec| NewJob {
-            id: JobId::from_bits(fastrand::u64(..)),
-            source: spec.source,
-            image: spec.image,
-            tag: spec.tag.or_else(|| args.tag.clone()),
-            again_of: None,
-        })
-        .collect();
-    let jobs = store.add(&new, args.front, yes, now())?;
-    tell_added(&jobs, yes.is_some(), &consent::quote_words(&quote), context)?;
+    let command = Command::Add {
+        specs: specs.iter().map(|(spec, _)| spec.clone()).collect(),
+        tag: args.tag.clone(),
+        front: args.front,
+        again: args.again,
+        consent,
+    };
+    let done = outcomes::perform(&mut store, command, context)?;
+    // Another process was quicker.
+    let late: Vec<LeftOut> = done.outcome.left_out.iter().filter_map(|(what, why)| left_out_of(what, why, &specs)).collect();
+    tell_left_out(&late, context)?;
+    if done.changed.is_empty() {
+        Out::status("Nothing is new; nothing was stored.");
+        return Ok(Exit::Ok);
+    }
+    let quote = consent::quote(done.changed.len(), &store.settings()?);
+    tell_added(&done.changed, consent.is_some(), &consent::quote_words(&quote), context)?;
     Ok(Exit::Ok)
+}
+
+fn left_out_of(what: &JobRef, why: &Unavailable, specs: &[(Spec, String)]) -> Option<LeftOut> {
+    let JobRef::Picture(source, image) = what else { return None };
+    let (spec, place) = specs.iter().find(|(spec, _)| spec.source == *source && spec.image == *image)?;
+    let job = match why {
+        Unavailable::Twice(job) => Some(*job),
+        _ => None,
+    };
+    Some(LeftOut { spec: spec.clone(), job, place: place.clone() })
 }
 
 /// Says what was stored and who will act on it; for `retry` too.
@@ -138,6 +154,12 @@ pub fn tell_added(jobs: &[crate::job::Job], approved: bool, quote: &str, context
             context.out.line(&wording::sentence(job))?;
         }
     }
+    tell_next(approved, quote, jobs.len(), context);
+    Ok(())
+}
+
+/// Says what happens next with what was stored.
+pub fn tell_next(approved: bool, quote: &str, count: usize, context: &Context) {
     if approved {
         Out::status(&format!("Stored and approved: {quote}."));
         if let Some(hint) = context.engine_hint() {
@@ -147,13 +169,15 @@ pub fn tell_added(jobs: &[crate::job::Job], approved: bool, quote: &str, context
             ));
         }
     } else {
-        Out::status(&format!("Stored and held: {}. Release them in the dashboard with p.", text::count(jobs.len(), "job")));
+        Out::status(&format!(
+            "Stored and held: {}. `mj-enhance release` or p in the dashboard sends them.",
+            text::count(count, "job")
+        ));
     }
-    Ok(())
 }
 
-fn dry_run(specs: &[Spec], args: &AddArgs, quote: &crate::job::Quote, context: &Context) -> Outcome {
-    for spec in specs {
+fn dry_run(specs: &[(Spec, String)], args: &AddArgs, quote: &crate::job::Quote, context: &Context) -> Outcome {
+    for (spec, _) in specs {
         let tag = spec.tag.as_ref().or(args.tag.as_ref()).map(ToString::to_string);
         let would = json!({ "source_task": spec.source.as_str(), "image_number": spec.image.get(), "tag": tag });
         context.out.object(&json!({ "schema": json::SCHEMA, "would_add": would }))?;
@@ -172,8 +196,8 @@ fn dry_run(specs: &[Spec], args: &AddArgs, quote: &crate::job::Quote, context: &
 
 fn tell_left_out(left_out: &[LeftOut], context: &Context) -> Result<(), Problem> {
     for LeftOut { spec, job, place } in left_out {
-        let why = job.map_or_else(|| "it was given before".to_owned(), |job| format!("job {job} has it"));
-        Out::status(&format!("{place}: twice: {}:{} is left out, {why}; --again takes it", spec.source, spec.image));
+        let why = job.map_or_else(|| "given before".to_owned(), |job| format!("already added as {job}"));
+        Out::status(&format!("{place}: twice: {}:{} {why}; skipped (`--again` adds it anyway)", spec.source.short(), spec.image));
         let twice = json!({
             "source_task": spec.source.as_str(), "image_number": spec.image.get(), "job": job.map(|job| job.to_string()), "line": place
         });

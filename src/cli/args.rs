@@ -109,6 +109,10 @@ pub enum Command {
     Retry(RetryArgs),
     /// Fetch results now; also watches an unwatched job again
     Fetch(IdsArgs),
+    /// Hold waiting jobs back
+    Hold(IdsArgs),
+    /// Confirm held jobs, so that they may be sent
+    Release(ReleaseArgs),
     /// Follow what happens, changing nothing
     Watch(WatchArgs),
     /// The engine without a screen: send, watch, fetch
@@ -234,6 +238,18 @@ pub struct RetryArgs {
     /// Also run again what is saved or unwatched, or has a live job already
     #[arg(long)]
     pub again: bool,
+    #[command(flatten)]
+    pub consent: ConsentFlags,
+}
+
+/// Confirm held jobs, so that they may be sent.
+///
+/// Needs --yes and --max-credits together.
+#[derive(Args, Debug)]
+pub struct ReleaseArgs {
+    /// The jobs
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<String>,
     #[command(flatten)]
     pub consent: ConsentFlags,
 }

@@ -1,4 +1,4 @@
-//! The yes of a script: `--yes` and `--max-credits` together, or nothing (product §2, rule 2).
+//! The confirmation of a script: `--yes` and `--max-credits` together, or nothing.
 
 use super::args::ConsentFlags;
 use super::exit::Exit;
@@ -15,14 +15,14 @@ pub fn quote(count: usize, settings: &Settings) -> Quote {
     }
 }
 
-/// `12 jobs, 64.8 credits (5.4 each), balance after it 20.1`.
+/// `12 jobs, 64.8 credits (5.4 each), balance after 20.1`.
 pub fn quote_words(quote: &Quote) -> String {
     let each = if quote.count > 1 { format!(" ({} each)", quote.price) } else { String::new() };
-    let after = quote.balance_after().map_or_else(String::new, |after| format!(", balance after it {after}"));
+    let after = quote.balance_after().map_or_else(String::new, |after| format!(", balance after {after}"));
     format!("{}{each}{after}", quote.words())
 }
 
-/// Checks the yes against the quote. Scripts have no grace period.
+/// Checks the confirmation against the quote. Scripts have no grace period.
 ///
 /// # Errors
 /// Exit 3 when a flag is missing or the sum is above the limit.
@@ -33,12 +33,16 @@ pub fn check(flags: ConsentFlags, quote: &Quote, instead: &str) -> Result<Consen
     match (flags.yes, flags.max_credits) {
         (true, Some(limit)) if total > limit => refuse(
             format!("nothing was stored: {words} is more than --max-credits {limit}"),
-            format!("say --max-credits {total}, or give fewer"),
+            format!("pass --max-credits {total}, or give fewer"),
         ),
         (true, Some(_)) => Ok(Consent { count: quote.count, price: quote.price, grace: std::time::Duration::ZERO }),
-        _ => refuse(
-            format!("nothing was stored, because nobody said yes to {words}"),
-            format!("say yes with --yes --max-credits {total}{instead}"),
+        (true, None) => refuse(
+            format!("not confirmed: {words}; nothing was stored; `--yes` needs `--max-credits`"),
+            format!("confirm with `--yes --max-credits {total}`{instead}"),
+        ),
+        (false, _) => refuse(
+            format!("not confirmed: {words}; nothing was stored"),
+            format!("confirm with `--yes --max-credits {total}`{instead}"),
         ),
     }
 }

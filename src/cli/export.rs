@@ -9,11 +9,12 @@ use serde_json::Value;
 use super::args::{ExportArgs, ExportFormat, ImportArgs, PruneArgs};
 use super::context::{Context, now};
 use super::exit::Exit;
-use super::json;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
+use super::{json, outcomes};
+use crate::commands::{Command, JobRef};
 use crate::job::{
-    Approval, Charge, Credits, IdempotencyKey, ImageNumber, Job, JobId, PaidSend, Phase, SavedFile, Tag, TaskId, record, text,
+    Approval, Charge, Credits, ImageNumber, Job, JobId, PaidRequest, PaidSend, Phase, SavedFile, Tag, TaskId, record, text,
 };
 
 /// What an exported job carries under `record`, so that it can be taken in as it was.
@@ -24,6 +25,8 @@ struct Record {
     place: i64,
     phase: Phase,
     approval: Option<Approval>,
+    #[serde(default)]
+    request: Option<PaidRequest>,
     send: Option<PaidSend>,
     #[serde(default)]
     stop_requested: bool,
@@ -64,6 +67,7 @@ fn exported(job: &Job) -> Value {
         place: job.place,
         phase: job.phase.clone(),
         approval: job.approval,
+        request: job.request.clone(),
         send: job.send.clone(),
         stop_requested: job.stop_requested,
         source_confirmed: job.source_confirmed,
@@ -85,15 +89,13 @@ impl Exported {
         }
         let charge = match &self.charge {
             None => None,
-            Some(word) => Some(Charge::from_word(word).ok_or_else(|| format!("{:?} is no charge", text::clean(word)))?),
+            Some(word) => Some(Charge::from_word(word).ok_or_else(|| format!("{:?} is not a charge", text::clean(word)))?),
         };
-        if let Some(send) = &self.record.send {
-            IdempotencyKey::new(send.key.as_str()).map_err(|error| error.to_string())?;
-        }
-        Ok(Job {
+        let mut job = Job {
             tag: self.tag,
             phase: self.record.phase,
             approval: self.record.approval,
+            request: self.record.request,
             send: self.record.send,
             stop_requested: self.record.stop_requested,
             source_confirmed: self.record.source_confirmed,
@@ -112,7 +114,9 @@ impl Exported {
             again_of: self.record.again_of,
             removed: self.record.removed,
             ..Job::new(self.id, self.source_task, self.image_number, self.record.place, self.created_at)
-        })
+        };
+        job.check_import().map_err(|error| error.to_string())?;
+        Ok(job)
     }
 }
 
@@ -148,7 +152,7 @@ pub fn export(args: &ExportArgs, context: &Context) -> Outcome {
 pub fn import(args: &ImportArgs, context: &Context) -> Outcome {
     context.may_write()?;
     let file = args.file.as_deref().filter(|file| file.as_os_str() != "-");
-    let shown = file.map_or_else(|| "stdin".to_owned(), |file| file.display().to_string());
+    let shown = file.map_or_else(|| "stdin".to_owned(), |file| text::clean(&file.display().to_string()).into_owned());
     let mut given = String::new();
     let taken_in = match file {
         Some(file) => std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut given)),
@@ -159,29 +163,46 @@ pub fn import(args: &ImportArgs, context: &Context) -> Outcome {
     })?;
     let mut jobs = Vec::new();
     let mut wrong = Vec::new();
-    for (index, line) in given.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    // Some editors put a mark at the beginning of a file.
+    let content = given.strip_prefix('\u{feff}').unwrap_or(&given);
+    for (index, line) in content.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match read_line(line) {
-            Ok(job) => jobs.push(job),
+            Ok(job) => jobs.push((index + 1, job)),
             Err(error) => wrong.push((format!("{shown} line {}", index + 1), text::clean(&error).into_owned())),
         }
     }
     if !wrong.is_empty() {
         let message = match wrong.as_slice() {
-            [(place, what)] => format!("{place} is no exported job: {what}"),
-            many => format!("{} lines of {shown} are no exported jobs", many.len()),
+            [(place, what)] => format!("{place} is not an exported job: {what}"),
+            many => format!("{} lines of {shown} are not exported jobs", many.len()),
         };
         let next = "take what `mj-enhance export` prints (JSON, not CSV); nothing was changed";
         return Err(Problem { lines: wrong, ..Problem::input("bad_lines", message, next) });
     }
-    let left_out = if jobs.is_empty() { Vec::new() } else { context.store()?.import(&jobs)? };
-    for id in &left_out {
-        Out::status(&format!("{id} is left out: the store has it, or its task, already"));
+    if jobs.is_empty() {
+        Out::status("0 jobs imported, 0 left out.");
+        return Ok(Exit::Ok);
     }
-    for job in jobs.iter().filter(|job| !left_out.contains(&job.id)) {
+    let done = outcomes::perform(&mut context.store()?, Command::Import(jobs), context)?;
+    let left_out = &done.outcome.left_out;
+    for (what, _) in left_out {
+        if let JobRef::Job(id) = what {
+            Out::status(&format!("{id} is left out: the store has it, its key or its task already"));
+        }
+    }
+    for job in &done.changed {
         context.out.object(&json::job(job))?;
     }
-    Out::status(&format!("{} imported, {} left out.", text::count(jobs.len() - left_out.len(), "job"), left_out.len()));
+    let unconfirmed = done.changed.iter().filter(|job| job.can_release().is_ok()).count();
+    Out::status(&format!("{} imported, {} left out.", text::count(done.changed.len(), "job"), left_out.len()));
+    if unconfirmed > 0 {
+        Out::status(&format!("{} sent only after you confirm: `mj-enhance release`.", are(unconfirmed)));
+    }
     Ok(Exit::Ok)
+}
+
+fn are(count: usize) -> String {
+    if count == 1 { "1 job is".to_owned() } else { format!("{count} jobs are") }
 }
 
 /// One line of an export; what is wrong with it is said without the parser's own words for types.
@@ -190,7 +211,7 @@ fn read_line(line: &str) -> Result<Job, String> {
         Ok(value) if value.is_object() => {
             serde_json::from_value::<Exported>(value).map_err(|error| error.to_string()).and_then(Exported::into_job)
         }
-        _ => Err("this is no JSON object".to_owned()),
+        _ => Err("this is not a JSON object".to_owned()),
     }
 }
 
@@ -217,6 +238,7 @@ pub fn prune(args: &PruneArgs, context: &Context) -> Outcome {
 mod tests {
     use super::*;
     use crate::cli::json::tests::sample;
+    use crate::job::{IdempotencyKey, enhance_body};
 
     #[test]
     fn an_exported_job_comes_back_as_it_was() {
@@ -224,7 +246,7 @@ mod tests {
         job.links = vec!["https://files.example/a.png".into()];
         job.send = Some(PaidSend {
             key: IdempotencyKey::from_random([7; 16]),
-            body: "{}".into(),
+            body: enhance_body(&job.source, job.image, None),
             agreed: Credits::PUBLISHED_PRICE,
             first_at: job.created_at,
             last_at: job.created_at,
@@ -242,7 +264,7 @@ mod tests {
     #[test]
     fn a_line_that_is_no_job_is_refused_in_words() {
         for line in ["id,source_task", "22222222,task", "[]", "7"] {
-            assert_eq!(read_line(line).unwrap_err(), "this is no JSON object", "{line}");
+            assert_eq!(read_line(line).unwrap_err(), "this is not a JSON object", "{line}");
         }
         assert_eq!(read_line("{\"schema\":1}").unwrap_err(), "missing field `id`");
     }

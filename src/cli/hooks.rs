@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::json as job_json;
-use super::wait::is_under_way;
 use crate::config::{self, KEY_VARIABLE};
 use crate::engine::EngineEvent;
 use crate::job::{Job, JobId, State};
@@ -82,8 +81,8 @@ impl Hooks {
         let was_busy = self.under_way > 0;
         for job in jobs {
             let before = self.states.insert(job.id, job.state());
-            self.under_way += usize::from(is_under_way(job.state()));
-            self.under_way -= usize::from(before.is_some_and(is_under_way));
+            self.under_way += usize::from(job.state().is_under_way());
+            self.under_way -= usize::from(before.is_some_and(State::is_under_way));
             if !self.live || before == Some(job.state()) {
                 continue;
             }
@@ -110,7 +109,7 @@ impl Hooks {
     /// A job that was pruned is not waited for.
     fn forget(&mut self, job: JobId) {
         let before = self.states.remove(&job);
-        self.under_way -= usize::from(before.is_some_and(is_under_way));
+        self.under_way -= usize::from(before.is_some_and(State::is_under_way));
     }
 
     fn start(&mut self, argv: Vec<String>, input: Value) {

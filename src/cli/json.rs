@@ -9,7 +9,7 @@ pub use crate::job::record::SCHEMA;
 /// A job as one object.
 #[must_use]
 pub fn job(job: &Job) -> Value {
-    record::json(job, |failure| super::wording::next_step(failure).into())
+    record::json(job)
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use super::exit::Exit;
 use super::out::{Out, Paint};
 use super::problem::{Outcome, Problem};
 use super::{json, wording};
-use crate::job::{Job, State, text};
+use crate::job::{Job, State, record, text};
 
-/// Lists jobs in the order of the line.
+/// Lists jobs in the order of the queue.
 pub fn list(args: &ListArgs, context: &Context) -> Outcome {
     let mut jobs = match context.store_to_read()? {
         Some(store) => store.jobs()?,
@@ -32,7 +32,10 @@ pub fn list(args: &ListArgs, context: &Context) -> Outcome {
     }
     let out = context.out;
     out.line(
-        &out.paint(Paint::Bold, &format!("{:<8}  {:<9}  {:<10}  {:<12}  {:>8}  WHY", "ID", "STATE", "DRAFT", "TAG", "CREDITS")),
+        &out.paint(
+            Paint::Bold,
+            &format!("{:<8}  {:<9}  {:<10}  {:<12}  {:>8}  DETAIL", "ID", "STATE", "DRAFT", "TAG", "CREDITS"),
+        ),
     )?;
     for job in &jobs {
         out.line(&row(job, out))?;
@@ -102,8 +105,8 @@ pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
     field("runs again", job.again_of.map_or_else(String::new, |id| id.to_string()))?;
     if let Some(failure) = job.failure() {
         field("error", format!("{}: {}", failure.code, failure.meaning()))?;
-        field("said", failure.message.clone())?;
-        field("next", wording::next_step(failure).to_owned())?;
+        field("message", failure.message.clone())?;
+        field("next", record::next_step(failure).to_owned())?;
     }
     if let crate::job::Phase::Unsure(doubt) = &job.phase {
         let fits: Vec<&str> = doubt.candidates.iter().map(crate::job::TaskId::as_str).collect();
@@ -113,7 +116,7 @@ pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
         field("file", format!("{} ({} bytes)", text::clean(&file.path.display().to_string()), file.bytes))?;
         field("sha256", file.sha256.clone())?;
     }
-    field("link dies", job.link_expires_at.filter(|_| job.saved_at.is_none()).map_or_else(String::new, |at| at.to_string()))?;
+    field("link expires", job.link_expires_at.filter(|_| job.saved_at.is_none()).map_or_else(String::new, |at| at.to_string()))?;
     for entry in store.timeline(job.id)? {
         let note = if entry.note.is_empty() { String::new() } else { format!("  {}", text::clean(&entry.note)) };
         out.line(&format!("  {:.0}  {:<9}{note}", entry.at, entry.state))?;

@@ -21,6 +21,7 @@ pub mod hooks;
 pub mod json;
 mod list;
 mod out;
+mod outcomes;
 mod problem;
 mod run;
 mod service;
@@ -137,6 +138,8 @@ fn perform(cli: &Cli, env: &Environment) -> Outcome {
         Some(Command::Cancel(args)) => act::cancel(args, &context),
         Some(Command::Retry(args)) => act::retry(args, &context),
         Some(Command::Fetch(args)) => act::fetch(args, &context),
+        Some(Command::Hold(args)) => act::hold(args, &context),
+        Some(Command::Release(args)) => act::release(args, &context),
         Some(Command::Watch(args)) if args.plain => wait::watch_plain(args, &context),
         Some(Command::Watch(_)) => dashboard::watch(&context),
         Some(Command::Run(args)) => run::run(args, &context),

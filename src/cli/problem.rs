@@ -98,6 +98,7 @@ impl From<StoreError> for Problem {
             StoreError::Unusable { .. } => ("unusable_folder", "mend the folder, or name another one with --data-dir"),
             StoreError::Newer { .. } => ("newer_store", ""),
             StoreError::Damaged { .. } => ("damaged_store", ""),
+            StoreError::NotConfirmed { .. } => ("no_consent", "confirm again"),
             StoreError::Database(_) => ("store", "look whether the disk is full, then try again"),
         };
         Self::input(code, error.to_string(), next)

@@ -17,11 +17,6 @@ use crate::store::Store;
 /// How often the store's version is asked for: a number in shared memory, so cheap; half of what feels like at once.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Whether something still moves by itself, given an engine.
-pub fn is_under_way(state: State) -> bool {
-    matches!(state, State::Waiting | State::Sending | State::Running | State::ToFetch | State::Fetching)
-}
-
 /// A flag that rises at Ctrl+c, SIGTERM and SIGHUP.
 fn interruption() -> Result<Arc<AtomicBool>, Problem> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -82,7 +77,7 @@ pub fn wait(args: &WaitArgs, context: &Context) -> Outcome {
     let begun = Instant::now();
     let mut follower = Follower::new(context)?;
     let ids: Vec<JobId> = if args.ids.is_empty() {
-        follower.jobs.values().filter(|job| is_under_way(job.state()) && !job.removed).map(|job| job.id).collect()
+        follower.jobs.values().filter(|job| job.state().is_under_way() && !job.removed).map(|job| job.id).collect()
     } else {
         let store = follower
             .store
@@ -92,7 +87,7 @@ pub fn wait(args: &WaitArgs, context: &Context) -> Outcome {
     };
     let mut told_no_engine = false;
     loop {
-        let open = ids.iter().filter(|id| follower.jobs.get(id).is_some_and(|job| is_under_way(job.state()))).count();
+        let open = ids.iter().filter(|id| follower.jobs.get(id).is_some_and(|job| job.state().is_under_way())).count();
         if open == 0 {
             break;
         }
@@ -151,13 +146,13 @@ pub fn watch_plain(args: &WatchArgs, context: &Context) -> Outcome {
         format!("Watching: {}.", super::list::totals(&jobs))
     });
     for job in jobs {
-        if is_under_way(job.state()) {
+        if job.state().is_under_way() {
             tell(&job, context)?;
         }
         told.insert(job.id, (job.state(), job.reason()));
     }
     loop {
-        if args.until_idle && !follower.jobs.values().any(|job| is_under_way(job.state())) {
+        if args.until_idle && !follower.jobs.values().any(|job| job.state().is_under_way()) {
             return Ok(Exit::Ok);
         }
         if stop.load(Ordering::Relaxed) {

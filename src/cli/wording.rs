@@ -1,6 +1,7 @@
 //! Jobs in sentences, for people who read lines instead of a screen.
 
-use crate::job::{ErrorClass, Failure, Job, Phase, text};
+use crate::job::record::next_step;
+use crate::job::{Job, Phase, text};
 
 /// `0000002d (k3v9q2ad:2, cats)`: a job's id, what it enhances, its tag.
 pub fn name(job: &Job) -> String {
@@ -15,7 +16,7 @@ pub fn sentence(job: &Job) -> String {
     let task = || job.task.as_ref().map_or_else(String::new, |task| format!(" as {task}"));
     match &job.phase {
         Phase::Held(_) | Phase::Cancelled(_) => format!("{name} is {}.", with_reason(job)),
-        Phase::Waiting => format!("{name} is waiting in line."),
+        Phase::Waiting => format!("{name} is waiting in the queue."),
         Phase::Sending => format!("{name} is being sent."),
         Phase::Unsure(_) => format!("{name} is unsure{reason}."),
         Phase::Running(_) => format!("{name} is running at EvoLink{}.", task()),
@@ -26,7 +27,7 @@ pub fn sentence(job: &Job) -> String {
             format!("{name} is saved: {}.", text::clean(&files.join(", ")))
         }
         Phase::Failed(failure) => format!("{name} has failed{reason}; {}; {}.", money(job), next_step(failure)),
-        Phase::Unwatched => format!("{name} is no longer watched; it goes on at EvoLink and is paid for if it completes."),
+        Phase::Unwatched => format!("{name} is no longer watched; still running at EvoLink, charged if it completes."),
     }
 }
 
@@ -40,30 +41,11 @@ fn with_reason(job: &Job) -> String {
     }
 }
 
-/// The one safe next step, for people who type commands; the dashboard names its keys instead.
-pub fn next_step(failure: &Failure) -> &'static str {
-    match failure.class {
-        ErrorClass::Balance => "top up at evolink.ai/dashboard/credits, then release it in the dashboard with p",
-        ErrorClass::KeyTotal => "raise the key's limit at evolink.ai/dashboard/keys, then release it in the dashboard with p",
-        ErrorClass::KeyDaily => "wait for the key's reset or raise its daily limit, then release it in the dashboard with p",
-        ErrorClass::Link => "ask for a fresh link with `mj-enhance fetch`; nothing is paid for that",
-        ErrorClass::Local => "mend the folder or disk, then fetch again with `mj-enhance fetch`",
-        ErrorClass::PaidOutcomeUnknown | ErrorClass::Network | ErrorClass::InvalidResponse => {
-            "ask the service again with `mj-enhance run`; nothing is paid for that"
-        }
-        ErrorClass::NoCapacity | ErrorClass::Passing | ErrorClass::Server | ErrorClass::RateLimited => {
-            "run it again later with `mj-enhance retry`; that is a new paid job"
-        }
-        ErrorClass::Unknown => "look at it with `mj-enhance show`; `mj-enhance retry` pays for another try",
-        _ => failure.next_step(),
-    }
-}
-
 /// What is known of a job's money, in words.
 pub fn money(job: &Job) -> String {
     match (job.charge, job.charged.or(job.reserved)) {
         (None, _) => "nothing was paid".to_owned(),
-        (Some(charge), Some(amount)) if charge != crate::job::Charge::GivenBack => format!("{amount} credits {}", charge.word()),
+        (Some(charge), Some(amount)) if charge != crate::job::Charge::Refunded => format!("{amount} credits {}", charge.word()),
         (Some(crate::job::Charge::NotKnown), None) => "whether it was charged is not known".to_owned(),
         (Some(charge), _) => charge.word().to_owned(),
     }

@@ -24,7 +24,7 @@ use super::downloads::Reread;
 use super::draft_check::DraftChecks;
 use super::poll_scheduler::{PollScheduler, Read};
 use super::queue::Queue;
-use super::{Command, Connection, Details, EngineEvent, Level, Options, Status};
+use super::{Command, CommandError, Connection, Details, EngineEvent, Level, Options, Status};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, Balance, ListPage, Service, Submitted, TaskRow};
 use crate::fetch::{FetchError, Fetcher};
@@ -435,11 +435,7 @@ impl Engine {
     fn command(&mut self, command: SessionMessage) {
         match command {
             SessionMessage::Command { ticket, command } => {
-                let outcome = if self.read_only {
-                    Err("nothing was changed: this screen only looks on".to_owned())
-                } else {
-                    self.perform(command)
-                };
+                let outcome = if self.read_only { Err(CommandError::ReadOnly) } else { self.perform(command) };
                 self.send(EngineEvent::CommandDone { ticket, outcome });
             }
             SessionMessage::Details(job) => {

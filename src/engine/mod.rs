@@ -3,10 +3,10 @@
 //! This room knows `job`, `api`, `store` and `fetch`. It knows no screen and no arguments.
 
 mod clock;
-mod commands;
 mod downloads;
 mod draft_check;
 mod event_loop;
+mod perform;
 mod poll_scheduler;
 mod poller;
 mod queue;
@@ -20,149 +20,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::job::{Caps, Credits, Job, JobId, Progress, Spec, Spent, Tag, TaskId};
-pub use crate::store::{Consent, PauseReason, Seen, TimelineEntry};
+pub use crate::commands::{Act, Command, CommandError, CommandOutcome, Consent, JobRef, LeftOut, QueueMove};
+use crate::job::{Caps, Credits, Job, JobId, Progress, Spent};
+pub use crate::store::{PauseReason, Seen, TimelineEntry};
 
 pub use clock::{Clock, SystemClock};
 pub use event_loop::{Engine, Services, SessionMessage};
 pub use session::{Session, StartError, StartMode};
-
-/// What a screen or a script wants done. Everything here is local and free except what carries a [`Consent`].
-#[derive(Clone, PartialEq, Debug)]
-pub enum Command {
-    /// Record jobs. With a consent they join the queue, without they are held. Pictures that have a live job are left out and named unless `again`.
-    Add {
-        /// The pictures.
-        specs: Vec<Spec>,
-        /// The tag.
-        tag: Option<Tag>,
-        /// Before everything that waits.
-        front: bool,
-        /// Also pictures that have a live job.
-        again: bool,
-        /// The yes.
-        consent: Option<Consent>,
-    },
-    /// A yes to held or waiting jobs.
-    Approve {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-        /// The yes.
-        consent: Consent,
-    },
-    /// Take a yes back in its grace period: its jobs that wait are held.
-    Withdraw {
-        /// Its number, from [`CommandOutcome::approval`].
-        approval: u64,
-    },
-    /// Hold waiting jobs.
-    Hold {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-    },
-    /// Not sent: dropped. On the wire: unwatched when answered.
-    Cancel {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-    },
-    /// Give up unsure jobs.
-    GiveUp {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-    },
-    /// Stop watching running jobs; they go on and are paid for if they complete.
-    Unwatch {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-    },
-    /// Watch unwatched jobs again.
-    Watch {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-    },
-    /// Download now: what waits for its next try, or a dead link once more.
-    FetchNow {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-    },
-    /// EngineRequest the service now; empty: about everything.
-    AskNow {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-    },
-    /// This task is the one of this unsure job.
-    Adopt {
-        /// Which job.
-        job: JobId,
-        /// One of its candidates.
-        task: TaskId,
-    },
-    /// New paid jobs for the same pictures.
-    RunAgain {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-        /// The yes.
-        consent: Consent,
-    },
-    /// Change positions in the queue.
-    Move {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-        /// Where to.
-        to: QueueMove,
-    },
-    /// Give another tag, or none.
-    Retag {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-        /// The tag.
-        tag: Option<Tag>,
-    },
-    /// Take off the list, or bring back; files stay.
-    Remove {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-        /// Off or back.
-        removed: bool,
-    },
-    /// Stop sending; what was sent goes on.
-    Pause,
-    /// Go on sending. With a consent, these jobs (approved before this start, or held for the price) are approved anew.
-    Resume {
-        /// Which jobs.
-        jobs: Vec<JobId>,
-        /// The yes.
-        consent: Option<Consent>,
-    },
-    /// How many jobs may be in flight: 1 to 10,000.
-    MaxInFlight(u32),
-    /// Other caps.
-    Caps(Caps),
-}
-
-/// Where to in the queue.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum QueueMove {
-    /// One place forward.
-    Earlier,
-    /// One place back.
-    Later,
-    /// Before everything.
-    Front,
-}
-
-/// What became of a command.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct CommandOutcome {
-    /// One sentence for the status line.
-    pub said: String,
-    /// The jobs it reached.
-    pub jobs: Vec<JobId>,
-    /// The jobs it did not reach, and why; specs that were left out come as text.
-    pub left_out: Vec<(String, String)>,
-    /// The approval that a consent made, for [`Command::Withdraw`], and the end of its grace period.
-    pub approval: Option<(u64, Timestamp)>,
-}
 
 /// What a dashboard is told: written first, then published.
 #[derive(Clone, PartialEq, Debug)]
@@ -183,8 +47,8 @@ pub enum EngineEvent {
     CommandDone {
         /// Its ticket.
         ticket: u64,
-        /// What was done, or a sentence that says why nothing was.
-        outcome: Result<CommandOutcome, String>,
+        /// What was done, or why nothing was.
+        outcome: Result<CommandOutcome, CommandError>,
     },
     /// The answer to a question about one job.
     Details {

@@ -16,7 +16,7 @@ use super::{Connection, Level, PauseReason, Sending};
 use crate::api::{ApiError, ENHANCE_MODEL, ListPage, ListQuery, PaidVerdict, Submitted, enhance_body};
 use crate::job::retry::{self, Lost, PaidRepeat};
 use crate::job::{Applied, Credits, ErrorClass, HoldReason, IdempotencyKey, Job, JobId, Phase, State, Update};
-use crate::store::{BeginSend, SendGuard};
+use crate::store::{BeginSend, NotNow, SendGuard};
 
 /// Drafts are looked at for so many jobs ahead.
 const CHECK_AHEAD: usize = 50;
@@ -117,7 +117,7 @@ impl Engine {
             Sending::Nothing | Sending::WithConsent => (None, Credits::ZERO),
         };
         SendGuard {
-            caps: self.caps(),
+            caps: self.options.caps,
             server_time: self.service.time(),
             run_budget,
             run_limit,
@@ -147,7 +147,7 @@ impl Engine {
                 }
             }
             Ok(BeginSend::No(why)) => {
-                tracing::debug!(%id, why, "not sent");
+                tracing::debug!(%id, ?why, "not sent");
                 self.queue.remove(id);
                 self.deferred.push(id);
             }
@@ -348,12 +348,18 @@ impl Engine {
     /// An answer that names the task of another job says nothing about this one.
     fn no_others_task(&self, id: JobId, answer: Submitted) -> Result<Submitted, ApiError> {
         let task = &answer.report.id;
-        let others = self.store.find(task.as_str()).unwrap_or_default();
-        let Some(other) = others.iter().find(|job| job.id != id && job.task.as_ref() == Some(task)) else { return Ok(answer) };
+        // What cannot be read counts as taken.
+        let message = match (self.store.task_owner(task), self.store.task_is_known(task)) {
+            (Ok(Some(owner)), _) if owner == id => return Ok(answer),
+            (Ok(None), Ok(false)) => return Ok(answer),
+            (Ok(Some(owner)), _) => format!("it names the task of job {owner}"),
+            (Ok(None), Ok(true)) => "it names a draft".to_owned(),
+            (Err(error), _) | (_, Err(error)) => format!("whose task it names could not be read: {error}"),
+        };
         Err(ApiError {
             class: ErrorClass::InvalidResponse,
             code: "other_task".into(),
-            message: format!("it names the task of job {}", other.id),
+            message,
             status: Some(200),
             request_id: answer.report.request_id,
             retry_after: None,
@@ -461,7 +467,7 @@ impl Engine {
             }
         }
         let rows = listing.rows;
-        let findings = reconcile(&self.windows(), &rows, |task| self.has_task(task));
+        let findings = reconcile(&self.windows(), &rows, |task| self.store.task_is_known(task).unwrap_or(true));
         for (id, finding) in findings {
             let looked = self.jobs.get(&id).is_some_and(|job| matches!(&job.phase, Phase::Unsure(doubt) if doubt.looked));
             match finding {
@@ -542,14 +548,36 @@ impl Engine {
             );
             return;
         }
-        match self.write_before_sending(id, Update::SendAgainSameKey { server_time: self.service.time() }) {
-            Some(applied) if applied.changed() => {
+        if !self.store_is_well() {
+            // What was learned before comes first.
+            self.write(Vec::new());
+            if !self.store_is_well() {
+                self.resend.push_front(id);
+                return;
+            }
+        }
+        let guard = SendGuard { run_budget: None, ..self.guard() };
+        match self.store.begin_resend(id, &guard, self.clock.now()) {
+            Ok(BeginSend::Go(job)) => {
                 self.count_for_run(&job);
                 self.resent.insert(id);
+                self.apply_change(job);
                 self.launch(id, OpenSend::new(id));
             }
-            Some(_) => {}
-            None => self.resend.push_front(id),
+            Ok(BeginSend::No(NotNow::Hold(why))) => {
+                self.notice(Level::Warning, Some(id), format!("{id} stays unsure, its request is not sent again: {why}"));
+            }
+            Ok(BeginSend::No(NotNow::NotConfirmed)) => {
+                let text = format!("{id} stays unsure: nothing in the task list fits, and it was not confirmed in this store");
+                self.notice(Level::Warning, Some(id), text);
+            }
+            Ok(BeginSend::No(why)) => tracing::debug!(%id, ?why, "not sent again"),
+            Ok(BeginSend::Held(..)) => {}
+            Err(error) => {
+                self.notice(Level::Alarm, Some(id), format!("{id} was not sent again: {error}"));
+                self.send_not_before = Some(Instant::now() + STORE_WAIT);
+                self.resend.push_front(id);
+            }
         }
     }
 

@@ -174,6 +174,13 @@ impl Failure {
         Self::new(ErrorClass::Link, "result_refused", message)
     }
 
+    /// Whether a paid task's result was given up for trouble that may be over by now, so that it can be taken up again for
+    /// nothing: a dead or refused link, a full disk, a task that was not found for a while, a completed one without links.
+    #[must_use]
+    pub fn is_passing_loss(&self) -> bool {
+        matches!(self.class, ErrorClass::Link | ErrorClass::Local | ErrorClass::NotFound) || self.code == "no_links"
+    }
+
     /// What the code means, in words for the job's owner.
     #[must_use]
     pub fn meaning(&self) -> Cow<'static, str> {

@@ -14,6 +14,7 @@ use super::id::{IdempotencyKey, ImageNumber, JobId, Tag, TaskId};
 use super::money::Credits;
 use super::phase::{HoldReason, Phase, Progress, State};
 use super::report::TaskReport;
+use super::request::PaidRequest;
 use super::retry;
 
 /// A yes that named count, price and balance: the only thing that lets a job be sent.
@@ -27,6 +28,11 @@ pub struct Approval {
     pub at: Timestamp,
     /// End of the grace period, in which the yes can be taken back.
     pub not_before: Timestamp,
+}
+
+impl Approval {
+    /// The number of an approval that was given in another store: older than every one of this store.
+    pub const ELSEWHERE: u64 = 0;
 }
 
 /// The paid request of a job, on disk before its first byte leaves.
@@ -100,7 +106,8 @@ pub enum Charge {
     /// Taken.
     Charged,
     /// Proven to be back on the account.
-    GivenBack,
+    #[serde(alias = "given_back")]
+    Refunded,
     /// The service gave no evidence.
     NotKnown,
 }
@@ -112,15 +119,18 @@ impl Charge {
         match self {
             Self::Reserved => "reserved",
             Self::Charged => "charged",
-            Self::GivenBack => "given back",
+            Self::Refunded => "refunded",
             Self::NotKnown => "not known",
         }
     }
 
-    /// The charge with these words.
+    /// The charge with these words; also with those that earlier versions wrote.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Reserved, Self::Charged, Self::GivenBack, Self::NotKnown].into_iter().find(|c| c.word() == word)
+        if word == "given back" {
+            return Some(Self::Refunded);
+        }
+        [Self::Reserved, Self::Charged, Self::Refunded, Self::NotKnown].into_iter().find(|c| c.word() == word)
     }
 }
 
@@ -156,6 +166,9 @@ pub struct Job {
     pub created_at: Timestamp,
     /// The yes, if one was given.
     pub approval: Option<Approval>,
+    /// The paid request as it was made when the job was approved, until its first attempt moves it to `send`. A job that is
+    /// held and approved again keeps it.
+    pub request: Option<PaidRequest>,
     /// The paid request, from just before its first attempt on.
     pub send: Option<PaidSend>,
     /// The user wants it cancelled while its answer is awaited: it becomes *unwatched* when the answer comes.
@@ -200,19 +213,27 @@ pub const LINK_LIFE_HOURS: i64 = 24;
 /// Something that happened or is asked for, for [`Job::apply`].
 #[derive(Clone, PartialEq, Debug)]
 pub enum Update {
-    /// A yes: the job may be sent from `not_before` on. From held or waiting.
-    Approve(Approval),
+    /// A confirmation: the job may be sent from `not_before` on. From held or waiting; for an unsure job that was imported
+    /// it allows the same request to go out again.
+    Approve {
+        /// What was confirmed.
+        approval: Approval,
+        /// The request for a job that has none yet; one that was made before is kept.
+        request: PaidRequest,
+    },
     /// Hold it back. From waiting.
     Hold(HoldReason),
     /// Not sent yet: drop it, free. On the wire: remember the request.
     Cancel,
+    /// A job that was cancelled before it was sent is held again.
+    Uncancel,
     /// Give an unsure job up, knowing that it may have been paid.
     GiveUp,
     /// Stop watching a sent job; it goes on and is paid for if it completes.
     Unwatch,
     /// Watch an unwatched job again.
     Watch,
-    /// An attempt to send begins. The key counts only for the first; later attempts keep theirs.
+    /// An attempt to send begins. Key and body count only for a job that has none of its approval or of an earlier attempt.
     SendStarted {
         /// The key for a job that has none yet.
         key: IdempotencyKey,
@@ -321,6 +342,7 @@ impl Job {
             phase: Phase::Held(HoldReason::You),
             created_at: now,
             approval: None,
+            request: None,
             send: None,
             stop_requested: false,
             source_confirmed: false,
@@ -360,7 +382,7 @@ impl Job {
     #[must_use]
     pub fn spent(&self) -> Credits {
         match self.charge {
-            None | Some(Charge::GivenBack) => Credits::ZERO,
+            None | Some(Charge::Refunded) => Credits::ZERO,
             Some(Charge::Charged) => self.charged.or(self.reserved).unwrap_or_else(|| self.agreed_price()),
             Some(Charge::Reserved | Charge::NotKnown) => self.reserved.unwrap_or_else(|| self.agreed_price()),
         }
@@ -402,6 +424,12 @@ impl Job {
         }
     }
 
+    /// Whether the only confirmation it has was given in another store: an imported job.
+    #[must_use]
+    pub fn is_approved_elsewhere(&self) -> bool {
+        self.approval.is_none_or(|approval| approval.seq == Approval::ELSEWHERE)
+    }
+
     /// Whether the key of its paid request may still be relied on.
     #[must_use]
     pub fn key_is_young(&self, now: Timestamp, server_time: Option<Timestamp>) -> bool {
@@ -416,9 +444,10 @@ impl Job {
     /// What does not fit the present phase changes nothing and is returned as [`Applied::Ignored`]; no input panics.
     pub fn apply(&mut self, update: Update, now: Timestamp) -> Applied {
         match update {
-            Update::Approve(yes) => self.approve(yes),
+            Update::Approve { approval, request } => self.approve(approval, request),
             Update::Hold(why) => self.hold(why),
             Update::Cancel => self.cancel(now),
+            Update::Uncancel => self.uncancel(),
             Update::GiveUp => self.give_up(now),
             Update::Unwatch => self.unwatch(),
             Update::Watch => self.watch(),

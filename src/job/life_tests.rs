@@ -10,6 +10,11 @@ use super::life::{Applied, Approval, Charge, Job, SavedFile, Update};
 use super::money::Credits;
 use super::phase::{CancelledBy, CapName, FetchTrouble, HoldReason, Percent, Phase, Progress, State};
 use super::report::{TaskReport, TaskStatus};
+use super::request::PaidRequest;
+
+fn request(n: u8) -> PaidRequest {
+    PaidRequest { key: IdempotencyKey::from_random([n; 16]), body: "{}".into() }
+}
 
 fn tasks() -> impl Strategy<Value = TaskId> {
     (0..3_u8).prop_map(|n| TaskId::new(&format!("task-unified-1790000000-{n}")).unwrap())
@@ -48,7 +53,8 @@ fn reports() -> impl Strategy<Value = Box<TaskReport>> {
 fn updates() -> impl Strategy<Value = Update> {
     let words = || "[ -~]{0,8}";
     let approval = (any::<u64>(), amounts()).prop_map(|(seq, price)| {
-        Update::Approve(Approval { seq, price, at: Timestamp::UNIX_EPOCH, not_before: Timestamp::UNIX_EPOCH })
+        let approval = Approval { seq, price, at: Timestamp::UNIX_EPOCH, not_before: Timestamp::UNIX_EPOCH };
+        Update::Approve { approval, request: request(7) }
     });
     // The doors to a running job are named more often, so that long lives are common.
     let sent = prop_oneof![
@@ -70,6 +76,7 @@ fn updates() -> impl Strategy<Value = Update> {
     let local = prop_oneof![
         holds().prop_map(Update::Hold),
         Just(Update::Cancel),
+        Just(Update::Uncancel),
         Just(Update::GiveUp),
         Just(Update::Unwatch),
         Just(Update::Watch),
@@ -100,20 +107,31 @@ fn check(before: &Job, update: &Update, applied: &Applied, after: &Job) {
     }
     let (from, to) = (before.state(), after.state());
     if from.is_final() && from != to {
-        let dead_link = before.failure().is_some_and(|failure| failure.class == ErrorClass::Link);
-        assert!(matches!(update, Update::FetchAgain) && from == State::Failed && dead_link, "{from} → {to} by {update:?}");
+        let passing = before.failure().is_some_and(Failure::is_passing_loss);
+        let taken_up = matches!(update, Update::FetchAgain | Update::Watch) && from == State::Failed && passing;
+        let uncancelled = matches!(update, Update::Uncancel) && before.phase == Phase::Cancelled(CancelledBy::You);
+        assert!(taken_up || uncancelled, "{from} → {to} by {update:?}");
     }
     if matches!(from, State::Saved | State::Cancelled) {
-        assert!(matches!(update, Update::Remove(_) | Update::Retag(_) | Update::Move(_)), "{from} took {update:?}");
+        let fits = matches!(update, Update::Remove(_) | Update::Retag(_) | Update::Move(_) | Update::Uncancel);
+        assert!(fits, "{from} took {update:?}");
     }
     if to == State::Sending {
         assert!(after.approval.is_some() && after.send.is_some(), "sending needs a yes, a key and a body");
     }
+    if let Some(request) = &before.request {
+        match (&after.request, &after.send) {
+            (Some(later), _) => assert_eq!(request, later, "{update:?}"),
+            (None, Some(send)) => assert_eq!((&request.key, &request.body), (&send.key, &send.body), "{update:?}"),
+            (None, None) => panic!("{update:?} dropped the request of a {from} job"),
+        }
+    }
+    assert!(to != State::Waiting || after.request.is_some() || after.send.is_some(), "what waits has its key");
     if let Some(send) = &before.send {
         match &after.send {
             Some(later) => assert_eq!((&send.key, &send.body), (&later.key, &later.body), "{update:?}"),
             None => assert!(
-                matches!(update, Update::Approve(_)) && matches!(before.phase, Phase::Held(HoldReason::Refused(_))),
+                matches!(update, Update::Approve { .. }) && matches!(before.phase, Phase::Held(HoldReason::Refused(_))),
                 "{update:?} dropped a key of a {from} job"
             ),
         }
@@ -132,7 +150,9 @@ fn check(before: &Job, update: &Update, applied: &Applied, after: &Job) {
         assert!(after.task.is_some(), "{to} without a task");
     }
     match to {
-        State::Sending | State::Running => assert_eq!(after.charge, Some(Charge::Reserved), "an open send counts"),
+        State::Sending => assert_eq!(after.charge, Some(Charge::Reserved), "an open send counts"),
+        // What ended by evidence keeps it when its result is asked for once more.
+        State::Running => assert!(!matches!(after.charge, None | Some(Charge::NotKnown)), "an open send counts"),
         State::Unsure => assert!(after.charge.is_some(), "money in doubt counts"),
         State::Held | State::Waiting => assert_eq!(after.charge, None, "what surely was not sent is free"),
         _ => {}
@@ -194,7 +214,8 @@ fn a_links_life_is_counted_from_the_end_of_its_task_and_not_from_our_hearing_of_
     let ends = |ended: Option<Timestamp>, heard: i64| {
         let mut job = new_job();
         let task = TaskId::new("task-unified-1790000000-0").unwrap();
-        job.apply(Update::Approve(Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at: at(1), not_before: at(1) }), at(1));
+        let approval = Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at: at(1), not_before: at(1) };
+        job.apply(Update::Approve { approval, request: request(1) }, at(1));
         job.apply(
             Update::SendStarted { key: IdempotencyKey::from_random([1; 16]), body: String::new(), server_time: None },
             at(1),
@@ -224,7 +245,7 @@ fn a_refusal_after_a_lost_answer_is_believed_only_when_the_task_list_had_settled
     {
         let mut job = new_job();
         let yes = Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at: second(0), not_before: second(0) };
-        job.apply(Update::Approve(yes), second(0));
+        job.apply(Update::Approve { approval: yes, request: request(1) }, second(0));
         let server_time = theirs.map(|_| second(500_000));
         let key = IdempotencyKey::from_random([1; 16]);
         job.apply(Update::SendStarted { key, body: String::new(), server_time }, second(0));
@@ -245,7 +266,8 @@ fn a_job_that_was_to_be_cancelled_ends_when_its_send_is_refused() {
     for refusal in [Update::PutBack("later".into()), Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", ""))]
     {
         let mut job = new_job();
-        job.apply(Update::Approve(Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at, not_before: at }), at);
+        let approval = Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at, not_before: at };
+        job.apply(Update::Approve { approval, request: request(1) }, at);
         job.apply(Update::SendStarted { key: IdempotencyKey::from_random([1; 16]), body: String::new(), server_time: None }, at);
         job.apply(Update::Cancel, at);
         job.apply(refusal, at);

@@ -6,8 +6,10 @@
 //! Invariants: one function moves a job ([`Job::apply`]); final phases absorb what comes late; a paid job keeps its
 //! idempotency key for life; what cannot be proven about money is called *not known*.
 
+mod available;
 mod failure;
 mod id;
+mod import;
 mod life;
 #[cfg(test)]
 mod life_tests;
@@ -19,16 +21,20 @@ pub mod query;
 mod quote;
 pub mod record;
 mod report;
+mod request;
 pub mod retry;
 mod spec;
 pub mod text;
 
+pub use available::{Availability, Unavailable};
 pub use failure::{ErrorClass, Failure};
 pub use id::{IdempotencyKey, ImageNumber, JobId, NameError, Tag, TaskId};
+pub use import::ImportError;
 pub use life::{Applied, Approval, Charge, Job, PaidSend, SavedFile, Update};
 pub use money::{Credits, CreditsError};
 pub use phase::{CancelledBy, CapName, Doubt, FetchTrouble, HoldReason, Percent, Phase, Progress, State};
 pub use prompt::Prompt;
 pub use quote::{Caps, Quote, Spent};
 pub use report::{Billing, ChargeStatus, RefundStatus, TaskReport, TaskStatus};
+pub use request::{ENHANCE_MODEL, PaidRequest, enhance_body, is_enhance_body};
 pub use spec::{LineVerdict, Spec, SpecLine, check_lines, parse_line};

@@ -89,6 +89,13 @@ impl State {
         matches!(self, Self::Sending | Self::Running)
     }
 
+    /// Whether something still moves automatically, given an engine: approved, being sent, running or coming down. What
+    /// is held, unsure or unwatched waits for a person.
+    #[must_use]
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, Self::Waiting | Self::Sending | Self::Running | Self::ToFetch | Self::Fetching)
+    }
+
     /// Whether the job's paid request may have left this machine.
     #[must_use]
     pub const fn may_have_been_sent(self) -> bool {

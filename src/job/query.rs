@@ -286,7 +286,7 @@ fn test(body: &str) -> Result<Test, String> {
             .map(|word| Charge::from_word(word))
             .collect::<Option<_>>()
             .map(Test::Charge)
-            .ok_or_else(|| "charge is reserved, charged, \"given back\" or \"not known\"".to_owned()),
+            .ok_or_else(|| "charge is reserved, charged, refunded or \"not known\"".to_owned()),
         "age" => Ok(Test::Age(compare, seconds(value)?)),
         "left" => Ok(Test::Left(compare, seconds(value)?)),
         "cost" => Ok(Test::Cost(compare, value.parse().map_err(|_| "cost is a number of credits, like cost>5.4".to_owned())?)),
@@ -480,7 +480,8 @@ mod tests {
             ("  state:failed,saved   age>120m ", "state:failed,saved age>2h"),
             ("-tag:x cost>=5.40", "-tag:x cost>=5.4"),
             ("\"two words\"", "\"two words\""),
-            ("charge:\"given back\"", "charge:\"given back\""),
+            ("charge:\"given back\"", "charge:refunded"),
+            ("charge:refunded", "charge:refunded"),
             ("age=90s", "age=90s"),
         ] {
             let query = Query::parse(text).unwrap();

@@ -13,7 +13,7 @@ pub struct Caps {
     pub day: Option<Credits>,
 }
 
-/// What was spent or is reserved, counted from the store. Money that the service proved to have given back does not count.
+/// What was spent or is reserved, counted from the store. Money that the service proved to have refunded does not count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Spent {
     /// In this session.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::failure::Failure;
+use super::failure::{ErrorClass, Failure};
 use super::life::{Charge, Job};
 use super::{Percent, Tag, TaskId};
 
@@ -30,9 +30,30 @@ const COLUMNS: [&str; 17] = [
     "files",
 ];
 
-/// A job as one object. `next_step` names what can be done about a failure in the words of who shows it.
+/// The one safe next step after a failure, for scripts and for people who type commands; the same from every exporter. (The
+/// dashboard's screen names its keys instead.)
 #[must_use]
-pub fn json(job: &Job, next_step: impl Fn(&Failure) -> String) -> Value {
+pub fn next_step(failure: &Failure) -> &'static str {
+    match failure.class {
+        ErrorClass::Balance => "top up at evolink.ai/dashboard/credits, then release it with `mj-enhance release`",
+        ErrorClass::KeyTotal => "raise the key's limit at evolink.ai/dashboard/keys, then release it with `mj-enhance release`",
+        ErrorClass::KeyDaily => "wait for the key's reset or raise its daily limit, then release it with `mj-enhance release`",
+        ErrorClass::Local => "fix the folder or disk, then fetch again with `mj-enhance fetch`",
+        _ if failure.is_passing_loss() => "take it up again with `mj-enhance fetch` (free)",
+        ErrorClass::PaidOutcomeUnknown | ErrorClass::Network | ErrorClass::InvalidResponse => {
+            "ask the service again with `mj-enhance run` (free)"
+        }
+        ErrorClass::NoCapacity | ErrorClass::Passing | ErrorClass::Server | ErrorClass::RateLimited => {
+            "run it again later with `mj-enhance retry` (a new paid job)"
+        }
+        ErrorClass::Unknown => "see `mj-enhance show`; `mj-enhance retry` pays for another try",
+        _ => failure.next_step(),
+    }
+}
+
+/// A job as one object.
+#[must_use]
+pub fn json(job: &Job) -> Value {
     let files: Vec<Value> = job
         .files
         .iter()
@@ -74,7 +95,7 @@ pub fn csv_head() -> String {
 /// A job as a line of CSV (RFC 4180), without its end; a job's files stand in one cell, apart by semicolons.
 #[must_use]
 pub fn csv_line(job: &Job) -> String {
-    let object = json(job, |_| String::new());
+    let object = json(job);
     let cells: Vec<String> = COLUMNS.iter().map(|column| csv_cell(&object[*column])).collect();
     cells.join(",")
 }

@@ -152,7 +152,7 @@ impl TaskReport {
     pub fn charge(&self) -> (Charge, Option<Credits>) {
         if let Some(billing) = &self.billing {
             if billing.proves_refund() {
-                return (Charge::GivenBack, Some(Credits::ZERO));
+                return (Charge::Refunded, Some(Credits::ZERO));
             }
             if billing.charge_status == ChargeStatus::Charged {
                 return (Charge::Charged, billing.charged.or(self.used));
@@ -203,7 +203,7 @@ mod tests {
         report.used = Some(Credits::ZERO);
         assert_eq!(report.charge().0, Charge::NotKnown, "an amount of nothing is no evidence of a refund");
         report.billing = Some(billing());
-        assert_eq!(report.charge(), (Charge::GivenBack, Some(Credits::ZERO)));
+        assert_eq!(report.charge(), (Charge::Refunded, Some(Credits::ZERO)));
 
         let mut done = TaskReport::new(id, TaskStatus::Completed);
         assert_eq!(done.charge(), (Charge::NotKnown, None));

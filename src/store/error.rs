@@ -7,7 +7,7 @@ use rusqlite::ErrorCode;
 use crate::job::text;
 
 /// Why the store could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The folder or a file cannot be used.
     #[error("{path}: {why}")]
@@ -39,6 +39,14 @@ pub enum StoreError {
         /// What was found.
         why: String,
     },
+    /// More jobs than the confirmation named: nothing was written.
+    #[error("nothing was changed: {confirmed} confirmed, {asked} named")]
+    NotConfirmed {
+        /// How many jobs the confirmation was for.
+        confirmed: usize,
+        /// How many there are.
+        asked: usize,
+    },
     /// Any other error with the database: full disk, locked for too long.
     #[error("the store could not be used: {0}")]
     Database(String),
@@ -53,6 +61,8 @@ pub(super) enum DbError {
     Damaged(String),
     /// A sentence that is ready.
     Said(String),
+    /// More jobs than were confirmed.
+    NotConfirmed { confirmed: usize, asked: usize },
 }
 
 impl From<rusqlite::Error> for DbError {
@@ -70,6 +80,7 @@ impl DbError {
         let error = match self {
             Self::Damaged(why) => return StoreError::Damaged { path, why: clean(why) },
             Self::Said(why) => return StoreError::Database(clean(why)),
+            Self::NotConfirmed { confirmed, asked } => return StoreError::NotConfirmed { confirmed, asked },
             Self::Sql(error) => error,
         };
         match error.sqlite_error_code() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::error::DbError;
@@ -155,6 +155,45 @@ pub(super) fn spent_for(db: &Connection, caps: &crate::job::Caps, now: Timestamp
 pub(super) fn key_is_taken(db: &Connection, key: &IdempotencyKey) -> Result<bool, DbError> {
     let mut statement = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM ledger WHERE key = ?1)")?;
     Ok(statement.query_row(params![key.as_str()], |row| row.get(0))?)
+}
+
+/// Whether another paid job has this key.
+pub(super) fn key_is_anothers(db: &Connection, key: &IdempotencyKey, job: JobId) -> Result<bool, DbError> {
+    let mut statement = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM ledger WHERE key = ?1 AND job <> ?2)")?;
+    Ok(statement.query_row(params![key.as_str(), bits(job)], |row| row.get(0))?)
+}
+
+/// What a request that is open counts for in the sums of its day and its session, so that it is not counted twice when it
+/// goes out once more.
+pub(super) fn own(db: &Connection, key: &IdempotencyKey) -> Result<Option<(Timestamp, Credits)>, DbError> {
+    let row: Option<(i64, i64)> = db
+        .prepare_cached("SELECT at, amount FROM ledger WHERE key = ?1 AND charge IS NOT NULL")?
+        .query_row(params![key.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    row.map(|(at, amount)| Ok((time(at)?, Credits::from_uc(amount)))).transpose()
+}
+
+/// A request that goes out once more is spending of the day on which it does.
+pub(super) fn move_to(db: &Connection, key: &IdempotencyKey, at: Timestamp) -> Result<(), DbError> {
+    db.prepare_cached("UPDATE ledger SET at = max(at, ?2) WHERE key = ?1")?.execute(params![key.as_str(), nanos(at)])?;
+    Ok(())
+}
+
+/// Lets a paid job count for a run's budget.
+pub(super) fn charge_to(db: &Connection, key: &IdempotencyKey, budget: i64) -> Result<(), DbError> {
+    db.prepare_cached("UPDATE ledger SET budget = ?2 WHERE key = ?1")?.execute(params![key.as_str(), budget])?;
+    Ok(())
+}
+
+/// The limit of a run and what it has spent of it.
+pub(super) fn budget(db: &Connection, id: i64) -> Result<(Credits, Credits), DbError> {
+    let most: i64 = db.prepare_cached("SELECT most FROM budgets WHERE id = ?1")?.query_row(params![id], |row| row.get(0))?;
+    let spent: i64 = db
+        .prepare_cached(
+            "SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE budget = ?1 AND budget IS NOT NULL AND charge IS NOT NULL",
+        )?
+        .query_row(params![id], |row| row.get(0))?;
+    Ok((Credits::from_uc(most), Credits::from_uc(spent)))
 }
 
 /// Sum and count of paid jobs since a time, by tag, the dearest first.

@@ -13,17 +13,21 @@
 //! | `schema` | the tables, as numbered steps |
 //! | `rows` | a job as a row |
 //! | `write` | one write: transaction, revision, sync, test hook |
-//! | `money` | consent, the start of a send, import |
+//! | `money` | jobs and their approval, the start of a send, import |
+//! | `guards` | what must be unique: a task's owner, a picture's live job |
+//! | `queue` | places in the queue |
 //! | `ledger` | the money book and its sums |
 //! | `reading` | everything that only reads |
 //! | `lock` | who is the engine, who looks on |
 //! | `error` | errors and their sentences |
 
 mod error;
+mod guards;
 mod ledger;
 mod lock;
 mod money;
 mod open;
+mod queue;
 mod reading;
 mod rows;
 mod schema;
@@ -37,13 +41,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::job::{Applied, Job, JobId, Percent, Progress, State, Update};
+use crate::job::{Applied, Job, JobId, Percent, Progress, State, Unavailable, Update};
 
 pub use error::StoreError;
 pub use ledger::LedgerRow;
 pub use lock::{EngineLock, ScreenLock};
 pub use types::{
-    Access, BeginSend, Changes, Consent, EngineRequest, NewJob, PauseReason, Seen, SendGuard, Settings, TimelineEntry,
+    Access, AddRules, Added, Approved, BeginSend, BudgetId, Changes, Consent, EngineRequest, MakeRequest, Moved, NewJob, NotNow,
+    PauseReason, QueueMove, Seen, SendGuard, Settings, TimelineEntry,
 };
 pub use write::{CommitHook, Moment};
 
@@ -155,6 +160,40 @@ impl Store {
                 let Some(mut job) = rows::one(&writing.db, id)? else { continue };
                 let applied = writing.apply(&mut job, update, now)?;
                 done.push((job, applied));
+            }
+            Ok(done)
+        })
+    }
+
+    /// Lets each of these jobs take the update that `plan` finds for it, in one synced transaction: what fits is decided
+    /// from the job as it is then. One result for each id, in order: the job after it, or why it was left as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when it could not be written; then nothing changed.
+    #[expect(clippy::type_complexity, reason = "one result for each id, named in the doc")]
+    pub fn act(
+        &mut self,
+        jobs: &[JobId],
+        plan: &dyn Fn(&Job) -> Result<Update, Unavailable>,
+        now: Timestamp,
+    ) -> Result<Vec<(JobId, Result<Job, Unavailable>)>, StoreError> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(Sync::Full, |writing| {
+            let mut done = Vec::with_capacity(jobs.len());
+            for id in jobs {
+                let result = match rows::one(&writing.db, *id)? {
+                    None => Err(Unavailable::Gone),
+                    Some(mut job) => match plan(&job) {
+                        Err(why) => Err(why),
+                        Ok(update) => match writing.apply(&mut job, update, now)? {
+                            Applied::Changed(_) => Ok(job),
+                            Applied::Ignored(_) => Err(Unavailable::Unchanged),
+                        },
+                    },
+                };
+                done.push((*id, result));
             }
             Ok(done)
         })

@@ -1,32 +1,60 @@
-//! The writes that let money move: jobs with an approval, the yes itself and its taking back, the start of a send.
+//! The writes that let money move: jobs with an approval, the approval itself and its taking back, the start of a send.
+//!
+//! Every check that guards money is made here, inside the transaction that writes, so that no other process can slip in
+//! between. A check that cannot be read is an error of the whole call: nothing is written and nothing may be sent.
+
+use std::collections::HashSet;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{DbError, StoreError};
-use super::rows::{self, bits, nanos, unsigned};
+use super::rows::{self, bits, nanos, signed, unsigned};
+use super::types::BudgetId;
 use super::write::{Sync, Writing};
-use super::{BeginSend, Consent, NewJob, SendGuard, Settings, Store, ledger, reading};
-use crate::job::{Applied, Approval, CapName, HoldReason, IdempotencyKey, Job, JobId, TaskId, Update};
+use super::{AddRules, Added, Approved, BeginSend, Consent, MakeRequest, NewJob, NotNow, SendGuard, Settings, Store};
+use super::{guards, ledger, reading};
+use crate::job::{
+    Applied, Approval, CapName, Caps, Credits, HoldReason, IdempotencyKey, Job, JobId, Phase, TaskId, Unavailable, Update,
+};
 
 impl Store {
-    /// Records jobs in one synced transaction. With a consent they wait, approved; without they are held by the user.
+    /// Records jobs in one synced transaction. With a consent they wait, approved, with key and body of their paid request;
+    /// without they are held by the user.
     ///
-    /// They go to the end of the line, or before its beginning, in the order given.
+    /// A picture that has a live job, or that was named before in the same call, is left out unless `rules` say otherwise;
+    /// that is asked in the same transaction, so of several processes that add one picture at once one does.
+    ///
+    /// They go to the end of the queue, or before its beginning, in the order given.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when an id is taken or the write failed; then nothing was recorded.
-    pub fn add(&mut self, new: &[NewJob], front: bool, consent: Option<Consent>, now: Timestamp) -> Result<Vec<Job>, StoreError> {
+    /// [`StoreError::NotConfirmed`] when more jobs would be added than the consent named; [`StoreError::Database`] when an
+    /// id is taken or the write failed. Then nothing was recorded.
+    pub fn add(
+        &mut self,
+        new: &[NewJob],
+        rules: AddRules,
+        consent: Option<Consent>,
+        make: MakeRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Added, StoreError> {
         if new.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Added::default());
         }
         self.write(Sync::Full, |writing| {
-            let approval = consent.map(|consent| record_yes(writing, consent, now)).transpose()?;
+            let (taken, left_out) = sort_out(&writing.db, new, rules)?;
+            if let Some(consent) = &consent {
+                confirm(consent, taken.len())?;
+            }
+            let mut added = Added { jobs: Vec::with_capacity(taken.len()), left_out };
+            if taken.is_empty() {
+                return Ok(added);
+            }
+            let approval = consent.map(|consent| record_approval(writing, consent, None, now)).transpose()?;
             let (first, last) = reading::ends_of_line(&writing.db)?;
-            let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
-            let mut place = if front { first.saturating_sub(count) } else { last.saturating_add(1) };
-            let mut jobs = Vec::with_capacity(new.len());
-            for new_job in new {
+            let count = i64::try_from(taken.len()).unwrap_or(i64::MAX);
+            let mut place = if rules.front { first.saturating_sub(count) } else { last.saturating_add(1) };
+            for new_job in taken {
                 let known = writing
                     .db
                     .prepare_cached(
@@ -42,44 +70,80 @@ impl Store {
                 writing.insert(&mut job, now)?;
                 writing.note(&job, "recorded", now)?;
                 if let Some(approval) = approval {
-                    writing.apply(&mut job, Update::Approve(approval), now)?;
+                    let request = make(&job);
+                    writing.apply(&mut job, Update::Approve { approval, request }, now)?;
                 }
                 place = place.saturating_add(1);
-                jobs.push(job);
+                added.jobs.push(job);
             }
-            Ok(jobs)
+            Ok(added)
         })
     }
 
-    /// Gives a yes to these jobs under one new approval; those that cannot take it (any more) are left out with the
-    /// reason. Synced.
+    /// What [`Store::add`] would leave out as the store is now, by its place, and why: for a quote that is shown before the
+    /// confirmation. The same checks run again in the transaction that adds.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when it could not be written; then nothing is approved.
-    #[expect(clippy::type_complexity, reason = "three plain lists, named in the doc")]
+    /// When the store cannot be read.
+    pub fn check_add(&self, new: &[NewJob], rules: AddRules) -> Result<Vec<(usize, Unavailable)>, StoreError> {
+        self.see(|db| Ok(sort_out(db, new, rules)?.1))
+    }
+
+    /// Approves these jobs under one new approval, each with key and body of its paid request; those that cannot take it
+    /// (any more) are left out. With a budget, what these jobs may cost together is limited by it, whoever sends them.
+    /// Synced.
+    ///
+    /// # Errors
+    /// [`StoreError::NotConfirmed`] for more jobs than the consent named; [`StoreError::Database`] when it could not be
+    /// written. Then nothing is approved.
     pub fn approve(
         &mut self,
         jobs: &[JobId],
         consent: Consent,
+        budget: Option<BudgetId>,
+        make: MakeRequest<'_>,
         now: Timestamp,
-    ) -> Result<(Approval, Vec<Job>, Vec<(JobId, &'static str)>), StoreError> {
+    ) -> Result<Approved, StoreError> {
         self.write(Sync::Full, |writing| {
-            let approval = record_yes(writing, consent, now)?;
-            let (mut taken, mut left_out) = (Vec::new(), Vec::new());
+            confirm(&consent, jobs.len())?;
+            let approval = record_approval(writing, consent, budget, now)?;
+            let mut approved = Approved { approval, jobs: Vec::with_capacity(jobs.len()), left_out: Vec::new() };
             for id in jobs {
-                match rows::one(&writing.db, *id)? {
-                    None => left_out.push((*id, "there is no such job")),
-                    Some(mut job) => match writing.apply(&mut job, Update::Approve(approval), now)? {
-                        Applied::Changed(_) => taken.push(job),
-                        Applied::Ignored(why) => left_out.push((*id, why)),
-                    },
+                let Some(mut job) = rows::one(&writing.db, *id)? else {
+                    approved.left_out.push((*id, Unavailable::Gone));
+                    continue;
+                };
+                if let Err(why) = job.can_approve() {
+                    approved.left_out.push((*id, why));
+                    continue;
+                }
+                let request = make(&job);
+                if writing.apply(&mut job, Update::Approve { approval, request }, now)?.changed() {
+                    approved.jobs.push(job);
+                } else {
+                    approved.left_out.push((*id, Unavailable::Unchanged));
                 }
             }
-            Ok((approval, taken, left_out))
+            Ok(approved)
         })
     }
 
-    /// Takes a yes back while its grace period lasts: its jobs that still wait are held by the user. Synced. The jobs
+    /// Writes down what a run may spend; [`Store::approve`] ties jobs to it. Synced.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when it could not be written.
+    pub fn open_budget(&mut self, most: Credits, now: Timestamp) -> Result<BudgetId, StoreError> {
+        self.write(Sync::Full, |writing| {
+            writing.wrote();
+            writing
+                .db
+                .prepare_cached("INSERT INTO budgets (at, most) VALUES (?1, ?2)")?
+                .execute(params![nanos(now), most.uc()])?;
+            Ok(BudgetId(writing.db.last_insert_rowid()))
+        })
+    }
+
+    /// Takes an approval back while its grace period lasts: its jobs that still wait are held by the user. Synced. The jobs
     /// come back as they are after it; none when the period is over.
     ///
     /// # Errors
@@ -100,8 +164,10 @@ impl Store {
 
     /// Checks the guard and moves a waiting job to sending, body and key synced to disk.
     ///
-    /// All checks and the change are one transaction, so no other process can spend in between. A job that has a key
-    /// and body already (it was put back in line) keeps them: send what the returned job holds.
+    /// All checks and the change are one transaction, so no other process can spend in between, and a cap that was lowered
+    /// a moment ago binds. Key and body are those of the job's approval, or of an earlier attempt (it was put back in the
+    /// queue): send what the returned job holds. The ones given here serve only a job that was approved by an earlier
+    /// version of this program.
     ///
     /// # Errors
     /// [`StoreError::Database`] when it could not be written, or the key belongs to another paid job. The request must
@@ -115,37 +181,74 @@ impl Store {
         now: Timestamp,
     ) -> Result<BeginSend, StoreError> {
         self.write(Sync::Full, |writing| {
-            let Some(mut job) = rows::one(&writing.db, job)? else { return Ok(BeginSend::No("there is no such job")) };
+            let Some(mut job) = rows::one(&writing.db, job)? else { return Ok(BeginSend::No(NotNow::Gone)) };
             let settings = reading::settings(&writing.db)?;
             if let Some(why) = not_now(&job, &settings, now) {
                 return Ok(BeginSend::No(why));
             }
-            if let Some(why) = must_hold(writing, &job, guard, now)? {
+            let Some(approval) = job.approval else { return Ok(BeginSend::No(NotNow::NotConfirmed)) };
+            let budget = budget_of(writing, approval.seq)?;
+            if let Some(why) = must_hold(writing, &job, &settings, guard, budget, now)? {
                 return Ok(match writing.apply(&mut job, Update::Hold(why.clone()), now)? {
                     Applied::Changed(_) => BeginSend::Held(job, why),
-                    Applied::Ignored(why) => BeginSend::No(why),
+                    Applied::Ignored(_) => BeginSend::No(NotNow::NotReady),
                 });
             }
-            if job.send.is_none() && ledger::key_is_taken(&writing.db, &key)? {
-                return Err(DbError::Said(format!(
-                    "the new idempotency key for job {} was used before: nothing was sent; this is a fault of mj-enhance",
-                    job.id
-                )));
+            if job.send.is_none() {
+                let key = job.request.as_ref().map_or(&key, |request| &request.key);
+                if ledger::key_is_taken(&writing.db, key)? || guards::key_is_anothers(&writing.db, key, job.id)? {
+                    return Err(DbError::Said(format!(
+                        "the idempotency key for job {} was used before: nothing was sent; this is a fault of mj-enhance",
+                        job.id
+                    )));
+                }
             }
-            Ok(
-                match writing.apply(
-                    &mut job,
-                    Update::SendStarted { key, body: body.to_owned(), server_time: guard.server_time },
-                    now,
-                )? {
-                    Applied::Changed(_) => BeginSend::Go(job),
-                    Applied::Ignored(why) => BeginSend::No(why),
-                },
-            )
+            let update = Update::SendStarted { key, body: body.to_owned(), server_time: guard.server_time };
+            Ok(match writing.apply(&mut job, update, now)? {
+                Applied::Changed(_) => {
+                    if let (Some(budget), Some(send)) = (budget, &job.send) {
+                        ledger::charge_to(&writing.db, &send.key, budget)?;
+                    }
+                    BeginSend::Go(job)
+                }
+                Applied::Ignored(_) => BeginSend::No(NotNow::NotReady),
+            })
         })
     }
 
-    /// Makes every approval given so far wait for a new yes; to be called by a fresh start of an engine (product §2,
+    /// Checks the guard and lets the request of an unsure job go out again with its key, synced: the account's task list
+    /// was looked through and nothing there fits, the key is young, the price is the confirmed one, and the caps have
+    /// room. A job that stays unsure is not changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when it could not be read or written. The request must not leave then.
+    pub fn begin_resend(&mut self, job: JobId, guard: &SendGuard, now: Timestamp) -> Result<BeginSend, StoreError> {
+        self.write(Sync::Full, |writing| {
+            let Some(mut job) = rows::one(&writing.db, job)? else { return Ok(BeginSend::No(NotNow::Gone)) };
+            let settings = reading::settings(&writing.db)?;
+            let (Phase::Unsure(_), Some(send)) = (&job.phase, job.send.clone()) else {
+                return Ok(BeginSend::No(NotNow::NotReady));
+            };
+            if job.is_approved_elsewhere() {
+                return Ok(BeginSend::No(NotNow::NotConfirmed));
+            }
+            if settings.paused.is_some() {
+                return Ok(BeginSend::No(NotNow::Paused));
+            }
+            if let Some(why) = must_hold(writing, &job, &settings, guard, None, now)? {
+                return Ok(BeginSend::No(NotNow::Hold(why)));
+            }
+            Ok(match writing.apply(&mut job, Update::SendAgainSameKey { server_time: guard.server_time }, now)? {
+                Applied::Changed(_) => {
+                    ledger::move_to(&writing.db, &send.key, now)?;
+                    BeginSend::Go(job)
+                }
+                Applied::Ignored(_) => BeginSend::No(NotNow::NotReady),
+            })
+        })
+    }
+
+    /// Makes every approval given so far wait for a new confirmation; to be called by a fresh start of an engine (product §2,
     /// rule 4). Synced.
     ///
     /// # Errors
@@ -157,38 +260,23 @@ impl Store {
         self.change_settings(&mut |settings| settings.approval_floor = settings.approval_floor.max(newest))
     }
 
-    /// Puts exported jobs in, with their money; those whose id, key or task the store has already are left out and named.
-    ///
-    /// Two things are not taken as they are, since they would act here: a yes given elsewhere counts as older than every
-    /// start of an engine, so it asks anew, and what was on the wire or coming down is *unsure* or *to fetch*.
+    /// Puts jobs of another store in, with their money; those whose id, key or task the store has or had are left out and
+    /// named. Nothing that they bring can spend here: see [`Job::disarm`]. What was on the wire or coming down is *unsure*
+    /// or *to fetch*.
     ///
     /// # Errors
     /// [`StoreError::Database`] when it could not be written; then nothing was taken.
     pub fn import(&mut self, jobs: &[Job]) -> Result<Vec<JobId>, StoreError> {
         self.write(Sync::Full, |writing| {
+            let price = reading::settings(&writing.db)?.price.map_or(Credits::PUBLISHED_PRICE, |seen| seen.amount);
             let mut left_out = Vec::new();
             for job in jobs {
-                let key = job.send.as_ref().map(|send| &send.key);
-                let known: bool = writing
-                    .db
-                    .prepare_cached(
-                        "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)
-                             OR EXISTS (SELECT 1 FROM jobs WHERE task = ?2)
-                             OR EXISTS (SELECT 1 FROM jobs WHERE send_key = ?3)
-                             OR EXISTS (SELECT 1 FROM ledger WHERE key = ?3 AND job <> ?1)",
-                    )?
-                    .query_row(
-                        params![bits(job.id), job.task.as_ref().map(TaskId::as_str), key.map(IdempotencyKey::as_str)],
-                        |row| row.get(0),
-                    )?;
-                if known {
+                if is_known(writing, job)? {
                     left_out.push(job.id);
                     continue;
                 }
                 let mut job = job.clone();
-                if let Some(yes) = &mut job.approval {
-                    yes.seq = 0;
-                }
+                job.disarm(price);
                 let at = job.send.as_ref().map_or(job.created_at, |send| send.first_at);
                 job.apply(Update::EngineStarted, at);
                 writing.insert(&mut job, at)?;
@@ -198,44 +286,167 @@ impl Store {
     }
 }
 
-/// Writes a yes down under the next number.
-fn record_yes(writing: &Writing<'_>, consent: Consent, now: Timestamp) -> Result<Approval, DbError> {
+/// Whether the store has or had a job of the file: its id, its key, or its task.
+fn is_known(writing: &Writing<'_>, job: &Job) -> Result<bool, DbError> {
+    let known: bool = writing
+        .db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)")?
+        .query_row(params![bits(job.id)], |row| row.get(0))?;
+    if known {
+        return Ok(true);
+    }
+    if let Some(task) = &job.task
+        && !guards::task_is_free(&writing.db, task, job.id)?
+    {
+        return Ok(true);
+    }
+    let keys = job.send.iter().map(|send| &send.key).chain(job.request.iter().map(|request| &request.key));
+    for key in keys {
+        if guards::key_is_anothers(&writing.db, key, job.id)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A confirmation covers as many jobs as it named, and no more.
+fn confirm(consent: &Consent, asked: usize) -> Result<(), DbError> {
+    if asked > consent.count { Err(DbError::NotConfirmed { confirmed: consent.count, asked }) } else { Ok(()) }
+}
+
+/// The jobs to add, and the others with the reason, by their place in what was given.
+#[expect(clippy::type_complexity, reason = "two plain lists, named in the doc")]
+fn sort_out<'a>(
+    db: &Connection,
+    new: &'a [NewJob],
+    rules: AddRules,
+) -> Result<(Vec<&'a NewJob>, Vec<(usize, Unavailable)>), DbError> {
+    let mut seen: HashSet<(&TaskId, u8)> = HashSet::with_capacity(new.len());
+    let (mut taken, mut left_out) = (Vec::with_capacity(new.len()), Vec::new());
+    for (at, job) in new.iter().enumerate() {
+        match why_not(db, job, rules, &mut seen)? {
+            None => taken.push(job),
+            Some(why) => left_out.push((at, why)),
+        }
+    }
+    Ok((taken, left_out))
+}
+
+fn why_not<'a>(
+    db: &Connection,
+    new: &'a NewJob,
+    rules: AddRules,
+    seen: &mut HashSet<(&'a TaskId, u8)>,
+) -> Result<Option<Unavailable>, DbError> {
+    if let Some(before) = new.again_of {
+        let Some(before) = rows::one(db, before)? else { return Ok(Some(Unavailable::Gone)) };
+        if let Err(why) = before.can_run_again(rules.deliberate) {
+            return Ok(Some(why));
+        }
+    }
+    if rules.again {
+        return Ok(None);
+    }
+    let other = match new.again_of {
+        // A picture that was saved by another job may be meant to be made anew, but what is on its way is not doubled.
+        Some(before) => guards::other_live(db, &new.source, new.image, before, rules.deliberate)?,
+        None => guards::live(db, &new.source, new.image)?,
+    };
+    if let Some(other) = other {
+        return Ok(Some(Unavailable::Twice(other)));
+    }
+    Ok((!seen.insert((&new.source, new.image.get()))).then_some(Unavailable::GivenTwice(new.image)))
+}
+
+/// Writes an approval down under the next number.
+fn record_approval(
+    writing: &Writing<'_>,
+    consent: Consent,
+    budget: Option<BudgetId>,
+    now: Timestamp,
+) -> Result<Approval, DbError> {
     let not_before = now.checked_add(consent.grace).unwrap_or(Timestamp::MAX);
     writing.wrote();
     writing
         .db
-        .prepare_cached("INSERT INTO approvals (at, price, count, not_before) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![nanos(now), consent.price.uc(), i64::try_from(consent.count).unwrap_or(i64::MAX), nanos(not_before)])?;
+        .prepare_cached("INSERT INTO approvals (at, price, count, not_before, budget) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![
+            nanos(now),
+            consent.price.uc(),
+            i64::try_from(consent.count).unwrap_or(i64::MAX),
+            nanos(not_before),
+            budget.map(|budget| budget.0)
+        ])?;
     Ok(Approval { seq: unsigned(writing.db.last_insert_rowid())?, price: consent.price, at: now, not_before })
 }
 
-/// Why a job is not to be sent at all now; it stays as it is.
-fn not_now(job: &Job, settings: &Settings, now: Timestamp) -> Option<&'static str> {
-    if job.phase != crate::job::Phase::Waiting {
-        return Some("it is not waiting");
-    }
-    let Some(yes) = &job.approval else { return Some("nobody said yes to it") };
-    if yes.seq <= settings.approval_floor {
-        return Some("its yes is older than this start: it needs a new one");
-    }
-    // A clock that was turned back behind the yes says nothing; the engine waits out the period by another one.
-    if (yes.at..yes.not_before).contains(&now) {
-        return Some("its grace period is not over");
-    }
-    settings.paused.is_some().then_some("sending is paused")
+/// The budget that an approval belongs to.
+fn budget_of(writing: &Writing<'_>, seq: u64) -> Result<Option<i64>, DbError> {
+    Ok(writing
+        .db
+        .prepare_cached("SELECT budget FROM approvals WHERE seq = ?1")?
+        .query_row(params![signed(seq)], |row| row.get(0))
+        .optional()?
+        .flatten())
 }
 
-/// Why a job that could go must be held.
-fn must_hold(writing: &Writing<'_>, job: &Job, guard: &SendGuard, now: Timestamp) -> Result<Option<HoldReason>, DbError> {
-    if let Some(yes) = &job.approval
-        && yes.price != guard.price
-    {
-        return Ok(Some(HoldReason::Price { agreed: yes.price, now: guard.price }));
+/// Why a job is not to be sent at all now; it stays as it is.
+fn not_now(job: &Job, settings: &Settings, now: Timestamp) -> Option<NotNow> {
+    if job.phase != Phase::Waiting {
+        return Some(NotNow::NotReady);
     }
-    let spent = ledger::spent_for(&writing.db, &guard.caps, now, guard.day_start)?;
-    if let Err(why) = guard.caps.allow(&spent, guard.price) {
+    if job.is_approved_elsewhere() {
+        return Some(NotNow::NotConfirmed);
+    }
+    let Some(approval) = &job.approval else { return Some(NotNow::NotConfirmed) };
+    if approval.seq <= settings.approval_floor {
+        return Some(NotNow::OlderThanFloor);
+    }
+    // A clock that was turned back behind the approval says nothing; the engine waits out the period by another one.
+    if (approval.at..approval.not_before).contains(&now) {
+        return Some(NotNow::InGrace);
+    }
+    settings.paused.is_some().then_some(NotNow::Paused)
+}
+
+/// Why a job that could go must be held: the price, a cap, a run's limit.
+fn must_hold(
+    writing: &Writing<'_>,
+    job: &Job,
+    settings: &Settings,
+    guard: &SendGuard,
+    budget: Option<i64>,
+    now: Timestamp,
+) -> Result<Option<HoldReason>, DbError> {
+    let price = settings.price.map_or(guard.price, |seen| seen.amount);
+    if let Some(approval) = &job.approval
+        && approval.price != price
+    {
+        return Ok(Some(HoldReason::Price { agreed: approval.price, now: price }));
+    }
+    let caps =
+        Caps { session: settings.cap_session.unwrap_or(guard.caps.session), day: settings.cap_day.unwrap_or(guard.caps.day) };
+    let mut spent = ledger::spent_for(&writing.db, &caps, now, guard.day_start)?;
+    // What goes out once more is in the sums already.
+    if let Some(send) = &job.send
+        && let Some((at, amount)) = ledger::own(&writing.db, &send.key)?
+    {
+        if at >= guard.day_start {
+            spent.day = (spent.day - amount).max(Credits::ZERO);
+        }
+        if now.duration_since(at) < ledger::SESSION_GAP {
+            spent.session = (spent.session - amount).max(Credits::ZERO);
+        }
+    }
+    if let Err(why) = caps.allow(&spent, price) {
         return Ok(Some(why));
     }
-    let over = guard.run_budget.is_some_and(|left| guard.price > left);
+    if let Some(budget) = budget {
+        let (most, spent) = ledger::budget(&writing.db, budget)?;
+        if spent + price > most {
+            return Ok(Some(HoldReason::Cap { cap: CapName::MaxCredits, limit: most }));
+        }
+    }
+    let over = guard.run_budget.is_some_and(|left| price > left);
     Ok(over.then_some(HoldReason::Cap { cap: CapName::MaxCredits, limit: guard.run_limit }))
 }

@@ -9,7 +9,7 @@ use super::error::{DbError, StoreError};
 use super::ledger::{self, LedgerRow};
 use super::rows::{self, bits, job_id, signed, time, unsigned};
 use super::{Changes, Settings, Store, TimelineEntry, open};
-use crate::job::{Credits, ImageNumber, Job, JobId, Spent, State, Tag, TaskId};
+use crate::job::{Credits, Job, JobId, Spent, State, Tag};
 
 /// The order of the line; ids settle ties so that every reader sees the same.
 const IN_LINE: &str = "ORDER BY place, id";
@@ -71,18 +71,6 @@ impl Store {
             let (first, last) = id_range(text).map_or((1, 0), |(first, last)| (bits(first), bits(last)));
             let tail = "WHERE id BETWEEN ?1 AND ?2 OR (task IS NOT NULL AND length(?3) <= length(task) AND substr(task, -length(?3)) = ?3) ORDER BY place, id";
             rows::many(db, tail, params![first, last, text])
-        })
-    }
-
-    /// The newest job that blocks a second job for this picture, if there is one.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn duplicate(&self, source: &TaskId, image: ImageNumber) -> Result<Option<JobId>, StoreError> {
-        self.see(|db| {
-            let tail = "WHERE source = ?1 AND image = ?2 ORDER BY created_at DESC, place DESC";
-            let jobs = rows::many(db, tail, params![source.as_str(), image.get()])?;
-            Ok(jobs.iter().find(|job| job.blocks_duplicate()).map(|job| job.id))
         })
     }
 

@@ -13,12 +13,12 @@ use serde::de::DeserializeOwned;
 
 use super::error::DbError;
 use crate::job::{
-    Approval, CancelledBy, Charge, Credits, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, PaidSend, Percent,
-    Phase, Progress, State, Tag, TaskId,
+    Approval, CancelledBy, Charge, Credits, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, PaidRequest,
+    PaidSend, Percent, Phase, Progress, State, Tag, TaskId,
 };
 
 /// The columns in the order in which [`read`] takes them; `id` is the first.
-const COLUMNS: [&str; 42] = [
+const COLUMNS: [&str; 44] = [
     "id",
     "source",
     "image",
@@ -34,6 +34,8 @@ const COLUMNS: [&str; 42] = [
     "approval_price",
     "approved_at",
     "not_before",
+    "request_key",
+    "request_body",
     "send_key",
     "send_body",
     "send_agreed",
@@ -64,14 +66,17 @@ const COLUMNS: [&str; 42] = [
 ];
 
 static SELECT: LazyLock<String> = LazyLock::new(|| format!("SELECT {} FROM jobs", COLUMNS.join(",")));
-static INSERT: LazyLock<String> = LazyLock::new(|| {
-    let slots: Vec<String> = COLUMNS.iter().map(|name| format!(":{name}")).collect();
-    format!("INSERT INTO jobs ({}) VALUES ({})", COLUMNS.join(","), slots.join(","))
-});
+static INSERT: LazyLock<String> = LazyLock::new(|| insert_sql(false));
+static INSERT_AGAIN: LazyLock<String> = LazyLock::new(|| insert_sql(true));
 static UPDATE: LazyLock<String> = LazyLock::new(|| {
     let sets: Vec<String> = COLUMNS[1..].iter().map(|name| format!("{name} = :{name}")).collect();
     format!("UPDATE jobs SET {} WHERE id = :id", sets.join(","))
 });
+
+fn insert_sql(again: bool) -> String {
+    let slots: Vec<String> = COLUMNS.iter().map(|name| format!(":{name}")).collect();
+    format!("INSERT INTO jobs ({}, again) VALUES ({}, {})", COLUMNS.join(","), slots.join(","), u8::from(again))
+}
 
 /// A time as it is stored. What lies outside the years 1677 to 2262 is moved to their edge.
 pub(super) fn nanos(at: Timestamp) -> i64 {
@@ -220,6 +225,11 @@ fn read(row: &Row<'_>) -> Result<Job, DbError> {
         (None, None, None, None) => None,
         _ => return Err(c.wrong()),
     };
+    let request = match (c.parsed(|text| IdempotencyKey::new(text).ok())?, c.text()?) {
+        (Some(key), Some(body)) => Some(PaidRequest { key, body: body.to_owned() }),
+        (None, None) => None,
+        _ => return Err(c.wrong()),
+    };
     let key = c.parsed(|text| IdempotencyKey::new(text).ok())?;
     let body = c.text()?;
     let (agreed, first_at, last_at) = (c.credits()?, c.time()?, c.time()?);
@@ -253,6 +263,7 @@ fn read(row: &Row<'_>) -> Result<Job, DbError> {
         phase: phase(state, detail, progress)?,
         created_at,
         approval,
+        request,
         send,
         stop_requested: c.yes()?,
         source_confirmed: c.yes()?,
@@ -347,6 +358,8 @@ fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, DbError> {
         ":approval_price": yes.map(|yes| yes.price.uc()),
         ":approved_at": yes.map(|yes| nanos(yes.at)),
         ":not_before": yes.map(|yes| nanos(yes.not_before)),
+        ":request_key": job.request.as_ref().map(|request| request.key.as_str()),
+        ":request_body": job.request.as_ref().map(|request| request.body.as_str()),
         ":send_key": send.map(|send| send.key.as_str()),
         ":send_body": send.map(|send| send.body.as_str()),
         ":send_agreed": send.map(|send| send.agreed.uc()),
@@ -377,9 +390,9 @@ fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, DbError> {
     })?)
 }
 
-/// Puts a new job in.
-pub(super) fn insert(db: &Connection, job: &Job) -> Result<(), DbError> {
-    write(db, &INSERT, job).map(drop)
+/// Puts a new job in; `again`: its picture may have another live job.
+pub(super) fn insert(db: &Connection, job: &Job, again: bool) -> Result<(), DbError> {
+    write(db, if again { &INSERT_AGAIN } else { &INSERT }, job).map(drop)
 }
 
 /// Writes a job that is there already.

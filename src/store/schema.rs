@@ -130,6 +130,67 @@ ALTER TABLE jobs ADD COLUMN send_first_there INTEGER;
 ALTER TABLE jobs ADD COLUMN send_last_there INTEGER;
 UPDATE jobs SET send_lost = max(send_lost, 1), send_cleared = 0 WHERE state = 'unsure' AND send_key IS NOT NULL;
 ",
+    // 4: key and body from the approval on; what must be unique is unique; task ids outlive their jobs; a run's budget.
+    //
+    // An older store may hold two jobs with one task, or two live jobs for one picture. The task stays with the job that was
+    // recorded first; of another, a running one is unsure (or unwatched, if it has no request to look for), and one that is
+    // over keeps its files and state without the task; its timeline says so. Of two live jobs for one picture the later one
+    // counts as added with --again.
+    "
+ALTER TABLE jobs ADD COLUMN request_key TEXT;
+ALTER TABLE jobs ADD COLUMN request_body TEXT;
+ALTER TABLE jobs ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+UPDATE jobs SET charge = 'refunded' WHERE charge = 'given back';
+UPDATE ledger SET charge = 'refunded' WHERE charge = 'given back';
+
+CREATE TABLE tasks (
+    task TEXT PRIMARY KEY,
+    job  INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO tasks (task, job) SELECT task, id FROM jobs WHERE task IS NOT NULL ORDER BY created_at, id;
+
+CREATE TEMP TABLE doubles AS
+    SELECT jobs.id AS job, jobs.task AS task, tasks.job AS owner, jobs.send_key IS NOT NULL AS sent
+    FROM jobs JOIN tasks ON tasks.task = jobs.task WHERE tasks.job <> jobs.id;
+UPDATE jobs SET
+    task = NULL,
+    revision = (SELECT revision + 1 FROM meta),
+    charge = CASE WHEN state IN ('running', 'to-fetch', 'fetching', 'unwatched') THEN 'not known' ELSE charge END,
+    detail = CASE WHEN state IN ('running', 'to-fetch', 'fetching', 'unwatched')
+        THEN CASE WHEN send_key IS NULL THEN NULL
+             ELSE '{\"why\":\"its task belongs to another job as well\",\"looked\":false,\"candidates\":[]}' END
+        ELSE detail END,
+    state = CASE WHEN state IN ('running', 'to-fetch', 'fetching', 'unwatched')
+        THEN CASE WHEN send_key IS NULL THEN 'unwatched' ELSE 'unsure' END ELSE state END
+    WHERE id IN (SELECT job FROM doubles);
+UPDATE jobs SET send_lost = max(send_lost, 1), send_cleared = 0 WHERE state = 'unsure' AND send_key IS NOT NULL;
+INSERT INTO timeline (job, at, state, note)
+    SELECT jobs.id, jobs.created_at, jobs.state, 'its task ' || doubles.task || ' belongs to another job as well, which keeps it'
+    FROM doubles JOIN jobs ON jobs.id = doubles.job;
+UPDATE meta SET revision = revision + 1 WHERE EXISTS (SELECT 1 FROM doubles);
+DROP TABLE doubles;
+
+UPDATE jobs SET again = 1
+    WHERE NOT (state IN ('failed', 'cancelled')) AND EXISTS (
+        SELECT 1 FROM jobs AS other WHERE other.source = jobs.source AND other.image = jobs.image
+            AND NOT (other.state IN ('failed', 'cancelled')) AND (other.created_at, other.id) < (jobs.created_at, jobs.id));
+
+DROP INDEX jobs_task;
+CREATE UNIQUE INDEX jobs_task ON jobs (task) WHERE task IS NOT NULL;
+DROP INDEX jobs_picture;
+CREATE INDEX jobs_picture ON jobs (source, image, created_at, place);
+CREATE UNIQUE INDEX jobs_live ON jobs (source, image) WHERE again = 0 AND NOT (state IN ('failed', 'cancelled'));
+CREATE INDEX jobs_request ON jobs (request_key) WHERE request_key IS NOT NULL;
+
+CREATE TABLE budgets (
+    id    INTEGER PRIMARY KEY AUTOINCREMENT,
+    at    INTEGER NOT NULL,
+    most  INTEGER NOT NULL
+);
+ALTER TABLE approvals ADD COLUMN budget INTEGER REFERENCES budgets (id);
+ALTER TABLE ledger ADD COLUMN budget INTEGER REFERENCES budgets (id);
+CREATE INDEX ledger_budget ON ledger (budget, amount) WHERE budget IS NOT NULL AND charge IS NOT NULL;
+",
 ];
 
 /// The version this program writes.

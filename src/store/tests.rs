@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::job::{
-    Approval, CapName, Caps, Charge, Credits, ErrorClass, Failure, HoldReason, IdempotencyKey, ImageNumber, Phase, SavedFile,
-    Tag, TaskId, TaskReport, TaskStatus,
+    Approval, CapName, Caps, Charge, Credits, ErrorClass, Failure, HoldReason, IdempotencyKey, ImageNumber, PaidRequest, Phase,
+    SavedFile, Tag, TaskId, TaskReport, TaskStatus,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -36,6 +36,31 @@ fn new_job(n: u64) -> NewJob {
         tag: Some(Tag::new("büro").unwrap()),
         again_of: None,
     }
+}
+
+fn make(job: &Job) -> PaidRequest {
+    let n = job.id.bits();
+    let key = u8::try_from(n).map_or_else(
+        |_| {
+            let mut bytes = [255; 16];
+            bytes[..8].copy_from_slice(&n.to_le_bytes());
+            IdempotencyKey::from_random(bytes)
+        },
+        key,
+    );
+    PaidRequest { key, body: "{\"body\":1}".to_owned() }
+}
+
+/// Adds jobs, also for pictures that have one: [`new_job`] has only four.
+fn add(
+    store: &mut Store,
+    new: &[NewJob],
+    front: bool,
+    consent: Option<Consent>,
+    when: Timestamp,
+) -> Result<Vec<Job>, StoreError> {
+    let rules = AddRules { front, again: true, deliberate: false };
+    store.add(new, rules, consent, &mut make, when).map(|added| added.jobs)
 }
 
 fn yes(count: usize) -> Consent {
@@ -78,7 +103,7 @@ fn completed(n: u64) -> Update {
 fn with_approved(count: u64) -> Store {
     let mut store = Store::in_memory().unwrap();
     let requests: Vec<_> = (1..=count).map(new_job).collect();
-    store.add(&requests, false, Some(yes(requests.len())), at(0)).unwrap();
+    add(&mut store, &requests, false, Some(yes(requests.len())), at(0)).unwrap();
     store
 }
 
@@ -93,7 +118,7 @@ fn send(store: &mut Store, n: u64, when: i64) -> BeginSend {
 /// One job in every state, all fields used somewhere.
 fn every_state(store: &mut Store) {
     let requests: Vec<_> = (1..=12).map(new_job).collect();
-    store.add(&requests, false, Some(yes(12)), at(0)).unwrap();
+    add(store, &requests, false, Some(yes(12)), at(0)).unwrap();
     for n in 3..=12 {
         assert!(matches!(send(store, n, 10), BeginSend::Go(_)), "{n}");
     }
@@ -136,7 +161,7 @@ fn a_job_in_any_state_is_read_back_as_it_was_written() {
     assert_eq!(other.import(&jobs).unwrap(), []);
     for job in &jobs {
         let mut expected = job.clone();
-        expected.approval.as_mut().unwrap().seq = 0;
+        expected.disarm(price());
         expected.apply(Update::EngineStarted, at(10));
         expected.revision = 1;
         assert_eq!(other.job(job.id).unwrap().unwrap(), expected);
@@ -148,12 +173,12 @@ fn a_job_in_any_state_is_read_back_as_it_was_written() {
 #[test]
 fn wishes_without_a_yes_are_held_and_go_where_they_are_told() {
     let mut store = Store::in_memory().unwrap();
-    store.add(&[new_job(1), new_job(2)], false, None, at(0)).unwrap();
-    store.add(&[new_job(3), new_job(4)], true, None, at(0)).unwrap();
+    add(&mut store, &[new_job(1), new_job(2)], false, None, at(0)).unwrap();
+    add(&mut store, &[new_job(3), new_job(4)], true, None, at(0)).unwrap();
     let order: Vec<_> = store.jobs().unwrap().iter().map(|job| job.id.bits()).collect();
     assert_eq!(order, [3, 4, 1, 2]);
     assert!(store.jobs().unwrap().iter().all(|job| job.phase == Phase::Held(HoldReason::You)));
-    let error = store.add(&[new_job(9), new_job(1)], false, None, at(0)).unwrap_err();
+    let error = add(&mut store, &[new_job(9), new_job(1)], false, None, at(0)).unwrap_err();
     assert!(error.to_string().contains("taken"), "{error}");
     assert_eq!(store.job(id(9)).unwrap(), None, "the whole call failed");
 }
@@ -167,24 +192,30 @@ fn a_send_is_kept_with_body_and_key_and_goes_into_the_money_book() {
     assert_eq!(store.job(job.id).unwrap(), Some(job));
     let book = store.ledger_rows().unwrap();
     assert_eq!((book.len(), book[0].amount, book[0].charge), (1, price(), Some(Charge::Reserved)));
-    assert_eq!(send(&mut store, 1, 6), BeginSend::No("it is not waiting"));
+    assert_eq!(send(&mut store, 1, 6), BeginSend::No(NotNow::NotReady));
 }
 
 #[test]
 fn nothing_is_sent_without_a_yes_of_this_start_or_in_its_grace_or_while_paused() {
     let mut store = Store::in_memory().unwrap();
-    store.add(&[new_job(1)], false, None, at(0)).unwrap();
+    add(&mut store, &[new_job(1)], false, None, at(0)).unwrap();
     assert!(matches!(send(&mut store, 1, 1), BeginSend::No(_)), "held");
     let grace = Consent { grace: Duration::from_secs(5), ..yes(1) };
-    let (approval, taken, left_out) = store.approve(&[id(1), id(77)], grace, at(10)).unwrap();
-    assert_eq!((taken.len(), left_out.as_slice()), (1, &[(id(77), "there is no such job")][..]));
-    assert_eq!(send(&mut store, 1, 14), BeginSend::No("its grace period is not over"));
+    assert!(matches!(
+        store.approve(&[id(1), id(77)], yes(1), None, &mut make, at(9)),
+        Err(StoreError::NotConfirmed { confirmed: 1, asked: 2 })
+    ));
+    let grace = Consent { count: 2, ..grace };
+    let approved = store.approve(&[id(1), id(77)], grace, None, &mut make, at(10)).unwrap();
+    assert_eq!((approved.jobs.len(), approved.left_out.as_slice()), (1, &[(id(77), Unavailable::Gone)][..]));
+    let approval = approved.approval;
+    assert_eq!(send(&mut store, 1, 14), BeginSend::No(NotNow::InGrace));
     store.change_settings(&mut |settings| settings.paused = Some(PauseReason::You)).unwrap();
-    assert_eq!(send(&mut store, 1, 15), BeginSend::No("sending is paused"));
+    assert_eq!(send(&mut store, 1, 15), BeginSend::No(NotNow::Paused));
     store.change_settings(&mut |settings| settings.paused = None).unwrap();
     assert_eq!(store.raise_approval_floor().unwrap().approval_floor, approval.seq);
-    assert!(matches!(send(&mut store, 1, 15), BeginSend::No(why) if why.contains("older")));
-    store.approve(&[id(1)], yes(1), at(16)).unwrap();
+    assert!(matches!(send(&mut store, 1, 15), BeginSend::No(NotNow::OlderThanFloor)));
+    store.approve(&[id(1)], yes(1), None, &mut make, at(16)).unwrap();
     assert!(matches!(send(&mut store, 1, 16), BeginSend::Go(_)));
 }
 
@@ -192,7 +223,7 @@ fn nothing_is_sent_without_a_yes_of_this_start_or_in_its_grace_or_while_paused()
 fn a_yes_can_be_taken_back_only_in_its_grace_period() {
     let mut store = Store::in_memory().unwrap();
     let grace = Consent { grace: Duration::from_secs(5), ..yes(2) };
-    let jobs = store.add(&[new_job(1), new_job(2)], false, Some(grace), at(0)).unwrap();
+    let jobs = add(&mut store, &[new_job(1), new_job(2)], false, Some(grace), at(0)).unwrap();
     let seq = jobs[0].approval.unwrap().seq;
     assert_eq!(store.withdraw(seq, at(5)).unwrap(), []);
     one(&mut store, 2, Update::Cancel, 1);
@@ -224,7 +255,8 @@ fn a_price_a_cap_and_a_run_limit_hold_the_job() {
 fn one_key_never_serves_two_wishes() {
     let mut store = with_approved(2);
     assert!(matches!(send(&mut store, 1, 1), BeginSend::Go(_)));
-    let error = store.begin_send(id(2), key(1), "{}", &guard(), at(2)).unwrap_err();
+    store.db.execute("UPDATE jobs SET request_key = ?1 WHERE id = 2", params![key(1).as_str()]).unwrap();
+    let error = store.begin_send(id(2), key(2), "{}", &guard(), at(2)).unwrap_err();
     assert!(error.to_string().contains("used before"), "{error}");
     assert_eq!(store.job(id(2)).unwrap().unwrap().state(), State::Waiting);
     assert_eq!(store.ledger_rows().unwrap().len(), 1);
@@ -242,8 +274,8 @@ fn money_that_is_surely_not_taken_or_given_back_does_not_count() {
     assert_eq!(job.send.unwrap().key, key(1), "the key stays with its new_job");
     assert_eq!(store.ledger_rows().unwrap()[0].at, at(90_000), "it is spending of the day it went out");
     one(&mut store, 1, Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", "")), 90_001);
-    store.approve(&[id(1)], yes(1), at(90_002)).unwrap();
-    let BeginSend::Go(job) = store.begin_send(id(1), key(201), "new", &guard(), at(90_003)).unwrap() else { panic!() };
+    store.approve(&[id(1)], yes(1), None, &mut |_| PaidRequest { key: key(201), body: "new".to_owned() }, at(90_002)).unwrap();
+    let BeginSend::Go(job) = store.begin_send(id(1), key(202), "newer", &guard(), at(90_003)).unwrap() else { panic!() };
     assert_eq!(job.send.unwrap().key, key(201), "a refusal and a new yes are a new new_job");
     assert_eq!((store.ledger_rows().unwrap().len(), day(&store)), (2, price()));
 }
@@ -327,7 +359,7 @@ fn spending_is_told_by_tag_and_follows_a_new_tag_and_outlives_its_job() {
     assert_eq!(sums.len(), 2);
     assert!(sums.contains(&(Some(tag), price(), 1)) && sums.contains(&(None, price(), 1)), "{sums:?}");
     assert_eq!(store.timeline(id(1)).unwrap(), []);
-    assert!(store.add(&[new_job(1)], false, None, at(7)).is_err(), "a pruned id is not used again");
+    assert!(add(&mut store, &[new_job(1)], false, None, at(7)).is_err(), "a pruned id is not used again");
 }
 
 #[test]
@@ -383,8 +415,8 @@ fn jobs_are_found_by_the_beginning_of_their_id_and_the_end_of_their_task() {
 #[test]
 fn a_twin_is_the_newest_job_that_is_not_over_in_vain() {
     let mut store = Store::in_memory().unwrap();
-    store.add(&[new_job(1)], false, None, at(0)).unwrap();
-    store.add(&[new_job(5)], false, None, at(1)).unwrap();
+    add(&mut store, &[new_job(1)], false, None, at(0)).unwrap();
+    add(&mut store, &[new_job(5)], false, None, at(1)).unwrap();
     let image = ImageNumber::ALL[1];
     assert_eq!(store.duplicate(&draft(), image).unwrap(), Some(id(5)));
     one(&mut store, 5, Update::Cancel, 2);
@@ -420,7 +452,7 @@ fn two_threads_that_change_the_same_job_do_not_overwrite_each_other() {
         })
     };
     let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
-    store.add(&[new_job(1)], false, Some(yes(1)), at(0)).unwrap();
+    add(&mut store, &[new_job(1)], false, Some(yes(1)), at(0)).unwrap();
     let version = store.external_version().unwrap();
     let both = [work("a"), work("b")];
     assert!(matches!(send(&mut store, 1, 1), BeginSend::Go(_)));
@@ -437,7 +469,7 @@ fn two_processes_may_make_the_same_store_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let open = |n: u64| {
         let folder = folder.path().join("new");
-        std::thread::spawn(move || Store::open(&folder, Access::ReadWrite)?.add(&[new_job(n)], false, None, at(0)))
+        std::thread::spawn(move || add(&mut Store::open(&folder, Access::ReadWrite)?, &[new_job(n)], false, None, at(0)))
     };
     let all: Vec<_> = (1..=4).map(open).collect();
     for one in all {
@@ -455,7 +487,7 @@ fn only_the_user_can_read_folder_and_files() {
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("a/b");
     let mut store = Store::open(&inner, Access::ReadWrite).unwrap();
-    store.add(&[new_job(1)], false, None, at(0)).unwrap();
+    add(&mut store, &[new_job(1)], false, None, at(0)).unwrap();
     let _lock = Store::lock_engine(&inner).unwrap().unwrap();
     let _screen = Store::lock_screen(&inner).unwrap();
     assert_eq!(mode(&inner), 0o700);
@@ -490,7 +522,7 @@ fn reading_only_makes_nothing() {
     assert!(matches!(Store::open(&missing, Access::ReadOnly), Err(StoreError::Unusable { .. })));
     assert!(!missing.exists());
     let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
-    store.add(&[new_job(1)], false, None, at(0)).unwrap();
+    add(&mut store, &[new_job(1)], false, None, at(0)).unwrap();
     let beside = Store::open(folder.path(), Access::ReadOnly).unwrap();
     assert!(!beside.is_snapshot());
     assert_eq!(beside.jobs().unwrap().len(), 1);
@@ -505,7 +537,7 @@ fn reading_only_makes_nothing() {
     assert_eq!(names(folder.path()), ["mj-enhance.db"]);
     let before = snapshot.external_version().unwrap();
     let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
-    store.add(&[new_job(2)], false, None, at(1)).unwrap();
+    add(&mut store, &[new_job(2)], false, None, at(1)).unwrap();
     assert_ne!(snapshot.external_version().unwrap(), before);
     snapshot.refresh().unwrap();
     assert_eq!(snapshot.jobs().unwrap().len(), 2);
@@ -577,15 +609,15 @@ fn a_row_that_makes_no_sense_is_damage_and_not_a_panic() {
 fn a_full_disk_is_said_and_the_store_stays_whole() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
-    store.add(&[new_job(1)], false, None, at(0)).unwrap();
+    add(&mut store, &[new_job(1)], false, None, at(0)).unwrap();
     let pages: i64 = store.db.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
     store.db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
     let many: Vec<_> = (2..2_000).map(new_job).collect();
-    let error = store.add(&many, false, None, at(1)).unwrap_err();
+    let error = add(&mut store, &many, false, None, at(1)).unwrap_err();
     assert!(error.to_string().contains("the disk is full"), "{error}");
     assert_eq!(store.jobs().unwrap().len(), 1);
     store.db.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(())).unwrap();
-    assert_eq!(store.add(&many, false, None, at(1)).unwrap().len(), 1_998);
+    assert_eq!(add(&mut store, &many, false, None, at(1)).unwrap().len(), 1_998);
 }
 
 #[test]
@@ -622,7 +654,7 @@ fn an_engine_knows_whether_anybody_else_looks_on() {
 fn ten_thousand_jobs_are_written_and_read_in_one_go() {
     let mut store = Store::in_memory().unwrap();
     let requests: Vec<_> = (1..=10_000).map(new_job).collect();
-    store.add(&requests, false, Some(yes(10_000)), at(0)).unwrap();
+    add(&mut store, &requests, false, Some(yes(10_000)), at(0)).unwrap();
     let jobs = store.jobs().unwrap();
     assert_eq!(jobs.len(), 10_000);
     assert!(jobs.is_sorted_by_key(|job| job.place));
@@ -637,9 +669,11 @@ fn ten_thousand_jobs_are_written_and_read_in_one_go() {
 fn an_import_never_brings_a_yes_that_could_spend() {
     let mut store = Store::in_memory().unwrap();
     let mut job = Job::new(id(1), draft(), ImageNumber::ALL[0], 1, at(0));
-    job.apply(Update::Approve(Approval { seq: 9, price: price(), at: at(0), not_before: at(0) }), at(0));
+    let approval = Approval { seq: 9, price: price(), at: at(0), not_before: at(0) };
+    job.apply(Update::Approve { approval, request: make(&job) }, at(0));
     store.import(&[job]).unwrap();
-    assert!(matches!(send(&mut store, 1, 1), BeginSend::No(why) if why.contains("older")));
+    assert_eq!(store.job(id(1)).unwrap().unwrap().phase, Phase::Held(HoldReason::You));
+    assert!(matches!(send(&mut store, 1, 1), BeginSend::No(NotNow::NotReady)));
 }
 
 #[test]
@@ -651,8 +685,15 @@ fn a_store_of_the_first_version_opens() {
     let jobs = store.jobs().unwrap();
     let mut expected = Store::in_memory().unwrap();
     every_state(&mut expected);
-    assert_eq!(jobs, expected.jobs().unwrap());
+    let mut expected_jobs = expected.jobs().unwrap();
+    for job in &mut expected_jobs {
+        // Keys were made at the send then; what waits gets one at its next approval or at its send.
+        job.request = None;
+    }
+    assert_eq!(jobs, expected_jobs);
     assert_eq!(store.ledger_rows().unwrap(), expected.ledger_rows().unwrap());
+    assert!(matches!(send(&mut store, 2, 49), BeginSend::Go(job) if job.send.as_ref().unwrap().key == key(2)));
+    one(&mut store, 2, Update::PutBack("429".into()), 49);
     one(&mut store, 2, Update::Cancel, 50);
     assert_eq!(store.job(id(2)).unwrap().unwrap().state(), State::Cancelled);
 }
@@ -676,7 +717,7 @@ fn what_carries_money_is_synced_and_the_rest_is_not() {
     let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
     let level = |store: &Store| store.db.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0)).unwrap();
     let (full, normal) = (2, 1);
-    store.add(&[new_job(1)], false, Some(yes(1)), at(0)).unwrap();
+    add(&mut store, &[new_job(1)], false, Some(yes(1)), at(0)).unwrap();
     assert_eq!(level(&store), full);
     one(&mut store, 1, Update::Move(9), 1);
     assert_eq!(level(&store), normal);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::job::{Caps, Credits, HoldReason, ImageNumber, Job, JobId, State, Tag, TaskId};
+use crate::job::{Approval, Caps, Credits, HoldReason, ImageNumber, Job, JobId, PaidRequest, State, Tag, TaskId, Unavailable};
 
 /// How a store is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,9 +25,47 @@ pub struct NewJob {
     pub image: ImageNumber,
     /// The user's word for it.
     pub tag: Option<Tag>,
-    /// The job that this one runs again.
+    /// The job that this one runs again: then the rules of running again hold for it in the same transaction.
     pub again_of: Option<JobId>,
 }
+
+/// How jobs are added.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AddRules {
+    /// Before everything in the queue, else behind it.
+    pub front: bool,
+    /// Also pictures that have a live job, or that were named before in the same call.
+    pub again: bool,
+    /// For jobs that run another one again: the user meant these very jobs, so what has a result is run again too.
+    pub deliberate: bool,
+}
+
+/// Makes the paid request of a job at its approval: a key that no other job has, and the body.
+pub type MakeRequest<'a> = &'a mut dyn FnMut(&Job) -> PaidRequest;
+
+/// What [`crate::store::Store::add`] recorded.
+#[derive(Clone, Debug, Default)]
+pub struct Added {
+    /// The new jobs, in the order given.
+    pub jobs: Vec<Job>,
+    /// The ones that were left out, by their place in what was given, and why.
+    pub left_out: Vec<(usize, Unavailable)>,
+}
+
+/// What [`crate::store::Store::approve`] approved.
+#[derive(Clone, Debug)]
+pub struct Approved {
+    /// The approval, which no job may have taken.
+    pub approval: Approval,
+    /// The jobs that took it.
+    pub jobs: Vec<Job>,
+    /// The others, and why.
+    pub left_out: Vec<(JobId, Unavailable)>,
+}
+
+/// What a run with `--max-credits` may spend, kept in the store so that it outlives the run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BudgetId(pub(super) i64);
 
 /// A yes, as it was given: what it named and how long it can be taken back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +76,30 @@ pub struct Consent {
     pub price: Credits,
     /// The grace period in which the yes can be taken back.
     pub grace: std::time::Duration,
+}
+
+/// Where to in the queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum QueueMove {
+    /// One place forward.
+    Earlier,
+    /// One place back.
+    Later,
+    /// Before everything.
+    Front,
+    /// Behind everything.
+    Back,
+}
+
+/// What [`crate::store::Store::move_in_queue`] moved.
+#[derive(Clone, Debug, Default)]
+pub struct Moved {
+    /// All jobs whose place changed, also those that made room.
+    pub changed: Vec<Job>,
+    /// The ones that were to be moved and were.
+    pub moved: Vec<JobId>,
+    /// The ones that were not, and why.
+    pub left_out: Vec<(JobId, Unavailable)>,
 }
 
 /// Why sending is paused.
@@ -102,10 +164,11 @@ pub struct Settings {
     pub approval_floor: u64,
 }
 
-/// What a send must keep to, checked in the transaction that starts it.
+/// What a send must keep to, checked in the transaction that starts it. What the store knows better is read there: caps that
+/// were changed by key, the price as last reported, the pause, the floor, the budget of the run that approved the job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SendGuard {
-    /// The caps that hold now.
+    /// The configured caps; those in the store's settings go before them.
     pub caps: Caps,
     /// What the service's clock shows, where it is known.
     pub server_time: Option<Timestamp>,
@@ -113,7 +176,7 @@ pub struct SendGuard {
     pub run_budget: Option<Credits>,
     /// The limit that `run_budget` is what is left of, for the reason shown.
     pub run_limit: Credits,
-    /// The service's price now.
+    /// The price where the store's settings have none.
     pub price: Credits,
     /// Start of the user's local day.
     pub day_start: Timestamp,
@@ -126,8 +189,27 @@ pub enum BeginSend {
     Go(Job),
     /// It must not be sent; it is held now, with the reason.
     Held(Job, HoldReason),
-    /// It is not to be sent (any more): not waiting, no yes, yes too old, grace not over, paused.
-    No(&'static str),
+    /// It is not to be sent now, and stays as it is.
+    No(NotNow),
+}
+
+/// Why a job is not to be sent now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotNow {
+    /// There is no such job.
+    Gone,
+    /// It is not waiting (to go out again: not unsure, not looked up, or its key is too old).
+    NotReady,
+    /// Nobody confirmed it in this store.
+    NotConfirmed,
+    /// Its confirmation is older than this start: it needs a new one.
+    OlderThanFloor,
+    /// Its grace period is not over.
+    InGrace,
+    /// Sending is paused.
+    Paused,
+    /// An unsure job's request may not go out again for the reason that would hold another job.
+    Hold(HoldReason),
 }
 
 /// What changed since a revision.

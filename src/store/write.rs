@@ -7,7 +7,7 @@ use rusqlite::{Transaction, TransactionBehavior, params};
 
 use super::error::{DbError, StoreError};
 use super::rows::{self, bits, nanos, signed, unsigned};
-use super::{Store, ledger};
+use super::{Store, guards, ledger};
 use crate::job::{Applied, Job, TaskReport, Update};
 use crate::kill_point;
 
@@ -53,24 +53,71 @@ impl Writing<'_> {
         self.wrote.set(true);
     }
 
-    /// Writes a new job with its book entry.
+    /// Writes a new job with its book entry. Where another live job has its picture, it counts as wanted all the same:
+    /// whoever adds jobs has looked for it in this transaction.
     pub fn insert(&self, job: &mut Job, now: Timestamp) -> Result<(), DbError> {
         self.moved();
         job.revision = self.revision;
-        rows::insert(&self.db, job)?;
+        let again = job.blocks_duplicate() && guards::live(&self.db, &job.source, job.image)?.is_some();
+        rows::insert(&self.db, job, again)?;
+        self.keep_task(job)?;
         self.db.prepare_cached("DELETE FROM gone WHERE job = ?1")?.execute(params![bits(job.id)])?;
         ledger::follow(&self.db, None, job, now)
     }
 
+    /// The picture of this job may have another live job.
+    fn mark_again(&self, job: &Job) -> Result<(), DbError> {
+        self.db.prepare_cached("UPDATE jobs SET again = 1 WHERE id = ?1")?.execute(params![bits(job.id)])?;
+        Ok(())
+    }
+
+    /// Writes down for good whose task it is.
+    fn keep_task(&self, job: &Job) -> Result<(), DbError> {
+        if let Some(task) = &job.task {
+            self.db
+                .prepare_cached("INSERT OR IGNORE INTO tasks (task, job) VALUES (?1, ?2)")?
+                .execute(params![task.as_str(), bits(job.id)])?;
+        }
+        Ok(())
+    }
+
+    /// One task belongs to one job: an answer that names the task of another job, or a draft of ours, says nothing about
+    /// this one, so its answer counts as lost; such a task is not taken for it either.
+    fn check_task(&self, job: &Job, update: Update) -> Result<Result<Update, Applied>, DbError> {
+        let task = match &update {
+            Update::Accepted { report, .. } => &report.id,
+            Update::Adopted(task) => task,
+            _ => return Ok(Ok(update)),
+        };
+        if guards::task_is_free(&self.db, task, job.id)? {
+            return Ok(Ok(update));
+        }
+        Ok(match update {
+            Update::Accepted { .. } => Ok(Update::RepeatsUsedUp("the answer named a task that is not this job's".to_owned())),
+            _ => Err(Applied::Ignored("the task belongs to another job")),
+        })
+    }
+
     /// Lets a job take an update, and writes all that follows from it.
     pub fn apply(&self, job: &mut Job, update: Update, now: Timestamp) -> Result<Applied, DbError> {
+        let update = match self.check_task(job, update)? {
+            Ok(update) => update,
+            Err(ignored) => return Ok(ignored),
+        };
         let raw = raw_of(&update);
         let before = job.clone();
         let applied = job.apply(update, now);
         if let Applied::Changed(note) = &applied {
             self.moved();
             job.revision = self.revision;
+            if !before.blocks_duplicate() && job.blocks_duplicate() && guards::live(&self.db, &job.source, job.image)?.is_some() {
+                // It is taken up again while a newer job has its picture.
+                self.mark_again(job)?;
+            }
             rows::update(&self.db, job)?;
+            if before.task != job.task {
+                self.keep_task(job)?;
+            }
             ledger::follow(&self.db, Some(&before), job, now)?;
             self.note(job, note, now)?;
             if let Some(raw) = raw {
@@ -112,9 +159,10 @@ fn raw_of(update: &Update) -> Option<String> {
 pub(super) fn carries_money(update: &Update) -> bool {
     match update {
         Update::Reported(report) => report.status.is_final(),
-        Update::Approve(_)
+        Update::Approve { .. }
         | Update::Hold(_)
         | Update::Cancel
+        | Update::Uncancel
         | Update::GiveUp
         | Update::Unwatch
         | Update::Watch

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::app::{App, Page};
 use super::keymap::Action;
-use crate::job::{ErrorClass, HoldReason, Job, JobId, Phase, State};
+use super::outcomes;
+use crate::job::{CancelledBy, ErrorClass, HoldReason, Job, JobId, Phase, State, Unavailable};
 
 /// Why an action does not fit, as a sentence for the status line.
 pub type Reason = Cow<'static, str>;
@@ -122,68 +123,54 @@ impl App {
 }
 
 /// What decides which acts fit a job.
-fn kind(job: &Job) -> (State, Option<ErrorClass>, bool, bool) {
-    (job.state(), job.failure().map(|failure| failure.class), job.stop_requested, job.task.is_some())
+fn kind(job: &Job) -> (State, Option<(ErrorClass, bool)>, bool, bool, bool) {
+    let failure = job.failure().map(|failure| (failure.class, failure.is_passing_loss()));
+    let given_up = job.phase == Phase::Cancelled(CancelledBy::YouUnsure);
+    (job.state(), failure, job.stop_requested || given_up, job.task.is_some(), job.is_approved_elsewhere())
+}
+
+fn in_words(fits: Result<(), Unavailable>) -> Availability {
+    fits.map_err(|why| outcomes::reason(&why))
 }
 
 pub(crate) fn hold(job: &Job) -> Availability {
-    if job.state() == State::Waiting { Ok(()) } else { Err(job.state().word()) }
+    in_words(job.can_hold())
 }
 
 pub(crate) fn release(job: &Job) -> Availability {
-    if job.state() == State::Held { Ok(()) } else { Err(job.state().word()) }
+    in_words(job.can_release())
 }
 
 pub(crate) fn movable(job: &Job) -> Availability {
-    if matches!(job.state(), State::Held | State::Waiting) { Ok(()) } else { Err(job.state().word()) }
+    in_words(job.can_move())
 }
 
+/// Whether `x` has something to do: cancel, stop watching or give up.
 pub(crate) fn stoppable(job: &Job) -> Availability {
-    match &job.phase {
-        Phase::Sending if job.stop_requested => Err("stopping already"),
-        Phase::Held(_) | Phase::Waiting | Phase::Unsure(_) | Phase::Running(_) | Phase::Sending => Ok(()),
-        _ => Err(job.state().word()),
-    }
+    in_words(job.can_cancel().or_else(|why| job.can_unwatch().or_else(|_| job.can_give_up()).map_err(|_| why)))
 }
 
+/// Whether `w` has something to do: watch again, or choose a task.
 pub(crate) fn watchable(job: &Job) -> Availability {
-    match &job.phase {
-        Phase::Unwatched if job.task.is_some() => Ok(()),
-        Phase::Unsure(_) => Ok(()),
-        _ => Err(job.state().word()),
-    }
+    in_words(job.can_watch().or_else(|why| job.can_adopt().map_err(|_| why)))
 }
 
 pub(crate) fn fetchable(job: &Job) -> Availability {
-    match &job.phase {
-        Phase::ToFetch(_) => Ok(()),
-        Phase::Failed(failure) if matches!(failure.class, ErrorClass::Link | ErrorClass::Local) && job.task.is_some() => Ok(()),
-        _ => Err(job.state().word()),
-    }
+    in_words(job.can_fetch())
 }
 
-/// Whether a new command for the same picture makes sense. `alone`: it was chosen by itself and not among others.
+/// Whether a new job for the same picture makes sense. `alone`: it was chosen by itself and not among others.
 pub(crate) fn again(job: &Job, alone: bool) -> Availability {
-    match &job.phase {
-        Phase::Failed(failure) => match failure.class {
-            ErrorClass::BadSource | ErrorClass::NotFound => Err("source gone"),
-            ErrorClass::Content if !alone => Err("refused by moderation"),
-            _ => Ok(()),
-        },
-        Phase::Cancelled(_) => Ok(()),
-        // Among others it would be paid for by accident.
-        Phase::Saved if alone => Ok(()),
-        _ => Err(job.state().word()),
-    }
+    in_words(job.can_run_again(alone))
 }
 
 pub(crate) fn removable(job: &Job) -> Availability {
-    if job.state().is_final() || job.state() == State::Unwatched { Ok(()) } else { Err(job.state().word()) }
+    in_words(job.can_remove())
 }
 
 /// Whether the service can say anything new about it.
 pub(crate) fn askable(job: &Job) -> bool {
-    matches!(job.state(), State::Unsure | State::Running | State::ToFetch | State::Unwatched)
+    job.can_ask().is_ok()
 }
 
 /// Whether it is held because the price moved.

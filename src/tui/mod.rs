@@ -17,6 +17,7 @@ pub mod width;
 pub mod availability;
 mod dialogs;
 mod job_list;
+mod outcomes;
 mod seen;
 #[cfg(test)]
 mod testing;

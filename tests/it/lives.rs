@@ -36,7 +36,9 @@ impl Screen {
     fn hear(&mut self, news: EngineEvent) {
         match news {
             EngineEvent::Notice(notice) => trace(|| format!("{}  said: {}", notice.at, notice.text)),
-            EngineEvent::CommandDone { outcome, .. } => trace(|| format!("  command: {:?}", outcome.map(|done| done.said))),
+            EngineEvent::CommandDone { outcome, .. } => {
+                trace(|| format!("  command: {:?}", outcome.map(|done| (done.act, done.left_out))))
+            }
             EngineEvent::Jobs(jobs) => {
                 for job in jobs {
                     trace(|| {
@@ -224,7 +226,7 @@ impl Life {
             12 => {
                 let jobs = pick(&mut self.rng, ids(State::Failed));
                 self.note_consent(&jobs);
-                Command::RunAgain { consent: self.consent(jobs.len()), jobs }
+                Command::RunAgain { consent: self.consent(jobs.len()), jobs, front: false, deliberate: false, again: false }
             }
             13 => Command::Pause,
             14 => return self.go_on(),

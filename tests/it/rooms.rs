@@ -14,10 +14,11 @@ const DOORS: &[(&str, &[&str])] = &[
     ("api", &["http", "job"]),
     ("store", &["job", "kill_point"]),
     ("fetch", &["http", "job", "kill_point"]),
-    ("engine", &["api", "store", "fetch", "job"]),
+    ("commands", &["store", "job"]),
+    ("engine", &["api", "commands", "store", "fetch", "job"]),
     ("tui", &["engine", "job", "preview"]),
     ("config", &["job"]),
-    ("cli", &["api", "config", "engine", "fetch", "http", "job", "simulator", "store", "tui"]),
+    ("cli", &["api", "commands", "config", "engine", "fetch", "http", "job", "simulator", "store", "tui"]),
     ("main", &["cli"]),
 ];
 
@@ -26,6 +27,7 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ("job", &["tokio", "reqwest", "rusqlite", "ratatui", "crossterm", "axum"]),
     ("api", &["rusqlite", "ratatui", "crossterm"]),
     ("store", &["tokio", "reqwest", "ratatui", "crossterm"]),
+    ("commands", &["tokio", "reqwest", "rusqlite", "ratatui", "crossterm", "clap"]),
     ("fetch", &["rusqlite", "ratatui", "crossterm"]),
     ("engine", &["reqwest", "rusqlite", "ratatui", "crossterm", "clap"]),
     ("preview", &["tokio", "reqwest", "rusqlite", "ratatui", "crossterm", "axum", "clap"]),

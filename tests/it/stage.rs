@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use mj_enhance::api::{Client, ClientOptions};
 use mj_enhance::engine::{
-    Clock, Command, CommandOutcome, Consent, Details, EngineEvent, Level, Notice, Options, Sending, Services, Session,
-    StartError, StartMode, Status,
+    Clock, Command, CommandError, CommandOutcome, Consent, Details, EngineEvent, Level, Notice, Options, Sending, Services,
+    Session, StartError, StartMode, Status,
 };
 use mj_enhance::fetch::{Downloader, FetchOptions};
 use mj_enhance::job::{Caps, Credits, Job, JobId, Progress, Spec, State, parse_line};
@@ -88,7 +88,7 @@ pub struct Stage {
     pub details: BTreeMap<JobId, Arc<Details>>,
     pub status: Option<Arc<Status>>,
     pub notices: Vec<Notice>,
-    pub outcomes: BTreeMap<u64, Result<CommandOutcome, String>>,
+    pub outcomes: BTreeMap<u64, Result<CommandOutcome, CommandError>>,
     /// Every state that any job was told to be in, in order.
     pub told: Vec<(JobId, State)>,
     /// How often anything was told.

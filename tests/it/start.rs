@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use mj_enhance::api::{Client, ClientOptions};
 use mj_enhance::engine::{Engine, EngineEvent, Options, Sending, Services, SessionMessage, SystemClock};
 use mj_enhance::fetch::{Downloader, FetchOptions};
-use mj_enhance::job::{Caps, Credits, IdempotencyKey, JobId, State, TaskId};
-use mj_enhance::store::{Access, Consent, Moment, NewJob, SendGuard, Store};
+use mj_enhance::job::{Caps, Credits, IdempotencyKey, Job, JobId, PaidRequest, State, TaskId, enhance_body};
+use mj_enhance::store::{Access, AddRules, Consent, Moment, NewJob, SendGuard, Store};
 use tokio::sync::mpsc::unbounded_channel;
 
 fn services(folder: &Path) -> Services {
@@ -86,7 +86,11 @@ fn store(folder: &Path) -> Store {
         again_of: None,
     };
     let consent = Consent { count: 2, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO };
-    store.add(&[job(1), job(2)], false, Some(consent), Timestamp::now()).unwrap();
+    let mut make = |job: &Job| PaidRequest {
+        key: IdempotencyKey::from_random([u8::try_from(job.id.bits()).unwrap(); 16]),
+        body: enhance_body(&job.source, job.image, None),
+    };
+    store.add(&[job(1), job(2)], AddRules::default(), Some(consent), &mut make, Timestamp::now()).unwrap();
     store
 }
 

@@ -97,7 +97,7 @@ fn main_job(size: (u16, u16)) {
     house.assert_books(&jobs, 22);
     let failed: Vec<&Value> = jobs.iter().filter(|job| job["state"] == "failed").collect();
     assert_eq!(failed.len(), 2);
-    assert!(failed.iter().all(|job| job["charge"] == "given back"), "{failed:?}");
+    assert!(failed.iter().all(|job| job["charge"] == "refunded"), "{failed:?}");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn the_main_job_by_script_has_the_promised_states_files_and_exit_codes() {
     let failed: Vec<&Value> = jobs.iter().filter(|job| job["state"] == "failed").collect();
     for job in &failed {
         assert_eq!(job["error"]["code"], "image_processing_error");
-        assert_eq!(job["charge"], "given back");
+        assert_eq!(job["charge"], "refunded");
         assert!(job["error"]["next"].as_str().is_some_and(|next| !next.is_empty()), "{job}");
     }
     house.assert_books(&jobs, 20);

@@ -9,7 +9,7 @@ use super::super::clock::next_at_rest;
 use super::super::{EngineEvent, Level};
 use super::{Engine, TICK};
 use crate::job::{Job, JobId, Progress};
-use crate::store::{EngineRequest, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 impl Engine {
     /// What is due once a second: other processes' changes, the engine's lock, progress on disk, dying links.
@@ -85,13 +85,8 @@ impl Engine {
             }
         }
         if self.is_engine() {
-            for ask in self.store.take_engine_requests()? {
-                match ask {
-                    EngineRequest::Read(job) => self.refresh_now(&[job]),
-                    EngineRequest::Fetch(job) => self.fetch_now(job),
-                    EngineRequest::ReadAll => self.refresh_now(&[]),
-                }
-            }
+            let requests = self.store.take_engine_requests()?;
+            self.serve(requests);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use tracing::info;
 
 use super::super::{Consent, EngineEvent, PauseReason, Sending};
 use super::Engine;
+use crate::commands::make_request;
 use crate::job::{Credits, Job, JobId, Phase, State, Update};
 use crate::store::{Store, StoreError};
 
@@ -117,9 +118,16 @@ impl Engine {
             }
         }
         let mut approved = Vec::new();
+        // Kept in the store, so that whoever takes over from this run spends no more than it may.
+        let budget = match self.options.sending {
+            Sending::UpTo(limit) if !by_price.is_empty() => Some(self.store.open_budget(limit, now)?),
+            Sending::UpTo(_) | Sending::WithConsent | Sending::Nothing => None,
+        };
+        let Self { store, rng, options, .. } = self;
+        let mut make = |job: &Job| make_request(rng, options.callback_url.as_deref(), job);
         for (price, ids) in by_price {
             let consent = Consent { count: ids.len(), price, grace: Duration::ZERO };
-            approved.extend(self.store.approve(&ids, consent, now)?.1);
+            approved.extend(store.approve(&ids, consent, budget, &mut make, now)?.jobs);
         }
         if self.settings.paused.is_some() {
             self.settings = self.store.change_settings(&mut |settings| settings.paused = None)?;

@@ -101,6 +101,19 @@ impl Job {
         changed("the service no longer knows the task")
     }
 
+    /// Goes on with a task that was left or called lost: with its links where there are some, else by asking about it.
+    pub(super) fn take_up_again(&mut self) {
+        if self.links.is_empty() {
+            self.finished_at = None;
+            if self.charge == Some(Charge::NotKnown) {
+                self.charge = Some(Charge::Reserved);
+            }
+            self.phase = Phase::Running(Progress::default());
+        } else {
+            self.phase = Phase::ToFetch(FetchTrouble::default());
+        }
+    }
+
     pub(super) fn start_fetch(&mut self) -> Applied {
         match &mut self.phase {
             Phase::ToFetch(trouble) => {
@@ -149,9 +162,9 @@ impl Job {
 
     pub(super) fn fetch_again(&mut self) -> Applied {
         match &self.phase {
-            Phase::Failed(failure) if failure.class == ErrorClass::Link && self.task.is_some() => {
+            Phase::Failed(failure) if failure.is_passing_loss() && self.task.is_some() => {
                 self.removed = false;
-                self.phase = Phase::ToFetch(FetchTrouble::default());
+                self.take_up_again();
                 changed("to be fetched again")
             }
             Phase::ToFetch(trouble) if trouble.attempts > 0 => {

@@ -6,6 +6,7 @@ use super::super::failure::Failure;
 use super::super::id::{IdempotencyKey, TaskId};
 use super::super::phase::{CancelledBy, Doubt, HoldReason, Phase, Progress};
 use super::super::report::TaskReport;
+use super::super::request::PaidRequest;
 use super::super::{retry, text};
 use super::{Applied, Charge, Job, PaidSend, changed};
 
@@ -21,9 +22,10 @@ impl Job {
             return Applied::Ignored("only a waiting job can be sent");
         }
         let Some(yes) = self.approval else { return Applied::Ignored("nobody said yes to it") };
+        let request = self.request.take().unwrap_or(PaidRequest { key, body });
         let send = self.send.get_or_insert(PaidSend {
-            key,
-            body,
+            key: request.key,
+            body: request.body,
             agreed: yes.price,
             first_at: now,
             last_at: now,
@@ -157,8 +159,11 @@ impl Job {
 
     pub(super) fn send_again(&mut self, now: Timestamp, server_time: Option<Timestamp>) -> Applied {
         let young = self.key_is_young(now, server_time);
+        let agreed = self.approval.filter(|_| !self.is_approved_elsewhere()).map(|approval| approval.price);
         match (&self.phase, &mut self.send) {
+            (Phase::Unsure(_), _) if agreed.is_none() => Applied::Ignored("nobody confirmed it in this store"),
             (Phase::Unsure(doubt), Some(send)) if doubt.looked && doubt.candidates.is_empty() && young => {
+                send.agreed = agreed.unwrap_or(send.agreed);
                 send.begin(now, server_time);
                 self.phase = Phase::Sending;
                 changed(format!("nothing fits in the task list: sending again with the same key, attempt {}", send.attempts))

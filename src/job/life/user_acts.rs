@@ -3,17 +3,18 @@
 use jiff::Timestamp;
 
 use super::super::id::Tag;
-use super::super::phase::{CancelledBy, HoldReason, Phase, Progress, State};
+use super::super::phase::{CancelledBy, HoldReason, Phase};
+use super::super::request::PaidRequest;
 use super::{Applied, Approval, Charge, Job, changed};
 
 impl Job {
-    pub(super) fn approve(&mut self, yes: Approval) -> Applied {
-        match &self.phase {
+    pub(super) fn approve(&mut self, yes: Approval, request: PaidRequest) -> Applied {
+        let applied = match &self.phase {
             Phase::Held(why) => {
                 match why {
                     HoldReason::Source { .. } => self.source_confirmed = true,
                     // Proven not charged, and a new yes was given: a new paid job, so a new key (reference §12).
-                    HoldReason::Refused(_) => self.send = None,
+                    HoldReason::Refused(_) => (self.send, self.request) = (None, None),
                     HoldReason::You | HoldReason::Cap { .. } | HoldReason::Price { .. } => {}
                 }
                 if self.send.is_none() {
@@ -27,8 +28,16 @@ impl Job {
                 self.approval = Some(yes);
                 changed(format!("approved at {} credits", yes.price))
             }
+            Phase::Unsure(_) if self.is_approved_elsewhere() => {
+                self.approval = Some(yes);
+                changed(format!("approved at {} credits; its request may go out again if no task is found", yes.price))
+            }
             _ => Applied::Ignored("only what has not been sent can be approved"),
+        };
+        if applied.changed() && self.send.is_none() {
+            self.request.get_or_insert(request);
         }
+        applied
     }
 
     pub(super) fn hold(&mut self, why: HoldReason) -> Applied {
@@ -56,6 +65,16 @@ impl Job {
         }
     }
 
+    pub(super) fn uncancel(&mut self) -> Applied {
+        if self.phase != Phase::Cancelled(CancelledBy::You) {
+            return Applied::Ignored("it was not cancelled before it was sent");
+        }
+        self.phase = Phase::Held(HoldReason::You);
+        self.finished_at = None;
+        self.removed = false;
+        changed("back from cancelled, held")
+    }
+
     pub(super) fn give_up(&mut self, now: Timestamp) -> Applied {
         if !matches!(self.phase, Phase::Unsure(_)) {
             return Applied::Ignored("only an unsure job can be given up");
@@ -75,13 +94,13 @@ impl Job {
     }
 
     pub(super) fn watch(&mut self) -> Applied {
-        if self.phase != Phase::Unwatched || self.task.is_none() {
+        if self.can_watch().is_err() {
             return Applied::Ignored("only an unwatched job can be watched again");
         }
         self.stop_requested = false;
+        self.take_up_again();
         // What is under way again belongs on the list.
         self.removed = false;
-        self.phase = Phase::Running(Progress::default());
         changed("watched again")
     }
 
@@ -102,7 +121,7 @@ impl Job {
     }
 
     pub(super) fn remove(&mut self, removed: bool) -> Applied {
-        if removed && !self.state().is_final() && self.state() != State::Unwatched {
+        if removed && self.can_remove().is_err() {
             return Applied::Ignored("only what is over can leave the list");
         }
         if self.removed == removed {

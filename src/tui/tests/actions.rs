@@ -45,7 +45,16 @@ fn acts_on_one_row_are_the_commands_they_name() {
         ("2 r", Command::AskNow { jobs: vec![] }),
         ("/ \"state:unwatched\" enter w", Command::Watch { jobs: vec![id(State::Unwatched)] }),
         ("/ \"state:to-fetch\" enter d", Command::FetchNow { jobs: vec![id(State::ToFetch)] }),
-        ("6 R y", Command::RunAgain { jobs: vec![id(State::Failed)], consent: consent(1) }),
+        (
+            "6 R y",
+            Command::RunAgain {
+                jobs: vec![id(State::Failed)],
+                front: false,
+                deliberate: true,
+                again: false,
+                consent: consent(1),
+            },
+        ),
         ("6 D", Command::Remove { jobs: vec![id(State::Failed)], removed: true }),
         ("+", Command::MaxInFlight(5)),
         ("-", Command::MaxInFlight(3)),
@@ -187,7 +196,7 @@ fn an_open_box_is_frozen() {
     screen_harness.status(|status| status.price = "9".parse().unwrap());
     screen_harness.keys("y");
     match screen_harness.commands().as_slice() {
-        [Command::RunAgain { jobs, consent: yes }] => {
+        [Command::RunAgain { jobs, consent: yes, .. }] => {
             assert_eq!((jobs.len(), yes.count, yes.price), (1, 1, Credits::PUBLISHED_PRICE));
         }
         other => panic!("{other:?}"),
@@ -243,7 +252,7 @@ fn u_stops_a_send_in_its_grace_period_even_before_the_engine_answered() {
     let mut screen_harness = screen_harness();
     screen_harness.keys("6 R y");
     screen_harness.answer(CommandOutcome {
-        said: "1 job in line".to_owned(),
+        act: Some(crate::engine::Act::RanAgain),
         jobs: vec![id(State::Failed)],
         left_out: vec![],
         approval: Some((9, at(5))),

@@ -140,7 +140,7 @@ fn a_yes_counts_down_and_can_be_stopped() {
     screen_harness.keys("a paste:task-unified-1790000100-aaaa0001_all ctrl+d y");
     let jobs: Vec<_> = (0..4).map(|n| job_in(n, State::Waiting).id).collect();
     screen_harness.answer(CommandOutcome {
-        said: "4 jobs in line".to_owned(),
+        act: Some(crate::engine::Act::Added { approved: true }),
         jobs,
         left_out: vec![],
         approval: Some((3, at(5))),

@@ -52,11 +52,7 @@ fn play(seed: u64, count: usize, keys: &[Key], mut check: impl FnMut(Option<&Ove
             if let Effect::Command { ticket, .. } = effect
                 && rng.bool()
             {
-                let done = CommandOutcome {
-                    said: "done".to_owned(),
-                    jobs: many_jobs(2).iter().map(|job| job.id).collect(),
-                    ..CommandOutcome::default()
-                };
+                let done = CommandOutcome { jobs: many_jobs(2).iter().map(|job| job.id).collect(), ..CommandOutcome::default() };
                 screen_harness.event(crate::tui::event::Event::EngineEvent(crate::engine::EngineEvent::CommandDone {
                     ticket: *ticket,
                     outcome: Ok(done),
@@ -119,7 +115,7 @@ fn a_hundred_thousand_pairs_with_y_pay_only_from_a_price_box() {
                 let named = match command {
                     Command::Add { specs, consent: Some(yes), .. } => (specs.len(), yes.count),
                     Command::Approve { jobs, consent: yes }
-                    | Command::RunAgain { jobs, consent: yes }
+                    | Command::RunAgain { jobs, consent: yes, .. }
                     | Command::Resume { jobs, consent: Some(yes) } => (jobs.len(), yes.count),
                     other => panic!("{other:?}"),
                 };

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use super::super::app::{App, MOST_EVENTS, Pending, Undo, UndoWindow};
 use super::super::effect::Effect;
 use super::super::options::NotifyMethod;
+use super::super::outcomes;
 use super::Effects;
-use crate::engine::{Command, CommandOutcome, EngineEvent, Level, Notice};
+use crate::engine::{Command, CommandError, CommandOutcome, EngineEvent, Level, Notice};
 use crate::job::{Job, JobId, State, text};
 
 impl App {
@@ -134,11 +135,12 @@ impl App {
         self.events.push_back(notice);
     }
 
-    fn take_answer(&mut self, ticket: u64, outcome: Result<CommandOutcome, String>, now: Timestamp, effects: &mut Effects) {
+    fn take_answer(&mut self, ticket: u64, outcome: Result<CommandOutcome, CommandError>, now: Timestamp, effects: &mut Effects) {
         let Some(pending) = self.tickets.remove(&ticket) else { return };
         let done = match outcome {
             Ok(done) => done,
-            Err(said) => {
+            Err(error) => {
+                let said = outcomes::error(&error, &self.options.keymap);
                 self.say(Level::Alarm, text::clean(&said).into_owned());
                 return;
             }
@@ -161,15 +163,9 @@ impl App {
             Pending::Local { undo, back: true } => self.take_back(limit(undo, &done.jobs), now, effects),
             Pending::Plain => {}
         }
-        let mut said = text::clean(&done.said).into_owned();
-        if !done.left_out.is_empty() {
-            let (what, why) = &done.left_out[0];
-            let named = format!("{} ({})", text::clean(what), text::clean(why));
-            let more = done.left_out.len() - 1;
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            said = format!("{said}{}left out: {named}{more}", if said.is_empty() { "" } else { "; " });
-        }
-        if !said.is_empty() {
+        let name =
+            |id: JobId| self.jobs.job(id).map_or_else(|| id.to_string(), |job| format!("{}:{}", job.source.short(), job.image));
+        if let Some(said) = outcomes::sentence(&done, name) {
             self.say(if done.left_out.is_empty() { Level::Info } else { Level::Warning }, said);
         }
     }

@@ -46,5 +46,5 @@ impl App {
 
 /// A job as product §7 prints it.
 pub(super) fn job_json(job: &Job) -> Value {
-    record::json(job, |failure| failure.next_step().into())
+    record::json(job)
 }

@@ -176,7 +176,10 @@ impl App {
                 Command::Add { specs, tag, front: false, again: false, consent: Some(consent) }
             }
             Purpose::Release { jobs } => Command::Approve { jobs, consent },
-            Purpose::RunAgain { jobs } => Command::RunAgain { jobs, consent },
+            Purpose::RunAgain { jobs } => {
+                let deliberate = self.marks.is_empty();
+                Command::RunAgain { jobs, front: false, deliberate, again: false, consent }
+            }
             Purpose::GoOn { jobs } => Command::Resume { jobs, consent: Some(consent) },
         };
         self.send(command, Pending::Consent { withdraw: false, adds }, effects);

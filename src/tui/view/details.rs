@@ -191,7 +191,7 @@ fn money(sheet: &mut Sheet, job: &Job) {
         Some(Charge::Reserved) if job.reserved.is_none() => ("counted as spent until the service answers", plain),
         Some(Charge::Reserved) => ("the service holds it until the end", plain),
         Some(Charge::Charged) => ("charged", plain),
-        Some(Charge::GivenBack) => ("given back: nothing was charged", sheet.styles.good),
+        Some(Charge::Refunded) => ("refunded: nothing was charged", sheet.styles.good),
         Some(Charge::NotKnown) => ("the service gave no evidence whether it was charged", sheet.styles.warn),
     };
     parts.push(said.to_owned());

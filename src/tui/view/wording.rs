@@ -52,7 +52,7 @@ pub(super) fn age(at: Timestamp, now: Timestamp) -> Option<&'static str> {
     )
 }
 
-/// The credits of a row: `~5.4` estimated, `5.4` held or taken, `0` given back, `5.4?` not known.
+/// The credits of a row: `~5.4` estimated, `5.4` held or taken, `0` refunded, `5.4?` not known.
 pub(super) fn credits(job: &Job, price: Option<Credits>) -> String {
     match job.charge {
         None if job.state().is_final() => String::new(),
@@ -62,7 +62,7 @@ pub(super) fn credits(job: &Job, price: Option<Credits>) -> String {
         }
         Some(Charge::Reserved) => format!("~{}", job.spent()),
         Some(Charge::Charged) => job.spent().to_string(),
-        Some(Charge::GivenBack) => "0".to_owned(),
+        Some(Charge::Refunded) => "0".to_owned(),
         Some(Charge::NotKnown) => format!("{}?", job.spent()),
     }
 }

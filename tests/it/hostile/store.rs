@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use mj_enhance::engine::{Command as EngineCommand, Level, Role, StartError, StartMode};
+use mj_enhance::engine::{Command as EngineCommand, CommandError, Level, Role, StartError, StartMode};
 use mj_enhance::job::{Charge, State};
 use mj_enhance::simulator::{Effect, Fault, Route};
 use mj_enhance::store::{Access, Store, StoreError};
@@ -308,8 +308,8 @@ fn a_full_disk_stops_sending_loses_nothing_and_is_told() {
     let ticket =
         stage.send(EngineCommand::Add { specs, tag: None, front: false, again: false, consent: Some(crate::stage::yes(4)) });
     stage.until("refused", |stage| stage.outcomes.contains_key(&ticket));
-    let said = stage.outcomes[&ticket].clone().unwrap_err();
-    assert!(said.starts_with("nothing was changed: "), "{said}");
+    let refused = stage.outcomes[&ticket].clone().unwrap_err();
+    assert!(matches!(refused, CommandError::Store(StoreError::Database(_))), "{refused:?}");
     assert_eq!(stage.simulator().counts().of(Route::Submit), 4);
     assert!(stage.pictures().is_empty());
     limit(None);

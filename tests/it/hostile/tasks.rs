@@ -76,7 +76,7 @@ fn failed_tasks_say_why_and_are_free_only_with_proof() {
             "honest",
             State::Failed,
             "this is not your balance",
-            Charge::GivenBack,
+            Charge::Refunded,
         ),
         ("then.end = \"moderated\"", "absent", State::Failed, "moderation refused this picture", Charge::NotKnown),
         (
