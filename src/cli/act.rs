@@ -115,7 +115,7 @@ fn after_cancel(job: &Job, give_up: bool) -> (Option<String>, Exit) {
         state @ (State::Saved | State::Failed | State::Cancelled) => {
             format!("{name} is {state} already; nothing was changed.")
         }
-        State::Unwatched => format!("{name} is unwatched already; still running at EvoLink, charged if it completes."),
+        State::Unwatched => format!("{name} is unwatched already: still running at EvoLink, charged if it completes."),
     };
     (Some(said), Exit::Ok)
 }

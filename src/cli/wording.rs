@@ -27,7 +27,7 @@ pub fn sentence(job: &Job) -> String {
             format!("{name} is saved: {}.", text::clean(&files.join(", ")))
         }
         Phase::Failed(failure) => format!("{name} has failed{reason}; {}; {}.", money(job), next_step(failure)),
-        Phase::Unwatched => format!("{name} is no longer watched; still running at EvoLink, charged if it completes."),
+        Phase::Unwatched => format!("{name} is still running at EvoLink, not watched; it is charged if it completes."),
     }
 }
 

@@ -1,1 +1,351 @@
+use std::path::Path;
+use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
+use super::*;
+use crate::job::{
+    CancelledBy, Charge, Credits, Doubt, ErrorClass, Failure, HoldReason, IdempotencyKey, ImageNumber, ImportError, Job, JobId,
+    PaidSend, Phase, SavedFile, Spec, State, TaskId, Unavailable, Update, enhance_body, parse_line,
+};
+use crate::store::{Access, BeginSend, NotNow, SendGuard, Store};
+
+fn at(second: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+fn do_it(store: &mut Store, command: Command, when: i64, seed: u64) -> Result<Done, CommandError> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    perform(store, command, &mut Context { now: at(when), rng: &mut rng, callback_url: None, is_engine: false })
+}
+
+fn consent(count: usize) -> Consent {
+    Consent { count, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO }
+}
+
+fn twelve() -> Vec<Spec> {
+    ["task-unified-1-a all", "task-unified-1-b all", "task-unified-1-c all"]
+        .iter()
+        .flat_map(|line| parse_line(line).unwrap())
+        .collect()
+}
+
+fn add(specs: Vec<Spec>) -> Command {
+    let consent = Some(consent(specs.len()));
+    Command::Add { specs, tag: None, front: false, again: false, consent }
+}
+
+fn guard() -> SendGuard {
+    SendGuard {
+        caps: crate::job::Caps::default(),
+        server_time: None,
+        run_budget: None,
+        run_limit: Credits::ZERO,
+        price: Credits::PUBLISHED_PRICE,
+        day_start: at(-3_600),
+    }
+}
+
+fn send(store: &mut Store, job: JobId, when: i64) -> BeginSend {
+    let spare = IdempotencyKey::from_random([9; 16]);
+    store.begin_send(job, spare, "spare", &guard(), at(when)).unwrap()
+}
+
+fn key_of(sent: &BeginSend) -> (IdempotencyKey, String) {
+    let BeginSend::Go(job) = sent else { panic!("{sent:?}") };
+    let send = job.send.clone().unwrap();
+    (send.key, send.body)
+}
+
+/// Runs the same work in several threads that begin at the same moment, each with a connection of its own.
+fn at_once<T: Send + 'static>(
+    folder: &Path,
+    threads: u64,
+    work: impl Fn(&mut Store, u64) -> T + Send + Sync + Clone + 'static,
+) -> Vec<T> {
+    let barrier = Arc::new(Barrier::new(usize::try_from(threads).unwrap()));
+    let all: Vec<_> = (0..threads)
+        .map(|n| {
+            let (folder, barrier, work) = (folder.to_owned(), Arc::clone(&barrier), work.clone());
+            std::thread::spawn(move || {
+                let mut store = Store::open(&folder, Access::ReadWrite).unwrap();
+                barrier.wait();
+                work(&mut store, n)
+            })
+        })
+        .collect();
+    all.into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
+#[test]
+fn the_same_pictures_added_at_once_are_added_once_and_the_rest_is_told_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path(), Access::ReadWrite).unwrap());
+    for round in 0..50_u64 {
+        let outcomes = at_once(folder.path(), 2, move |store, n| {
+            do_it(store, add(twelve()), i64::try_from(round).unwrap(), round * 10 + n).unwrap().outcome
+        });
+        let made: usize = outcomes.iter().map(|outcome| outcome.jobs.len()).sum();
+        let twice = outcomes.iter().flat_map(|outcome| &outcome.left_out);
+        assert_eq!((made, twice.clone().count()), (12, 12), "round {round}");
+        assert!(twice.clone().all(|(_, why)| matches!(why, Unavailable::Twice(_))), "{outcomes:?}");
+        let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+        let jobs: Vec<JobId> = store.jobs().unwrap().iter().filter(|job| job.blocks_duplicate()).map(|job| job.id).collect();
+        assert_eq!(jobs.len(), 12, "round {round}");
+        do_it(&mut store, Command::Cancel { jobs }, 100, 7).unwrap();
+    }
+}
+
+#[test]
+fn one_job_that_is_run_again_by_six_at_once_becomes_one_new_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    let done = do_it(&mut store, add(parse_line("task-unified-1-a").unwrap()), 0, 1).unwrap();
+    let first = done.outcome.jobs[0];
+    do_it(&mut store, Command::Cancel { jobs: vec![first] }, 1, 1).unwrap();
+    for deliberate in [false, true] {
+        let outcomes = at_once(folder.path(), 6, move |store, n| {
+            let consent = consent(1);
+            let command = Command::RunAgain { jobs: vec![first], front: false, deliberate, again: false, consent };
+            do_it(store, command, 2, n + 100).unwrap().outcome
+        });
+        let made: Vec<JobId> = outcomes.iter().flat_map(|outcome| outcome.jobs.clone()).collect();
+        assert_eq!(made.len(), 1, "{outcomes:?}");
+        let twice = outcomes.iter().flat_map(|outcome| &outcome.left_out);
+        assert!(twice.clone().all(|(what, why)| *what == JobRef::Job(first) && *why == Unavailable::Twice(made[0])));
+        assert_eq!(twice.count(), 5);
+        do_it(&mut store, Command::Cancel { jobs: made }, 3, 1).unwrap();
+    }
+}
+
+#[test]
+fn a_confirmation_covers_no_more_jobs_than_it_named() {
+    let mut store = Store::in_memory().unwrap();
+    let specs = twelve();
+    let command = Command::Add { specs, tag: None, front: false, again: false, consent: Some(consent(11)) };
+    let refused = do_it(&mut store, command, 0, 1).unwrap_err();
+    assert!(matches!(refused, CommandError::Store(crate::store::StoreError::NotConfirmed { confirmed: 11, asked: 12 })));
+    assert_eq!(store.jobs().unwrap(), []);
+    // What is left out needs no confirmation.
+    do_it(&mut store, add(parse_line("task-unified-1-a").unwrap()), 0, 2).unwrap();
+    let command = Command::Add { specs: twelve(), tag: None, front: false, again: false, consent: Some(consent(11)) };
+    let done = do_it(&mut store, command, 1, 3).unwrap();
+    assert_eq!((done.outcome.jobs.len(), done.outcome.left_out.len()), (11, 1));
+}
+
+#[test]
+fn a_copy_of_a_store_sends_what_was_approved_before_it_with_the_same_key_and_body() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    let jobs = do_it(&mut store, add(twelve()), 0, 1).unwrap().outcome.jobs;
+    store.flush().unwrap();
+    std::fs::copy(folder.path().join("mj-enhance.db"), other.path().join("mj-enhance.db")).unwrap();
+    let mut copy = Store::open(other.path(), Access::ReadWrite).unwrap();
+    // A restored backup asks for a new confirmation, with random numbers of its own.
+    copy.raise_approval_floor().unwrap();
+    do_it(&mut copy, Command::Approve { jobs: jobs.clone(), consent: consent(12) }, 5, 99).unwrap();
+    let mut keys = std::collections::BTreeSet::new();
+    for job in jobs {
+        let sent = key_of(&send(&mut store, job, 10));
+        assert_eq!(sent, key_of(&send(&mut copy, job, 20)));
+        let job = store.job(job).unwrap().unwrap();
+        assert_eq!(sent.1, enhance_body(&job.source, job.image, None));
+        keys.insert(sent.0);
+    }
+    assert_eq!(keys.len(), 12, "one key for one job");
+}
+
+#[test]
+fn an_approval_that_was_taken_back_keeps_its_key_and_a_proven_refusal_ends_it() {
+    let mut store = Store::in_memory().unwrap();
+    let consent = Consent { grace: Duration::from_secs(5), ..consent(1) };
+    let specs = parse_line("task-unified-1-a").unwrap();
+    let command = Command::Add { specs, tag: None, front: false, again: false, consent: Some(consent) };
+    let outcome = do_it(&mut store, command, 0, 1).unwrap().outcome;
+    let (job, approval) = (outcome.jobs[0], outcome.approval.unwrap().0);
+    let first = store.job(job).unwrap().unwrap().request.unwrap();
+    do_it(&mut store, Command::Withdraw { approval }, 1, 2).unwrap();
+    do_it(&mut store, Command::Cancel { jobs: vec![job] }, 2, 3).unwrap();
+    let back = do_it(&mut store, Command::Uncancel { jobs: vec![job] }, 3, 4).unwrap();
+    assert_eq!(back.changed[0].phase, Phase::Held(HoldReason::You));
+    do_it(&mut store, Command::Approve { jobs: vec![job], consent }, 4, 5).unwrap();
+    assert_eq!(key_of(&send(&mut store, job, 10)).0, first.key);
+    let refusal = Failure::new(ErrorClass::Balance, "insufficient_quota", "");
+    store.apply(vec![(job, Update::Refused(refusal))], at(11)).unwrap();
+    do_it(&mut store, Command::Approve { jobs: vec![job], consent }, 12, 6).unwrap();
+    assert_ne!(key_of(&send(&mut store, job, 20)).0, first.key);
+}
+
+#[test]
+fn a_cancelled_job_comes_back_only_while_nobody_else_has_its_picture() {
+    let mut store = Store::in_memory().unwrap();
+    let specs = || parse_line("task-unified-1-a").unwrap();
+    let first = do_it(&mut store, add(specs()), 0, 1).unwrap().outcome.jobs[0];
+    do_it(&mut store, Command::Cancel { jobs: vec![first] }, 1, 2).unwrap();
+    let second = do_it(&mut store, add(specs()), 2, 3).unwrap().outcome.jobs[0];
+    let done = do_it(&mut store, Command::Uncancel { jobs: vec![first] }, 3, 4).unwrap();
+    assert_eq!(done.outcome.left_out, [(JobRef::Job(first), Unavailable::Twice(second))]);
+    do_it(&mut store, Command::Cancel { jobs: vec![second] }, 4, 5).unwrap();
+    assert_eq!(do_it(&mut store, Command::Uncancel { jobs: vec![first] }, 5, 6).unwrap().outcome.jobs, [first]);
+}
+
+#[test]
+fn what_is_asked_of_an_engine_is_written_down_by_others_and_handed_back_to_itself() {
+    let mut store = Store::in_memory().unwrap();
+    do_it(&mut store, Command::AskNow { jobs: vec![] }, 0, 1).unwrap();
+    assert_eq!(store.take_engine_requests().unwrap(), [crate::store::EngineRequest::ReadAll]);
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut context = Context { now: at(0), rng: &mut rng, callback_url: None, is_engine: true };
+    let done = perform(&mut store, Command::AskNow { jobs: vec![] }, &mut context).unwrap();
+    assert_eq!(done.requests, [crate::store::EngineRequest::ReadAll]);
+    assert_eq!(store.take_engine_requests().unwrap(), []);
+}
+
+fn imported(phase: Phase) -> Job {
+    let source = TaskId::new("task-unified-1-a").unwrap();
+    let mut job = Job::new(JobId::from_bits(5), source, ImageNumber::ALL[1], 1, at(-100));
+    job.phase = phase;
+    job
+}
+
+fn sent(job: &Job) -> PaidSend {
+    PaidSend {
+        key: IdempotencyKey::from_random([3; 16]),
+        body: enhance_body(&job.source, job.image, None),
+        agreed: Credits::from_uc(1),
+        first_at: at(-90),
+        last_at: at(-90),
+        first_server_time: None,
+        last_server_time: None,
+        attempts: 1,
+        lost: 1,
+        absence_confirmed: false,
+    }
+}
+
+fn unsure() -> Job {
+    let mut job = imported(Phase::Unsure(Doubt::default()));
+    job.send = Some(sent(&job));
+    job.charge = Some(Charge::Reserved);
+    job
+}
+
+#[test]
+fn an_imported_unsure_job_is_looked_up_and_goes_out_again_only_after_a_confirmation_here() {
+    let mut store = Store::in_memory().unwrap();
+    store.change_settings(&mut |settings| settings.cap_day = Some(Some(Credits::PUBLISHED_PRICE))).unwrap();
+    do_it(&mut store, Command::Import(vec![(1, unsure())]), 0, 1).unwrap();
+    let id = JobId::from_bits(5);
+    assert_eq!(store.job(id).unwrap().unwrap().send.unwrap().agreed, Credits::PUBLISHED_PRICE, "not what the file says");
+    store.apply(vec![(id, Update::ListRead { candidates: vec![], server_time: None })], at(100)).unwrap();
+    assert_eq!(store.begin_resend(id, &guard(), at(101)).unwrap(), BeginSend::No(NotNow::NotConfirmed));
+    let by_hand = store.apply(vec![(id, Update::SendAgainSameKey { server_time: None })], at(101)).unwrap();
+    assert!(!by_hand[0].1.changed());
+    let done = do_it(&mut store, Command::Approve { jobs: vec![id], consent: consent(1) }, 102, 2).unwrap();
+    assert_eq!(done.changed[0].state(), State::Unsure);
+    let sent = store.begin_resend(id, &guard(), at(103)).unwrap();
+    assert_eq!(key_of(&sent).0, IdempotencyKey::from_random([3; 16]), "never a new key");
+}
+
+#[test]
+fn a_waiting_job_of_a_file_comes_in_held_and_its_draft_is_checked_like_any_other() {
+    let mut store = Store::in_memory().unwrap();
+    let mut waiting = imported(Phase::Waiting);
+    waiting.approval =
+        Some(crate::job::Approval { seq: 4_000_000, price: Credits::from_uc(1), at: at(-10), not_before: at(-10) });
+    waiting.send = Some(PaidSend { lost: 0, ..sent(&waiting) });
+    do_it(&mut store, Command::Import(vec![(1, waiting)]), 0, 1).unwrap();
+    let job = store.job(JobId::from_bits(5)).unwrap().unwrap();
+    assert_eq!((job.phase.clone(), job.send.is_none()), (Phase::Held(HoldReason::You), true));
+    assert_eq!(send(&mut store, job.id, 1), BeginSend::No(NotNow::NotReady));
+    do_it(&mut store, Command::Approve { jobs: vec![job.id], consent: consent(1) }, 2, 2).unwrap();
+    assert_eq!(key_of(&send(&mut store, job.id, 3)).0, IdempotencyKey::from_random([3; 16]), "its key goes with it");
+}
+
+#[test]
+fn a_line_that_cannot_be_true_is_named_and_nothing_is_taken() {
+    let file = |path: &str, sha256: String| SavedFile { path: path.into(), sha256, bytes: 1 };
+    let saved = || {
+        let mut job = imported(Phase::Saved);
+        job.task = TaskId::new("task-unified-2-b").ok();
+        job.files = vec![file("/r/a.png", "a".repeat(64))];
+        job
+    };
+    let with = |mut job: Job, change: &dyn Fn(&mut Job)| {
+        change(&mut job);
+        job
+    };
+    let bad: Vec<(Job, ImportError)> = vec![
+        (with(saved(), &|job| job.charged = Some(Credits::from_uc(-1))), ImportError::Amount(Credits::from_uc(-1))),
+        (with(saved(), &|job| job.reserved = Some(Credits::from_uc(i64::MAX))), ImportError::Amount(Credits::from_uc(i64::MAX))),
+        (
+            with(unsure(), &|job| job.send.as_mut().unwrap().agreed = Credits::from_uc(-5)),
+            ImportError::Amount(Credits::from_uc(-5)),
+        ),
+        (with(saved(), &|job| job.links = vec!["javascript:alert(1)".into()]), ImportError::Link),
+        (with(saved(), &|job| job.links = vec!["https://x/\u{1b}[2J".into()]), ImportError::Link),
+        (with(saved(), &|job| job.links = vec!["https:///nowhere".into()]), ImportError::Link),
+        (with(saved(), &|job| job.files = vec![file("/r/a.png", "z".repeat(64))]), ImportError::Checksum),
+        (with(saved(), &|job| job.files = vec![file("a.png", "a".repeat(64))]), ImportError::Path),
+        (with(saved(), &|job| job.files = vec![file("/r/\u{202e}gnp.exe", "a".repeat(64))]), ImportError::Path),
+        (with(saved(), &|job| job.files = Vec::new()), ImportError::Files),
+        (imported(Phase::Unsure(Doubt::default())), ImportError::NoRequest(State::Unsure)),
+        (imported(Phase::Sending), ImportError::NoRequest(State::Sending)),
+        (imported(Phase::Unwatched), ImportError::NoTask(State::Unwatched)),
+        (with(imported(Phase::Waiting), &|job| job.task = TaskId::new("task-unified-2-b").ok()), ImportError::SentAndNotSent),
+        (with(unsure(), &|job| job.send.as_mut().unwrap().body = r#"{"model":"mj-v7"}"#.into()), ImportError::Body),
+        (with(unsure(), &|job| job.send.as_mut().unwrap().body = String::new()), ImportError::Body),
+        (with(unsure(), &|job| job.image = ImageNumber::ALL[3]), ImportError::Body),
+        (with(unsure(), &|job| job.send.as_mut().unwrap().attempts = 0), ImportError::Attempts),
+    ];
+    for (job, why) in bad {
+        let mut store = Store::in_memory().unwrap();
+        let mut good = saved();
+        good.id = JobId::from_bits(6);
+        good.task = TaskId::new("task-unified-2-c").ok();
+        let refused = do_it(&mut store, Command::Import(vec![(1, good), (2, job)]), 0, 1).unwrap_err();
+        assert_eq!(refused, CommandError::BadImport(vec![(2, why.clone())]));
+        assert_eq!(store.jobs().unwrap(), [], "{why}");
+    }
+}
+
+#[test]
+fn texts_of_a_file_are_cleaned_before_anything_shows_them() {
+    let dirty = "\u{1b}]0;owned\u{7}\u{202e}x\u{9b}2J";
+    let failure =
+        Failure { code: dirty.into(), message: dirty.into(), request_id: Some(dirty.into()), ..Failure::of_task("a", "b") };
+    let mut phases = vec![
+        imported(Phase::Failed(failure.clone())),
+        imported(Phase::Held(HoldReason::Refused(failure))),
+        imported(Phase::Held(HoldReason::Source { found: dirty.into() })),
+        unsure(),
+        imported(Phase::Cancelled(CancelledBy::You)),
+    ];
+    if let Phase::Unsure(doubt) = &mut phases[3].phase {
+        doubt.why = dirty.into();
+    }
+    for mut job in phases {
+        job.request_id = Some(dirty.into());
+        let mut store = Store::in_memory().unwrap();
+        do_it(&mut store, Command::Import(vec![(1, job)]), 0, 1).unwrap();
+        let job = &store.jobs().unwrap()[0];
+        let shown = format!("{:?} {:?} {}", job.phase, job.request_id, crate::job::record::json(job));
+        assert!(!shown.contains("owned") && !shown.chars().any(crate::job::text::is_unsafe), "{shown}");
+        assert!(!shown.contains("\\u{"), "{shown}");
+    }
+}
+
+#[test]
+fn a_task_of_a_file_that_belongs_to_a_job_here_is_left_out() {
+    let mut store = Store::in_memory().unwrap();
+    let mut running = imported(Phase::Unwatched);
+    running.task = TaskId::new("task-unified-2-b").ok();
+    do_it(&mut store, Command::Import(vec![(1, running.clone())]), 0, 1).unwrap();
+    let mut thief = running.clone();
+    thief.id = JobId::from_bits(9);
+    let mut draft = running.clone();
+    draft.id = JobId::from_bits(10);
+    draft.task = Some(running.source.clone());
+    let done =
+        do_it(&mut store, Command::Import(vec![(1, thief), (2, draft), (3, running.clone()), (4, running)]), 1, 2).unwrap();
+    assert_eq!((done.outcome.jobs.len(), done.outcome.left_out.len()), (0, 4));
+}

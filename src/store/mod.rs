@@ -23,6 +23,8 @@
 
 mod error;
 mod guards;
+#[cfg(test)]
+mod guards_tests;
 mod ledger;
 mod lock;
 mod money;
@@ -187,9 +189,12 @@ impl Store {
                     None => Err(Unavailable::Gone),
                     Some(mut job) => match plan(&job) {
                         Err(why) => Err(why),
-                        Ok(update) => match writing.apply(&mut job, update, now)? {
-                            Applied::Changed(_) => Ok(job),
-                            Applied::Ignored(_) => Err(Unavailable::Unchanged),
+                        Ok(update) => match writing.has_duplicate(&job, &update)? {
+                            Some(other) => Err(Unavailable::Twice(other)),
+                            None => match writing.apply(&mut job, update, now)? {
+                                Applied::Changed(_) => Ok(job),
+                                Applied::Ignored(_) => Err(Unavailable::Unchanged),
+                            },
                         },
                     },
                 };

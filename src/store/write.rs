@@ -8,7 +8,7 @@ use rusqlite::{Transaction, TransactionBehavior, params};
 use super::error::{DbError, StoreError};
 use super::rows::{self, bits, nanos, signed, unsigned};
 use super::{Store, guards, ledger};
-use crate::job::{Applied, Job, TaskReport, Update};
+use crate::job::{Applied, Job, JobId, TaskReport, Update};
 use crate::kill_point;
 
 /// The moments of a write at which a test can stop it.
@@ -96,6 +96,14 @@ impl Writing<'_> {
             Update::Accepted { .. } => Ok(Update::RepeatsUsedUp("the answer named a task that is not this job's".to_owned())),
             _ => Err(Applied::Ignored("the task belongs to another job")),
         })
+    }
+
+    /// The live job that has the picture of a cancelled one which is to come back.
+    pub fn has_duplicate(&self, job: &Job, update: &Update) -> Result<Option<JobId>, DbError> {
+        match update {
+            Update::Uncancel => guards::live(&self.db, &job.source, job.image),
+            _ => Ok(None),
+        }
     }
 
     /// Lets a job take an update, and writes all that follows from it.

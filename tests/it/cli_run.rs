@@ -164,7 +164,7 @@ fn a_second_engine_is_refused_and_ctrl_c_leaves_the_first_in_order() {
     let id = stage.run(&["list", "--json"]).objects()[0]["id"].as_str().unwrap().to_owned();
     // Sent, so it can only be unwatched, which says what goes on.
     let ran = stage.run(&["cancel", &id]).expect(0);
-    assert!(ran.stdout.contains("goes on at EvoLink and is paid for if it completes"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("still running at EvoLink, not watched; it is charged if it completes"), "{}", ran.stdout);
     assert_eq!(stands(), "unwatched");
     stage.run(&["run", "--until-idle"]).expect(0);
     stage.run(&["fetch", &id]).expect(0);

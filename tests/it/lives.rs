@@ -65,7 +65,7 @@ impl Screen {
         }
         if let Phase::Failed(failure) = &before.phase
             && after.state() != State::Failed
-            && failure.class != ErrorClass::Link
+            && !failure.is_passing_loss()
         {
             self.broken.push(format!("{} went from failed ({}) to {}", before.id, failure.code, after.state()));
         }

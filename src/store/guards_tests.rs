@@ -1,0 +1,304 @@
+//! What the writing transaction refuses, and that it asks by index.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::job::{
+    CapName, Caps, Charge, Credits, ErrorClass, Failure, HoldReason, IdempotencyKey, ImageNumber, PaidRequest, Phase, TaskId,
+    TaskReport, TaskStatus, enhance_body,
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+fn id(n: u64) -> JobId {
+    JobId::from_bits(n)
+}
+
+fn price() -> Credits {
+    Credits::PUBLISHED_PRICE
+}
+
+fn draft(n: u64) -> TaskId {
+    TaskId::new(&format!("task-unified-1-draft{n}")).unwrap()
+}
+
+fn task(n: u64) -> TaskId {
+    TaskId::new(&format!("task-unified-2-task{n}")).unwrap()
+}
+
+fn make(job: &Job) -> PaidRequest {
+    let mut bytes = [7; 16];
+    bytes[..8].copy_from_slice(&job.id.bits().to_le_bytes());
+    PaidRequest { key: IdempotencyKey::from_random(bytes), body: enhance_body(&job.source, job.image, None) }
+}
+
+fn new_job(n: u64) -> NewJob {
+    NewJob { id: id(n), source: draft(n), image: ImageNumber::ALL[0], tag: None, again_of: None }
+}
+
+fn consent(count: usize) -> Consent {
+    Consent { count, price: price(), grace: Duration::ZERO }
+}
+
+fn approved(store: &mut Store, numbers: std::ops::RangeInclusive<u64>) {
+    let new: Vec<NewJob> = numbers.map(new_job).collect();
+    let added = store.add(&new, AddRules::default(), Some(consent(new.len())), &mut make, at(0)).unwrap();
+    assert_eq!(added.jobs.len(), new.len());
+}
+
+fn guard() -> SendGuard {
+    SendGuard {
+        caps: Caps::default(),
+        server_time: None,
+        run_budget: None,
+        run_limit: Credits::ZERO,
+        price: price(),
+        day_start: at(-3_600),
+    }
+}
+
+fn send(store: &mut Store, n: u64, when: i64) -> BeginSend {
+    store.begin_send(id(n), IdempotencyKey::from_random([255; 16]), "spare", &guard(), at(when)).unwrap()
+}
+
+fn apply(store: &mut Store, n: u64, update: Update, when: i64) -> Job {
+    store.apply(vec![(id(n), update)], at(when)).unwrap().remove(0).0
+}
+
+fn accepted(task: TaskId) -> Update {
+    Update::Accepted { report: Box::new(TaskReport::new(task, TaskStatus::Pending)), replayed: false }
+}
+
+fn unsure(store: &mut Store, n: u64, when: i64) {
+    assert!(matches!(send(store, n, when), BeginSend::Go(_)));
+    apply(store, n, Update::AnswerLost("reset".into()), when);
+    apply(store, n, Update::RepeatsUsedUp("reset".into()), when);
+    apply(store, n, Update::ListRead { candidates: vec![], server_time: None }, when + 1);
+}
+
+#[test]
+fn a_cap_a_price_and_a_pause_that_another_process_wrote_bind_the_very_next_send() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut engine = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    let mut other = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    approved(&mut engine, 1..=5);
+    assert!(matches!(send(&mut engine, 1, 1), BeginSend::Go(_)));
+    // The engine has not read this: its guard knows of no cap.
+    other.change_settings(&mut |settings| settings.cap_day = Some(Some(price()))).unwrap();
+    let held = send(&mut engine, 2, 2);
+    assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::Day, limit }) if limit == price()), "{held:?}");
+    other.change_settings(&mut |settings| settings.cap_day = Some(None)).unwrap();
+    let dearer = Seen { amount: Credits::from_uc(81_000), at: at(3) };
+    other.change_settings(&mut |settings| settings.price = Some(dearer)).unwrap();
+    assert!(matches!(send(&mut engine, 3, 3), BeginSend::Held(_, HoldReason::Price { .. })));
+    other.change_settings(&mut |settings| settings.price = None).unwrap();
+    other.change_settings(&mut |settings| settings.paused = Some(PauseReason::You)).unwrap();
+    assert_eq!(send(&mut engine, 4, 4), BeginSend::No(NotNow::Paused));
+    other.change_settings(&mut |settings| settings.paused = None).unwrap();
+    other.raise_approval_floor().unwrap();
+    assert_eq!(send(&mut engine, 5, 5), BeginSend::No(NotNow::OlderThanFloor));
+}
+
+#[test]
+fn what_a_run_may_spend_is_kept_with_its_approval_and_binds_whoever_takes_over() {
+    let mut store = Store::in_memory().unwrap();
+    approved(&mut store, 1..=4);
+    let budget = store.open_budget(price() * 2, at(1)).unwrap();
+    let all: Vec<JobId> = (1..=4).map(id).collect();
+    store.approve(&all, consent(4), Some(budget), &mut make, at(2)).unwrap();
+    assert!(matches!(send(&mut store, 1, 3), BeginSend::Go(_)));
+    assert!(matches!(send(&mut store, 2, 4), BeginSend::Go(_)));
+    // No run has a memory of it any more: the guard names no limit.
+    let held = send(&mut store, 3, 5);
+    assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::MaxCredits, limit }) if limit == price() * 2));
+    // What surely was not taken makes room again, a confirmation of its own needs none.
+    apply(&mut store, 2, Update::PutBack("429".into()), 6);
+    assert!(matches!(send(&mut store, 4, 7), BeginSend::Go(_)));
+    assert!(matches!(send(&mut store, 2, 8), BeginSend::Held(_, HoldReason::Cap { cap: CapName::MaxCredits, .. })));
+    store.approve(&[id(3)], consent(1), None, &mut make, at(9)).unwrap();
+    assert!(matches!(send(&mut store, 3, 10), BeginSend::Go(_)));
+}
+
+#[test]
+fn an_unsure_job_goes_out_again_only_at_the_confirmed_price_and_within_the_caps() {
+    let mut store = Store::in_memory().unwrap();
+    approved(&mut store, 1..=3);
+    unsure(&mut store, 1, 1);
+    let resend = |store: &mut Store, guard: &SendGuard, when: i64| store.begin_resend(id(1), guard, at(when)).unwrap();
+    let dearer = SendGuard { price: Credits::from_uc(81_000), ..guard() };
+    assert!(matches!(resend(&mut store, &dearer, 5), BeginSend::No(NotNow::Hold(HoldReason::Price { .. }))));
+    // Its own first attempt is in the sums, and is not counted twice.
+    let one = SendGuard { caps: Caps { day: Some(price()), session: Some(price()) }, ..guard() };
+    assert!(matches!(send(&mut store, 2, 6), BeginSend::Go(_)));
+    assert!(matches!(resend(&mut store, &one, 7), BeginSend::No(NotNow::Hold(HoldReason::Cap { .. }))));
+    apply(&mut store, 2, Update::PutBack("429".into()), 8);
+    // On the next day it counts there.
+    let tomorrow = SendGuard { day_start: at(80_000), ..one };
+    assert!(matches!(resend(&mut store, &tomorrow, 80_001), BeginSend::Go(_)));
+    assert_eq!(store.spent(at(80_002), at(80_000), at(0)).unwrap().day, price());
+    assert_eq!(store.begin_resend(id(3), &guard(), at(80_003)).unwrap(), BeginSend::No(NotNow::NotReady));
+}
+
+#[test]
+fn a_task_that_the_store_has_ever_known_is_given_to_no_other_job() {
+    let mut store = Store::in_memory().unwrap();
+    approved(&mut store, 1..=5);
+    send(&mut store, 1, 1);
+    apply(&mut store, 1, accepted(task(1)), 2);
+    apply(&mut store, 1, Update::Reported(Box::new(TaskReport::new(task(1), TaskStatus::Failed))), 3);
+    assert_eq!(store.prune(at(100), false).unwrap(), [id(1)]);
+    assert_eq!(store.task_owner(&task(1)).unwrap(), Some(id(1)), "pruned, and still known");
+    assert!(store.task_is_known(&task(1)).unwrap() && store.task_is_known(&draft(2)).unwrap());
+    assert!(!store.task_is_known(&task(2)).unwrap());
+    for (n, foreign) in [(2, task(1)), (3, draft(4))] {
+        send(&mut store, n, 10);
+        let job = apply(&mut store, n, accepted(foreign.clone()), 11);
+        assert_eq!((job.state(), job.task), (State::Unsure, None), "{foreign}: such an answer counts as lost");
+        let (job, applied) = store.apply(vec![(id(n), Update::Adopted(foreign))], at(12)).unwrap().remove(0);
+        assert_eq!((job.state(), applied.changed()), (State::Unsure, false));
+    }
+    let job = apply(&mut store, 2, Update::Adopted(task(2)), 13);
+    assert_eq!((job.state(), store.task_owner(&task(2)).unwrap()), (State::Running, Some(id(2))));
+}
+
+#[test]
+fn a_check_that_cannot_be_read_means_no() {
+    let mut store = Store::in_memory().unwrap();
+    approved(&mut store, 1..=1);
+    store.db.execute_batch("ALTER TABLE tasks RENAME TO elsewhere").unwrap();
+    assert!(store.task_owner(&task(1)).is_err() && store.task_is_known(&task(1)).is_err());
+    store.db.execute_batch("ALTER TABLE ledger RENAME TO away").unwrap();
+    let caps = Caps { day: Some(price()), session: None };
+    let key = IdempotencyKey::from_random([1; 16]);
+    assert!(store.begin_send(id(1), key, "{}", &SendGuard { caps, ..guard() }, at(1)).is_err());
+    assert_eq!(store.job(id(1)).unwrap().unwrap().state(), State::Waiting);
+}
+
+#[test]
+fn a_result_is_taken_up_again_also_when_its_picture_has_a_newer_job() {
+    let mut store = Store::in_memory().unwrap();
+    approved(&mut store, 1..=1);
+    send(&mut store, 1, 1);
+    apply(&mut store, 1, accepted(task(1)), 2);
+    apply(&mut store, 1, Update::Vanished, 3);
+    let again = NewJob { id: id(2), again_of: Some(id(1)), ..new_job(1) };
+    let added = store.add(&[again], AddRules::default(), Some(consent(1)), &mut make, at(4)).unwrap();
+    assert_eq!(added.jobs.len(), 1);
+    assert_eq!(apply(&mut store, 1, Update::FetchAgain, 5).state(), State::Running);
+    let third = NewJob { id: id(3), ..new_job(1) };
+    let refused = store.add(&[third], AddRules::default(), Some(consent(1)), &mut make, at(6)).unwrap();
+    assert!(matches!(refused.left_out.as_slice(), [(0, Unavailable::Twice(_))]));
+}
+
+#[test]
+fn a_live_picture_has_one_job_whatever_code_writes_it() {
+    let mut store = Store::in_memory().unwrap();
+    approved(&mut store, 1..=2);
+    let error = store.db.execute("UPDATE jobs SET source = ?1", params![draft(1).as_str()]).unwrap_err();
+    assert!(error.to_string().contains("UNIQUE"), "{error}");
+    let error = store.db.execute("UPDATE jobs SET task = 'task-unified-9-x'", []).unwrap_err();
+    assert!(error.to_string().contains("UNIQUE"), "{error}");
+}
+
+/// A store of the version before, with two jobs that have one task and two live jobs for one picture.
+fn store_with_doubles(folder: &Path) {
+    let db = Connection::open(folder.join("mj-enhance.db")).unwrap();
+    for step in &schema::STEPS[..3] {
+        db.execute_batch(step).unwrap();
+    }
+    db.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
+    db.pragma_update(None, "user_version", 3).unwrap();
+    let insert = |n: i64, source: &str, state: &str, task: Option<&str>, key: Option<&str>, charge: &str| {
+        let sent = key.map(|_| 1);
+        db.execute(
+            "INSERT INTO jobs (id, source, image, place, state, created_at, send_key, send_body, send_agreed, send_first_at,
+                 send_last_at, send_attempts, send_lost, send_cleared, stop_wish, source_confirmed, task, charge, removed, revision)
+             VALUES (?1, ?2, 0, ?1, ?3, ?1, ?4, CASE WHEN ?5 IS NULL THEN NULL ELSE '{}' END, ?5, ?5, ?5, ?5, CASE WHEN ?5 IS NULL
+                 THEN NULL ELSE 0 END, CASE WHEN ?5 IS NULL THEN NULL ELSE 0 END, 0, 0, ?6, ?7, 0, 1)",
+            params![n, source, state, key, sent, task, charge],
+        )
+        .unwrap();
+        if let Some(key) = key {
+            let row = params![key, n, charge];
+            db.execute("INSERT INTO ledger (key, job, at, amount, charge) VALUES (?1, ?2, 1, 1, ?3)", row).unwrap();
+        }
+    };
+    let shared = Some("task-unified-2-shared");
+    insert(1, "task-unified-1-a", "saved", shared, Some("key-of-sixteen-1"), "given back");
+    insert(2, "task-unified-1-b", "running", shared, Some("key-of-sixteen-2"), "reserved");
+    insert(3, "task-unified-1-c", "running", shared, None, "reserved");
+    insert(4, "task-unified-1-d", "saved", shared, Some("key-of-sixteen-4"), "charged");
+    insert(5, "task-unified-1-a", "saved", None, None, "charged");
+    insert(6, "task-unified-1-e", "cancelled", None, None, "charged");
+    insert(7, "task-unified-1-e", "saved", None, None, "charged");
+}
+
+#[test]
+fn an_older_store_with_doubles_opens_and_says_what_became_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    store_with_doubles(folder.path());
+    let store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    let job = |n: u64| store.job(id(n)).unwrap().unwrap();
+    let shared = TaskId::new("task-unified-2-shared").unwrap();
+    assert_eq!((job(1).state(), job(1).task, job(1).charge), (State::Saved, Some(shared.clone()), Some(Charge::Refunded)));
+    assert!(matches!(&job(2).phase, Phase::Unsure(doubt) if !doubt.looked && doubt.candidates.is_empty()));
+    let send = job(2).send.unwrap();
+    assert_eq!((job(2).task, job(2).charge, send.lost), (None, Some(Charge::NotKnown), 1));
+    assert_eq!((job(3).state(), job(3).task), (State::Unwatched, None), "there is no request to look for");
+    assert_eq!((job(4).state(), job(4).task), (State::Saved, None), "what is over stays as it is");
+    assert_eq!(store.task_owner(&shared).unwrap(), Some(id(1)));
+    for n in 2..=4 {
+        assert!(store.timeline(id(n)).unwrap()[0].note.contains("belongs to another job"), "{n}");
+    }
+    assert_eq!(store.ledger_rows().unwrap()[0].charge, Some(Charge::Refunded));
+    let again = |n: i64| store.db.query_row("SELECT again FROM jobs WHERE id = ?1", [n], |row| row.get::<_, bool>(0)).unwrap();
+    assert_eq!([1, 5, 6, 7].map(again), [false, true, false, false]);
+}
+
+#[test]
+fn no_question_on_the_way_of_a_send_reads_all_jobs() {
+    let store = Store::in_memory().unwrap();
+    for sql in [
+        "SELECT job FROM tasks WHERE task = ?1",
+        "SELECT EXISTS (SELECT 1 FROM jobs WHERE source = ?1)",
+        "SELECT EXISTS (SELECT 1 FROM jobs WHERE request_key = ?1 AND id <> ?2)
+             OR EXISTS (SELECT 1 FROM jobs WHERE send_key = ?1 AND id <> ?2)",
+        "SELECT id FROM jobs WHERE source = ?1 AND image = ?2 AND NOT (state IN ('failed', 'cancelled'))
+             ORDER BY created_at DESC, place DESC LIMIT 1",
+        "SELECT EXISTS (SELECT 1 FROM ledger WHERE key = ?1 AND job <> ?2)",
+        "SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE charge IS NOT NULL AND at >= ?1",
+        "SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE budget = ?1 AND budget IS NOT NULL AND charge IS NOT NULL",
+        "SELECT budget FROM approvals WHERE seq = ?1",
+        "SELECT MIN(place) FROM jobs",
+        "SELECT MAX(place) FROM jobs",
+        "SELECT place, id FROM jobs WHERE NOT (state IN ('saved', 'failed', 'cancelled', 'unwatched'))
+             AND state IN ('waiting', 'held') ORDER BY place, id",
+        "UPDATE jobs SET place = 1 WHERE id = ?1",
+    ] {
+        let mut statement = store.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let count = statement.parameter_count();
+        let plan: Vec<String> = statement
+            .query_map(rusqlite::params_from_iter(vec![1_i64; count]), |row| row.get(3))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let bare = plan.iter().find(|step| step.starts_with("SCAN") && !step.contains("INDEX") && !step.contains("CONSTANT"));
+        assert_eq!(bare, None, "{sql}: {plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{sql}: {plan:?}");
+    }
+}
+
+#[test]
+fn a_refusal_that_proves_nothing_was_made_ends_the_key_with_the_next_approval() {
+    let mut store = Store::in_memory().unwrap();
+    approved(&mut store, 1..=1);
+    let BeginSend::Go(first) = send(&mut store, 1, 1) else { panic!() };
+    apply(&mut store, 1, Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", "")), 2);
+    let fresh = PaidRequest { key: IdempotencyKey::from_random([42; 16]), body: "{}".to_owned() };
+    store.approve(&[id(1)], consent(1), None, &mut |_| fresh.clone(), at(3)).unwrap();
+    let BeginSend::Go(second) = send(&mut store, 1, 4) else { panic!() };
+    assert_ne!(first.send.unwrap().key, second.send.unwrap().key);
+}
