@@ -105,7 +105,7 @@ pub enum Command {
     Wait(WaitArgs),
     /// Drop what is not sent; stop watching what is
     Cancel(CancelArgs),
-    /// Run jobs again: new paid commands for the same pictures
+    /// Run jobs again: new paid jobs for the same pictures
     Retry(RetryArgs),
     /// Fetch results now; also watches an unwatched job again
     Fetch(IdsArgs),
@@ -224,7 +224,7 @@ pub struct CancelArgs {
     pub give_up: bool,
 }
 
-/// Run jobs again: new paid commands for the same pictures.
+/// Run jobs again: new paid jobs for the same pictures.
 ///
 /// For jobs that failed or were cancelled; with --again also for saved and unwatched ones. Needs --yes and --max-credits together.
 #[derive(Args, Debug)]

@@ -164,8 +164,8 @@ pub fn import(args: &ImportArgs, context: &Context) -> Outcome {
     let mut jobs = Vec::new();
     let mut wrong = Vec::new();
     // Some editors put a mark at the beginning of a file.
-    let content = given.strip_prefix('\u{feff}').unwrap_or(&given);
-    for (index, line) in content.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    let lines = given.strip_prefix('\u{feff}').unwrap_or(&given);
+    for (index, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match read_line(line) {
             Ok(job) => jobs.push((index + 1, job)),
             Err(error) => wrong.push((format!("{shown} line {}", index + 1), text::clean(&error).into_owned())),

@@ -276,10 +276,10 @@ fn fetch(store: &mut Store, ids: &[JobId], context: &Context<'_>) -> Result<Done
 }
 
 fn ask(store: &mut Store, ids: Vec<JobId>, context: &Context<'_>) -> Result<Done, CommandError> {
-    let mut done = Done::default();
-    done.requests =
+    let requests =
         if ids.is_empty() { vec![EngineRequest::ReadAll] } else { ids.iter().copied().map(EngineRequest::Read).collect() };
-    (done.outcome.act, done.outcome.jobs) = (Some(Act::Asking), ids);
+    let outcome = CommandOutcome { act: Some(Act::Asking), jobs: ids, ..CommandOutcome::default() };
+    let done = Done { outcome, requests, ..Done::default() };
     hand_over(store, done, context)
 }
 

@@ -52,8 +52,8 @@ fn send(store: &mut Store, job: JobId, when: i64) -> BeginSend {
 
 fn key_of(sent: &BeginSend) -> (IdempotencyKey, String) {
     let BeginSend::Go(job) = sent else { panic!("{sent:?}") };
-    let send = job.send.clone().unwrap();
-    (send.key, send.body)
+    let request = job.send.clone().unwrap();
+    (request.key, request.body)
 }
 
 /// Runs the same work in several threads that begin at the same moment, each with a connection of its own.

@@ -294,3 +294,112 @@ fn a_store_of_a_newer_program_is_refused() {
     let ran = program.run(&["list", "--json"]).expect(2);
     assert_eq!(ran.error()["code"], "newer_store");
 }
+
+#[test]
+fn six_adds_of_one_picture_at_one_moment_make_one_job_and_five_are_told_twice() {
+    let program = Program::new();
+    // The store is there, so that no process is late for having made it.
+    program.run(&["add", "task-unified-1-other", "--hold"]).expect(0);
+    for picture in ["0", "1", "2", "3"] {
+        let spec = format!("{DRAFT}:{picture}");
+        let outputs: Vec<Ran> = std::thread::scope(|scope| {
+            let add =
+                || Ran::from(program.command().args(["add", &spec, "--yes", "--max-credits", "6", "--json"]).output().unwrap());
+            let threads: Vec<_> = (0..6).map(|_| scope.spawn(add)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let mut made = 0;
+        for ran in outputs {
+            let objects = ran.expect(0).objects();
+            let twice = objects.iter().filter(|object| object["twice"].is_object()).count();
+            let jobs = objects.iter().filter(|object| object["id"].is_string()).count();
+            assert_eq!(jobs + twice, 1, "each is told what became of its picture: {objects:?}");
+            made += jobs;
+        }
+        assert_eq!(made, 1, "picture {picture}");
+    }
+    assert_eq!(list(&program).len(), 5);
+}
+
+#[test]
+fn six_retries_of_one_job_at_one_moment_make_one_new_job() {
+    let program = Program::new();
+    let id = program.add(&[DRAFT]).remove(0);
+    program.run(&["cancel", &id]).expect(0);
+    let codes: Vec<i32> = std::thread::scope(|scope| {
+        let retry = || Ran::from(program.command().args(["retry", &id, "--yes", "--max-credits", "6"]).output().unwrap()).code;
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(retry)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+    assert_eq!(list(&program).iter().filter(|job| job["state"] == "waiting").count(), 1);
+}
+
+#[test]
+fn hold_and_release_are_one_act_each_and_a_release_needs_its_confirmation() {
+    let program = Program::new();
+    let id = program.add(&[DRAFT]).remove(0);
+    let state = || list(&program)[0]["state"].as_str().unwrap().to_owned();
+    program.run(&["hold", &id]).expect(0);
+    assert_eq!(state(), "held");
+    assert!(program.run(&["hold", &id]).expect(0).stdout.contains("held already"));
+    let refused = program.run(&["release", &id, "--json"]).expect(3);
+    assert_eq!(refused.error()["code"], "no_consent");
+    assert_eq!(state(), "held");
+    program.run(&["release", &id, "--yes", "--max-credits", "5.4"]).expect(0);
+    assert_eq!(state(), "waiting");
+    program.run(&["cancel", &id]).expect(0);
+    assert_eq!(program.run(&["release", &id, "--yes", "--max-credits", "9", "--json"]).expect(2).error()["code"], "not_held");
+    program.run(&["hold", &id]).expect(2);
+}
+
+/// A line of an export with some of its fields changed.
+fn forged(program: &Program, change: impl Fn(&mut Value)) -> String {
+    let exported = program.run(&["export"]).expect(0).stdout;
+    let mut line: Value = serde_json::from_str(exported.lines().next().unwrap()).unwrap();
+    change(&mut line);
+    line.to_string()
+}
+
+#[test]
+fn a_file_that_would_spend_or_paint_the_terminal_is_refused_by_its_line() {
+    let program = Program::new();
+    program.add(&[DRAFT]);
+    let good = forged(&program, |line| line["id"] = "22222222".into());
+    let send = serde_json::json!({
+        "key": "mj-enhance-forged-0001", "body": "{\"model\":\"mj-v7\",\"speed\":\"turbo\"}", "agreed": "0.0001",
+        "first_at": "2026-11-22T10:00:00Z", "last_at": "2026-11-22T10:00:00Z", "attempts": 1, "lost": 1, "absence_confirmed": false
+    });
+    let unsure = serde_json::json!({ "unsure": { "why": "lost", "looked": false, "candidates": [] } });
+    let bad = [
+        forged(&program, |line| {
+            (line["record"]["phase"], line["record"]["send"]) = (unsure.clone(), send.clone());
+        }),
+        forged(&program, |line| line["record"]["phase"] = unsure.clone()),
+        forged(&program, |line| line["credits_charged"] = "-100000".into()),
+        forged(&program, |line| line["record"]["links"] = serde_json::json!(["file:///etc/passwd"])),
+        forged(&program, |line| line["record"]["approval"]["price"] = "-1".into()),
+    ];
+    let other = Program::new();
+    for line in &bad {
+        other.file("jobs.jsonl", &format!("{good}\n\n{line}\n"));
+        let ran = other.run(&["import", "jobs.jsonl", "--json"]).expect(2);
+        assert_eq!(ran.error()["lines"][0]["line"], "jobs.jsonl line 3", "{line}");
+        assert!(list(&other).is_empty(), "nothing half done");
+    }
+    // A mark at the beginning of a file is none of its first line.
+    other.file("jobs.jsonl", &format!("\u{feff}{good}\n"));
+    other.run(&["import", "jobs.jsonl"]).expect(0);
+    assert_eq!(list(&other)[0]["state"], "held");
+    let dirty = forged(&program, |line| {
+        line["id"] = "33333333".into();
+        line["record"]["phase"] = serde_json::json!({ "held": { "why": "source", "found": "\u{1b}]0;owned\u{7}\u{202e}x" } });
+    });
+    let other = Program::new();
+    other.file("jobs.jsonl", &dirty);
+    other.run(&["import", "jobs.jsonl"]).expect(0);
+    for args in [&["list"][..], &["show", "33333333"], &["export", "--format", "csv"], &["list", "--json"]] {
+        let shown = other.run(args).expect(0).stdout;
+        assert!(!shown.contains("owned") && !shown.contains(['\u{1b}', '\u{202e}', '\u{7}']), "{args:?}: {shown:?}");
+    }
+}

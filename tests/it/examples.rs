@@ -345,7 +345,7 @@ fn figure(before: &str, rest: &str) -> (usize, &'static str) {
     if digits > 0 {
         let after = &rest[digits..];
         // When the account was last asked is up to the engine.
-        if before.ends_with("balance after it ") {
+        if before.ends_with("balance after ") {
             let decimals = after.strip_prefix('.').map_or(0, |_| while_of(digits + 1, &|c| c.is_ascii_digit()));
             return (digits + if decimals > 0 { decimals + 1 } else { 0 }, "<credits>");
         }
@@ -470,8 +470,8 @@ fn examples_have_no_figure_that_changes() {
         "\"at\":\"2026-11-22T14:56:17.285Z\" ~/2026-11-22/a http://127.0.0.1:40639/x 3990 (3990 bytes) req-c4869d656bffabeb";
     assert_eq!(without_figures(text), "\"at\":\"<time>\" ~/<date>/a http://127.0.0.1:<port>/x 3990 (<n> bytes) <request>");
     assert_eq!(without_figures("2026-11-22T14:56:17Z  held"), "<time>                held");
-    assert_eq!(without_figures("balance after it 407.35."), "balance after it <credits>.");
-    assert_eq!(without_figures("balance after it 12. Next"), "balance after it <credits>. Next");
+    assert_eq!(without_figures("balance after 407.35."), "balance after <credits>.");
+    assert_eq!(without_figures("balance after 12. Next"), "balance after <credits>. Next");
     assert_eq!(beside("kill -INT %1; wait %2"), Some((Some("INT"), 2)));
     assert_eq!(beside("wait %1"), Some((None, 1)));
     assert_eq!(beside("mj-enhance wait"), None);

@@ -11,7 +11,7 @@ use mj_enhance::api::enhance_body;
 use mj_enhance::engine::{
     Command, Consent, Engine, EngineEvent, Options, PauseReason, Sending, Services, SessionMessage, Status,
 };
-use mj_enhance::job::{CancelledBy, Caps, Credits, ErrorClass, ImageNumber, Job, JobId, Phase, Spec, State, TaskId};
+use mj_enhance::job::{CancelledBy, Caps, Credits, ImageNumber, Job, JobId, Phase, Spec, State, TaskId};
 use mj_enhance::store::Store;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -37,7 +37,7 @@ impl Screen {
         match news {
             EngineEvent::Notice(notice) => trace(|| format!("{}  said: {}", notice.at, notice.text)),
             EngineEvent::CommandDone { outcome, .. } => {
-                trace(|| format!("  command: {:?}", outcome.map(|done| (done.act, done.left_out))))
+                trace(|| format!("  command: {:?}", outcome.map(|done| (done.act, done.left_out))));
             }
             EngineEvent::Jobs(jobs) => {
                 for job in jobs {
