@@ -241,8 +241,10 @@ fn an_imported_unsure_job_is_looked_up_and_goes_out_again_only_after_a_confirmat
     let by_hand = store.apply(vec![(id, Update::SendAgainSameKey { server_time: None })], at(101)).unwrap();
     assert!(!by_hand[0].1.changed());
     let done = do_it(&mut store, Command::Approve { jobs: vec![id], consent: consent(1) }, 102, 2).unwrap();
-    assert_eq!(done.changed[0].state(), State::Unsure);
-    let sent = store.begin_resend(id, &guard(), at(103)).unwrap();
+    assert!(matches!(&done.changed[0].phase, Phase::Unsure(doubt) if !doubt.looked), "the list is read again first");
+    assert_eq!(store.begin_resend(id, &guard(), at(103)).unwrap(), BeginSend::No(NotNow::NotReady));
+    store.apply(vec![(id, Update::ListRead { candidates: vec![], server_time: None })], at(104)).unwrap();
+    let sent = store.begin_resend(id, &guard(), at(105)).unwrap();
     assert_eq!(key_of(&sent).0, IdempotencyKey::from_random([3; 16]), "never a new key");
 }
 

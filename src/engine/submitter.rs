@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::draft_check::CheckResult;
@@ -24,6 +25,8 @@ const CHECK_AHEAD: usize = 50;
 const LIST_LAG: Duration = Duration::from_secs(2);
 /// After a paid request could not be written down, the next is tried so much later.
 const STORE_WAIT: Duration = Duration::from_secs(5);
+/// So long a task that fits the time of a job which was given up may still turn up as its.
+const GIVEN_UP_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// Rows of a page of the task list, the most there are (reference §4.6).
 const LIST_PAGE: u32 = 50;
 /// Pages of the task list that are read at most to answer a question: 2,000 tasks.
@@ -467,7 +470,16 @@ impl Engine {
             }
         }
         let rows = listing.rows;
-        let findings = reconcile(&self.windows(), &rows, |task| self.store.task_is_known(task).unwrap_or(true));
+        // A task may be that of a job which was given up meanwhile: what fits it, too, is for the user to decide.
+        let given_up = self.clock.now().checked_sub(GIVEN_UP_FOR).map(|since| self.store.given_up(since));
+        let Ok(Ok(given_up)) = given_up else {
+            self.reconcile_at = Some(now + STORE_WAIT);
+            return;
+        };
+        let mut windows = self.windows();
+        windows.extend(given_up.iter().filter_map(|job| Some(Window::new(job.id, job.send.as_ref()?))));
+        let mut findings = reconcile(&windows, &rows, |task| self.store.task_is_known(task).unwrap_or(true));
+        findings.retain(|id, _| self.unsure.contains(id));
         for (id, finding) in findings {
             let looked = self.jobs.get(&id).is_some_and(|job| matches!(&job.phase, Phase::Unsure(doubt) if doubt.looked));
             match finding {

@@ -1,11 +1,12 @@
 //! What must be unique: a task's owner, a picture's live job. Asked inside the transaction that writes.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{DbError, StoreError};
-use super::rows::{bits, job_id};
+use super::rows::{self, bits, job_id, nanos};
 use super::{Store, ledger};
-use crate::job::{IdempotencyKey, ImageNumber, JobId, TaskId};
+use crate::job::{CancelledBy, IdempotencyKey, ImageNumber, Job, JobId, Phase, TaskId};
 
 /// Jobs that do not block a second job for their picture, word for word as in the index of the others.
 const OVER_IN_VAIN: &str = "state IN ('failed', 'cancelled')";
@@ -84,6 +85,19 @@ impl Store {
     /// When the store cannot be read. Then the task must count as taken.
     pub fn task_owner(&self, task: &TaskId) -> Result<Option<JobId>, StoreError> {
         self.see(|db| owner(db, task))
+    }
+
+    /// The jobs that were given up while unsure since then: a task of the account that fits the time of one of them may be its.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn given_up(&self, since: Timestamp) -> Result<Vec<Job>, StoreError> {
+        self.see(|db| {
+            let tail = "WHERE state = 'cancelled' AND send_key IS NOT NULL AND finished_at >= ?1 ORDER BY finished_at";
+            let mut jobs = rows::many(db, tail, params![nanos(since)])?;
+            jobs.retain(|job| job.phase == Phase::Cancelled(CancelledBy::YouUnsure));
+            Ok(jobs)
+        })
     }
 
     /// Whether the store has ever known this task, as a job's or as the draft of one: it is never given to another job.

@@ -272,6 +272,7 @@ fn no_question_on_the_way_of_a_send_reads_all_jobs() {
         "SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE charge IS NOT NULL AND at >= ?1",
         "SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE budget = ?1 AND budget IS NOT NULL AND charge IS NOT NULL",
         "SELECT budget FROM approvals WHERE seq = ?1",
+        "SELECT * FROM jobs WHERE state = 'cancelled' AND send_key IS NOT NULL AND finished_at >= ?1 ORDER BY finished_at",
         "SELECT MIN(place) FROM jobs",
         "SELECT MAX(place) FROM jobs",
         "SELECT place, id FROM jobs WHERE NOT (state IN ('saved', 'failed', 'cancelled', 'unwatched'))
@@ -301,4 +302,17 @@ fn a_refusal_that_proves_nothing_was_made_ends_the_key_with_the_next_approval() 
     store.approve(&[id(1)], consent(1), None, &mut |_| fresh.clone(), at(3)).unwrap();
     let BeginSend::Go(second) = send(&mut store, 1, 4) else { panic!() };
     assert_ne!(first.send.unwrap().key, second.send.unwrap().key);
+}
+
+#[test]
+fn jobs_that_were_given_up_are_known_for_a_while_and_others_are_not_among_them() {
+    let mut store = Store::in_memory().unwrap();
+    approved(&mut store, 1..=3);
+    for n in 1..=2 {
+        unsure(&mut store, n, 1);
+    }
+    apply(&mut store, 1, Update::GiveUp, 10);
+    apply(&mut store, 3, Update::Cancel, 10);
+    let ids = |since: i64| store.given_up(at(since)).unwrap().iter().map(|job| job.id).collect::<Vec<_>>();
+    assert_eq!((ids(10), ids(11)), (vec![id(1)], vec![]));
 }

@@ -180,6 +180,7 @@ CREATE UNIQUE INDEX jobs_task ON jobs (task) WHERE task IS NOT NULL;
 DROP INDEX jobs_picture;
 CREATE INDEX jobs_picture ON jobs (source, image, created_at, place);
 CREATE UNIQUE INDEX jobs_live ON jobs (source, image) WHERE again = 0 AND NOT (state IN ('failed', 'cancelled'));
+CREATE INDEX jobs_given_up ON jobs (finished_at) WHERE state = 'cancelled' AND send_key IS NOT NULL;
 CREATE INDEX jobs_request ON jobs (request_key) WHERE request_key IS NOT NULL;
 
 CREATE TABLE budgets (

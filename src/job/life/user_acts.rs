@@ -30,6 +30,8 @@ impl Job {
             }
             Phase::Unsure(_) if self.is_approved_elsewhere() => {
                 self.approval = Some(yes);
+                // The account's list may hold its task by now.
+                self.recheck();
                 changed(format!("approved at {} credits; its request may go out again if no task is found", yes.price))
             }
             _ => Applied::Ignored("only what has not been sent can be approved"),
