@@ -101,7 +101,7 @@ impl Keymap {
 #[must_use]
 pub fn keys_table_markdown() -> String {
     use std::fmt::Write as _;
-    let mut out = String::from("| Key | Where | Does | ActionKind | Name |\n|---|---|---|---|---|\n");
+    let mut out = String::from("| Key | Where | Does | Kind | Name |\n|---|---|---|---|---|\n");
     for row in TABLE {
         let keys: Vec<String> = row.default_keys().iter().map(|key| format!("`{}`", key.shown())).collect();
         let keys = if keys.is_empty() { "`:` only".to_owned() } else { keys.join(" ") };
