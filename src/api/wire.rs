@@ -203,6 +203,8 @@ fn failure(status: &TaskStatus, task: &Map<String, Value>, key: &str) -> Option<
     let missing = match status {
         TaskStatus::Failed => "unknown_error",
         TaskStatus::Cancelled => "request_cancelled",
+        // A completed task may say why it has no picture.
+        TaskStatus::Completed if task.get("error").is_some_and(|error| !error.is_null()) => "unknown_error",
         _ => return None,
     };
     let error = task.get("error").filter(|error| !error.is_null());
@@ -466,7 +468,11 @@ mod tests {
         assert_eq!(code(json!({"id": "a", "status": "failed", "error": {"code": 500}})).as_deref(), Some("500"));
         assert_eq!(code(json!({"id": "a", "status": "failed", "error": "service_error"})).as_deref(), Some("service_error"));
         assert_eq!(code(json!({"id": "a", "status": "cancelled"})).as_deref(), Some("request_cancelled"));
-        assert_eq!(code(json!({"id": "a", "status": "completed", "error": {"code": "x"}})), None);
+        assert_eq!(
+            code(json!({"id": "a", "status": "completed", "error": {"code": "moderation_blocked"}})).as_deref(),
+            Some("moderation_blocked")
+        );
+        assert_eq!(code(json!({"id": "a", "status": "completed", "error": null})), None);
     }
 
     #[test]

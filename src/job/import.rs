@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::charge::Charge;
 use super::failure::Failure;
-use super::life::{Approval, Charge, Job};
+use super::life::{Approval, Job};
 use super::money::Credits;
 use super::phase::{HoldReason, Phase, State};
 use super::request::{PaidRequest, is_enhance_body};

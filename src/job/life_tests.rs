@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::charge::Charge;
 use super::failure::{ErrorClass, Failure};
 use super::id::{IdempotencyKey, ImageNumber, JobId, Tag, TaskId};
-use super::life::{Applied, Approval, Charge, Job, SavedFile, Update};
+use super::life::{Applied, Approval, Job, SavedFile, Update};
 use super::money::Credits;
 use super::phase::{CancelledBy, CapName, FetchTrouble, HoldReason, Percent, Phase, Progress, State};
 use super::report::{TaskReport, TaskStatus};
@@ -273,4 +274,49 @@ fn a_job_that_was_to_be_cancelled_ends_when_its_send_is_refused() {
         job.apply(refusal, at);
         assert_eq!((job.phase, job.finished_at, job.charge), (Phase::Cancelled(CancelledBy::You), Some(at), None));
     }
+}
+
+/// A running job, and the answer that its task completed with these links.
+fn completed(links: &[&str], unread: bool) -> (Job, TaskReport) {
+    let task = TaskId::new("task-unified-1790000000-0").unwrap();
+    let job = Job { phase: Phase::Running(Progress::default()), task: Some(task.clone()), ..new_job() };
+    let mut report = TaskReport::new(task, TaskStatus::Completed);
+    report.links = links.iter().map(|link| (*link).to_owned()).collect();
+    report.links_unread = unread;
+    report.used = Some(Credits::PUBLISHED_PRICE);
+    (job, report)
+}
+
+#[test]
+fn a_completed_task_without_links_is_read_again_for_three_minutes() {
+    let at = |second: i64| Timestamp::from_second(1_000 + second).unwrap();
+    let (mut job, empty) = completed(&[], false);
+    let hear = |job: &mut Job, report: &TaskReport, second| {
+        job.apply(Update::Reported(Box::new(report.clone())), at(second));
+        job.state()
+    };
+    assert_eq!(hear(&mut job, &empty, 0), State::Running);
+    assert_eq!((job.charge, job.finished_at), (Some(Charge::Charged), Some(at(0))), "the charge is known at once");
+    assert_eq!(hear(&mut job, &empty, 179), State::Running);
+    let mut late = job.clone();
+    assert_eq!(hear(&mut late, &completed(&["https://h/a.png"], false).1, 179), State::ToFetch, "links that come late are taken");
+    assert_eq!(hear(&mut job, &empty, 180), State::Failed);
+    assert_eq!(job.failure().unwrap().code, "no_links");
+    // A clock that was turned back ends nothing early.
+    let (mut job, _) = completed(&[], false);
+    assert_eq!((hear(&mut job, &empty, 0), hear(&mut job, &empty, -5_000)), (State::Running, State::Running));
+}
+
+#[test]
+fn unreadable_is_not_empty_and_moderation_is_an_end_at_once() {
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    let (mut job, odd) = completed(&[], true);
+    for second in [0, 200, 100_000] {
+        job.apply(Update::Reported(Box::new(odd.clone())), at(second));
+        assert_eq!(job.state(), State::Running, "what cannot be read may be a picture");
+    }
+    let (mut job, mut moderated) = completed(&[], false);
+    moderated.failure = Some(Failure::of_task("moderation_blocked", "all four"));
+    job.apply(Update::Reported(Box::new(moderated)), at(0));
+    assert_eq!((job.state(), job.failure().unwrap().code.as_str()), (State::Failed, "moderation_blocked"));
 }

@@ -7,6 +7,7 @@
 //! idempotency key for life; what cannot be proven about money is called *not known*.
 
 mod available;
+mod charge;
 mod failure;
 mod id;
 mod import;
@@ -27,10 +28,11 @@ mod spec;
 pub mod text;
 
 pub use available::{Availability, Unavailable};
+pub use charge::Charge;
 pub use failure::{ErrorClass, Failure};
 pub use id::{IdempotencyKey, ImageNumber, JobId, NameError, Tag, TaskId};
 pub use import::ImportError;
-pub use life::{Applied, Approval, Charge, Job, PaidSend, SavedFile, Update};
+pub use life::{Applied, Approval, Job, PaidSend, SavedFile, Update};
 pub use money::{Credits, CreditsError};
 pub use phase::{CancelledBy, CapName, Doubt, FetchTrouble, HoldReason, Percent, Phase, Progress, State};
 pub use prompt::Prompt;

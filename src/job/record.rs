@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::charge::Charge;
 use super::failure::{ErrorClass, Failure};
-use super::life::{Charge, Job};
+use super::life::Job;
 use super::{Percent, Tag, TaskId};
 
 /// The version of every object this program prints.

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::charge::Charge;
 use super::failure::Failure;
 use super::id::TaskId;
-use super::life::Charge;
 use super::money::Credits;
 use super::phase::Percent;
 

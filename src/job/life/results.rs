@@ -2,11 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::charge::Charge;
 use super::super::failure::{ErrorClass, Failure};
 use super::super::phase::{CancelledBy, FetchTrouble, Phase, Progress};
 use super::super::report::{TaskReport, TaskStatus};
 use super::super::text;
-use super::{Applied, Charge, Job, LINK_LIFE_HOURS, SavedFile, changed};
+use super::{Applied, Job, LINK_LIFE_HOURS, SavedFile, changed};
+
+/// How long after the first answer without links a completed task is read again before it counts as one without any
+/// (`docs/money-rules.md`, rule 11).
+const LINKS_MAY_COME: SignedDuration = SignedDuration::from_mins(3);
 
 impl Job {
     pub(super) fn report(&mut self, report: TaskReport, now: Timestamp) -> Applied {
@@ -15,6 +20,9 @@ impl Job {
         }
         match &self.phase {
             Phase::Running(before) => {
+                if self.links_are_awaited(&report, now) {
+                    return self.await_links(&report, now);
+                }
                 if report.status.is_final() {
                     return self.finish(report, now);
                 }
@@ -39,6 +47,35 @@ impl Job {
         }
     }
 
+    /// Whether a completed task may still show its links: they can come a moment after its status, and what stands there but
+    /// cannot be read is not nothing. A task whose own words say why it has none is over at once.
+    fn links_are_awaited(&self, report: &TaskReport, now: Timestamp) -> bool {
+        if report.status != TaskStatus::Completed || !report.links.is_empty() {
+            return false;
+        }
+        if report.failure.as_ref().is_some_and(|failure| failure.class == ErrorClass::Content) {
+            return false;
+        }
+        report.links_unread || self.finished_at.is_none_or(|first| now.duration_since(first) < LINKS_MAY_COME)
+    }
+
+    /// A task that completed without a link is read again; the first time is written down, so that no restart begins anew.
+    fn await_links(&mut self, report: &TaskReport, now: Timestamp) -> Applied {
+        let (charge, amount) = report.charge();
+        let known = (Some(charge), amount.or(self.charged));
+        if self.finished_at.is_some() && (self.charge, self.charged) == known {
+            return Applied::Ignored("its links are not there yet");
+        }
+        (self.charge, self.charged) = known;
+        let first = self.finished_at.is_none();
+        self.finished_at.get_or_insert(now);
+        match (first, report.links_unread) {
+            (true, false) => changed("completed; its links are not there yet"),
+            (true, true) => changed("completed; its links cannot be read yet"),
+            (false, _) => changed(String::new()),
+        }
+    }
+
     pub(super) fn finish(&mut self, report: TaskReport, now: Timestamp) -> Applied {
         let (charge, amount) = report.charge();
         self.charge = Some(charge);
@@ -50,11 +87,9 @@ impl Job {
         }
         match report.status {
             TaskStatus::Completed if report.links.is_empty() => {
-                self.phase = Phase::Failed(Failure::new(
-                    ErrorClass::Final,
-                    "no_links",
-                    "all its pictures may have been removed by moderation, which keeps the charge",
-                ));
+                let removed = "all its pictures may have been removed by moderation, which keeps the charge";
+                let why = report.failure.filter(|failure| failure.class == ErrorClass::Content);
+                self.phase = Phase::Failed(why.unwrap_or_else(|| Failure::new(ErrorClass::Final, "no_links", removed)));
                 changed("completed without a picture")
             }
             TaskStatus::Completed => {

@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 
+use super::super::charge::Charge;
 use super::super::failure::Failure;
 use super::super::id::{IdempotencyKey, TaskId};
 use super::super::phase::{CancelledBy, Doubt, HoldReason, Phase, Progress};
 use super::super::report::TaskReport;
 use super::super::request::PaidRequest;
 use super::super::{retry, text};
-use super::{Applied, Charge, Job, PaidSend, changed};
+use super::{Applied, Job, PaidSend, changed};
 
 impl Job {
     pub(super) fn start_send(

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
+use super::super::charge::Charge;
 use super::super::id::Tag;
 use super::super::phase::{CancelledBy, HoldReason, Phase};
 use super::super::request::PaidRequest;
-use super::{Applied, Approval, Charge, Job, changed};
+use super::{Applied, Approval, Job, changed};
 
 impl Job {
     pub(super) fn approve(&mut self, yes: Approval, request: PaidRequest) -> Applied {
