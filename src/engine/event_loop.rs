@@ -426,7 +426,7 @@ impl Engine {
                     WorkerKind::List => self.on_listed(Err(error)),
                     WorkerKind::Fetch(job) => self.on_fetched(job, Err(FetchError::Passing(error.message))),
                     WorkerKind::Balance => self.on_balance(Err(error)),
-                    WorkerKind::Price => self.price_in_air = false,
+                    WorkerKind::Price => self.on_price(Err(error)),
                 }
             }
         }

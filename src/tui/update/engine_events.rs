@@ -46,10 +46,7 @@ impl App {
     }
 
     fn active(&self) -> usize {
-        [State::Waiting, State::Sending, State::Running, State::ToFetch, State::Fetching]
-            .into_iter()
-            .map(|state| self.jobs.count(state))
-            .sum()
+        State::ALL.into_iter().filter(|state| state.is_under_way()).map(|state| self.jobs.count(state)).sum()
     }
 
     fn take_jobs(&mut self, now: Timestamp, jobs: Vec<Arc<Job>>, effects: &mut Effects) {
