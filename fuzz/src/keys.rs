@@ -6,11 +6,11 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use jiff::{SignedDuration, Timestamp};
 use mj_enhance::engine::{
-    Act, Command, CommandError, CommandOutcome, Connection, Consent, Details, EngineEvent, Level, Notice, PauseReason, Role,
+    Act, Command, CommandError, CommandOutcome, Connection, Consent, Details, EngineEvent, Notice, NoticeKind, PauseReason, Role,
     Seen, Status,
 };
 use mj_enhance::job::text::is_unsafe;
-use mj_enhance::job::{Caps, Credits, Job, JobId, Quote, Spent, State};
+use mj_enhance::job::{Caps, Credits, Failure, Job, JobId, Quote, Spent, State};
 use mj_enhance::tui::{App, AppOptions, Charset, Effect, Event, NotifyMethod, Theme, view};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -164,9 +164,12 @@ impl ScreenHarness {
             }
             7 => EngineEvent::Notice(Notice {
                 at: self.now,
-                level: bytes.pick(&[Level::Info, Level::Warning, Level::Alarm]),
                 job: Some(id),
-                text: bytes.text(60),
+                kind: match bytes.byte() % 3 {
+                    0 => NoticeKind::TookOver,
+                    1 => NoticeKind::StoreFailed { error: bytes.text(60) },
+                    _ => NoticeKind::Failed(Failure::of_task(&bytes.text(20), &bytes.text(40))),
+                },
             }),
             8 | 9 => {
                 let ticket = if self.tickets.is_empty() { u64::from(bytes.byte()) } else { self.tickets.remove(0) };

@@ -20,6 +20,7 @@ mod export;
 pub mod hooks;
 pub mod json;
 mod list;
+mod notices;
 mod out;
 mod outcomes;
 mod problem;

@@ -8,11 +8,12 @@ use super::args::RunArgs;
 use super::context::Context;
 use super::exit::Exit;
 use super::hooks::Hooks;
+use super::notices::{self, notice_text};
 use super::out::Out;
 use super::problem::{Outcome, Problem};
 use super::session::{self, locked};
 use super::{list, start, wait};
-use crate::engine::{Connection, EngineEvent, Level, Notice, PauseReason, Role, Sending, StartMode, Status};
+use crate::engine::{Connection, EngineEvent, Level, Notice, NoticeKind, PauseReason, Role, Sending, StartMode, Status};
 use crate::job::{HoldReason, Job, JobId, Phase, State, text};
 use crate::store::Store;
 
@@ -211,8 +212,8 @@ impl Watch {
             }
             EngineEvent::Gone(ids) => ids.iter().for_each(|id| drop(self.jobs.remove(id))),
             EngineEvent::Status(status) => self.hear_status(status),
-            EngineEvent::Notice(notice) if notice.level > Level::Info && !self.is_told(&notice) => {
-                Out::status(&text::clean(&notice.text));
+            EngineEvent::Notice(notice) if notice.level() > Level::Info && !self.is_told(&notice) => {
+                Out::status(&notice_text(&notice, &|id| self.name(id)));
             }
             EngineEvent::Broken(why) => self.broken = Some(why),
             EngineEvent::Progress(_) => self.answered(),
@@ -267,13 +268,18 @@ impl Watch {
 
     /// Whether a sentence on the job's state, or on the pause, says the same as this notice.
     fn is_told(&self, notice: &Notice) -> bool {
-        match notice.job {
-            Some(id) => self.jobs.get(&id).is_some_and(|job| {
-                let begins = format!("{id} {}", if job.state() == State::Held { "is held" } else { "failed" });
-                matches!(job.state(), State::Held | State::Failed) && notice.text.starts_with(&begins)
-            }),
-            None => notice.text.starts_with("sending is paused"),
+        let state = notice.job.and_then(|id| self.jobs.get(&id)).map(|job| job.state());
+        match notice.kind {
+            NoticeKind::Held(_) => state == Some(State::Held),
+            NoticeKind::Failed(_) => state == Some(State::Failed),
+            NoticeKind::Paused(_) => true,
+            _ => false,
         }
+    }
+
+    /// A job as the table names it.
+    fn name(&self, id: JobId) -> String {
+        self.jobs.get(&id).map_or_else(|| id.to_string(), |job| format!("{}:{}", job.source.short(), job.image))
     }
 
     fn hear_status(&mut self, status: Arc<Status>) {
@@ -282,7 +288,7 @@ impl Watch {
                 self.saw_down = true;
                 Out::status(&format!(
                     "The service cannot be reached ({}); nothing is lost, it is asked again.",
-                    text::clean(why)
+                    text::clean(&notices::reply(why))
                 ));
             }
             Connection::Up => {

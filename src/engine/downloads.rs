@@ -6,14 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::NoticeKind;
 use super::event_loop::{Engine, WorkerKind, WorkerResult};
 use super::poll_scheduler::Subscriber;
-use super::{Level, Notice};
 use crate::fetch::{FetchError, FetchRequest};
 use crate::job::{Applied, Failure, Job, JobId, Phase, SavedFile, State, Update, retry};
 
 /// Hours before the end of a link at which an unsaved result is called out (product §5).
-const ALARMS: [(u8, i64); 2] = [(1, 4), (2, 1)];
+const ALARMS: [(u8, u8); 2] = [(1, 4), (2, 1)];
 
 /// How long a download waits at most for its next try while results cannot be saved here, so that all goes on soon after
 /// there is room.
@@ -200,8 +200,7 @@ impl Engine {
     fn cannot_save(&mut self, id: JobId, why: &str) {
         let first = self.unsavable.is_empty();
         if self.unsavable.insert(id) && first {
-            let text = format!("results cannot be saved: {why}; sending is stopped until they can");
-            self.notice(Level::Alarm, Some(id), text);
+            self.notice(Some(id), NoticeKind::ResultsUnsavable { error: why.to_owned() });
         }
     }
 
@@ -218,8 +217,7 @@ impl Engine {
             }
         }
         if self.unsavable.is_empty() {
-            let why = if is_saved { "results can be saved again" } else { "no result waits for the disk any more" };
-            self.notice(Level::Info, None, format!("{why}; sending continues"));
+            self.notice(None, NoticeKind::ResultsSavable { is_proven: is_saved });
         }
     }
 
@@ -246,12 +244,12 @@ impl Engine {
     /// Calls out unsaved results whose links have 4 h and 1 h to live.
     pub(super) fn watch_links(&mut self) {
         let now = self.clock.now();
-        let dying: Vec<(JobId, u8, i64)> = self
+        let dying: Vec<(JobId, u8, u8)> = self
             .to_fetch
             .iter()
-            .take_while(|(end, _)| hours_left(*end, now) < ALARMS[0].1)
+            .take_while(|(end, _)| hours_left(*end, now) < ALARMS[0].1.into())
             .filter_map(|(end, id)| {
-                let (bit, hours) = ALARMS.into_iter().rev().find(|(_, hours)| hours_left(*end, now) < *hours)?;
+                let (bit, hours) = ALARMS.into_iter().rev().find(|(_, hours)| hours_left(*end, now) < i64::from(*hours))?;
                 let published = self.alarmed.get(id).copied().unwrap_or_default();
                 (published & bit == 0).then_some((*id, bit, hours))
             })
@@ -263,12 +261,8 @@ impl Engine {
             *self.alarmed.entry(*id).or_default() |= bit;
         }
         let hours = dying.iter().map(|(_, _, hours)| *hours).min().unwrap_or(1);
-        let text = format!(
-            "{} not saved yet, under {hours} h to the dead link; d fetches now",
-            crate::job::text::count(dying.len(), "result")
-        );
         let job = if let [(id, _, _)] = dying.as_slice() { Some(*id) } else { None };
-        self.notice(Level::Alarm, job, text);
+        self.notice(job, NoticeKind::LinksEnding { results: dying.len(), hours });
     }
 
     /// Tells how jobs ended, for the events and notices of a screen.
@@ -277,15 +271,13 @@ impl Engine {
             if !applied.changed() {
                 continue;
             }
-            let (level, text) = match &job.phase {
-                Phase::Saved => (Level::Info, format!("{} is saved", job.id)),
-                Phase::Failed(failure) => {
-                    (Level::Warning, format!("{} failed: {} ({})", job.id, failure.meaning(), failure.code))
-                }
-                Phase::Cancelled(by) => (Level::Warning, format!("{} was {by}", job.id)),
+            let kind = match &job.phase {
+                Phase::Saved => NoticeKind::Saved,
+                Phase::Failed(failure) => NoticeKind::Failed(failure.clone()),
+                Phase::Cancelled(by) => NoticeKind::Cancelled(*by),
                 _ => continue,
             };
-            self.send(super::EngineEvent::Notice(Notice { at: self.clock.now(), level, job: Some(job.id), text }));
+            self.notice(Some(job.id), kind);
         }
     }
 }

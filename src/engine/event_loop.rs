@@ -24,7 +24,7 @@ use super::downloads::Reread;
 use super::draft_check::DraftChecks;
 use super::poll_scheduler::{PollScheduler, Read};
 use super::queue::Queue;
-use super::{Command, CommandError, Connection, Details, EngineEvent, Level, Options, Status};
+use super::{Command, CommandError, Connection, Details, EngineEvent, NoticeKind, Options, Status};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, Balance, ListPage, Service, Submitted, TaskRow};
 use crate::fetch::{FetchError, Fetcher};
@@ -448,7 +448,7 @@ impl Engine {
             SessionMessage::SaveScreenState(_) if self.read_only => {}
             SessionMessage::SaveScreenState(state) => {
                 if let Err(error) = self.store.set_screen_state(&state) {
-                    self.notice(Level::Warning, None, format!("the view could not be remembered: {error}"));
+                    self.notice(None, NoticeKind::ViewNotSaved { error: error.to_string() });
                 }
             }
             SessionMessage::Stop => self.stopping = true,

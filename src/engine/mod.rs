@@ -6,6 +6,7 @@ mod clock;
 mod downloads;
 mod draft_check;
 mod event_loop;
+mod notice;
 mod perform;
 mod poll_scheduler;
 mod poller;
@@ -21,11 +22,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use crate::commands::{Act, Command, CommandError, CommandOutcome, Consent, JobRef, LeftOut, QueueMove};
-use crate::job::{Caps, Credits, Job, JobId, Progress, Spent};
+use crate::job::{Caps, Credits, Failure, Job, JobId, Progress, Spent};
 pub use crate::store::{PauseReason, Seen, TimelineEntry};
 
 pub use clock::{Clock, SystemClock};
 pub use event_loop::{Engine, Services, SessionMessage};
+pub use notice::{Level, LostAnswer, Notice, NoticeKind, Undecided};
 pub use session::{Session, StartError, StartMode};
 
 /// What a dashboard is told: written first, then published.
@@ -61,30 +63,6 @@ pub enum EngineEvent {
     Broken(String),
 }
 
-/// How serious a notice is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Level {
-    /// Good to know.
-    Info,
-    /// Something did not go as wished.
-    Warning,
-    /// Money, results or the store are at stake.
-    Alarm,
-}
-
-/// Something to know, for the status line, the events and the log.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Notice {
-    /// When.
-    pub at: Timestamp,
-    /// How serious.
-    pub level: Level,
-    /// Which job, if it is about one.
-    pub job: Option<JobId>,
-    /// One sentence.
-    pub text: String,
-}
-
 /// What is known of one job beyond its row.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Details {
@@ -117,8 +95,8 @@ pub enum Connection {
     Down {
         /// When the first of the failing calls failed.
         since: Timestamp,
-        /// What it said.
-        why: String,
+        /// How that call ended.
+        why: Failure,
     },
 }
 

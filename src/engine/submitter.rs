@@ -13,7 +13,7 @@ use super::draft_check::CheckResult;
 use super::event_loop::{Engine, Listing, OpenSend, WorkerKind, WorkerResult};
 use super::poll_scheduler::Subscriber;
 use super::reconcile::{Match, Window, reconcile};
-use super::{Connection, Level, PauseReason, Sending};
+use super::{Connection, LostAnswer, NoticeKind, PauseReason, Sending, Undecided};
 use crate::api::{ApiError, ENHANCE_MODEL, ListPage, ListQuery, PaidVerdict, Submitted, enhance_body};
 use crate::job::retry::{self, Lost, PaidRepeat};
 use crate::job::{Applied, Credits, ErrorClass, HoldReason, IdempotencyKey, Job, JobId, Phase, State, Update};
@@ -99,7 +99,7 @@ impl Engine {
                     // One draft that cannot be read must not stop all others.
                     CheckResult::Troubled => continue,
                     CheckResult::Hold(why) => {
-                        self.notice(Level::Warning, Some(id), format!("{id} is held: {why}"));
+                        self.notice(Some(id), NoticeKind::Held(why.clone()));
                         self.write(vec![(id, Update::Hold(why))]);
                         if !self.store_is_well() {
                             return;
@@ -144,7 +144,7 @@ impl Engine {
             }
             Ok(BeginSend::Held(job, why)) => {
                 self.apply_change(job);
-                self.notice(Level::Warning, Some(id), format!("{id} is held: {why}"));
+                self.notice(Some(id), NoticeKind::Held(why.clone()));
                 if let HoldReason::Price { agreed, now } = why {
                     self.price_differs(agreed, now);
                 }
@@ -156,7 +156,7 @@ impl Engine {
             }
             Err(error) => {
                 // Nothing was sent. The queue waits until the store takes writes again.
-                self.notice(Level::Alarm, Some(id), format!("not sent: {error}"));
+                self.notice(Some(id), NoticeKind::NotSent { error: error.to_string() });
                 self.send_not_before = Some(Instant::now() + STORE_WAIT);
             }
         }
@@ -191,7 +191,11 @@ impl Engine {
             if until <= window_ends {
                 self.open = Some(OpenSend { repeat_at: Some(until), ..open });
             } else {
-                self.give_up_asking(open.job, "the answer was lost, then the service asked for a longer wait");
+                self.give_up_asking(
+                    open.job,
+                    "the answer was lost, then the service asked for a longer wait",
+                    LostAnswer::LongWait,
+                );
             }
             return;
         }
@@ -204,7 +208,11 @@ impl Engine {
             None if now.saturating_duration_since(open.first_loss.unwrap_or(now)) < retry::PAID_WINDOW => {
                 self.open = Some(OpenSend { repeat_at: Some(now + STORE_WAIT), ..open });
             }
-            None => self.give_up_asking(open.job, "the answer was lost, then the store could not be written"),
+            None => self.give_up_asking(
+                open.job,
+                "the answer was lost, then the store could not be written",
+                LostAnswer::StoreUnwritable,
+            ),
         }
     }
 
@@ -227,17 +235,18 @@ impl Engine {
                 Some(applied)
             }
             Err(error) => {
-                self.notice(Level::Alarm, Some(id), format!("{id} was not sent again: {error}"));
+                self.notice(Some(id), NoticeKind::NotRepeated { error: error.to_string() });
                 self.send_not_before = Some(Instant::now() + STORE_WAIT);
                 None
             }
         }
     }
 
-    fn give_up_asking(&mut self, id: JobId, why: &str) {
+    /// `said` stays with the job.
+    fn give_up_asking(&mut self, id: JobId, said: &str, why: LostAnswer) {
         self.open = None;
-        self.write(vec![(id, Update::RepeatsUsedUp(why.to_owned()))]);
-        self.notice(Level::Alarm, Some(id), format!("{id} is unsure: {why}; the account's task list is looked through next"));
+        self.write(vec![(id, Update::RepeatsUsedUp(said.to_owned()))]);
+        self.notice(Some(id), NoticeKind::BecameUnsure(why));
         self.reconcile_later();
     }
 
@@ -310,7 +319,11 @@ impl Engine {
                                     ..open
                                 });
                             }
-                            PaidRepeat::Unsure => self.give_up_asking(id, &format!("the answer was lost: {said}")),
+                            PaidRepeat::Unsure => self.give_up_asking(
+                                id,
+                                &format!("the answer was lost: {said}"),
+                                LostAnswer::Failed(error.failure()),
+                            ),
                         }
                     }
                     PaidVerdict::NotNow => {
@@ -318,7 +331,7 @@ impl Engine {
                         if !matches!(error.class, ErrorClass::RateLimited | ErrorClass::Network) {
                             self.no_capacity += 1;
                             self.send_not_before = Some(now + retry::rate_limit_wait(error.retry_after, self.no_capacity));
-                            self.notice(Level::Warning, Some(id), format!("{said}; sending waits, nothing is lost"));
+                            self.notice(Some(id), NoticeKind::SendingDeferred(error.failure()));
                         }
                         self.not_accepted(id, Update::PutBack(said));
                     }
@@ -341,7 +354,7 @@ impl Engine {
                             self.draft_checks.forget(&source);
                         }
                         self.not_accepted(id, Update::Rejected(error.failure()));
-                        self.notice(Level::Warning, Some(id), format!("{id} was refused: {said}"));
+                        self.notice(Some(id), NoticeKind::Refused(error.failure()));
                     }
                 }
             }
@@ -459,11 +472,7 @@ impl Engine {
             Err(error) => {
                 self.list_failures = self.list_failures.saturating_add(1);
                 if self.list_failures == 3 {
-                    let text = format!(
-                        "the account's task list cannot be read: {}; nothing is sent until the lost answer was looked into, or x gives it up",
-                        error.sentence()
-                    );
-                    self.notice(Level::Alarm, None, text);
+                    self.notice(None, NoticeKind::TaskListUnreadable(error.failure()));
                 }
                 self.reconcile_at = Some(now + retry::read_wait(self.list_failures, error.retry_after, self.rng.f64()));
                 return;
@@ -484,7 +493,7 @@ impl Engine {
             let looked = self.jobs.get(&id).is_some_and(|job| matches!(&job.phase, Phase::Unsure(doubt) if doubt.looked));
             match finding {
                 Match::Is(task) => {
-                    self.notice(Level::Info, Some(id), format!("{id} was found in the account's task list as {task}"));
+                    self.notice(Some(id), NoticeKind::TaskFound(task.clone()));
                     self.write(vec![(id, Update::Adopted(task))]);
                 }
                 Match::Nothing if self.resent.contains(&id) && !self.list_has_settled(id) => {
@@ -500,28 +509,16 @@ impl Engine {
                         continue;
                     }
                     if listing.unreadable > 0 {
-                        let text = format!(
-                            "{id} stays unsure: {} of the task list cannot be read and may be its task; x gives it up",
-                            crate::job::text::count(listing.unreadable, "row")
-                        );
-                        self.notice(Level::Alarm, Some(id), text);
+                        self.notice(Some(id), NoticeKind::StaysUnsure(Undecided::UnreadableRows(listing.unreadable)));
                     } else if looked_through {
                         self.after_nothing_fits(id);
                     } else {
-                        let text = format!(
-                            "{id} stays unsure: nothing fits in the newest {} of the account, and there are more; x gives it up",
-                            crate::job::text::count(rows.len(), "task")
-                        );
-                        self.notice(Level::Alarm, Some(id), text);
+                        self.notice(Some(id), NoticeKind::StaysUnsure(Undecided::MoreTasks(rows.len())));
                     }
                 }
                 Match::Ambiguous(tasks) => {
                     if !looked {
-                        let text = format!(
-                            "{id} stays unsure: {} may be it; w in the dashboard lets you choose",
-                            crate::job::text::count(tasks.len(), "task")
-                        );
-                        self.notice(Level::Alarm, Some(id), text);
+                        self.notice(Some(id), NoticeKind::StaysUnsure(Undecided::SeveralTasks(tasks.len())));
                     }
                     self.write(vec![(id, Update::ListRead { candidates: tasks, server_time: self.service.time() })]);
                 }
@@ -532,14 +529,9 @@ impl Engine {
     fn after_nothing_fits(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(&id) else { return };
         if !job.key_is_young(self.clock.now(), self.service.time()) {
-            let text = format!("{id} stays unsure: nothing in the task list fits and its key is over 24 h old; x gives it up");
-            self.notice(Level::Alarm, Some(id), text);
+            self.notice(Some(id), NoticeKind::StaysUnsure(Undecided::OldKey));
         } else if self.options.sending == Sending::Nothing {
-            self.notice(
-                Level::Warning,
-                Some(id),
-                format!("{id} stays unsure: nothing in the task list fits, and this run may not send"),
-            );
+            self.notice(Some(id), NoticeKind::StaysUnsure(Undecided::NotSending));
         } else if !self.resend.contains(&id) {
             self.resend.push_back(id);
         }
@@ -553,11 +545,7 @@ impl Engine {
             && !self.run_jobs.contains(&id)
             && self.run_sent + agreed > limit
         {
-            self.notice(
-                Level::Warning,
-                Some(id),
-                format!("{id} stays unsure: sending it again would cross --max-credits of {limit} credits"),
-            );
+            self.notice(Some(id), NoticeKind::StaysUnsure(Undecided::OverRunLimit(limit)));
             return;
         }
         if !self.store_is_well() {
@@ -577,16 +565,15 @@ impl Engine {
                 self.launch(id, OpenSend::new(id));
             }
             Ok(BeginSend::No(NotNow::Hold(why))) => {
-                self.notice(Level::Warning, Some(id), format!("{id} stays unsure, its request is not sent again: {why}"));
+                self.notice(Some(id), NoticeKind::StaysUnsure(Undecided::Held(why)));
             }
             Ok(BeginSend::No(NotNow::NotConfirmed)) => {
-                let text = format!("{id} stays unsure: nothing in the task list fits, and it was not confirmed in this store");
-                self.notice(Level::Warning, Some(id), text);
+                self.notice(Some(id), NoticeKind::StaysUnsure(Undecided::NotConfirmed));
             }
             Ok(BeginSend::No(why)) => tracing::debug!(%id, ?why, "not sent again"),
             Ok(BeginSend::Held(..)) => {}
             Err(error) => {
-                self.notice(Level::Alarm, Some(id), format!("{id} was not sent again: {error}"));
+                self.notice(Some(id), NoticeKind::NotRepeated { error: error.to_string() });
                 self.send_not_before = Some(Instant::now() + STORE_WAIT);
                 self.resend.push_front(id);
             }

@@ -14,7 +14,7 @@ use super::keymap::Contexts;
 use super::options::AppOptions;
 use super::seen::Seen;
 use super::view::Layout;
-use crate::engine::{Details, Level, Notice, QueueMove, Status};
+use crate::engine::{Details, Level, QueueMove, Status};
 use crate::job::{Caps, Job, JobId, Phase, State, Tag, text};
 
 /// Most events that are kept (product §3).
@@ -46,7 +46,7 @@ pub struct App {
     /// One marked job of each kind that acts differ in: what [`App::allows`] looks at instead of all of them.
     pub(crate) mark_kinds: Vec<JobId>,
     pub(crate) anchor: Option<JobId>,
-    pub(crate) events: VecDeque<Notice>,
+    pub(crate) events: VecDeque<LoggedEvent>,
     pub(crate) events_filter: String,
     pub(crate) events_scroll: usize,
     pub(crate) message: Option<(Level, String)>,
@@ -68,6 +68,17 @@ pub struct App {
     /// The terminal says that its background is light.
     pub(crate) light_background: bool,
     pub(crate) exit: Option<Exit>,
+}
+
+/// A line of the events page.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LoggedEvent {
+    pub(crate) at: Timestamp,
+    pub(crate) level: Level,
+    /// Which job it is about.
+    pub(crate) job: Option<JobId>,
+    /// Clean.
+    pub(crate) text: String,
 }
 
 /// Which screen.

@@ -9,7 +9,7 @@ use ratatui::Frame;
 use super::effect::ExportFormat;
 use super::terminal::{self, Act, Device, Inbox, Input, Screen};
 use super::{App, Effect, Event, view};
-use crate::engine::{EngineEvent, Level, Notice, Session};
+use crate::engine::Session;
 
 /// Writes an export and says where it is, or why it could not be written.
 pub type Exporter = Box<dyn FnMut(ExportFormat, &str) -> Result<PathBuf, String>>;
@@ -18,8 +18,8 @@ pub type Exporter = Box<dyn FnMut(ExportFormat, &str) -> Result<PathBuf, String>
 pub struct DashboardDeps {
     /// The engine or its follower.
     pub session: Session,
-    /// Where news come in; the session's sink holds its mailbox.
-    pub inbox: Inbox<EngineEvent>,
+    /// Where events come in; the session's sink holds its mailbox.
+    pub inbox: Inbox<Event>,
     /// The terminal.
     pub device: Device,
     /// How frames are made.
@@ -31,10 +31,10 @@ pub struct DashboardDeps {
 struct DashboardScreen<'a>(&'a mut App);
 
 impl Screen for DashboardScreen<'_> {
-    type News = EngineEvent;
+    type News = Event;
     type Act = Effect;
 
-    fn update(&mut self, now: Timestamp, input: Input<EngineEvent>) -> Vec<Act<Effect>> {
+    fn update(&mut self, now: Timestamp, input: Input<Event>) -> Vec<Act<Effect>> {
         #[cfg(debug_assertions)]
         panic_if_a_test_asks(&input);
         let event = match input {
@@ -51,7 +51,7 @@ impl Screen for DashboardScreen<'_> {
             Input::Scheme { dark } => Event::Scheme { dark },
             Input::Settled(revision) => Event::Settled(revision),
             Input::Focus(focused) => Event::Focus(focused),
-            Input::News(news) => Event::EngineEvent(news),
+            Input::News(event) => event,
             Input::Tick => Event::Tick,
             Input::Interrupt => Event::Interrupted,
             Input::Terminate => Event::Terminate,
@@ -88,7 +88,7 @@ impl Screen for DashboardScreen<'_> {
 /// A test must see what a panic leaves of the terminal: with `MJ_ENHANCE_TEST_PANIC=screen`, pasting the word `panic` is one.
 /// Not in release builds.
 #[cfg(debug_assertions)]
-fn panic_if_a_test_asks(input: &Input<EngineEvent>) {
+fn panic_if_a_test_asks(input: &Input<Event>) {
     let asked = || std::env::var_os("MJ_ENHANCE_TEST_PANIC").is_some_and(|place| place == "screen");
     if matches!(input, Input::Paste(paste) if paste.text == "panic") {
         assert!(!asked(), "asked for by MJ_ENHANCE_TEST_PANIC");
@@ -124,11 +124,7 @@ pub fn run(app: &mut App, ways: DashboardDeps) -> io::Result<terminal::Exit> {
         Effect::LoadDetails(job) => session.details(job),
         Effect::SaveScreenState(state) => session.remember(state),
         Effect::Export { format, content } => {
-            let (level, text) = match exporter(format, &content) {
-                Ok(path) => (Level::Info, format!("exported to {}", path.display())),
-                Err(said) => (Level::Warning, format!("not exported: {said}")),
-            };
-            mailbox.news(EngineEvent::Notice(Notice { at: (options.clock)(), level, job: None, text }));
+            mailbox.news(Event::Exported(exporter(format, &content)));
         }
         // The terminal half has done these.
         Effect::Copy(_)

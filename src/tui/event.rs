@@ -1,5 +1,7 @@
 //! Everything that can wake the dashboard.
 
+use std::path::PathBuf;
+
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::engine::EngineEvent;
@@ -29,6 +31,8 @@ pub enum Event {
     },
     /// The engine said something.
     EngineEvent(EngineEvent),
+    /// An export is at this path, or could not be written, and why.
+    Exported(Result<PathBuf, String>),
     /// A moment that [`super::App::next_tick`] asked for has come.
     Tick,
     /// Ctrl+c came as a signal: leave.

@@ -9,6 +9,7 @@ pub mod dashboard;
 pub mod effect;
 pub mod event;
 pub mod keymap;
+pub mod notices;
 pub mod options;
 pub mod terminal;
 pub mod view;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use mj_enhance::engine::{Command, Level};
+use mj_enhance::engine::{Command, Level, NoticeKind};
 use mj_enhance::job::{Charge, Credits, JobId, State};
 use mj_enhance::simulator::{Amount, Effect, Fault, Route};
 
@@ -105,25 +105,21 @@ fn an_unsaved_result_is_called_out_at_four_hours_and_at_one() {
     stage.simulator().add_fault(Fault { to: Some(2), ..Fault::new(Route::File, effect) }).unwrap();
     stage.add_lines(&[&format!("{DRAFT} 0")]);
     stage.until("the download fails", |stage| stage.all_are(State::ToFetch) && stage.job().reason().is_some());
-    let alarms = |stage: &Stage| -> Vec<String> {
-        stage
-            .notices
-            .iter()
-            .filter(|notice| notice.level == Level::Alarm && notice.text.contains("dead link"))
-            .map(|notice| notice.text.clone())
-            .collect()
+    let alarms = |stage: &Stage| -> Vec<NoticeKind> {
+        let kinds = stage.notices.iter().filter(|notice| notice.level() == Level::Alarm).map(|notice| notice.kind.clone());
+        kinds.filter(|kind| matches!(kind, NoticeKind::LinksEnding { .. })).collect()
     };
-    assert_eq!(alarms(&stage), Vec::<String>::new());
+    assert_eq!(alarms(&stage), []);
     // The program is off for 21 hours; the link has three left.
     stage.stop();
     stage.simulator().add_fault(Fault::new(Route::File, Effect::ResetBefore)).unwrap();
     stage.pass(21 * HOUR);
     stage.open().unwrap();
     stage.until("the first alarm", |stage| alarms(stage).len() == 1);
-    assert_eq!(alarms(&stage), ["1 result not saved yet, under 4 h to the dead link; d fetches now"]);
+    assert_eq!(alarms(&stage), [NoticeKind::LinksEnding { results: 1, hours: 4 }]);
     stage.clock.turn(SignedDuration::from_mins(135));
     stage.until("the second alarm", |stage| alarms(stage).len() == 2);
-    assert_eq!(alarms(&stage)[1], "1 result not saved yet, under 1 h to the dead link; d fetches now");
+    assert_eq!(alarms(&stage)[1], NoticeKind::LinksEnding { results: 1, hours: 1 });
     // The charge stays, and the job is fetched as soon as the host is well.
     assert_eq!((stage.job().state().word().contains("fetch"), stage.job().charge), (true, Some(Charge::Charged)));
     let id = stage.job().id;

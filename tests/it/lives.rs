@@ -35,7 +35,7 @@ struct Screen {
 impl Screen {
     fn hear(&mut self, news: EngineEvent) {
         match news {
-            EngineEvent::Notice(notice) => trace(|| format!("{}  said: {}", notice.at, notice.text)),
+            EngineEvent::Notice(notice) => trace(|| format!("{}  said: {:?} {:?}", notice.at, notice.job, notice.kind)),
             EngineEvent::CommandDone { outcome, .. } => {
                 trace(|| format!("  command: {:?}", outcome.map(|done| (done.act, done.left_out))));
             }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use mj_enhance::api::{Client, ClientOptions};
 use mj_enhance::engine::{
-    Clock, Command, CommandError, CommandOutcome, Consent, Details, EngineEvent, Level, Notice, Options, Sending, Services,
-    Session, StartError, StartMode, Status,
+    Clock, Command, CommandError, CommandOutcome, Consent, Details, EngineEvent, Level, Notice, NoticeKind, Options, Sending,
+    Services, Session, StartError, StartMode, Status,
 };
 use mj_enhance::fetch::{Downloader, FetchOptions};
 use mj_enhance::job::{Caps, Credits, Job, JobId, Progress, Spec, State, parse_line};
@@ -276,7 +276,7 @@ impl Stage {
     /// What is known, for the message of a failed test.
     pub fn picture(&self) -> String {
         let reasons: Vec<_> = self.jobs.values().take(5).map(|job| (job.state().word(), job.reason())).collect();
-        let notices: Vec<_> = self.notices.iter().rev().take(5).map(|notice| notice.text.as_str()).collect();
+        let notices: Vec<_> = self.notices.iter().rev().take(5).map(|notice| &notice.kind).collect();
         format!("{:?} {reasons:?} {notices:?} {:?}", self.counts(), self.status)
     }
 
@@ -310,8 +310,8 @@ impl Stage {
     }
 
     /// Whether somebody was told this.
-    pub fn was_told(&self, level: Level, part: &str) -> bool {
-        self.notices.iter().any(|notice| notice.level == level && notice.text.contains(part))
+    pub fn was_told(&self, level: Level, what: impl Fn(&NoticeKind) -> bool) -> bool {
+        self.notices.iter().any(|notice| notice.level() == level && what(&notice.kind))
     }
 
     /// Everything that is known about a job.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::super::{Connection, Level, PauseReason, Seen};
+use super::super::{Connection, NoticeKind, PauseReason, Seen};
 use super::{Engine, WorkerKind, WorkerResult};
 use crate::api::{ApiError, Balance};
 use crate::job::{Caps, Credits, ErrorClass, retry};
@@ -103,7 +103,7 @@ impl Engine {
             }
             Some(error) if error.class == ErrorClass::Network => {
                 if !matches!(self.connection, Connection::Down { .. }) {
-                    self.connection = Connection::Down { since: self.clock.now(), why: error.sentence() };
+                    self.connection = Connection::Down { since: self.clock.now(), why: error.failure() };
                     let probe = now + Duration::from_secs(5);
                     self.balance_at = Some(self.balance_at.map_or(probe, |at| at.min(probe)));
                 }
@@ -125,15 +125,7 @@ impl Engine {
         if self.settings.paused.as_ref() == Some(why) {
             return;
         }
-        let said = match why {
-            PauseReason::You => "sending is paused".to_owned(),
-            PauseReason::Price { agreed, now } => {
-                format!("sending is paused: the price is {now} credits now, agreed were {agreed}; P asks for a new yes")
-            }
-            PauseReason::Login { said } => format!("sending is paused: {said}"),
-            PauseReason::Balance { said } | PauseReason::Access { said } => format!("sending is paused: {said}; P goes on"),
-        };
-        self.notice(Level::Alarm, None, said);
+        self.notice(None, NoticeKind::Paused(why.clone()));
         self.change_settings(|settings| settings.paused = Some(why.clone()));
     }
 
@@ -143,7 +135,7 @@ impl Engine {
             Err(error) => {
                 // Kept in memory at least: a pause must hold even when the disk is full.
                 change(&mut self.settings);
-                self.notice(Level::Alarm, None, error.to_string());
+                self.notice(None, NoticeKind::StoreFailed { error: error.to_string() });
             }
         }
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::super::poll_scheduler::Subscriber;
-use super::super::{EngineEvent, Level};
+use super::super::{EngineEvent, NoticeKind};
 use super::Engine;
 use crate::job::{Applied, Job, JobId, Phase, Progress, State, TaskId, Update, poll_interval};
 
@@ -152,7 +152,7 @@ impl Engine {
                 let waited: HashSet<JobId> = self.backlog.drain(..).map(|(id, _)| id).collect();
                 let mut again = Vec::new();
                 if self.backlog_at.take().is_some() {
-                    self.notice(Level::Info, None, "the store can be written again; nothing was lost");
+                    self.notice(None, NoticeKind::StoreWritable);
                     again = self.settle_fresh_links(&waited, &results);
                 }
                 let changed = results.iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job.clone()).collect();
@@ -166,7 +166,7 @@ impl Engine {
             }
             Err(error) => {
                 if self.backlog_at.is_none() {
-                    self.notice(Level::Alarm, None, format!("{error}; sending is stopped until the store can be written"));
+                    self.notice(None, NoticeKind::StoreUnwritable { error: error.to_string() });
                 }
                 self.backlog_at = Some(Instant::now() + Duration::from_secs(1));
                 Vec::new()

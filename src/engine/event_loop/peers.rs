@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::clock::next_at_rest;
-use super::super::{EngineEvent, Level};
+use super::super::{EngineEvent, NoticeKind};
 use super::{Engine, TICK};
 use crate::job::{Job, JobId, Progress};
 use crate::store::{Store, StoreError};
@@ -24,7 +24,7 @@ impl Engine {
             Ok(()) => self.store_unreadable = false,
             // Told once, not every second.
             Err(error) if !std::mem::replace(&mut self.store_unreadable, true) => {
-                self.notice(Level::Alarm, None, error.to_string());
+                self.notice(None, NoticeKind::StoreFailed { error: error.to_string() });
             }
             Err(_) => {}
         }
@@ -46,14 +46,14 @@ impl Engine {
             Ok(Some(lock)) => {
                 self.lock = Some(lock);
                 self.peer_pid = None;
-                self.notice(Level::Warning, None, "the engine was gone: this process goes on in its place");
+                self.notice(None, NoticeKind::TookOver);
                 if let Err(error) = self.take_over() {
                     self.lock = None;
-                    self.notice(Level::Alarm, None, error.to_string());
+                    self.notice(None, NoticeKind::StoreFailed { error: error.to_string() });
                 }
             }
             Ok(None) => self.peer_pid = Store::engine_pid(&self.options.data_dir),
-            Err(error) => self.notice(Level::Alarm, None, error.to_string()),
+            Err(error) => self.notice(None, NoticeKind::StoreFailed { error: error.to_string() }),
         }
     }
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::super::{EngineEvent, Level, Notice, Role, Sending, Status};
+use super::super::{EngineEvent, Level, Notice, NoticeKind, Role, Sending, Status};
 use super::{Engine, PROGRESS_SLOT};
 use crate::job::{JobId, Phase, Progress};
 
@@ -33,13 +33,12 @@ impl Engine {
         (self.events)(news);
     }
 
-    pub(in crate::engine) fn notice(&self, level: Level, job: Option<JobId>, text: impl Into<String>) {
-        let text = text.into();
-        match level {
-            Level::Info => info!(job = ?job, "{text}"),
-            Level::Warning | Level::Alarm => warn!(job = ?job, "{text}"),
+    pub(in crate::engine) fn notice(&self, job: Option<JobId>, kind: NoticeKind) {
+        match kind.level() {
+            Level::Info => info!(job = ?job, ?kind, "notice"),
+            Level::Warning | Level::Alarm => warn!(job = ?job, ?kind, "notice"),
         }
-        self.send(EngineEvent::Notice(Notice { at: self.clock.now(), level, job, text }));
+        self.send(EngineEvent::Notice(Notice { at: self.clock.now(), job, kind }));
     }
 
     /// Tells the screen what is new, each kind in its slot.

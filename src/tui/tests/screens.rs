@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::super::options::{AppOptions, Charset, Theme};
 use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state, many_jobs};
-use crate::engine::{CommandOutcome, Connection, EngineEvent, Notice, PauseReason, Role};
-use crate::job::{Failure, Phase, State, Tag};
+use crate::engine::{CommandOutcome, Connection, EngineEvent, Notice, NoticeKind, PauseReason, Role};
+use crate::job::{ErrorClass, Failure, Phase, State, Tag};
 use crate::tui::event::Event;
 
 type Scenario = fn((u16, u16)) -> ScreenHarness;
@@ -35,7 +35,8 @@ fn trouble(size: (u16, u16)) -> ScreenHarness {
     screen_harness.status(|status| {
         status.paused = Some(PauseReason::You);
         status.all_wait_until = Some(at(27));
-        status.connection = Connection::Down { since: at(-30), why: "name did not resolve".to_owned() };
+        status.connection =
+            Connection::Down { since: at(-30), why: Failure::new(ErrorClass::Network, "not_connected", "name did not resolve") };
         status.role = Role::Screen { engine_pid: Some(4711) };
     });
     screen_harness
@@ -151,11 +152,14 @@ fn a_yes_counts_down_and_can_be_stopped() {
 #[test]
 fn events_are_listed_newest_first() {
     let mut screen_harness = every_state(SMALL);
-    for (n, text) in [(0, "took over as the engine"), (1, "429: all wait 30 s, nothing is lost"), (2, "the store is slow")] {
-        let level = [crate::engine::Level::Info, crate::engine::Level::Warning, crate::engine::Level::Alarm][n];
-        let job = (n == 1).then(|| job_in(1, State::Running).id);
-        let notice = Notice { at: at(i64::try_from(n).unwrap()), level, job, text: text.to_owned() };
-        screen_harness.event(Event::EngineEvent(EngineEvent::Notice(notice)));
+    let wait = Failure::new(ErrorClass::NoCapacity, "no_capacity", "");
+    let kinds = [
+        (0, None, NoticeKind::TookOver),
+        (1, Some(job_in(1, State::Running).id), NoticeKind::SendingDeferred(wait)),
+        (2, None, NoticeKind::StoreUnwritable { error: "the disk is full".to_owned() }),
+    ];
+    for (seconds, job, kind) in kinds {
+        screen_harness.event(Event::EngineEvent(EngineEvent::Notice(Notice { at: at(seconds), job, kind })));
     }
     screen_harness.keys("e");
     stored("events_listed", &screen_harness);

@@ -1,12 +1,14 @@
 //! What the engine says.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::super::app::{App, MOST_EVENTS, Pending, Undo, UndoWindow};
+use super::super::app::{App, LoggedEvent, MOST_EVENTS, Pending, Undo, UndoWindow};
 use super::super::effect::Effect;
+use super::super::notices::notice_text;
 use super::super::options::NotifyMethod;
 use super::super::outcomes;
 use super::Effects;
@@ -35,7 +37,7 @@ impl App {
             }
             EngineEvent::Progress(news) => self.jobs.hear(news, now),
             EngineEvent::Status(status) => self.status = Some(status),
-            EngineEvent::Notice(notice) => self.take_notice(notice, effects),
+            EngineEvent::Notice(notice) => self.take_notice(&notice, effects),
             EngineEvent::CommandDone { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
             EngineEvent::Details { job, details } => self.details = Some((job, details)),
             EngineEvent::Broken(said) => {
@@ -117,19 +119,34 @@ impl App {
         }
     }
 
-    fn take_notice(&mut self, mut notice: Notice, effects: &mut Effects) {
-        notice.text = text::clean(&notice.text).into_owned();
-        if notice.level == Level::Alarm {
-            self.tell(&notice.text, effects);
+    fn take_notice(&mut self, notice: &Notice, effects: &mut Effects) {
+        let name = |id| self.jobs.job(id).map_or_else(|| id.to_string(), |job| format!("{}:{}", job.source.short(), job.image));
+        let text = notice_text(notice, &name, &self.options.keymap);
+        self.log(LoggedEvent { at: notice.at, level: notice.level(), job: notice.job, text }, effects);
+    }
+
+    /// An export is written, or it is not.
+    pub(super) fn exported(&mut self, now: Timestamp, outcome: &Result<PathBuf, String>, effects: &mut Effects) {
+        self.dirty = true;
+        let (level, said) = match outcome {
+            Ok(path) => (Level::Info, format!("exported to {}", path.display())),
+            Err(said) => (Level::Warning, format!("not exported: {said}")),
+        };
+        self.log(LoggedEvent { at: now, level, job: None, text: text::clean(&said).into_owned() }, effects);
+    }
+
+    fn log(&mut self, event: LoggedEvent, effects: &mut Effects) {
+        if event.level == Level::Alarm {
+            self.tell(&event.text, effects);
         }
-        let weightier = self.message.as_ref().is_none_or(|(level, _)| notice.level >= *level);
-        if notice.level > Level::Info && weightier {
-            self.message = Some((notice.level, notice.text.clone()));
+        let weightier = self.message.as_ref().is_none_or(|(level, _)| event.level >= *level);
+        if event.level > Level::Info && weightier {
+            self.message = Some((event.level, event.text.clone()));
         }
         if self.events.len() == MOST_EVENTS {
             self.events.pop_front();
         }
-        self.events.push_back(notice);
+        self.events.push_back(event);
     }
 
     fn take_answer(&mut self, ticket: u64, outcome: Result<CommandOutcome, CommandError>, now: Timestamp, effects: &mut Effects) {

@@ -40,6 +40,7 @@ impl App {
             }
             Event::Focus(focused) => self.focused = focused,
             Event::EngineEvent(news) => self.hear(now, news, effects),
+            Event::Exported(outcome) => self.exported(now, &outcome, effects),
             Event::Tick => self.dirty = true,
             Event::Interrupted | Event::Terminate => self.leave(effects),
             Event::Scheme { dark } => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::app::{App, Page, Undo};
+use super::super::app::{App, LoggedEvent, Page, Undo};
 use super::super::view;
 use crate::engine::Level;
 use crate::job::JobId;
@@ -55,7 +55,7 @@ impl App {
         }
     }
 
-    pub(crate) fn shown_events(&self) -> impl Iterator<Item = &crate::engine::Notice> {
+    pub(crate) fn shown_events(&self) -> impl Iterator<Item = &LoggedEvent> {
         let word = self.events_filter.to_lowercase();
         self.events.iter().rev().filter(move |notice| {
             word.is_empty()

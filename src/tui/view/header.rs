@@ -124,7 +124,8 @@ fn first_right(canvas: &Canvas<'_>) -> Vec<Piece> {
         (Connection::Up, None) => out.push(("connected".to_owned(), styles.good)),
         (Connection::Down { since, why }, None) => {
             let at = wording::clock(*since, canvas.now, &app.options.zone);
-            out.push((format!("no connection since {at}: {}", text::shorten(&text::clean(why), 40)), styles.bad));
+            let said = if why.message.is_empty() { why.meaning() } else { why.message.as_str().into() };
+            out.push((format!("no connection since {at}: {}", text::shorten(&text::clean(&said), 40)), styles.bad));
         }
     }
     out

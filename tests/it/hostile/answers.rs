@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use mj_enhance::api::{Client, ClientOptions, Service};
-use mj_enhance::engine::{Level, PauseReason};
+use mj_enhance::engine::{Level, NoticeKind, PauseReason};
 use mj_enhance::job::{Charge, ErrorClass, State, TaskId};
 use mj_enhance::simulator::Route;
 
@@ -94,7 +94,7 @@ fn five_lost_answers_make_a_job_unsure_and_the_task_list_settles_it() {
     // Nobody waits that minute here: the program ends and comes back.
     stage.restart();
     until_asking(&mut stage, "found and saved", |stage| stage.all_are(State::Saved));
-    assert!(stage.was_told(Level::Info, "was found in the account's task list as task-unified-"));
+    assert!(stage.was_told(Level::Info, |kind| matches!(kind, NoticeKind::TaskFound(_))));
     assert_eq!(stage.simulator().ledger().len(), 1);
     assert_eq!(stage.simulator().counts().of(Route::Submit), 2, "nothing was sent after the look");
     assert_eq!(stage.job().charge, Some(Charge::Charged));
@@ -167,7 +167,7 @@ fn no_capacity_puts_the_job_back_in_line_with_its_key() {
         "{ kind = \"status\", status = 400, code = \"NO_AVAILABLE_CHANNEL\", retry_after = 1.0 }",
     ));
     until_asking(&mut stage, "saved", |stage| stage.all_are(State::Saved));
-    assert!(stage.was_told(Level::Warning, "sending waits, nothing is lost"));
+    assert!(stage.was_told(Level::Warning, |kind| matches!(kind, NoticeKind::SendingDeferred(_))));
     let ledger = stage.simulator().ledger();
     assert_eq!((ledger.len(), stage.simulator().counts().of(Route::Submit)), (1, 2));
     assert_eq!(ledger[0].key.as_deref(), Some(stage.job().send.as_ref().unwrap().key.as_str()));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mj_enhance::engine::{Command, Level, PauseReason};
+use mj_enhance::engine::{Command, Level, NoticeKind, PauseReason, Undecided};
 use mj_enhance::job::{Caps, Charge, Credits, HoldReason, Phase, State};
 use mj_enhance::simulator::{Amount, Effect, Fault, Route};
 
@@ -93,7 +93,10 @@ fn another_price_pauses_after_the_first_that_shows_it_and_holds_the_rest() {
             .filter(|job| job.state() == State::Held)
             .all(|job| matches!(job.phase, Phase::Held(HoldReason::Price { .. })))
     );
-    assert!(stage.was_told(Level::Alarm, "the price is 6 credits now, agreed were 5.4; P asks for a new yes"));
+    assert!(stage.was_told(Level::Alarm, |kind| {
+        let (agreed, now) = (Credits::PUBLISHED_PRICE, Credits::from_uc(60_000));
+        *kind == NoticeKind::Paused(PauseReason::Price { agreed, now })
+    }));
     assert_eq!(stage.simulator().ledger().len(), 1);
     // A yes to the old price sends nothing; one to the new price does.
     let jobs: Vec<_> = stage.jobs.values().filter(|job| job.state() == State::Held).map(|job| job.id).collect();
@@ -277,7 +280,7 @@ fn a_task_list_without_end_proves_nothing_and_nothing_is_sent_again() {
     stage.until("on the wire", |_| submits.load(Ordering::SeqCst) == 1);
     stage.restart();
     stage.until("told", |stage| {
-        stage.was_told(Level::Alarm, "nothing fits in the newest 2000 tasks of the account, and there are more; x gives it up")
+        stage.was_told(Level::Alarm, |kind| matches!(kind, NoticeKind::StaysUnsure(Undecided::MoreTasks(2_000))))
     });
     assert_eq!((stage.job().state(), stage.job().charge), (State::Unsure, Some(Charge::Reserved)));
     assert_eq!(pages.load(Ordering::SeqCst), 40);
@@ -299,7 +302,7 @@ fn a_row_of_the_task_list_that_cannot_be_read_may_be_the_lost_task() {
     stage.until("on the wire", |_| submits.load(Ordering::SeqCst) == 1);
     stage.restart();
     stage.until("told", |stage| {
-        stage.was_told(Level::Alarm, "1 row of the task list cannot be read and may be its task; x gives it up")
+        stage.was_told(Level::Alarm, |kind| matches!(kind, NoticeKind::StaysUnsure(Undecided::UnreadableRows(1))))
     });
     assert_eq!((stage.job().state(), stage.job().charge), (State::Unsure, Some(Charge::Reserved)));
     assert_eq!(submits.load(Ordering::SeqCst), 1, "nothing was sent again");
@@ -328,7 +331,9 @@ fn a_task_list_that_cannot_be_read_is_told_and_nothing_new_is_sent_before() {
     stage.until("on the wire", |_| submits.load(Ordering::SeqCst) == 1);
     stage.restart();
     stage.add_lines(&[&format!("{DRAFT} 1")]);
-    until_asking(&mut stage, "told", |stage| stage.was_told(Level::Alarm, "the account's task list cannot be read: "));
+    until_asking(&mut stage, "told", |stage| {
+        stage.was_told(Level::Alarm, |kind| matches!(kind, NoticeKind::TaskListUnreadable(_)))
+    });
     assert_eq!((stage.count(State::Unsure), stage.count(State::Waiting)), (1, 1));
     assert_eq!(submits.load(Ordering::SeqCst), 1);
     // The user decides; then the line goes on.

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use mj_enhance::engine::{Command as EngineCommand, CommandError, Level, Role, StartError, StartMode};
+use mj_enhance::engine::{Command as EngineCommand, CommandError, Level, NoticeKind, Role, StartError, StartMode};
 use mj_enhance::job::{Charge, State};
 use mj_enhance::simulator::{Effect, Fault, Route};
 use mj_enhance::store::{Access, Store, StoreError};
@@ -46,7 +46,7 @@ fn a_results_folder_that_cannot_be_made_keeps_the_job_and_says_what_to_do() {
     stage.open().unwrap();
     stage.add_lines(&[&format!("{DRAFT} 0")]);
     until_asking(&mut stage, "told", |stage| {
-        stage.all_are(State::ToFetch) && stage.was_told(Level::Alarm, "results cannot be saved")
+        stage.all_are(State::ToFetch) && stage.was_told(Level::Alarm, |kind| matches!(kind, NoticeKind::ResultsUnsavable { .. }))
     });
     assert!(stage.job().reason().unwrap().contains("is in the way of a folder for results"), "{:?}", stage.job().reason());
     assert_eq!(stage.job().charge, Some(Charge::Charged));
@@ -198,7 +198,7 @@ fn a_screen_goes_on_in_place_of_an_engine_that_is_gone_without_a_new_yes() {
         stage.count(State::Saved) == 8
     });
     assert_eq!(screen.simulator().ledger().len(), 8, "one charge for each");
-    assert!(screen.was_told(Level::Warning, "this process goes on in its place"));
+    assert!(screen.was_told(Level::Warning, |kind| matches!(kind, NoticeKind::TookOver)));
     // A fresh start, however, asks for one.
     let mut fresh = screen.companion();
     screen.stop();
@@ -249,7 +249,7 @@ fn a_fresh_link_that_came_while_the_disk_was_full_is_used_afterwards() {
     stage.until("the first try", |stage| stage.simulator().counts().of(Route::File) == 1);
     let reads = stage.simulator().counts().of(Route::Read);
     limit(Some(1));
-    stage.until("told", |stage| stage.was_told(Level::Alarm, "sending is stopped until the store can be written"));
+    stage.until("told", |stage| stage.was_told(Level::Alarm, |kind| matches!(kind, NoticeKind::StoreUnwritable { .. })));
     stage.until("the fresh link came", |stage| stage.simulator().counts().of(Route::Read) > reads);
     limit(None);
     stage.until("saved", |stage| stage.all_are(State::Saved));
@@ -263,7 +263,9 @@ fn nothing_more_is_sent_while_results_cannot_be_saved_and_sending_continues_by_i
     fs::write(stage.folder().join("results"), "in the way").unwrap();
     stage.open().unwrap();
     stage.add_lines(&[&format!("{DRAFT} all"), &format!("{OTHER_DRAFT} all")]);
-    until_asking(&mut stage, "told", |stage| stage.was_told(Level::Alarm, "sending is stopped until they can"));
+    until_asking(&mut stage, "told", |stage| {
+        stage.was_told(Level::Alarm, |kind| matches!(kind, NoticeKind::ResultsUnsavable { .. }))
+    });
     until_asking(&mut stage, "what was sent ends", |stage| stage.count(State::Running) + stage.count(State::Sending) == 0);
     let sent = stage.simulator().counts().of(Route::Submit);
     assert!(sent < 4, "{sent} of 8 were sent");
@@ -273,7 +275,7 @@ fn nothing_more_is_sent_while_results_cannot_be_saved_and_sending_continues_by_i
     assert_eq!(stage.simulator().counts().of(Route::Submit), sent, "nothing more was paid");
     fs::remove_file(stage.folder().join("results")).unwrap();
     until_asking(&mut stage, "all saved", |stage| stage.count(State::Saved) == 8);
-    assert!(stage.was_told(Level::Info, "results can be saved again; sending continues"));
+    assert!(stage.was_told(Level::Info, |kind| *kind == NoticeKind::ResultsSavable { is_proven: true }));
     assert_eq!(stage.simulator().counts().of(Route::Submit), 8);
 }
 
@@ -303,7 +305,9 @@ fn a_full_disk_stops_sending_loses_nothing_and_is_told() {
     stage.until("four running", |stage| stage.count(State::Running) == 4);
     limit(Some(1));
     stage.simulator().finish_all();
-    until_asking(&mut stage, "told", |stage| stage.was_told(Level::Alarm, "sending is stopped until the store can be written"));
+    until_asking(&mut stage, "told", |stage| {
+        stage.was_told(Level::Alarm, |kind| matches!(kind, NoticeKind::StoreUnwritable { .. }))
+    });
     let specs = specs(&[format!("{OTHER_DRAFT} all")]);
     let ticket =
         stage.send(EngineCommand::Add { specs, tag: None, front: false, again: false, consent: Some(crate::stage::yes(4)) });
@@ -314,7 +318,7 @@ fn a_full_disk_stops_sending_loses_nothing_and_is_told() {
     assert!(stage.pictures().is_empty());
     limit(None);
     until_asking(&mut stage, "all saved", |stage| stage.count(State::Saved) == 4);
-    assert!(stage.was_told(Level::Info, "the store can be written again; nothing was lost"));
+    assert!(stage.was_told(Level::Info, |kind| matches!(kind, NoticeKind::StoreWritable)));
     assert_eq!(stage.simulator().ledger().len(), 4);
     // And the store is whole.
     stage.restart();

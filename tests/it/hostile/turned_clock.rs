@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use mj_enhance::engine::{Command, Consent};
+use mj_enhance::engine::{Command, Consent, NoticeKind, Undecided};
 use mj_enhance::job::{Caps, Charge, Credits, HoldReason, Phase, State};
 
 use super::{for_each, until_asking};
@@ -90,7 +90,9 @@ fn a_key_of_another_day_is_not_sent_again() {
     let mut stage = ended_on_the_wire();
     stage.pass(Duration::from_mins(24 * 60 + 1));
     stage.open().unwrap();
-    stage.until("told", |stage| stage.was_told(mj_enhance::engine::Level::Alarm, "its key is over 24 h old; x gives it up"));
+    stage.until("told", |stage| {
+        stage.was_told(mj_enhance::engine::Level::Alarm, |kind| *kind == NoticeKind::StaysUnsure(Undecided::OldKey))
+    });
     assert_eq!((stage.job().state(), stage.job().charge), (State::Unsure, Some(Charge::Reserved)));
     assert!(stage.simulator().ledger().is_empty());
 }

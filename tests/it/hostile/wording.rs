@@ -3,6 +3,8 @@
 use mj_enhance::engine::Command;
 use mj_enhance::job::{State, text};
 use mj_enhance::simulator::{Effect, ErrorBody, Fault, RetryAfterForm, Route};
+use mj_enhance::tui::Keymap;
+use mj_enhance::tui::notices::notice_text;
 
 use super::until_asking;
 use crate::stage::{DRAFT, FAST, OTHER_DRAFT, Setup, Stage};
@@ -78,7 +80,8 @@ then.redirect_to = "https://10.0.0.1/x.png"
         assert_clean("the raw answer", details.raw.as_deref().unwrap_or_default());
     }
     for notice in &stage.notices {
-        assert_clean("a notice", &notice.text);
+        let said = notice_text(notice, &|id| id.to_string(), &Keymap::default());
+        assert_clean("a notice", &said);
     }
     assert_clean("the status", &format!("{:?}", stage.status));
     for name in stage.results().keys() {

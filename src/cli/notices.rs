@@ -1,0 +1,93 @@
+//! Notices as `run` says them, to a person who types commands instead of pressing keys.
+
+use crate::engine::{LostAnswer, Notice, NoticeKind, Undecided};
+use crate::job::{Failure, JobId, text};
+
+/// The sentence for a notice, clean. `name` says how the table names a job (`h8m4t7xe:2`).
+///
+/// A pause has its sentence with the status, see [`super::run`]; here it is named only.
+pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String) -> String {
+    let job = notice.job.map_or_else(|| "A job".to_owned(), name);
+    let said = match &notice.kind {
+        NoticeKind::Held(why) => format!("{job} is held: {why}."),
+        NoticeKind::NotSent { error } => format!("{job} was not sent: {error}."),
+        NoticeKind::NotRepeated { error } => format!("{job} was not sent again: {error}."),
+        NoticeKind::BecameUnsure(why) => format!("{job} is unsure ({}); looking for its task.", lost_answer(why)),
+        NoticeKind::SendingDeferred(failure) => format!("Sending waits: {}.", reply(failure)),
+        NoticeKind::Refused(failure) => format!("{job} was refused: {}.", reply(failure)),
+        NoticeKind::TaskListUnreadable(failure) => {
+            format!("The task list cannot be read ({}); nothing is sent until it can.", reply(failure))
+        }
+        NoticeKind::TaskFound(task) => format!("{job} was found: its task is {task}."),
+        NoticeKind::StaysUnsure(why) => format!("{job} is unsure: {}.", undecided(why)),
+        NoticeKind::Paused(_) => "Sending is paused.".to_owned(),
+        NoticeKind::StoreFailed { error } => format!("{error}."),
+        NoticeKind::StoreUnwritable { error } => format!("{error}; nothing is sent until the store can be written."),
+        NoticeKind::StoreWritable => "The store can be written again; nothing was lost.".to_owned(),
+        NoticeKind::TookOver => "The other engine ended; this process took over.".to_owned(),
+        NoticeKind::ViewNotSaved { error } => format!("The view was not saved: {error}."),
+        NoticeKind::ResultsUnsavable { error } => {
+            format!("{job} could not be saved: {error}; nothing is sent until results can be saved.")
+        }
+        NoticeKind::ResultsSavable { is_proven: true } => "Results can be saved again; sending continues.".to_owned(),
+        NoticeKind::ResultsSavable { is_proven: false } => "No result waits for the disk any more; sending continues.".to_owned(),
+        NoticeKind::LinksEnding { results, hours } => format!(
+            "{} not saved yet, {} in under {hours} h.",
+            text::count(*results, "result"),
+            if *results == 1 { "its link expires" } else { "their links expire" }
+        ),
+        NoticeKind::Saved => format!("{job} is saved."),
+        NoticeKind::Failed(failure) => format!("{job} failed: {} ({}).", failure.meaning(), failure.code),
+        NoticeKind::Cancelled(by) => format!("{job} was {by}."),
+    };
+    text::clean(&said).into_owned()
+}
+
+fn undecided(why: &Undecided) -> String {
+    match why {
+        Undecided::SeveralTasks(count) => {
+            format!("{} could be it; choose in the dashboard", text::count(*count, "task"))
+        }
+        Undecided::UnreadableRows(count) => format!("{} of the task list cannot be read", text::count(*count, "row")),
+        Undecided::MoreTasks(count) => {
+            format!("none of the newest {} fits, older ones are not read", text::count(*count, "task"))
+        }
+        Undecided::OldKey => "no task fits, and its key is over 24 h old".to_owned(),
+        Undecided::NotSending => "no task fits, and this run may not send it again; pass --yes and --max-credits".to_owned(),
+        Undecided::Held(why) => format!("no task fits, and it is not sent again: {why}"),
+        Undecided::NotConfirmed => "no task fits, and it was not confirmed in this store".to_owned(),
+        Undecided::OverRunLimit(limit) => format!("no task fits, and sending it again is over --max-credits ({limit})"),
+    }
+}
+
+fn lost_answer(why: &LostAnswer) -> String {
+    match why {
+        LostAnswer::Failed(failure) => format!("reply lost: {}", reply(failure)),
+        LostAnswer::LongWait => "reply lost, then the service asked for a longer wait".to_owned(),
+        LostAnswer::StoreUnwritable => "reply lost, then the store could not be written".to_owned(),
+    }
+}
+
+/// What a failed call means, and what the service said.
+pub fn reply(failure: &Failure) -> String {
+    let meaning = failure.meaning();
+    if failure.message.is_empty() || failure.message == meaning {
+        return meaning.into_owned();
+    }
+    format!("{meaning}: {}", failure.message.trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_sentence_names_the_job_and_no_key() {
+        let kind = NoticeKind::StaysUnsure(Undecided::OverRunLimit(crate::job::Credits::PUBLISHED_PRICE));
+        let notice = Notice { at: Timestamp::UNIX_EPOCH, job: Some(JobId::from_bits(7)), kind };
+        let said = notice_text(&notice, &|_| "h8m4t7xe:2".to_owned());
+        assert_eq!(said, "h8m4t7xe:2 is unsure: no task fits, and sending it again is over --max-credits (5.4).");
+    }
+}

@@ -1,0 +1,136 @@
+//! Notices as the dashboard says them: the only place that knows their sentences and the keys in them.
+
+use crate::engine::{LostAnswer, Notice, NoticeKind, PauseReason, Undecided};
+use crate::job::{Failure, JobId, text};
+
+use super::keymap::{Action, Keymap};
+
+/// The sentence for a notice. `name` says how the table names a job (`h8m4t7xe:2`); keys come from the live keymap.
+/// All text of the service, the store or the disk in it is clean.
+#[must_use]
+pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Keymap) -> String {
+    let key = |action: Action| keymap.shown(action).unwrap_or_else(|| format!(":{}", action.name()));
+    let job = notice.job.map_or_else(|| "a job".to_owned(), name);
+    let said = match &notice.kind {
+        NoticeKind::Held(why) => format!("{job} is held: {why}"),
+        NoticeKind::NotSent { error } => format!("{job} was not sent: {error}"),
+        NoticeKind::NotRepeated { error } => format!("{job} was not sent again: {error}"),
+        NoticeKind::BecameUnsure(why) => {
+            format!("{job} is unsure ({}); looking for its task", lost_answer(why))
+        }
+        NoticeKind::SendingDeferred(failure) => format!("sending waits: {}", reply(failure)),
+        NoticeKind::Refused(failure) => format!("{job} was refused: {}", reply(failure)),
+        NoticeKind::TaskListUnreadable(failure) => format!(
+            "the task list cannot be read ({}); nothing is sent until it can · {} on the unsure job stops looking",
+            reply(failure),
+            key(Action::Cancel)
+        ),
+        NoticeKind::TaskFound(task) => format!("{job} was found: its task is {task}"),
+        NoticeKind::StaysUnsure(why) => match why {
+            Undecided::SeveralTasks(count) => {
+                format!("{job} is unsure: {} could be it · {} chooses", text::count(*count, "task"), key(Action::Watch))
+            }
+            Undecided::UnreadableRows(count) => format!(
+                "{job} is unsure: {} of the task list cannot be read · {} stops looking",
+                text::count(*count, "row"),
+                key(Action::Cancel)
+            ),
+            Undecided::MoreTasks(count) => format!(
+                "{job} is unsure: none of the newest {} fits, older ones are not read · {} stops looking",
+                text::count(*count, "task"),
+                key(Action::Cancel)
+            ),
+            Undecided::OldKey => {
+                format!("{job} is unsure: no task fits, and its key is over 24 h old · {} stops looking", key(Action::Cancel))
+            }
+            Undecided::NotSending => format!("{job} is unsure: no task fits, and this dashboard may not send it again"),
+            Undecided::OverRunLimit(limit) => {
+                format!("{job} is unsure: no task fits, and sending it again is over the limit of this run ({limit})")
+            }
+            Undecided::Held(why) => format!("{job} is unsure: no task fits, and it is not sent again: {why}"),
+            Undecided::NotConfirmed => format!("{job} is unsure: no task fits, and it was not confirmed in this store"),
+        },
+        NoticeKind::Paused(why) => match why {
+            PauseReason::You => "sending paused; running jobs continue".to_owned(),
+            PauseReason::Price { agreed, now } => format!(
+                "sending paused: the price is {now} credits now, you confirmed {agreed} · {} confirms the new price",
+                key(Action::Pause)
+            ),
+            PauseReason::Login { said } => format!("sending paused: {said}"),
+            PauseReason::Balance { said } | PauseReason::Access { said } => {
+                format!("sending paused: {said} · {} resumes", key(Action::Pause))
+            }
+        },
+        NoticeKind::StoreFailed { error } => error.clone(),
+        NoticeKind::StoreUnwritable { error } => format!("{error}; nothing is sent until the store can be written"),
+        NoticeKind::StoreWritable => "the store can be written again; nothing was lost".to_owned(),
+        NoticeKind::TookOver => "the other engine ended; this dashboard took over".to_owned(),
+        NoticeKind::ViewNotSaved { error } => format!("the view was not saved: {error}"),
+        NoticeKind::ResultsUnsavable { error } => {
+            format!("{job} could not be saved: {error}; nothing is sent until results can be saved")
+        }
+        NoticeKind::ResultsSavable { is_proven: true } => "results can be saved again; sending continues".to_owned(),
+        NoticeKind::ResultsSavable { is_proven: false } => "no result waits for the disk any more; sending continues".to_owned(),
+        NoticeKind::LinksEnding { results, hours } => format!(
+            "{} not saved yet, {} in under {hours} h · {} fetches now",
+            text::count(*results, "result"),
+            if *results == 1 { "its link expires" } else { "their links expire" },
+            key(Action::Fetch)
+        ),
+        NoticeKind::Saved => format!("{job} is saved"),
+        NoticeKind::Failed(failure) => format!("{job} failed: {} ({})", failure.meaning(), failure.code),
+        NoticeKind::Cancelled(by) => format!("{job} was {by}"),
+    };
+    text::clean(&said).into_owned()
+}
+
+fn lost_answer(why: &LostAnswer) -> String {
+    match why {
+        LostAnswer::Failed(failure) => format!("reply lost: {}", reply(failure)),
+        LostAnswer::LongWait => "reply lost, then the service asked for a longer wait".to_owned(),
+        LostAnswer::StoreUnwritable => "reply lost, then the store could not be written".to_owned(),
+    }
+}
+
+/// What a failed call means, and what the service said.
+fn reply(failure: &Failure) -> String {
+    let meaning = failure.meaning();
+    if failure.message.is_empty() || failure.message == meaning {
+        return meaning.into_owned();
+    }
+    format!("{meaning}: {}", failure.message.trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::job::ErrorClass;
+
+    fn said(kind: NoticeKind, keymap: &Keymap) -> String {
+        let notice = Notice { at: Timestamp::UNIX_EPOCH, job: Some(JobId::from_bits(7)), kind };
+        notice_text(&notice, &|_| "h8m4t7xe:2".to_owned(), keymap)
+    }
+
+    #[test]
+    fn a_job_is_named_as_in_the_table_and_keys_are_the_live_ones() {
+        let choose = NoticeKind::StaysUnsure(Undecided::SeveralTasks(2));
+        assert_eq!(said(choose.clone(), &Keymap::default()), "h8m4t7xe:2 is unsure: 2 tasks could be it · w chooses");
+        let moved = Keymap::with_overrides(&[("watch", vec!["z".to_owned()], 1)]).unwrap();
+        assert_eq!(said(choose, &moved), "h8m4t7xe:2 is unsure: 2 tasks could be it · z chooses");
+        let none = Keymap::with_overrides(&[("fetch", Vec::new(), 1)]).unwrap();
+        assert_eq!(
+            said(NoticeKind::LinksEnding { results: 2, hours: 4 }, &none),
+            "2 results not saved yet, their links expire in under 4 h · :fetch fetches now"
+        );
+    }
+
+    #[test]
+    fn nothing_that_the_service_said_reaches_the_terminal_uncleaned() {
+        let mut failure = Failure::new(ErrorClass::BadRequest, "odd", "x");
+        failure.message = "a\u{1b}[2Jb".to_owned();
+        let said = said(NoticeKind::Refused(failure), &Keymap::default());
+        assert!(said.contains("h8m4t7xe:2 was refused: ") && !said.chars().any(text::is_unsafe), "{said:?}");
+    }
+}
