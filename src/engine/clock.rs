@@ -21,6 +21,37 @@ impl Clock for SystemClock {
     }
 }
 
+/// One moment by the clocks that count: what a part is asked with instead of reading a clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    /// The runtime's clock, which waits go by.
+    pub(super) at: Instant,
+    /// The wall clock, for what is written down.
+    pub(super) wall: Timestamp,
+    /// What the service's clock shows, where an answer has told.
+    pub(super) service: Option<Timestamp>,
+}
+
+impl Now {
+    /// This moment.
+    pub(super) fn read(clock: &dyn Clock, service: Option<Timestamp>) -> Self {
+        Self { at: Instant::now(), wall: clock.now(), service }
+    }
+
+    /// A moment for tests: the paused clock's, at a second of the wall clock.
+    #[cfg(test)]
+    pub(super) fn of_test(second: i64) -> Self {
+        Self { at: Instant::now(), wall: Timestamp::from_second(1_790_000_000 + second).unwrap(), service: None }
+    }
+
+    /// The same, so much later by all clocks.
+    #[cfg(test)]
+    pub(super) fn after(self, time: Duration) -> Self {
+        let later = |at: Timestamp| at.checked_add(time).unwrap();
+        Self { at: self.at + time, wall: later(self.wall), service: self.service.map(later) }
+    }
+}
+
 /// How often the loop looks for other processes while nothing is under way.
 ///
 /// The runtime's wheel of timers turns in steps of 64 and of 4,096 ms. A long timer wakes the process at each step on its way

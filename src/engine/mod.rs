@@ -6,6 +6,7 @@ mod clock;
 mod downloads;
 mod draft_check;
 mod event_loop;
+mod index;
 mod notice;
 mod perform;
 mod poll_scheduler;
