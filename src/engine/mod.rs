@@ -11,6 +11,7 @@ mod notice;
 mod perform;
 mod poll_scheduler;
 mod poller;
+mod publisher;
 mod queue;
 mod reconcile;
 mod session;
