@@ -2,6 +2,7 @@
 //!
 //! This room knows `job`, `api`, `store` and `fetch`. It knows no screen and no arguments.
 
+mod account;
 mod clock;
 mod downloads;
 mod draft_check;

@@ -1,0 +1,350 @@
+//! The account: what is known of balance, price and connection, what is shared by all processes, and what pauses sending.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::time::Instant;
+use tracing::info;
+
+use super::clock::Now;
+use super::{Connection, Options, PauseReason, Seen};
+use crate::api::gate::Gate;
+use crate::api::{ApiError, Balance};
+use crate::job::{Caps, Credits, ErrorClass, retry};
+use crate::store::Settings;
+
+/// The balance is read this long after something that changed it, so that a burst costs one read.
+const BALANCE_DELAY: Duration = Duration::from_secs(2);
+/// While jobs run, the balance is read so often anyway.
+const BALANCE_EVERY: Duration = Duration::from_mins(1);
+/// The price is read so often while jobs wait.
+const PRICE_EVERY: Duration = Duration::from_mins(10);
+/// While the connection is down it is tried this soon, by a free read.
+const PROBE_DELAY: Duration = Duration::from_secs(5);
+/// So late, balance and price go before the reads of tasks.
+const LATE: Duration = Duration::from_secs(10);
+
+/// A free read about the account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum AccountRead {
+    Balance,
+    Price,
+}
+
+/// A change of what all processes share, to be written to the store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum SettingsChange {
+    Balance(Seen),
+    Price(Seen),
+    Pause(PauseReason),
+}
+
+impl SettingsChange {
+    /// Makes the change.
+    pub(super) fn apply(&self, settings: &mut Settings) {
+        match self {
+            Self::Balance(seen) => settings.balance = Some(*seen),
+            Self::Price(seen) => settings.price = Some(*seen),
+            Self::Pause(why) => settings.paused = Some(why.clone()),
+        }
+    }
+}
+
+/// When a figure is read next.
+#[derive(Clone, Copy, Debug, Default)]
+struct Schedule {
+    at: Option<Instant>,
+    in_air: bool,
+}
+
+impl Schedule {
+    fn is_due(&self, now: Instant) -> bool {
+        !self.in_air && self.at.is_some_and(|at| at <= now)
+    }
+
+    fn start(&mut self) {
+        (self.at, self.in_air) = (None, true);
+    }
+
+    fn sooner(&mut self, at: Instant) {
+        self.at = Some(self.at.map_or(at, |before| before.min(at)));
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Account {
+    settings: Settings,
+    caps: Caps,
+    max_in_flight: u32,
+    zone: TimeZone,
+    connection: Connection,
+    balance: Schedule,
+    balance_failures: u32,
+    price: Schedule,
+    catalog_price: Option<Credits>,
+}
+
+impl Account {
+    /// An account of which nothing is known. Caps and the number of jobs in flight hold unless they were changed by key.
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            settings: Settings::default(),
+            caps: options.caps,
+            max_in_flight: options.max_in_flight,
+            zone: options.time_zone.clone(),
+            connection: Connection::Unknown,
+            balance: Schedule::default(),
+            balance_failures: 0,
+            price: Schedule::default(),
+            catalog_price: None,
+        }
+    }
+
+    /// What all processes share, as the store had it last.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Takes what all processes share as the store has it.
+    pub(super) fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Makes a change in memory that the store did not take: a pause must hold even when the disk is full.
+    pub(super) fn change_in_memory(&mut self, change: &SettingsChange) {
+        change.apply(&mut self.settings);
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Whether pause and connection let paid requests leave. A connection that is down loses answers; a free read brings
+    /// it up again first.
+    pub(super) fn lets_send(&self) -> bool {
+        !self.is_paused() && !matches!(self.connection, Connection::Down { .. })
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.settings.paused.is_some()
+    }
+
+    pub(super) fn caps(&self) -> Caps {
+        Caps {
+            session: self.settings.cap_session.unwrap_or(self.caps.session),
+            day: self.settings.cap_day.unwrap_or(self.caps.day),
+        }
+    }
+
+    pub(super) fn max_in_flight(&self) -> u32 {
+        self.settings.max_in_flight.unwrap_or(self.max_in_flight)
+    }
+
+    /// The price of one enhance as far as it is known.
+    pub(super) fn price(&self) -> Credits {
+        self.settings.price.map_or(Credits::PUBLISHED_PRICE, |seen| seen.amount)
+    }
+
+    /// When the user's day began.
+    pub(super) fn day_start(&self, now: Timestamp) -> Timestamp {
+        let day = now.to_zoned(self.zone.clone());
+        day.start_of_day().map_or(now, |start| start.timestamp())
+    }
+
+    /// When the user's month began.
+    pub(super) fn month_start(&self, now: Timestamp) -> Timestamp {
+        let day = now.to_zoned(self.zone.clone());
+        day.first_of_month().and_then(|first| first.start_of_day()).map_or(now, |start| start.timestamp())
+    }
+
+    /// Reads balance and price as soon as possible.
+    pub(super) fn refresh(&mut self, now: Now) {
+        self.balance.at = Some(now.at);
+        self.price.at = Some(now.at);
+    }
+
+    /// The balance has probably changed.
+    pub(super) fn balance_changed(&mut self, now: Now) {
+        self.balance.sooner(now.at + BALANCE_DELAY);
+    }
+
+    /// Reads the balance as soon as possible.
+    pub(super) fn balance_now(&mut self, now: Now) {
+        self.balance.at = Some(now.at);
+    }
+
+    /// Whether a read waits for so long that it goes before the reads of tasks: those take every read there is when many
+    /// jobs run, and what the header shows of the money must not starve behind them.
+    pub(super) fn is_late(&self, now: Now) -> bool {
+        let late = now.at.checked_sub(LATE);
+        late.is_some_and(|late| [self.balance.at, self.price.at].into_iter().flatten().any(|at| at <= late))
+    }
+
+    /// The next read that may leave now, out of the gate's budget.
+    pub(super) fn next_read(&mut self, gate: &mut Gate, now: Now) -> Option<AccountRead> {
+        let (schedule, read) = if self.balance.is_due(now.at) {
+            (&mut self.balance, AccountRead::Balance)
+        } else if self.price.is_due(now.at) {
+            (&mut self.price, AccountRead::Price)
+        } else {
+            return None;
+        };
+        gate.take_read(now.at).ok()?;
+        schedule.start();
+        Some(read)
+    }
+
+    /// The balance was read. `in_flight`: jobs are being sent or running.
+    pub(super) fn on_balance(
+        &mut self,
+        result: &Result<Balance, ApiError>,
+        in_flight: bool,
+        rng: &mut fastrand::Rng,
+        now: Now,
+    ) -> Option<SettingsChange> {
+        self.balance.in_air = false;
+        match result {
+            Ok(balance) => {
+                self.balance_failures = 0;
+                if in_flight {
+                    self.balance.at.get_or_insert(now.at + BALANCE_EVERY);
+                }
+                Some(SettingsChange::Balance(Seen { amount: balance.usable(), at: now.wall }))
+            }
+            Err(error) => {
+                self.balance_failures = self.balance_failures.saturating_add(1);
+                let wait = retry::read_wait(self.balance_failures, error.retry_after, rng.f64());
+                self.balance.at = Some(now.at + wait.max(PROBE_DELAY));
+                None
+            }
+        }
+    }
+
+    /// The public price was read, or could not be: it is a help, not a need. The agreed price stands, and the answer to a
+    /// send tells the truth.
+    pub(super) fn on_price(&mut self, result: &Result<Credits, ApiError>, now: Now) -> Option<SettingsChange> {
+        self.price.in_air = false;
+        self.price.at = Some(now.at + PRICE_EVERY);
+        let price = *result.as_ref().ok()?;
+        // The reserve of the latest answer is authoritative; the public price counts while there is none, or when it moves.
+        let moved = self.catalog_price.replace(price).is_some_and(|before| before != price);
+        let counts = self.settings.price.is_none() || moved;
+        counts.then_some(SettingsChange::Price(Seen { amount: price, at: now.wall }))
+    }
+
+    /// What the service reserved for a send: its price, if that is news.
+    pub(super) fn on_reserved(&self, amount: Credits, now: Now) -> Option<SettingsChange> {
+        let news = self.settings.price.is_none_or(|before| before.amount != amount);
+        news.then_some(SettingsChange::Price(Seen { amount, at: now.wall }))
+    }
+
+    /// Notes what a call says about the connection and the gate, whatever it was for. Returns why sending must pause.
+    pub(super) fn on_answer(&mut self, error: Option<&ApiError>, gate: &mut Gate, now: Now) -> Option<PauseReason> {
+        match error {
+            Some(error) if error.class == ErrorClass::RateLimited => {
+                self.connection = Connection::Up;
+                let until = gate.refused(now.at, error.retry_after);
+                info!(wait = ?until.saturating_duration_since(now.at), "too many requests: all wait");
+            }
+            Some(error) if error.class == ErrorClass::Network => {
+                if !matches!(self.connection, Connection::Down { .. }) {
+                    self.connection = Connection::Down { since: now.wall, why: error.failure() };
+                    self.balance.sooner(now.at + PROBE_DELAY);
+                }
+            }
+            Some(error) if error.class == ErrorClass::Login => {
+                self.connection = Connection::Up;
+                gate.answered(now.at);
+                return Some(PauseReason::Login { said: error.sentence() });
+            }
+            _ => {
+                self.connection = Connection::Up;
+                gate.answered(now.at);
+            }
+        }
+        None
+    }
+
+    /// When the next read is due. `read_from`: no read may leave before this; a time that has passed would be looked at
+    /// again and again.
+    pub(super) fn next_deadline(&self, read_from: Instant) -> Option<Instant> {
+        let due = [self.balance, self.price].into_iter().filter(|schedule| !schedule.in_air).filter_map(|schedule| schedule.at);
+        due.map(|at| at.max(read_from)).min()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::engine) fn options() -> Options {
+        Options {
+            data_dir: "/nowhere".into(),
+            sending: super::super::Sending::WithConsent,
+            max_in_flight: 2,
+            submit_gap: Duration::ZERO,
+            reads_per_minute: 60,
+            caps: Caps::default(),
+            callback_url: None,
+            fetches_at_once: 1,
+            time_zone: TimeZone::UTC,
+        }
+    }
+
+    pub(in crate::engine) fn error(class: ErrorClass) -> ApiError {
+        ApiError { class, code: "x".into(), message: String::new(), status: None, request_id: None, retry_after: None, is_json: false }
+    }
+
+    pub(in crate::engine) fn gate() -> Gate {
+        Gate::new(60, Duration::ZERO, Instant::now())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_is_in_the_air_once_and_comes_again_after_an_answer_or_a_panic() {
+        let (mut account, mut gate, now) = (Account::new(&options()), gate(), Now::of_test(0));
+        account.refresh(now);
+        assert_eq!(account.next_read(&mut gate, now), Some(AccountRead::Balance));
+        assert_eq!(account.next_read(&mut gate, now), Some(AccountRead::Price));
+        assert_eq!(account.next_read(&mut gate, now), None);
+        assert_eq!(account.next_deadline(now.at), None, "both are under way");
+        // A worker that panics ends like a call that failed.
+        assert_eq!(account.on_price(&Err(error(ErrorClass::Local)), now), None);
+        assert_eq!(account.next_deadline(now.at), Some(now.at + PRICE_EVERY));
+        let later = now.after(PRICE_EVERY);
+        assert_eq!(account.next_read(&mut gate, later), Some(AccountRead::Price));
+        let seen = Seen { amount: Credits::from_uc(7), at: later.wall };
+        assert_eq!(account.on_price(&Ok(Credits::from_uc(7)), later), Some(SettingsChange::Price(seen)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_down_stops_sending_until_a_free_read_comes_back() {
+        let (mut account, mut gate, now) = (Account::new(&options()), gate(), Now::of_test(0));
+        assert_eq!(account.on_answer(Some(&error(ErrorClass::Network)), &mut gate, now), None);
+        assert!(!account.lets_send());
+        assert_eq!(account.next_deadline(now.at), Some(now.at + PROBE_DELAY));
+        let later = now.after(PROBE_DELAY);
+        assert_eq!(account.next_read(&mut gate, later), Some(AccountRead::Balance));
+        account.on_answer(None, &mut gate, later);
+        assert!(account.lets_send());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_key_pauses_and_a_pause_holds_without_a_disk() {
+        let (mut account, mut gate, now) = (Account::new(&options()), gate(), Now::of_test(0));
+        let why = account.on_answer(Some(&error(ErrorClass::Login)), &mut gate, now).unwrap();
+        assert!(matches!(why, PauseReason::Login { .. }));
+        account.change_in_memory(&SettingsChange::Pause(why));
+        assert!(!account.lets_send());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_429_closes_the_gate_for_all() {
+        let (mut account, mut gate, now) = (Account::new(&options()), gate(), Now::of_test(0));
+        account.refresh(now);
+        account.on_answer(Some(&error(ErrorClass::RateLimited)), &mut gate, now);
+        assert!(gate.closed_until(now.at).is_some() && account.next_read(&mut gate, now).is_none());
+        assert_eq!(*account.connection(), Connection::Up);
+    }
+}
