@@ -3,12 +3,14 @@
 //! This room knows `job`, `api`, `store` and `fetch`. It knows no screen and no arguments.
 
 mod account;
+mod backlog;
 mod clock;
 mod downloads;
 mod draft_check;
 mod event_loop;
 mod index;
 mod notice;
+mod peers;
 mod perform;
 mod poll_scheduler;
 mod poller;
@@ -17,6 +19,7 @@ mod queue;
 mod reconcile;
 mod session;
 mod submitter;
+mod workers;
 
 use std::path::PathBuf;
 use std::sync::Arc;
