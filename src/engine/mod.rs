@@ -17,6 +17,7 @@ mod poller;
 mod publisher;
 mod queue;
 mod reconcile;
+mod reconciler;
 mod session;
 mod submitter;
 mod workers;

@@ -1,0 +1,313 @@
+//! The search for the tasks of unsure jobs: a walk through the account's task list, page by page, so that each page passes
+//! the gate.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::clock::Now;
+use super::index::JobIndex;
+use super::notice::{NoticeKind, Undecided};
+use super::reconcile::{Match, Window, reconcile};
+use crate::api::gate::Gate;
+use crate::api::{ApiError, ENHANCE_MODEL, ListPage, ListQuery, TaskRow};
+use crate::job::{Job, JobId, Phase, State, TaskId, Update, retry};
+
+/// The task list is read this long after the last attempt, since it may lag behind.
+const LIST_LAG: Duration = Duration::from_secs(2);
+/// Rows of a page of the task list, the most there are.
+const LIST_PAGE: u32 = 50;
+/// Pages of the task list that are read at most to answer a question: 2,000 tasks.
+const MOST_PAGES: u32 = 40;
+/// So many failures in a row are told.
+const TOLD_FAILURES: u32 = 3;
+
+/// A walk under way.
+#[derive(Clone, Debug, Default)]
+struct Listing {
+    /// Pages that were read.
+    pages: u32,
+    rows: Vec<TaskRow>,
+    /// Rows that could not be read.
+    unreadable: usize,
+    in_air: bool,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Reconciler {
+    at: Option<Instant>,
+    listing: Option<Listing>,
+    failures: u32,
+    /// Unsure jobs that went out again with their key.
+    resent: HashSet<JobId>,
+}
+
+/// What the list says of one job, to be done in this order.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Finding {
+    pub(super) job: JobId,
+    /// To be written.
+    pub(super) update: Option<Update>,
+    /// To be told.
+    pub(super) notice: Option<NoticeKind>,
+    /// Nothing fits and the key is young: the same request may go out again.
+    pub(super) send_again: bool,
+}
+
+/// What a page of the list, or its failure, leads to.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Listed {
+    /// The walk goes on.
+    More,
+    /// The list could not be read; it is tried again, and this is to be told.
+    Failed(Option<NoticeKind>),
+    /// The walk is over.
+    Findings(Vec<Finding>),
+}
+
+impl Reconciler {
+    /// Takes a job as the store has it now.
+    pub(super) fn on_job(&mut self, job: &Job, now: Now) {
+        if let Phase::Unsure(doubt) = &job.phase
+            && !doubt.looked
+        {
+            // Its last request may still be on its way at the service, also when the process that sent it is gone.
+            self.not_before(now.at + LIST_LAG.saturating_sub(since_last_attempt(job, now)));
+        }
+        if !matches!(job.state(), State::Sending | State::Unsure) {
+            self.resent.remove(&job.id);
+        }
+    }
+
+    /// An unsure job's request went out again with its key: only a list that is read late enough can say that it made nothing.
+    pub(super) fn sent_again(&mut self, id: JobId) {
+        self.resent.insert(id);
+    }
+
+    /// A paid request has just ended without an answer: the list is read when it has caught up.
+    pub(super) fn after_attempt(&mut self, now: Now) {
+        self.not_before(now.at + LIST_LAG);
+    }
+
+    /// The user wants the list read now.
+    pub(super) fn read_now(&mut self, now: Now) {
+        self.at.get_or_insert(now.at);
+    }
+
+    fn not_before(&mut self, at: Instant) {
+        self.at = Some(self.at.map_or(at, |before| before.max(at)));
+    }
+
+    /// Whether a lost answer has still to be looked for; nothing new is sent before that.
+    pub(super) fn has_open_questions(&self, jobs: &JobIndex) -> bool {
+        self.listing.is_some() || (self.at.is_some() && jobs.unsure().next().is_some()) || jobs.has_unread_unsure()
+    }
+
+    /// The next page to ask for, if one may be asked for now.
+    pub(super) fn next_read(&mut self, jobs: &JobIndex, gate: &mut Gate, now: Now) -> Option<ListQuery> {
+        if self.listing.is_none() && self.at.is_some_and(|at| at <= now.at) {
+            self.at = None;
+            self.listing = (!windows(jobs).is_empty()).then(Listing::default);
+        }
+        let listing = self.listing.as_mut().filter(|listing| !listing.in_air)?;
+        gate.take_read(now.at).ok()?;
+        listing.in_air = true;
+        Some(ListQuery { model: Some(ENHANCE_MODEL), status: None, page: listing.pages + 1, page_size: LIST_PAGE })
+    }
+
+    /// A page of the list is here. `belongs` says whether a task is some job's already, `may_send` whether this run sends.
+    pub(super) fn on_listed(
+        &mut self,
+        result: Result<ListPage, ApiError>,
+        jobs: &JobIndex,
+        belongs: impl Fn(&TaskId) -> bool,
+        may_send: bool,
+        rng: &mut fastrand::Rng,
+        now: Now,
+    ) -> Listed {
+        let Some(mut listing) = self.listing.take() else { return Listed::More };
+        let page = match result {
+            Ok(page) => page,
+            Err(error) => {
+                self.failures = self.failures.saturating_add(1);
+                self.at = Some(now.at + retry::read_wait(self.failures, error.retry_after, rng.f64()));
+                let tell = self.failures == TOLD_FAILURES;
+                return Listed::Failed(tell.then(|| NoticeKind::TaskListUnreadable(error.failure())));
+            }
+        };
+        self.failures = 0;
+        let windows = windows(jobs);
+        let from = windows.iter().map(|window| window.from).min();
+        let past = page.rows.iter().any(|row| row.created_at.zip(from).is_some_and(|(created, from)| created < from));
+        let complete = past || (page.rows.is_empty() && page.unreadable == 0);
+        listing.unreadable += page.unreadable;
+        listing.pages += 1;
+        // A gateway that does not know the filter lists other models' tasks too; they are nobody's answer here.
+        listing.rows.extend(page.rows.into_iter().filter(|row| row.model.is_empty() || row.model == ENHANCE_MODEL));
+        if !complete && listing.pages < MOST_PAGES {
+            listing.in_air = false;
+            self.listing = Some(listing);
+            return Listed::More;
+        }
+        let matches = reconcile(&windows, &listing.rows, belongs);
+        let found = matches.into_iter().filter_map(|(id, found)| {
+            let job = jobs.get(id)?;
+            Some(self.finding(job, found, &listing, complete, may_send, now))
+        });
+        Listed::Findings(found.collect())
+    }
+
+    fn finding(&mut self, job: &Job, found: Match, listing: &Listing, complete: bool, may_send: bool, now: Now) -> Finding {
+        let read = |candidates| Some(Update::ListRead { candidates, server_time: now.service });
+        let was_read = matches!(&job.phase, Phase::Unsure(doubt) if doubt.looked);
+        let mut finding = Finding { job: job.id, update: None, notice: None, send_again: false };
+        let mut undecided = |why| finding.notice = (!was_read).then_some(NoticeKind::StaysUnsure(why));
+        match found {
+            Match::Is(task) => {
+                finding.notice = Some(NoticeKind::TaskFound(task.clone()));
+                finding.update = Some(Update::Adopted(task));
+            }
+            Match::Nothing if self.resent.contains(&job.id) && !list_has_settled(job, now) => {
+                // It went out again once already. What comes next must be sure, so the list is read again later.
+                let settles = Duration::try_from(retry::LIST_SETTLES).unwrap_or_default();
+                self.not_before(now.at + settles.saturating_sub(since_last_attempt(job, now)));
+            }
+            Match::Nothing => {
+                if listing.unreadable > 0 {
+                    undecided(Undecided::UnreadableRows(listing.unreadable));
+                } else if !complete {
+                    undecided(Undecided::MoreTasks(listing.rows.len()));
+                } else if !job.key_is_young(now.wall, now.service) {
+                    undecided(Undecided::OldKey);
+                } else if !may_send {
+                    undecided(Undecided::NotSending);
+                } else {
+                    finding.send_again = !was_read;
+                }
+                finding.update = read(Vec::new());
+            }
+            Match::Ambiguous(tasks) => {
+                undecided(Undecided::SeveralTasks(tasks.len()));
+                finding.update = read(tasks);
+            }
+        }
+        finding
+    }
+
+    /// When the next page may be asked for. `read_from`: no read may leave before this.
+    pub(super) fn next_deadline(&self, read_from: Instant) -> Option<Instant> {
+        match &self.listing {
+            Some(listing) if listing.in_air => None,
+            Some(_) => Some(read_from),
+            None => self.at,
+        }
+    }
+}
+
+fn windows(jobs: &JobIndex) -> Vec<Window> {
+    jobs.unsure().filter_map(|job| job.send.as_ref().map(|send| Window::new(job.id, send))).collect()
+}
+
+fn since_last_attempt(job: &Job, now: Now) -> Duration {
+    let since = job.send.as_ref().map(|send| send.since_last(now.wall, now.service));
+    since.and_then(|since| Duration::try_from(since).ok()).unwrap_or_default()
+}
+
+/// Whether a task that its latest attempt made must be in the task list by now.
+fn list_has_settled(job: &Job, now: Now) -> bool {
+    job.send.as_ref().is_none_or(|send| send.since_last(now.wall, now.service) >= retry::LIST_SETTLES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::account::tests::{error, gate};
+    use super::super::index::tests::{at, index, job, task, unsure};
+    use super::*;
+    use crate::job::{ErrorClass, TaskStatus};
+
+    fn row(n: u64, second: i64) -> TaskRow {
+        TaskRow {
+            id: task(n),
+            model: ENHANCE_MODEL.to_owned(),
+            status: TaskStatus::Processing,
+            percent: None,
+            created_at: Some(at(second)),
+            result_count: None,
+            used: None,
+        }
+    }
+
+    fn page(rows: Vec<TaskRow>) -> ListPage {
+        ListPage { rows, unreadable: 0, total: None }
+    }
+
+    /// A reconciler that waits for the first page, for one unsure job.
+    fn asking(now: Now) -> (Reconciler, JobIndex) {
+        let job = job(1, unsure());
+        let (mut reconciler, jobs) = (Reconciler::default(), index(std::slice::from_ref(&job)));
+        reconciler.on_job(&job, now);
+        let query = reconciler.next_read(&jobs, &mut gate(), now).unwrap();
+        assert_eq!((query.page, query.model), (1, Some(ENHANCE_MODEL)));
+        (reconciler, jobs)
+    }
+
+    fn listed(reconciler: &mut Reconciler, jobs: &JobIndex, result: Result<ListPage, ApiError>, now: Now) -> Listed {
+        reconciler.on_listed(result, jobs, |_| false, true, &mut fastrand::Rng::with_seed(1), now)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_list_is_read_once_it_can_know_the_last_attempt() {
+        let (now, job) = (Now::of_test(0), job(1, unsure()));
+        let (mut reconciler, jobs) = (Reconciler::default(), index(std::slice::from_ref(&job)));
+        reconciler.on_job(&job, now);
+        assert_eq!(reconciler.next_deadline(now.at), Some(now.at + LIST_LAG));
+        assert!(reconciler.has_open_questions(&jobs));
+        assert_eq!(reconciler.next_read(&jobs, &mut gate(), now), None);
+        assert!(reconciler.next_read(&jobs, &mut gate(), now.after(LIST_LAG)).is_some());
+        assert_eq!(reconciler.next_deadline(now.at), None, "the page is under way");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_walk_goes_on_until_it_is_past_the_first_attempt() {
+        let now = Now::of_test(5);
+        let (mut reconciler, jobs) = asking(now);
+        assert_eq!(listed(&mut reconciler, &jobs, Ok(page(vec![row(7, 1)])), now), Listed::More);
+        assert_eq!(reconciler.next_read(&jobs, &mut gate(), now).map(|query| query.page), Some(2));
+        let Listed::Findings(found) = listed(&mut reconciler, &jobs, Ok(page(vec![row(8, -900)])), now) else { panic!() };
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].update, Some(Update::Adopted(task(7))));
+        assert_eq!(found[0].notice, Some(NoticeKind::TaskFound(task(7))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_nothing_fits_the_same_request_goes_again_once_and_then_only_after_a_settled_list() {
+        let now = Now::of_test(5);
+        let (mut reconciler, jobs) = asking(now);
+        let Listed::Findings(found) = listed(&mut reconciler, &jobs, Ok(page(Vec::new())), now) else { panic!() };
+        assert!(found[0].send_again && matches!(found[0].update, Some(Update::ListRead { .. })));
+        let (mut reconciler, jobs) = asking(now);
+        reconciler.sent_again(JobId::from_bits(1));
+        let Listed::Findings(found) = listed(&mut reconciler, &jobs, Ok(page(Vec::new())), now) else { panic!() };
+        assert!(!found[0].send_again && found[0].update.is_none());
+        let settled = now.at + Duration::try_from(retry::LIST_SETTLES).unwrap() - Duration::from_secs(5);
+        assert_eq!(reconciler.next_deadline(now.at), Some(settled));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_third_failure_in_a_row_is_told_and_reading_goes_on() {
+        let mut now = Now::of_test(5);
+        let (mut reconciler, jobs) = asking(now);
+        let mut told = Vec::new();
+        for _ in 0..4 {
+            let Listed::Failed(notice) = listed(&mut reconciler, &jobs, Err(error(ErrorClass::Server)), now) else { panic!() };
+            told.push(notice.is_some());
+            let due = reconciler.next_deadline(now.at).unwrap();
+            assert!(due > now.at);
+            now = now.after(due - now.at);
+            assert!(reconciler.next_read(&jobs, &mut gate(), now).is_some());
+        }
+        assert_eq!(told, [false, false, true, false]);
+    }
+}
