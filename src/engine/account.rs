@@ -294,7 +294,15 @@ pub(super) mod tests {
     }
 
     pub(in crate::engine) fn error(class: ErrorClass) -> ApiError {
-        ApiError { class, code: "x".into(), message: String::new(), status: None, request_id: None, retry_after: None, is_json: false }
+        ApiError {
+            class,
+            code: "x".into(),
+            message: String::new(),
+            status: None,
+            request_id: None,
+            retry_after: None,
+            is_json: false,
+        }
     }
 
     pub(in crate::engine) fn gate() -> Gate {

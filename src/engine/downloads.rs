@@ -1,27 +1,47 @@
-//! Bringing results home: a pool of its own, least time left first, and the alarms for links that die.
+//! Bringing results home: a pool of its own, least time left first, and the alarms for links that end.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
-use super::NoticeKind;
-use super::event_loop::{Engine, WorkerKind, WorkerResult};
-use super::poll_scheduler::Subscriber;
+use super::index::JobIndex;
+use super::notice::NoticeKind;
 use crate::fetch::{FetchError, FetchRequest};
-use crate::job::{Applied, Failure, Job, JobId, Phase, SavedFile, State, Update, retry};
+use crate::job::{Applied, Failure, Job, JobId, Phase, SavedFile, State, TaskId, Update, retry};
 
-/// Hours before the end of a link at which an unsaved result is called out (product §5).
+/// Hours before the end of a link at which an unsaved result is called out, with the bit that says it was.
 const ALARMS: [(u8, u8); 2] = [(1, 4), (2, 1)];
-
+/// Set beside those bits when a fresh link was asked for.
+const REREAD: u8 = 0x80;
 /// How long a download waits at most for its next try while results cannot be saved here, so that all goes on soon after
 /// there is room.
 const LOCAL_WAIT_MOST: Duration = Duration::from_secs(30);
+/// How long nobody looks for something to fetch where nothing waits, unless something comes.
+const NOTHING_TO_FETCH: Duration = Duration::from_hours(1);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Downloads {
+    at_once: usize,
+    /// The end of its link first; a job without one last.
+    to_fetch: BTreeSet<(Timestamp, JobId)>,
+    fetching: HashSet<JobId>,
+    retry: BTreeMap<JobId, Instant>,
+    /// Nothing to fetch is ready before this; unknown after a change.
+    ready_at: Option<Instant>,
+    /// Jobs to be fetched whose tasks are read once more, for a fresh link.
+    fresh_links: HashMap<JobId, Reread>,
+    /// Jobs whose results could not be saved for a reason of this machine.
+    unsavable: HashSet<JobId>,
+    alarmed: HashMap<JobId, u8>,
+}
 
 /// Why a task whose result is to be fetched is read once more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Reread {
+enum Reread {
     /// A fresh link may help; the next try does not wait for it.
     Meanwhile,
     /// The link's life is over, and it has not been tried since that is known: the next try waits for the answer.
@@ -30,138 +50,96 @@ pub(super) enum Reread {
     LastWord,
 }
 
-/// How long nobody looks for something to fetch where nothing waits, unless something comes.
-const NOTHING_TO_FETCH: Duration = Duration::from_hours(1);
+/// How a download ended, to be done in this order.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Ended {
+    /// To be told.
+    pub(super) notice: Option<NoticeKind>,
+    /// To be written.
+    pub(super) update: Update,
+    /// What follows then.
+    pub(super) after: AfterFetch,
+}
 
-impl Engine {
-    /// Starts downloads while there are places.
-    pub(super) fn start_due_fetches(&mut self) {
-        if !self.store_is_well() {
-            return;
-        }
-        let now = Instant::now();
-        while self.fetching.len() < self.fetches_at_once() && self.fetch_ready_at.is_none_or(|at| at <= now) {
-            let ready = self
-                .to_fetch
-                .iter()
-                .map(|(_, id)| *id)
-                .find(|id| !self.waits_for_link(*id) && self.fetch_retry.get(id).is_none_or(|at| *at <= now));
-            let Some(id) = ready else {
-                self.fetch_ready_at = Some(self.next_retry().unwrap_or(now + NOTHING_TO_FETCH));
-                return;
-            };
-            self.fresh_links.remove(&id);
-            let written = self.write(vec![(id, Update::FetchStarted)]);
-            let Some((job, Applied::Changed(_))) = written.last() else { return };
-            let request = self.request(job);
-            self.fetching.insert(id);
-            // Its time has come; kept, it would wake the loop again and again while the download runs.
-            self.fetch_retry.remove(&id);
-            let fetcher = Arc::clone(&self.fetcher);
-            self.spawn(WorkerKind::Fetch(id), async move { WorkerResult::Fetched(id, fetcher.fetch(&request).await) });
-        }
-    }
+/// What follows when the end of a download is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum AfterFetch {
+    /// It is over.
+    Over,
+    /// It is tried again later, see [`Downloads::retry_later`]; if it has a task, that may have a fresh link meanwhile.
+    Later(Option<TaskId>),
+    /// The service is asked for a fresh link first.
+    FreshLink(TaskId),
+    /// The link is dead and there is no other, because of this.
+    LinkIsDead(&'static str),
+}
 
-    fn request(&self, job: &Job) -> FetchRequest {
-        let finished = job.finished_at.unwrap_or(job.created_at).to_zoned(self.options.time_zone.clone());
-        let mut sidecar = serde_json::Map::new();
-        sidecar.insert("job".into(), job.id.to_string().into());
-        sidecar.insert("source_task".into(), job.source.as_str().into());
-        sidecar.insert("image_number".into(), job.image.get().into());
-        sidecar.insert("task_id".into(), job.task.as_ref().map(|task| task.as_str().to_owned()).into());
-        sidecar.insert("tag".into(), job.tag.as_ref().map(|tag| tag.as_str().to_owned()).into());
-        sidecar.insert("created_at".into(), job.created_at.to_string().into());
-        sidecar.insert("sent_at".into(), job.sent_at.map(|at| at.to_string()).into());
-        sidecar.insert("finished_at".into(), job.finished_at.map(|at| at.to_string()).into());
-        sidecar.insert("credits_reserved".into(), job.reserved.map(|credits| credits.to_string()).into());
-        sidecar.insert("credits_charged".into(), job.charged.map(|credits| credits.to_string()).into());
-        FetchRequest {
-            links: job.links.clone(),
-            date: finished.date().to_string(),
-            tag: job.tag.as_ref().map(|tag| tag.as_str().to_owned()),
-            task: job.task.as_ref().map_or_else(|| job.id.to_string(), |task| task.as_str().to_owned()),
-            image: job.image.get(),
-            job: job.id.to_string(),
-            sidecar,
+impl Downloads {
+    /// So many at once.
+    pub(super) fn new(at_once: usize) -> Self {
+        Self {
+            at_once,
+            to_fetch: BTreeSet::new(),
+            fetching: HashSet::new(),
+            retry: BTreeMap::new(),
+            ready_at: None,
+            fresh_links: HashMap::new(),
+            unsavable: HashSet::new(),
+            alarmed: HashMap::new(),
         }
     }
 
-    /// A download ended.
-    pub(super) fn on_fetched(&mut self, id: JobId, result: Result<Vec<SavedFile>, FetchError>) {
-        self.fetching.remove(&id);
-        match result {
-            Ok(files) => {
-                let written = self.write(vec![(id, Update::Saved(files))]);
-                self.publish_endings(&written);
-            }
-            Err(FetchError::Refused(why)) => {
-                let written = self.write(vec![(id, Update::FetchFailed(Failure::result_refused(&why)))]);
-                self.publish_endings(&written);
-            }
-            Err(error) if error.is_local() => {
-                self.cannot_save(id, &error.to_string());
-                let wait = self.fetch_later(id, error.to_string()).min(LOCAL_WAIT_MOST);
-                self.fetch_retry.insert(id, Instant::now() + wait);
-            }
-            Err(error) if error.is_evidence_after_expiry() && self.link_is_over(id) => {
-                self.refused_after_expiry(id, error.to_string());
-            }
-            Err(error) => {
-                self.fetch_later(id, error.to_string());
-                self.reread(id, Reread::Meanwhile);
+    /// Takes a job as the store has it now, and as it was before. Returns what is to be told.
+    pub(super) fn on_job(&mut self, before: Option<&Job>, job: &Job) -> Option<NoticeKind> {
+        for expiry in [before.and_then(|before| before.link_expires_at), Some(Timestamp::MAX)].into_iter().flatten() {
+            self.to_fetch.remove(&(expiry, job.id));
+        }
+        if job.state() == State::ToFetch {
+            self.to_fetch.insert((job.link_expires_at.unwrap_or(Timestamp::MAX), job.id));
+            self.ready_at = None;
+        }
+        if !matches!(job.state(), State::ToFetch | State::Fetching) {
+            self.retry.remove(&job.id);
+            self.fresh_links.remove(&job.id);
+            self.alarmed.remove(&job.id);
+            return self.forget_unsavable(job.id, job.state() == State::Saved);
+        }
+        None
+    }
+
+    /// A job is saved, or not to be fetched any more: it no longer tells that results cannot be saved. After a success the
+    /// others that could not be are tried at once.
+    fn forget_unsavable(&mut self, id: JobId, is_saved: bool) -> Option<NoticeKind> {
+        if !self.unsavable.remove(&id) {
+            return None;
+        }
+        self.ready_at = None;
+        if is_saved {
+            for other in &self.unsavable {
+                self.retry.remove(other);
             }
         }
+        self.unsavable.is_empty().then_some(NoticeKind::ResultsSavable { is_proven: is_saved })
     }
 
-    /// A link whose life is over was refused. A fresh one may come with a fresh answer; asked for once.
-    fn refused_after_expiry(&mut self, id: JobId, why: String) {
-        self.write(vec![(id, Update::FetchTroubled(why))]);
-        if self.alarmed.get(&id).is_some_and(|asked| asked & REREAD != 0) {
-            self.link_is_dead(id, "the link is dead, and a fresh one was dead too");
-            return;
-        }
-        *self.alarmed.entry(id).or_default() |= REREAD;
-        if !self.reread(id, Reread::LastWord) {
-            self.link_is_dead(id, "the link is dead");
-        }
+    /// Whether results can be saved, as far as is known; nothing new is sent while they cannot.
+    pub(super) fn can_save(&self) -> bool {
+        self.unsavable.is_empty()
     }
 
-    /// Reads the task of a job once more, for a fresh link; `false` where it has none.
-    fn reread(&mut self, id: JobId, why: Reread) -> bool {
-        let Some(job) = self.jobs.get(&id) else { return false };
-        // Still as coming down where its end could not be written yet.
-        let (State::ToFetch | State::Fetching, Some(task)) = (job.state(), job.task.clone()) else { return false };
-        let now = Instant::now();
-        self.fresh_links.insert(id, why);
-        self.scheduler.ask(Subscriber::Job(id), &task, now, now);
-        if why != Reread::Meanwhile {
-            self.scheduler.alone(&Subscriber::Job(id));
-        }
-        true
+    /// How many downloads may run; one tells whether results can be saved again.
+    fn at_once(&self) -> usize {
+        if self.can_save() { self.at_once } else { self.at_once.min(1) }
     }
 
-    /// The service was asked for a fresh link and has none. That ends a job only where the link was refused after its life.
-    pub(super) fn no_fresh_link(&mut self, id: JobId, why: &str) {
-        if self.fresh_links.get(&id) == Some(&Reread::LastWord) {
-            self.link_is_dead(id, why);
-            return;
-        }
-        self.fresh_links.remove(&id);
-        self.scheduler.forget(&Subscriber::Job(id));
-        self.fetch_ready_at = None;
+    /// Whether nothing is to be fetched or coming down.
+    pub(super) fn is_empty(&self) -> bool {
+        self.to_fetch.is_empty() && self.fetching.is_empty()
     }
 
-    /// The link is dead and there is no other: the charge stays, the job ends.
-    fn link_is_dead(&mut self, id: JobId, why: &str) {
-        self.fresh_links.remove(&id);
-        self.scheduler.forget(&Subscriber::Job(id));
-        let written = self.write(vec![(id, Update::FetchFailed(Failure::link_expired(why)))]);
-        self.publish_endings(&written);
-    }
-
-    fn link_is_over(&self, id: JobId) -> bool {
-        let end = self.jobs.get(&id).and_then(|job| job.link_expires_at);
-        end.is_none_or(|end| end <= self.clock.now())
+    /// Whether its task is read once more for a fresh link.
+    pub(super) fn awaits_link(&self, id: JobId) -> bool {
+        self.fresh_links.contains_key(&id)
     }
 
     /// Whether the next try of a job waits for a fresh link.
@@ -169,122 +147,330 @@ impl Engine {
         self.fresh_links.get(&id).is_some_and(|why| *why != Reread::Meanwhile)
     }
 
-    /// When the next of those that wait may be tried.
-    fn next_retry(&self) -> Option<Instant> {
-        self.fetch_retry.iter().filter(|(id, _)| !self.waits_for_link(**id)).map(|(_, at)| *at).min()
+    /// The next job to fetch, if there is a place for it; it has the place only with [`Downloads::started`].
+    pub(super) fn next(&mut self, now: Instant) -> Option<JobId> {
+        if self.fetching.len() >= self.at_once() || self.ready_at.is_some_and(|at| at > now) {
+            return None;
+        }
+        let waits = |id: &JobId| self.waits_for_link(*id) || self.retry.get(id).is_some_and(|at| *at > now);
+        let ready = self.to_fetch.iter().map(|(_, id)| *id).find(|id| !waits(id));
+        match ready {
+            // What the answer may say is not waited for.
+            Some(id) => drop(self.fresh_links.remove(&id)),
+            None => self.ready_at = Some(self.next_retry().unwrap_or(now + NOTHING_TO_FETCH)),
+        }
+        ready
     }
 
-    /// Tries again later, after a gap that grows; returns the gap.
-    fn fetch_later(&mut self, id: JobId, why: String) -> Duration {
-        let written = self.write(vec![(id, Update::FetchTroubled(why))]);
-        let attempts = written.last().map_or(1, |(job, _)| match &job.phase {
+    /// The download of this job begins.
+    pub(super) fn started(&mut self, id: JobId) {
+        self.fetching.insert(id);
+        // Its time has come; kept, it would wake the loop again and again while the download runs.
+        self.retry.remove(&id);
+    }
+
+    /// A download ended; `job` is its job, if it is still there.
+    pub(super) fn on_fetched(
+        &mut self,
+        id: JobId,
+        result: Result<Vec<SavedFile>, FetchError>,
+        job: Option<&Job>,
+        now: Timestamp,
+    ) -> Ended {
+        self.fetching.remove(&id);
+        let error = match result {
+            Ok(files) => return Ended { notice: None, update: Update::Saved(files), after: AfterFetch::Over },
+            Err(FetchError::Refused(why)) => {
+                let update = Update::FetchFailed(Failure::result_refused(&why));
+                return Ended { notice: None, update, after: AfterFetch::Over };
+            }
+            Err(error) => error,
+        };
+        let mut notice = None;
+        let after = if error.is_local() {
+            let first = self.unsavable.is_empty();
+            if self.unsavable.insert(id) && first {
+                notice = Some(NoticeKind::ResultsUnsavable { error: error.to_string() });
+            }
+            AfterFetch::Later(None)
+        } else if error.is_evidence_after_expiry() && job.is_none_or(|job| link_is_over(job, now)) {
+            self.refused_after_expiry(id, job)
+        } else {
+            AfterFetch::Later(job.and_then(|job| self.reread(job, Reread::Meanwhile)))
+        };
+        Ended { notice, update: Update::FetchTroubled(error.to_string()), after }
+    }
+
+    /// A link whose life is over was refused. A fresh one may come with a fresh answer; asked for once.
+    fn refused_after_expiry(&mut self, id: JobId, job: Option<&Job>) -> AfterFetch {
+        let asked = self.alarmed.entry(id).or_default();
+        if *asked & REREAD != 0 {
+            return AfterFetch::LinkIsDead("the link is dead, and a fresh one was dead too");
+        }
+        *asked |= REREAD;
+        match job.and_then(|job| self.reread(job, Reread::LastWord)) {
+            Some(task) => AfterFetch::FreshLink(task),
+            None => AfterFetch::LinkIsDead("the link is dead"),
+        }
+    }
+
+    /// The task of a job is read once more, for a fresh link; `None` where it has none.
+    fn reread(&mut self, job: &Job, why: Reread) -> Option<TaskId> {
+        // Still as coming down where its end is not written yet.
+        let (State::ToFetch | State::Fetching, Some(task)) = (job.state(), &job.task) else { return None };
+        self.fresh_links.insert(job.id, why);
+        Some(task.clone())
+    }
+
+    /// The failed download is written, in the job if it could be; the next try is later the more there were, but soon while
+    /// results cannot be saved.
+    pub(super) fn retry_later(&mut self, id: JobId, written: Option<&Job>, rng: &mut fastrand::Rng, now: Instant) {
+        let attempts = written.map_or(1, |job| match &job.phase {
             Phase::ToFetch(error) => error.attempts,
             _ => 1,
         });
-        let wait = retry::fetch_wait(attempts, self.rng.f64());
-        self.fetch_retry.insert(id, Instant::now() + wait);
-        wait
+        let wait = retry::fetch_wait(attempts, rng.f64());
+        let most = if self.unsavable.contains(&id) { LOCAL_WAIT_MOST } else { Duration::MAX };
+        self.retry.insert(id, now + wait.min(most));
     }
 
-    /// How many downloads may run; one tells whether results can be saved again.
-    fn fetches_at_once(&self) -> usize {
-        if self.unsavable.is_empty() { self.options.fetches_at_once } else { self.options.fetches_at_once.min(1) }
+    /// The user wants it fetched now.
+    pub(super) fn fetch_now(&mut self, id: JobId) {
+        self.retry.remove(&id);
+        self.ready_at = None;
+        self.alarmed.remove(&id);
     }
 
-    /// Whether results can be saved, as far as is known; nothing new is sent while they cannot.
-    pub(super) fn results_are_well(&self) -> bool {
-        self.unsavable.is_empty()
+    /// A job that is to be fetched again after its link ended begins with a fresh link: the task to ask about.
+    pub(super) fn await_fresh_link(&mut self, job: &Job, now: Timestamp) -> Option<TaskId> {
+        if link_is_over(job, now) { self.reread(job, Reread::First) } else { None }
     }
 
-    /// A result could not be saved for a reason of this machine.
-    fn cannot_save(&mut self, id: JobId, why: &str) {
-        let first = self.unsavable.is_empty();
-        if self.unsavable.insert(id) && first {
-            self.notice(Some(id), NoticeKind::ResultsUnsavable { error: why.to_owned() });
+    /// The service was asked for a fresh link and has none. Whether that is the end: only where the link was refused after
+    /// its life.
+    pub(super) fn no_fresh_link(&mut self, id: JobId) -> bool {
+        let is_dead = self.fresh_links.remove(&id) == Some(Reread::LastWord);
+        if !is_dead {
+            self.ready_at = None;
         }
+        is_dead
     }
 
-    /// A job is saved, or not to be fetched any more: it no longer tells that results cannot be saved. After a success the
-    /// others that could not be are tried at once.
-    pub(super) fn forget_unsavable(&mut self, id: JobId, is_saved: bool) {
-        if !self.unsavable.remove(&id) {
-            return;
-        }
-        self.fetch_ready_at = None;
-        if is_saved {
-            for other in &self.unsavable {
-                self.fetch_retry.remove(other);
+    /// No fresh link is waited for any more.
+    pub(super) fn link_settled(&mut self, id: JobId) {
+        self.fresh_links.remove(&id);
+    }
+
+    /// Answers about fresh links may be among what had to wait for the store: who got one is settled, and who still waits
+    /// for one is returned, to be asked about once more. `jobs` are as they were before.
+    pub(super) fn settle_links(
+        &mut self,
+        waited: &HashSet<JobId>,
+        results: &[(Job, Applied)],
+        jobs: &JobIndex,
+    ) -> Vec<(JobId, TaskId)> {
+        let mut again = Vec::new();
+        for id in waited.iter().filter(|id| self.awaits_link(**id)).copied().collect::<Vec<_>>() {
+            let Some(after) = results.iter().rev().map(|(job, _)| job).find(|job| job.id == id) else { continue };
+            if jobs.get(id).is_some_and(|before| before.links != after.links) {
+                self.fresh_links.remove(&id);
+            } else if let Some(task) = &after.task {
+                again.push((id, task.clone()));
             }
         }
-        if self.unsavable.is_empty() {
-            self.notice(None, NoticeKind::ResultsSavable { is_proven: is_saved });
-        }
+        again
     }
 
-    /// When a download may be tried again, if there is a place for it.
-    pub(super) fn next_fetch(&self) -> Option<Instant> {
-        if self.fetching.len() >= self.fetches_at_once() || !self.store_is_well() {
-            return None;
-        }
-        self.fetch_ready_at.or_else(|| self.next_retry())
-    }
-
-    /// Fetches at once what waits for its next try, or a dead link once more.
-    pub(super) fn fetch_now(&mut self, id: JobId) {
-        self.fetch_retry.remove(&id);
-        self.fetch_ready_at = None;
-        self.alarmed.remove(&id);
-        self.write(vec![(id, Update::FetchAgain)]);
-        // What is fetched again after its link was called dead begins with a fresh link.
-        if self.link_is_over(id) {
-            self.reread(id, Reread::First);
-        }
-    }
-
-    /// Calls out unsaved results whose links have 4 h and 1 h to live.
-    pub(super) fn watch_links(&mut self) {
-        let now = self.clock.now();
+    /// Calls out unsaved results whose links have 4 h and 1 h left, each once.
+    pub(super) fn alarms(&mut self, now: Timestamp) -> Option<(Option<JobId>, NoticeKind)> {
         let dying: Vec<(JobId, u8, u8)> = self
             .to_fetch
             .iter()
             .take_while(|(end, _)| hours_left(*end, now) < ALARMS[0].1.into())
             .filter_map(|(end, id)| {
                 let (bit, hours) = ALARMS.into_iter().rev().find(|(_, hours)| hours_left(*end, now) < i64::from(*hours))?;
-                let published = self.alarmed.get(id).copied().unwrap_or_default();
-                (published & bit == 0).then_some((*id, bit, hours))
+                let told = self.alarmed.get(id).copied().unwrap_or_default();
+                (told & bit == 0).then_some((*id, bit, hours))
             })
             .collect();
-        if dying.is_empty() {
-            return;
-        }
         for (id, bit, _) in &dying {
             *self.alarmed.entry(*id).or_default() |= bit;
         }
-        let hours = dying.iter().map(|(_, _, hours)| *hours).min().unwrap_or(1);
+        let hours = dying.iter().map(|(_, _, hours)| *hours).min()?;
         let job = if let [(id, _, _)] = dying.as_slice() { Some(*id) } else { None };
-        self.notice(job, NoticeKind::LinksEnding { results: dying.len(), hours });
+        Some((job, NoticeKind::LinksEnding { results: dying.len(), hours }))
     }
 
-    /// Tells how jobs ended, for the events and notices of a screen.
-    pub(super) fn publish_endings(&mut self, written: &[(Job, Applied)]) {
-        for (job, applied) in written {
-            if !applied.changed() {
-                continue;
-            }
-            let kind = match &job.phase {
-                Phase::Saved => NoticeKind::Saved,
-                Phase::Failed(failure) => NoticeKind::Failed(failure.clone()),
-                Phase::Cancelled(by) => NoticeKind::Cancelled(*by),
-                _ => continue,
-            };
-            self.notice(Some(job.id), kind);
+    fn next_retry(&self) -> Option<Instant> {
+        self.retry.iter().filter(|(id, _)| !self.waits_for_link(**id)).map(|(_, at)| *at).min()
+    }
+
+    /// When a download may be tried, if there is a place for it.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        if self.fetching.len() >= self.at_once() {
+            return None;
         }
+        self.ready_at.or_else(|| self.next_retry())
     }
 }
 
-/// Set in `alarmed` when a fresh link was asked for.
-const REREAD: u8 = 0x80;
+/// What to fetch for a job, how to name it, and what goes into the JSON sidecar.
+pub(super) fn request(job: &Job, zone: &TimeZone) -> FetchRequest {
+    let finished = job.finished_at.unwrap_or(job.created_at).to_zoned(zone.clone());
+    let mut sidecar = serde_json::Map::new();
+    sidecar.insert("job".into(), job.id.to_string().into());
+    sidecar.insert("source_task".into(), job.source.as_str().into());
+    sidecar.insert("image_number".into(), job.image.get().into());
+    sidecar.insert("task_id".into(), job.task.as_ref().map(|task| task.as_str().to_owned()).into());
+    sidecar.insert("tag".into(), job.tag.as_ref().map(|tag| tag.as_str().to_owned()).into());
+    sidecar.insert("created_at".into(), job.created_at.to_string().into());
+    sidecar.insert("sent_at".into(), job.sent_at.map(|at| at.to_string()).into());
+    sidecar.insert("finished_at".into(), job.finished_at.map(|at| at.to_string()).into());
+    sidecar.insert("credits_reserved".into(), job.reserved.map(|credits| credits.to_string()).into());
+    sidecar.insert("credits_charged".into(), job.charged.map(|credits| credits.to_string()).into());
+    FetchRequest {
+        links: job.links.clone(),
+        date: finished.date().to_string(),
+        tag: job.tag.as_ref().map(|tag| tag.as_str().to_owned()),
+        task: job.task.as_ref().map_or_else(|| job.id.to_string(), |task| task.as_str().to_owned()),
+        image: job.image.get(),
+        job: job.id.to_string(),
+        sidecar,
+    }
+}
+
+fn link_is_over(job: &Job, now: Timestamp) -> bool {
+    job.link_expires_at.is_none_or(|end| end <= now)
+}
 
 fn hours_left(end: Timestamp, now: Timestamp) -> i64 {
     Duration::try_from(end.duration_since(now)).map_or(0, |left| i64::try_from(left.as_secs() / 3_600).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::index::tests::{at, job, task};
+    use super::*;
+    use crate::job::FetchTrouble;
+
+    const HOUR: i64 = 3_600;
+
+    /// The nth job, finished, with a link that ends at this second.
+    fn finished(n: u64, link_ends: i64) -> Arc<Job> {
+        let mut job = Job::clone(&job(n, Phase::ToFetch(FetchTrouble { attempts: 2, last: None })));
+        job.link_expires_at = Some(at(link_ends));
+        Arc::new(job)
+    }
+
+    fn downloads(at_once: usize, jobs: &[Arc<Job>]) -> Downloads {
+        let mut downloads = Downloads::new(at_once);
+        for job in jobs {
+            downloads.on_job(None, job);
+        }
+        downloads
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_the_least_time_left_goes_first_while_there_are_places() {
+        let now = Instant::now();
+        let (late, soon) = (finished(1, 9 * HOUR), finished(2, HOUR));
+        let mut downloads = downloads(1, &[late.clone(), soon.clone()]);
+        assert_eq!(downloads.next(now), Some(soon.id));
+        downloads.started(soon.id);
+        assert_eq!((downloads.next(now), downloads.next_deadline()), (None, None), "its end makes room");
+        let ended = downloads.on_fetched(soon.id, Ok(Vec::new()), Some(&soon), at(0));
+        assert_eq!(ended, Ended { notice: None, update: Update::Saved(Vec::new()), after: AfterFetch::Over });
+        downloads.on_job(Some(&soon), &job(2, Phase::Saved));
+        assert_eq!(downloads.next(now), Some(late.id));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_download_is_tried_again_later() {
+        let now = Instant::now();
+        let one = finished(1, 9 * HOUR);
+        let mut downloads = downloads(2, std::slice::from_ref(&one));
+        downloads.started(one.id);
+        let ended = downloads.on_fetched(one.id, Err(FetchError::Passing("cut off".to_owned())), Some(&one), at(0));
+        assert_eq!(ended.after, AfterFetch::Later(Some(task(1))), "a fresh link may come meanwhile");
+        downloads.retry_later(one.id, Some(&one), &mut fastrand::Rng::with_seed(1), now);
+        assert_eq!(downloads.next(now), None);
+        let due = downloads.next_deadline().unwrap();
+        assert!(due > now && due < now + NOTHING_TO_FETCH);
+        assert_eq!(downloads.next(due), Some(one.id));
+        downloads.fetch_now(one.id);
+        assert_eq!(downloads.next(now), Some(one.id), "asked for by hand, at once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_link_refused_after_its_life_is_asked_for_again_once() {
+        let now = Instant::now();
+        let one = finished(1, 9 * HOUR);
+        let mut downloads = downloads(2, std::slice::from_ref(&one));
+        let refused = || Err(FetchError::NoPicture("403".to_owned()));
+        downloads.started(one.id);
+        let ended = downloads.on_fetched(one.id, refused(), Some(&one), at(9 * HOUR));
+        assert_eq!(ended.after, AfterFetch::FreshLink(task(1)));
+        assert!(downloads.awaits_link(one.id) && downloads.next(now).is_none());
+        downloads.link_settled(one.id);
+        downloads.on_job(Some(&one), &one);
+        assert_eq!(downloads.next(now), Some(one.id));
+        downloads.started(one.id);
+        let ended = downloads.on_fetched(one.id, refused(), Some(&one), at(9 * HOUR));
+        assert!(matches!(ended.after, AfterFetch::LinkIsDead(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_fresh_link_ends_a_job_only_after_a_refusal() {
+        let one = finished(1, 9 * HOUR);
+        let mut downloads = downloads(2, std::slice::from_ref(&one));
+        assert_eq!(downloads.await_fresh_link(&one, at(0)), None, "its link lives");
+        assert_eq!(downloads.await_fresh_link(&one, at(9 * HOUR)), Some(task(1)));
+        assert!(!downloads.no_fresh_link(one.id) && !downloads.awaits_link(one.id), "the old one is tried first");
+        downloads.on_fetched(one.id, Err(FetchError::NoPicture("403".to_owned())), Some(&one), at(9 * HOUR));
+        assert!(downloads.no_fresh_link(one.id));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_results_cannot_be_saved_one_download_tells_when_they_can() {
+        let now = Instant::now();
+        let jobs = [finished(1, 8 * HOUR), finished(2, 9 * HOUR)];
+        let mut downloads = downloads(2, &jobs);
+        let full = || Err(FetchError::ResultsDiskFull("no space".to_owned()));
+        let told: Vec<bool> = jobs
+            .iter()
+            .map(|job| {
+                downloads.started(job.id);
+                let ended = downloads.on_fetched(job.id, full(), Some(job), at(0));
+                downloads.retry_later(job.id, Some(job), &mut fastrand::Rng::with_seed(1), now);
+                ended.notice.is_some()
+            })
+            .collect();
+        assert_eq!((told, downloads.can_save()), (vec![true, false], false));
+        assert_eq!(downloads.next(now), None);
+        let due = downloads.next_deadline().unwrap();
+        assert!(due <= now + LOCAL_WAIT_MOST);
+        let first = downloads.next(now + LOCAL_WAIT_MOST).unwrap();
+        downloads.started(first);
+        assert_eq!(downloads.next(now + LOCAL_WAIT_MOST), None, "one tells");
+        downloads.on_fetched(first, Ok(Vec::new()), Some(&jobs[0]), at(60));
+        assert_eq!(downloads.on_job(Some(&jobs[0]), &job(1, Phase::Saved)), None, "the other still waits");
+        assert_eq!(downloads.next(now), Some(jobs[1].id), "at once");
+        let told = downloads.on_job(Some(&jobs[1]), &job(2, Phase::Saved));
+        assert_eq!((told, downloads.can_save()), (Some(NoticeKind::ResultsSavable { is_proven: true }), true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn links_that_end_are_called_out_at_four_hours_and_at_one() {
+        let jobs = [finished(1, 10 * HOUR), finished(2, 10 * HOUR)];
+        let mut downloads = downloads(2, &jobs);
+        assert_eq!(downloads.alarms(at(5 * HOUR)), None);
+        let four = NoticeKind::LinksEnding { results: 2, hours: 4 };
+        assert_eq!(downloads.alarms(at(6 * HOUR + 1)), Some((None, four)));
+        assert_eq!(downloads.alarms(at(7 * HOUR)), None, "each is called out once");
+        downloads.on_job(Some(&jobs[1]), &job(2, Phase::Saved));
+        let one = NoticeKind::LinksEnding { results: 1, hours: 1 };
+        assert_eq!(downloads.alarms(at(9 * HOUR + 1)), Some((Some(JobId::from_bits(1)), one)));
+    }
 }

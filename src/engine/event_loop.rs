@@ -1,336 +1,134 @@
-//! The engine's loop and its memory of what is under way.
+//! The engine: one event in, to the part it is for; what the part returns is written to the store, then published.
 //!
-//! One value on one thread owns the store and all indices; calls to the service and downloads run as tasks that end in
-//! a [`WorkerResult`]. After every event the loop starts whatever can be started (`start_due_work`) and sleeps until the next known time.
+//! One value on one thread owns the store and the parts. Calls to the service and downloads run as workers that end in a
+//! [`WorkerResult`]. After every event the loop starts whatever can be started and sleeps until the next deadline of a part.
 
-mod account;
-mod index;
-mod peers;
-mod publisher;
-mod start;
+mod reads;
+mod sends;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{info, warn};
 
-use super::clock::Clock;
-use super::downloads::Reread;
-use super::draft_check::DraftChecks;
-use super::poll_scheduler::{PollScheduler, Read};
-use super::queue::Queue;
-use super::{Command, CommandError, Connection, Details, EngineEvent, NoticeKind, Options, Status};
+use super::account::{AccountRead, SettingsChange};
+use super::backlog::{Backlog, Written};
+use super::base::{Base, Services, SessionMessage};
+use super::clock::Now;
+use super::downloads::Downloads;
+use super::notice::NoticeKind;
+use super::poller::Poller;
+use super::reconciler::Reconciler;
+use super::start::{become_engine, was_interrupted};
+use super::submitter::Submitter;
+use super::workers::{WorkerKind, WorkerResult, Workers};
+use super::{Act, Command, CommandError, CommandOutcome, EngineEvent, Options, PauseReason, Role};
+use crate::api::ApiError;
 use crate::api::gate::Gate;
-use crate::api::{ApiError, Balance, ListPage, Service, Submitted, TaskRow};
-use crate::fetch::{FetchError, Fetcher};
-use crate::job::{Credits, ErrorClass, Job, JobId, Progress, SavedFile, Spent, TaskReport, Update};
-use crate::store::{EngineLock, ScreenLock, Settings, Store, StoreError};
+use crate::job::{Applied, Job, JobId, State, Update};
+use crate::store::{EngineLock, EngineRequest, Store, StoreError};
 
-/// How often the loop looks for changes of other processes and tries to become the engine.
-pub(super) const TICK: Duration = Duration::from_secs(1);
-/// Progress reaches this process's screen at most so often.
-const PROGRESS_SLOT: Duration = Duration::from_millis(100);
-/// So late, balance and price go before the reads of tasks.
-const MONEY_LATE: Duration = Duration::from_secs(10);
-/// How long leaving waits for the answer to an open paid request; without it the job is looked into at the next start.
+/// How long leaving waits for the answer to an open paid request; without it the job is looked for at the next start.
 const LAST_ANSWER: Duration = Duration::from_millis(700);
+/// So many events are taken in one turn of the loop, so that a burst costs one turn.
+const MOST_EVENTS: usize = 256;
 
-/// What the engine is handed: the network, the clock and random numbers.
-pub struct Services {
-    /// EvoLink.
-    pub service: Arc<dyn Service>,
-    /// Downloads.
-    pub fetcher: Arc<dyn Fetcher>,
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
-    /// Random numbers for ids, keys and waits.
-    pub rng: fastrand::Rng,
-}
-
-/// What a session is told to do.
-#[derive(Debug)]
-pub enum SessionMessage {
-    /// Do this; the answer comes as [`EngineEvent::CommandDone`].
-    Command {
-        /// Comes back with the answer.
-        ticket: u64,
-        /// What to do.
-        command: Command,
-    },
-    /// Tell everything about a job; the answer comes as [`EngineEvent::Details`].
-    Details(JobId),
-    /// Remember this for the next screen.
-    SaveScreenState(String),
-    /// Leave.
-    Stop,
-}
-
-/// How a task of the loop ended.
-pub(super) enum WorkerResult {
-    Submitted(JobId, Box<Result<Submitted, ApiError>>),
-    Read(Read, Result<Vec<TaskReport>, ApiError>),
-    Listed(Result<ListPage, ApiError>),
-    Fetched(JobId, Result<Vec<SavedFile>, FetchError>),
-    Balance(Result<Balance, ApiError>),
-    Price(Result<Credits, ApiError>),
-}
-
-/// Which task it is, for when it panics.
-#[derive(Clone, Debug)]
-pub(super) enum WorkerKind {
-    Submit(JobId),
-    Read(Read),
-    List,
-    Fetch(JobId),
-    Balance,
-    Price,
-}
-
-/// The paid request whose answer is awaited: at most one, so that a crash or a lost answer leaves at most one question.
-#[derive(Clone, Debug)]
-pub(super) struct OpenSend {
-    pub(super) job: JobId,
-    pub(super) in_air: bool,
-    pub(super) repeat_at: Option<Instant>,
-    pub(super) repeats: u32,
-    pub(super) first_loss: Option<Instant>,
-    pub(super) unknown_outcomes: u32,
-}
-
-impl OpenSend {
-    /// The first attempt of this process.
-    pub(super) fn new(job: JobId) -> Self {
-        Self { job, in_air: true, repeat_at: None, repeats: 0, first_loss: None, unknown_outcomes: 0 }
-    }
-}
-
-/// A walk through the account's task list, page by page, so that each page passes the gate.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Listing {
-    /// Pages that were read.
-    pub(super) pages: u32,
-    pub(super) rows: Vec<TaskRow>,
-    /// Rows that could not be read.
-    pub(super) unreadable: usize,
-    pub(super) in_air: bool,
-}
-
-/// The engine, or a screen's follower of another engine: see [`Role`](super::Role).
+/// The engine of a store. Its lock ends with it.
 pub struct Engine {
-    pub(super) store: Store,
-    pub(super) options: Options,
-    pub(super) service: Arc<dyn Service>,
-    pub(super) fetcher: Arc<dyn Fetcher>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) rng: fastrand::Rng,
-    events: Box<dyn Fn(EngineEvent) + Send>,
-    lock: Option<EngineLock>,
-    read_only: bool,
-    screen: Option<ScreenLock>,
-    peer_pid: Option<u32>,
-    revision: u64,
-    external_version: i64,
-    pub(super) settings: Settings,
-
-    /// Jobs that are not over.
-    pub(super) jobs: HashMap<JobId, Arc<Job>>,
-    pub(super) queue: Queue,
-    pub(super) deferred: Vec<JobId>,
-    /// Approved jobs whose yes is older than this start, with their places.
-    older_than_floor: BTreeMap<JobId, i64>,
-    /// Moves whenever they change, so that thousands of them are not compared in every turn of the loop.
-    older_than_floor_version: u64,
-    pub(super) in_flight: BTreeSet<JobId>,
-    pub(super) unsure: BTreeSet<JobId>,
-    pub(super) to_fetch: BTreeSet<(Timestamp, JobId)>,
-    pub(super) fetching: HashSet<JobId>,
-    pub(super) fetch_retry: BTreeMap<JobId, Instant>,
-    /// Nothing to fetch is ready before this; unknown after a change.
-    pub(super) fetch_ready_at: Option<Instant>,
-    /// Jobs to be fetched whose tasks are read once more, for a fresh link.
-    pub(super) fresh_links: HashMap<JobId, Reread>,
-    /// Jobs whose results could not be saved for a reason of this machine.
-    pub(super) unsavable: HashSet<JobId>,
-    pub(super) alarmed: HashMap<JobId, u8>,
-
-    pub(super) gate: Gate,
-    pub(super) scheduler: PollScheduler,
-    pub(super) draft_checks: DraftChecks,
-    pub(super) open: Option<OpenSend>,
-    pub(super) resend: VecDeque<JobId>,
-    /// Unsure jobs that went out again with their key.
-    pub(super) resent: HashSet<JobId>,
-    pub(super) send_not_before: Option<Instant>,
-    pub(super) no_capacity: u32,
-    /// What this run has sent, and for which jobs: a command that goes out again with its key counts once.
-    pub(super) run_sent: Credits,
-    pub(super) run_jobs: HashSet<JobId>,
-    pub(super) reconcile_at: Option<Instant>,
-    pub(super) listing: Option<Listing>,
-    pub(super) list_failures: u32,
-    pub(super) reads_in_air: usize,
-    pub(super) read_failures: u32,
-    pub(super) connection: Connection,
-
-    balance_at: Option<Instant>,
-    balance_in_air: bool,
-    balance_failures: u32,
-    price_at: Option<Instant>,
-    price_in_air: bool,
-    catalog_price: Option<Credits>,
-
-    ops: JoinSet<WorkerResult>,
-    worker_kinds: HashMap<tokio::task::Id, WorkerKind>,
-    backlog: Vec<(JobId, Update)>,
-    backlog_at: Option<Instant>,
-
-    progress: HashMap<JobId, Progress>,
-    progress_for_screen: HashSet<JobId>,
-    progress_for_disk: HashSet<JobId>,
-    progress_published: Instant,
-    money: (Credits, Spent),
-    money_is_old: bool,
-    money_count_at: Option<Instant>,
-    /// The last status published, without its list of jobs, which has a number instead.
-    published: Option<Status>,
-    published_older: u64,
-    /// When the runtime was made.
-    origin: Instant,
-    tick_at: Instant,
-    /// Everything that was in the store at the start has been published; up to where, until then.
-    loaded: bool,
-    loaded_to: Option<JobId>,
-    /// The store could not be read when it was last looked at.
-    store_unreadable: bool,
+    base: Base,
+    _lock: EngineLock,
+    gate: Gate,
+    backlog: Backlog,
+    submitter: Submitter,
+    reconciler: Reconciler,
+    poller: Poller,
+    downloads: Downloads,
+    workers: Workers,
     stopping: bool,
 }
 
 impl Engine {
-    /// Makes an engine over an open store. `lock` says whether this process is the engine; without it, it follows
-    /// another one and takes over when that one is gone.
+    /// Makes the engine of an open store; `lock` proves that it is the only one.
     ///
-    /// Must be called inside a tokio runtime. EngineEvent go to `events`, which must not block.
+    /// Must be called inside a tokio runtime. Events go to `events`, which must not block.
     #[must_use]
     pub fn new(
         store: Store,
-        lock: Option<EngineLock>,
+        lock: EngineLock,
         options: Options,
         services: Services,
         events: Box<dyn Fn(EngineEvent) + Send>,
     ) -> Self {
-        let now = Instant::now();
+        Self::over(Base::new(store, options, services, events, Instant::now(), None), lock)
+    }
+
+    pub(super) fn over(base: Base, lock: EngineLock) -> Self {
+        let options = &base.options;
         Self {
-            gate: Gate::new(options.reads_per_minute, options.submit_gap, now),
-            store,
-            options,
-            service: services.service,
-            fetcher: services.fetcher,
-            clock: services.clock,
-            rng: services.rng,
-            events,
-            lock,
-            read_only: false,
-            screen: None,
-            peer_pid: None,
-            revision: 0,
-            external_version: 0,
-            settings: Settings::default(),
-            jobs: HashMap::new(),
-            queue: Queue::default(),
-            deferred: Vec::new(),
-            older_than_floor: BTreeMap::new(),
-            older_than_floor_version: 0,
-            in_flight: BTreeSet::new(),
-            unsure: BTreeSet::new(),
-            to_fetch: BTreeSet::new(),
-            fetching: HashSet::new(),
-            fetch_retry: BTreeMap::new(),
-            fetch_ready_at: None,
-            fresh_links: HashMap::new(),
-            unsavable: HashSet::new(),
-            alarmed: HashMap::new(),
-            scheduler: PollScheduler::default(),
-            draft_checks: DraftChecks::default(),
-            open: None,
-            resend: VecDeque::new(),
-            resent: HashSet::new(),
-            send_not_before: None,
-            no_capacity: 0,
-            run_sent: Credits::ZERO,
-            run_jobs: HashSet::new(),
-            reconcile_at: None,
-            listing: None,
-            list_failures: 0,
-            reads_in_air: 0,
-            read_failures: 0,
-            connection: Connection::Unknown,
-            balance_at: None,
-            balance_in_air: false,
-            balance_failures: 0,
-            price_at: None,
-            price_in_air: false,
-            catalog_price: None,
-            ops: JoinSet::new(),
-            worker_kinds: HashMap::new(),
-            backlog: Vec::new(),
-            backlog_at: None,
-            progress: HashMap::new(),
-            progress_for_screen: HashSet::new(),
-            progress_for_disk: HashSet::new(),
-            progress_published: now,
-            money: (Credits::ZERO, Spent::default()),
-            money_is_old: true,
-            money_count_at: None,
-            published: None,
-            published_older: 0,
-            origin: now,
-            tick_at: now + TICK,
-            loaded: false,
-            loaded_to: None,
-            store_unreadable: false,
+            gate: Gate::new(options.reads_per_minute, options.submit_gap, Instant::now()),
+            backlog: Backlog::default(),
+            submitter: Submitter::new(options.sending),
+            reconciler: Reconciler::default(),
+            poller: Poller::default(),
+            downloads: Downloads::new(options.fetches_at_once),
+            workers: Workers::default(),
             stopping: false,
+            base,
+            _lock: lock,
         }
     }
 
-    /// Marks this process as a screen for the engine of another process.
-    pub fn attach_screen(&mut self, screen: ScreenLock) {
-        self.screen = Some(screen);
-    }
-
-    /// When the runtime was made, as exactly as the caller knows; without it, when the engine was.
-    pub fn runtime_made(&mut self, at: Instant) {
-        self.origin = at;
-    }
-
-    /// This process never takes over and writes nothing.
-    pub fn set_read_only(&mut self) {
-        self.read_only = true;
+    /// Goes on in place of an engine that ended, with what its follower had.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written: what the follower had, to follow on; the lock is free again.
+    pub(super) fn take_over(base: Base, lock: EngineLock) -> Result<Self, Box<Base>> {
+        base.notice(None, NoticeKind::TookOver);
+        let mut engine = Self::over(base, lock);
+        match engine.take_up_known() {
+            Ok(()) => Ok(engine),
+            Err(error) => {
+                engine.base.store_failed(&error);
+                Err(Box::new(engine.base))
+            }
+        }
     }
 
     /// Gives the store back; what is under way is dropped as it would be by a crash.
     #[must_use]
     pub fn into_store(self) -> Store {
-        self.store
+        self.base.store
     }
 
-    /// Runs until told to stop, or until the commands' other end is gone.
+    /// Tells the dashboard that the session is over.
+    pub(super) fn publish_broken(&self, error: &StoreError) {
+        self.base.publisher.broken(error);
+    }
+
+    /// Reads the store and runs until told to stop, or until the commands' other end is gone.
     ///
     /// # Errors
     /// When the store cannot be read at the start.
     pub async fn run(&mut self, commands: &mut UnboundedReceiver<SessionMessage>) -> Result<(), StoreError> {
         self.start()?;
+        self.serve(commands).await
+    }
+
+    /// The loop, over jobs that are known.
+    pub(super) async fn serve(&mut self, commands: &mut UnboundedReceiver<SessionMessage>) -> Result<(), StoreError> {
         while !self.stopping {
-            self.start_due_work();
-            self.publish();
-            let wake = if self.loaded {
-                Some(self.next_wake())
+            // One look at the clocks for a turn.
+            let now = self.base.now();
+            self.start_due_work(now);
+            let (closed, idle) = (self.gate.closed_until(now.at), self.is_idle());
+            self.base.publish(Role::Engine, closed, idle, now);
+            let wake = if self.base.publisher.is_loaded() {
+                Some(self.next_wake(now))
             } else {
-                self.load_more()?;
+                self.base.publisher.load_more(&self.base.store)?;
                 None
             };
             tokio::select! {
@@ -340,15 +138,14 @@ impl Engine {
                     Some(command) => self.command(command),
                     None => self.stopping = true,
                 },
-                Some(done) = self.ops.join_next_with_id(), if !self.ops.is_empty() => self.done(done),
+                Some(result) = self.workers.next(), if !self.workers.is_empty() => self.on_result(result),
                 () = until(wake) => {}
             }
-            // Whatever else is ready is taken in the same turn, so a burst costs one turn of the loop.
-            for _ in 0..256 {
+            for _ in 0..MOST_EVENTS {
                 if let Ok(command) = commands.try_recv() {
                     self.command(command);
-                } else if let Some(done) = self.ops.try_join_next_with_id() {
-                    self.done(done);
+                } else if let Some(result) = self.workers.try_next() {
+                    self.on_result(result);
                 } else {
                     break;
                 }
@@ -359,156 +156,353 @@ impl Engine {
         Ok(())
     }
 
-    /// Tells the screen that the session is over.
-    pub(super) fn publish_broken(&self, error: &StoreError) {
-        self.send(EngineEvent::Broken(error.to_string()));
+    fn start(&mut self) -> Result<(), StoreError> {
+        let mut jobs = self.base.open()?;
+        // What becoming the engine does not change is shown before its synced writes: a slow disk takes its time for them.
+        let (changing, lasting): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| was_interrupted(job));
+        self.base.publisher.jobs(lasting);
+        let mut unpublished: HashSet<JobId> = changing.iter().map(|job| job.id).collect();
+        let taken_up: HashMap<JobId, Job> =
+            become_engine(&mut self.base, true, &jobs)?.into_iter().map(|job| (job.id, job)).collect();
+        unpublished.extend(taken_up.keys());
+        for job in &mut jobs {
+            // The revision stays: another process may have written in between, and is read only then.
+            if let Some(now) = taken_up.get(&job.id) {
+                *job = Arc::new(now.clone());
+            }
+        }
+        let now = self.base.now();
+        for job in &jobs {
+            let before = self.base.jobs.put(job, self.base.account.settings().approval_floor);
+            self.on_job(before.as_deref(), job, now);
+        }
+        jobs.retain(|job| unpublished.contains(&job.id));
+        self.base.publisher.jobs(jobs);
+        info!(jobs = self.base.jobs.len(), "the engine starts; what is not over is read");
+        Ok(())
     }
 
-    /// Whether this process sends.
-    pub(super) fn is_engine(&self) -> bool {
-        self.lock.is_some()
+    fn take_up_known(&mut self) -> Result<(), StoreError> {
+        self.read_external_changes()?;
+        let known = self.base.jobs.all();
+        let changed = become_engine(&mut self.base, false, &known)?;
+        self.take_again(known);
+        self.take(changed);
+        Ok(())
     }
 
     /// Starts whatever can be started now.
-    fn start_due_work(&mut self) {
-        if self.backlog_at.is_some_and(|at| at <= Instant::now()) {
+    fn start_due_work(&mut self, now: Now) {
+        if self.backlog.next_deadline().is_some_and(|at| at <= now.at) {
             self.write(Vec::new());
         }
-        if !self.is_engine() {
-            return;
-        }
-        self.precheck_drafts();
-        self.start_due_reconcile();
-        self.start_due_sends();
-        // A full scheduler takes every read there is; what the header shows of the money must not starve behind it.
-        let late = Instant::now().checked_sub(MONEY_LATE);
-        if late.is_some_and(|late| [self.balance_at, self.price_at].into_iter().flatten().any(|at| at <= late)) {
-            self.start_due_account_reads();
-        }
-        self.start_due_reads();
-        self.start_due_fetches();
-        self.start_due_account_reads();
-    }
-
-    pub(super) fn spawn(&mut self, worker: WorkerKind, work: impl Future<Output = WorkerResult> + Send + 'static) {
-        let handle = self.ops.spawn(work);
-        self.worker_kinds.insert(handle.id(), worker);
-    }
-
-    fn done(&mut self, done: Result<(tokio::task::Id, WorkerResult), tokio::task::JoinError>) {
-        match done {
-            Ok((id, done)) => {
-                self.worker_kinds.remove(&id);
-                match done {
-                    WorkerResult::Submitted(job, result) => self.on_submitted(job, *result),
-                    WorkerResult::Read(read, result) => self.on_read(read, result),
-                    WorkerResult::Listed(result) => self.on_listed(result),
-                    WorkerResult::Fetched(job, result) => self.on_fetched(job, result),
-                    WorkerResult::Balance(result) => self.on_balance(result),
-                    WorkerResult::Price(result) => self.on_price(result),
-                }
+        if !self.base.account.is_paused() {
+            for source in self.submitter.drafts_to_check(&self.base.jobs, now) {
+                self.poller.check_draft(&source, now);
             }
-            Err(panicked) => {
-                let Some(worker) = self.worker_kinds.remove(&panicked.id()) else { return };
-                warn!(?worker, %panicked, "a worker ended by a fault of this program");
-                let error = ApiError {
-                    class: ErrorClass::Local,
-                    code: "worker_fault".into(),
-                    message: "this program's worker failed; the log says more".into(),
-                    status: None,
-                    request_id: None,
-                    retry_after: None,
-                    is_json: false,
-                };
-                match worker {
-                    WorkerKind::Submit(job) => self.on_submitted(job, Err(ApiError { class: ErrorClass::Network, ..error })),
-                    WorkerKind::Read(read) => self.on_read(read, Err(error)),
-                    WorkerKind::List => self.on_listed(Err(error)),
-                    WorkerKind::Fetch(job) => self.on_fetched(job, Err(FetchError::Passing(error.message))),
-                    WorkerKind::Balance => self.on_balance(Err(error)),
-                    WorkerKind::Price => self.on_price(Err(error)),
+        }
+        if self.backlog.is_empty()
+            && let Some(query) = self.reconciler.next_read(&self.base.jobs, &mut self.gate, now)
+        {
+            let service = Arc::clone(&self.base.services.service);
+            self.workers.spawn(WorkerKind::List, async move { WorkerResult::Listed(service.list(query).await) });
+        }
+        self.start_due_repeat(now);
+        self.start_due_send(now);
+        if self.base.account.is_late(now) {
+            self.start_due_account_reads(now);
+        }
+        while let Some(read) = self.poller.next_read(&mut self.gate, now) {
+            self.start_read(read);
+        }
+        self.start_due_fetches(now);
+        self.start_due_account_reads(now);
+    }
+
+    fn start_due_account_reads(&mut self, now: Now) {
+        while let Some(read) = self.base.account.next_read(&mut self.gate, now) {
+            let service = Arc::clone(&self.base.services.service);
+            match read {
+                AccountRead::Balance => {
+                    self.workers.spawn(WorkerKind::Balance, async move { WorkerResult::Balance(service.credits().await) });
+                }
+                AccountRead::Price => {
+                    self.workers.spawn(WorkerKind::Price, async move { WorkerResult::Price(service.price().await) });
                 }
             }
         }
     }
 
-    fn command(&mut self, command: SessionMessage) {
-        match command {
+    fn on_result(&mut self, result: WorkerResult) {
+        let now = self.base.now();
+        match result {
+            WorkerResult::Submitted(job, result) => self.on_submitted(job, *result, now),
+            WorkerResult::Read(read, result) => self.on_read(read, result, now),
+            WorkerResult::Listed(result) => self.on_listed(result, now),
+            WorkerResult::Fetched(job, result) => self.on_fetched(job, result, now),
+            WorkerResult::Balance(result) => {
+                self.on_answer(result.as_ref().err(), now);
+                let in_flight = self.base.jobs.in_flight() > 0;
+                let change = self.base.account.on_balance(&result, in_flight, &mut self.base.services.rng, now);
+                self.change_settings(change);
+            }
+            WorkerResult::Price(result) => {
+                self.on_answer(result.as_ref().err(), now);
+                let change = self.base.account.on_price(&result, now);
+                self.change_settings(change);
+            }
+        }
+    }
+
+    fn command(&mut self, message: SessionMessage) {
+        match message {
             SessionMessage::Command { ticket, command } => {
-                let outcome = if self.read_only { Err(CommandError::ReadOnly) } else { self.perform(command) };
-                self.send(EngineEvent::CommandDone { ticket, outcome });
+                let outcome = self.perform(command);
+                self.base.publisher.command_done(ticket, outcome);
             }
-            SessionMessage::Details(job) => {
-                let details = Details {
-                    timeline: self.store.timeline(job).unwrap_or_default(),
-                    raw: self.store.raw_answer(job).unwrap_or_default(),
-                };
-                self.send(EngineEvent::Details { job, details: Arc::new(details) });
-            }
-            SessionMessage::SaveScreenState(_) if self.read_only => {}
-            SessionMessage::SaveScreenState(state) => {
-                if let Err(error) = self.store.set_screen_state(&state) {
-                    self.notice(None, NoticeKind::ViewNotSaved { error: error.to_string() });
-                }
-            }
+            SessionMessage::Details(job) => self.base.publisher.details(job, &self.base.store),
+            SessionMessage::SaveScreenState(state) => self.base.save_screen_state(&state),
             SessionMessage::Stop => self.stopping = true,
         }
     }
 
-    /// The earliest time at which the loop has something to do by itself.
-    fn next_wake(&mut self) -> Instant {
-        let now = Instant::now();
-        let mut wake = self.tick_at;
-        let mut at_latest = |at: Option<Instant>| {
-            if let Some(at) = at {
-                wake = wake.min(at);
+    /// Does a command, and what it asks of the engine.
+    fn perform(&mut self, command: Command) -> Result<CommandOutcome, CommandError> {
+        let done = self.base.perform(command, true)?;
+        if matches!(done.outcome.act, Some(Act::Approved | Act::Resumed)) {
+            // Confirming a job that was held for its draft answers what the check found; others are checked afresh.
+            for job in done.changed.iter().filter(|job| !job.source_confirmed) {
+                self.submitter.drafts().forget_if_unfit(&job.source, job.image);
             }
-        };
-        at_latest(self.backlog_at);
-        if !self.progress_for_screen.is_empty() {
-            at_latest(Some(self.progress_published + PROGRESS_SLOT));
         }
-        if self.money_is_old {
-            at_latest(self.money_count_at);
+        self.take(done.changed);
+        for request in done.requests {
+            self.on_request(request);
         }
-        if self.lock.is_some() {
-            let closed = self.gate.closed_until(now);
-            at_latest(closed);
-            if closed.is_none() {
-                // Never before the budget has a read for it: a time that has passed would be looked at again and again.
-                let budget = self.gate.clone().take_read(now).err().unwrap_or(now);
-                at_latest(self.balance_at.filter(|_| !self.balance_in_air).map(|at| at.max(budget)));
-                at_latest(self.price_at.filter(|_| !self.price_in_air).map(|at| at.max(budget)));
-                at_latest(self.next_page(now));
-                at_latest(self.open.as_ref().and_then(|open| open.repeat_at));
-                at_latest(self.next_read(now));
-            }
-            at_latest(self.next_send(now));
-            at_latest(self.next_fetch());
-        }
-        // A time that has passed is taken up in the next turn, but never in a busy loop.
-        wake.max(now + Duration::from_millis(1))
+        Ok(done.outcome)
     }
 
-    async fn leave(&mut self) {
-        if !self.store_is_well() {
-            self.write(Vec::new());
-        }
-        if self.open.as_ref().is_some_and(|open| open.in_air) {
-            let deadline = Instant::now() + LAST_ANSWER;
-            while self.open.as_ref().is_some_and(|open| open.in_air) {
-                match tokio::time::timeout_at(deadline, self.ops.join_next_with_id()).await {
-                    Ok(Some(done)) => self.done(done),
-                    Ok(None) | Err(_) => break,
+    /// What a dashboard or a script asks of the engine.
+    fn on_request(&mut self, request: EngineRequest) {
+        let now = self.base.now();
+        match request {
+            EngineRequest::ReadAll => {
+                self.poller.ask_all(now);
+                self.base.account.balance_now(now);
+                let unsure: Vec<(JobId, Update)> = self.base.jobs.unsure().map(|job| (job.id, Update::Recheck)).collect();
+                if !unsure.is_empty() {
+                    self.write(unsure);
+                    self.reconciler.read_now(now);
+                }
+            }
+            EngineRequest::Read(id) => {
+                let Some(job) = self.base.jobs.get(id).cloned() else { return };
+                match (job.state(), &job.task) {
+                    (State::Running, Some(task)) => self.poller.ask_now(id, task, now),
+                    (State::Unsure, _) => {
+                        self.write(vec![(id, Update::Recheck)]);
+                        self.reconciler.read_now(now);
+                    }
+                    (State::Held, _) => self.submitter.drafts().forget(&job.source),
+                    _ => {}
+                }
+            }
+            EngineRequest::Fetch(id) => {
+                self.downloads.fetch_now(id);
+                self.write(vec![(id, Update::FetchAgain)]);
+                let job = self.base.jobs.get(id);
+                if let Some(task) = job.and_then(|job| self.downloads.await_fresh_link(job, now.wall)) {
+                    self.poller.ask_now(id, &task, now);
                 }
             }
         }
-        self.ops.abort_all();
-        if self.read_only {
+    }
+
+    /// Writes updates of the engine's own doing. What cannot be written is kept and tried again; until then nothing is sent.
+    fn write(&mut self, updates: Vec<(JobId, Update)>) -> Vec<(Job, Applied)> {
+        let now = self.base.now();
+        match self.backlog.write(updates, &mut self.base.store, now) {
+            Written::Nothing | Written::FailedAgain => Vec::new(),
+            Written::Failed(error) => {
+                self.base.notice(None, NoticeKind::StoreUnwritable { error: error.to_string() });
+                Vec::new()
+            }
+            Written::All { results, caught_up } => {
+                let mut again = Vec::new();
+                if let Some(waited) = caught_up {
+                    self.base.notice(None, NoticeKind::StoreWritable);
+                    again = self.downloads.settle_links(&waited, &results, &self.base.jobs);
+                }
+                let changed = results.iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job.clone()).collect();
+                self.take_at(changed, now);
+                for (id, task) in again {
+                    self.poller.ask_now(id, &task, now);
+                }
+                results
+            }
+        }
+    }
+
+    /// Takes jobs as the store has them now to all parts, and publishes them.
+    fn take(&mut self, jobs: Vec<Job>) {
+        if !jobs.is_empty() {
+            self.take_at(jobs, self.base.now());
+        }
+    }
+
+    /// The same, for what was written at this moment.
+    fn take_at(&mut self, jobs: Vec<Job>, now: Now) {
+        let mut published = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let (job, before) = self.base.take(job);
+            self.on_job(before.as_deref(), &job, now);
+            published.push(job);
+        }
+        self.base.publisher.jobs(published);
+    }
+
+    /// Takes jobs to all parts again that have not changed themselves.
+    fn take_again(&mut self, jobs: Vec<Arc<Job>>) {
+        if jobs.is_empty() {
             return;
         }
-        if let Err(error) = self.store.flush() {
-            warn!(%error, "the store could not be flushed; it is whole all the same");
+        let now = self.base.now();
+        for job in jobs {
+            let before = self.base.jobs.put(&job, self.base.account.settings().approval_floor);
+            self.on_job(before.as_deref(), &job, now);
+        }
+    }
+
+    fn on_job(&mut self, before: Option<&Job>, job: &Job, now: Now) {
+        self.submitter.on_job(job, self.base.account.settings().approval_floor, now);
+        self.reconciler.on_job(job, now);
+        if let Some(kind) = self.downloads.on_job(before, job) {
+            self.base.notice(None, kind);
+        }
+        self.poller.on_job(job, self.downloads.awaits_link(job.id), &mut self.base.services.rng, now);
+    }
+
+    fn read_external_changes(&mut self) -> Result<(), StoreError> {
+        let Some((jobs, floor_moved)) = self.base.external_changes()? else { return Ok(()) };
+        self.take(jobs);
+        if floor_moved {
+            self.take_again(self.base.jobs.all());
+        }
+        for request in self.base.store.take_engine_requests()? {
+            self.on_request(request);
+        }
+        Ok(())
+    }
+
+    /// What is due once a second: other processes' changes, progress for their dashboards, links that end.
+    fn tick(&mut self) {
+        let rests = self.base.publisher.is_idle();
+        if !self.base.peers.take_tick(Instant::now(), rests) {
+            return;
+        }
+        let looked = self.read_external_changes();
+        if self.base.peers.looked(looked.is_ok())
+            && let Err(error) = looked
+        {
+            self.base.store_failed(&error);
+        }
+        let deferred = self.submitter.take_deferred();
+        self.take_again(deferred.into_iter().filter_map(|id| self.base.jobs.get(id).cloned()).collect());
+        // Progress reaches the dashboards of other processes through the store, and only while there are any.
+        if self.base.publisher.has_progress_for_disk() && self.base.peers.other_screens(&self.base.options.data_dir) {
+            let rows = self.base.publisher.take_progress_for_disk();
+            if let Err(error) = self.base.store.save_progress(&rows) {
+                warn!(%error, "progress was not written; it is only for the eye");
+            }
+        }
+        if let Some((job, kind)) = self.downloads.alarms(self.base.now().wall) {
+            self.base.notice(job, kind);
+        }
+    }
+
+    /// Notes what a call says about connection and gate, whatever it was for.
+    fn on_answer(&mut self, error: Option<&ApiError>, now: Now) {
+        if let Some(why) = self.base.account.on_answer(error, &mut self.gate, now) {
+            self.pause(why);
+        }
+    }
+
+    /// Pauses sending for a reason of the service's.
+    fn pause(&mut self, why: PauseReason) {
+        if self.base.account.settings().paused.as_ref() != Some(&why) {
+            self.base.notice(None, NoticeKind::Paused(why.clone()));
+            self.change_settings(Some(SettingsChange::Pause(why)));
+        }
+    }
+
+    fn change_settings(&mut self, change: Option<SettingsChange>) {
+        let Some(change) = change else { return };
+        match self.base.store.change_settings(&mut |settings| change.apply(settings)) {
+            Ok(settings) => self.base.account.set_settings(settings),
+            Err(error) => {
+                self.base.account.change_in_memory(&change);
+                self.base.store_failed(&error);
+            }
+        }
+    }
+
+    /// Whether nothing but the submitter's own state stands in the way of a paid request.
+    fn is_clear(&self) -> bool {
+        let Base { jobs, account, .. } = &self.base;
+        account.lets_send()
+            && self.backlog.is_empty()
+            // What cannot be kept must not be paid for.
+            && self.downloads.can_save()
+            && !self.reconciler.has_open_questions(jobs)
+            && jobs.in_flight() < account.max_in_flight() as usize
+    }
+
+    /// Whether an engine without a dashboard may end: nothing is under way and nothing that may be sent is in the queue.
+    fn is_idle(&self) -> bool {
+        let Base { jobs, account, publisher, .. } = &self.base;
+        publisher.is_loaded()
+            && self.backlog.is_empty()
+            && jobs.in_flight() == 0
+            && self.downloads.is_empty()
+            && !self.submitter.is_open()
+            && !jobs.has_unread_unsure()
+            && (account.is_paused() || !self.submitter.has_work())
+    }
+
+    /// The earliest time at which some part has something to do by itself.
+    fn next_wake(&mut self, now: Now) -> Instant {
+        let clear = self.is_clear();
+        let closed = self.gate.closed_until(now.at);
+        let mut wake = self.base.peers.next_deadline();
+        let mut at_latest = |at: Option<Instant>| wake = at.map_or(wake, |at| wake.min(at));
+        at_latest(closed);
+        at_latest(self.backlog.next_deadline());
+        at_latest(self.base.publisher.next_deadline());
+        at_latest(self.submitter.next_deadline(clear, &self.base.jobs, &self.gate, now));
+        if closed.is_none() {
+            let read_from = self.gate.clone().take_read(now.at).err().unwrap_or(now.at);
+            at_latest(self.base.account.next_deadline(read_from));
+            at_latest(self.poller.next_deadline(read_from));
+            at_latest(self.submitter.next_repeat());
+            at_latest(self.reconciler.next_deadline(read_from).filter(|_| self.backlog.is_empty()));
+        }
+        at_latest(self.downloads.next_deadline().filter(|_| self.backlog.is_empty()));
+        // A time that has passed is taken up in the next turn, but never in a busy loop.
+        wake.max(Instant::now() + Duration::from_millis(1))
+    }
+
+    async fn leave(&mut self) {
+        self.write(Vec::new());
+        let deadline = Instant::now() + LAST_ANSWER;
+        while self.submitter.is_in_air() {
+            match tokio::time::timeout_at(deadline, self.workers.next()).await {
+                Ok(Some(result)) => self.on_result(result),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        self.workers.abort_all();
+        if let Err(error) = self.base.store.flush() {
+            warn!(%error, "the store could not be flushed; it is complete all the same");
         }
     }
 }

@@ -38,12 +38,6 @@ impl JobIndex {
         self.jobs.values().cloned().collect()
     }
 
-    /// The jobs that wait or are held, as position and id, in no order.
-    pub(super) fn in_queue(&self) -> impl Iterator<Item = (i64, JobId)> + '_ {
-        let queued = self.jobs.values().filter(|job| matches!(job.state(), State::Waiting | State::Held));
-        queued.map(|job| (job.place, job.id))
-    }
-
     /// How many jobs are being sent or running.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight.len()

@@ -1,17 +1,31 @@
 //! Scheduling: the queue, the polling worker and its scheduler, resuming, back-off, caps at the moment of sending.
 //!
-//! This room knows `job`, `api`, `store` and `fetch`. It knows no screen and no arguments.
+//! This room knows `job`, `api`, `store`, `commands` and `fetch`. It knows no screen and no arguments.
+//!
+//! The [`Engine`] holds its parts and little else. Each part keeps its fields to itself, is asked with a moment, and returns
+//! what shall happen and its next deadline; the event loop takes an event to its part, writes what comes back to the store,
+//! and publishes it:
+//!
+//! - `account`: balance, price, pause, connection;
+//! - `submitter` (with `queue` and `draft_check`): the one open paid request, its repeats, the budget of a run;
+//! - `reconciler` (with `reconcile`): the search for the tasks of unsure jobs;
+//! - `poller` (with `poll_scheduler`): the polling worker that tracks all running jobs;
+//! - `downloads`: results on their way to disk;
+//! - `index`, `publisher`, `peers`: the jobs in memory, the channel to the dashboard, other processes; these and the account
+//!   are the `base` that an engine shares with the `follower` of another process's engine, which is a type of its own;
+//! - `backlog`, `workers`: what the store has not taken yet, and the calls under way.
 
 mod account;
 mod backlog;
+mod base;
 mod clock;
 mod downloads;
 mod draft_check;
 mod event_loop;
+mod follower;
 mod index;
 mod notice;
 mod peers;
-mod perform;
 mod poll_scheduler;
 mod poller;
 mod publisher;
@@ -19,6 +33,7 @@ mod queue;
 mod reconcile;
 mod reconciler;
 mod session;
+mod start;
 mod submitter;
 mod workers;
 
@@ -32,8 +47,9 @@ pub use crate::commands::{Act, Command, CommandError, CommandOutcome, Consent, J
 use crate::job::{Caps, Credits, Failure, Job, JobId, Progress, Spent};
 pub use crate::store::{PauseReason, Seen, TimelineEntry};
 
+pub use base::{Services, SessionMessage};
 pub use clock::{Clock, SystemClock};
-pub use event_loop::{Engine, Services, SessionMessage};
+pub use event_loop::Engine;
 pub use notice::{Level, LostAnswer, Notice, NoticeKind, Undecided};
 pub use session::{Session, StartError, StartMode};
 

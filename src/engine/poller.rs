@@ -1,235 +1,271 @@
-//! Reading tasks: what leaves the poll scheduler, and what its answers do.
+//! The polling worker: it tracks every running job, and asks about a draft before its first picture is sent.
+//!
+//! One worker asks for all jobs, not a task for each: a batch read costs one request for up to 50 jobs, and who is due
+//! together can only be seen from one place. What is due leaves in as few reads as possible ([`PollScheduler`]), under the
+//! gate's budget and at most four at once; what the answers say comes back as [`PollNews`], for the event loop to write.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::event_loop::{Engine, WorkerKind, WorkerResult};
-use super::poll_scheduler::{Read, Subscriber};
+use super::clock::Now;
+use super::index::JobIndex;
+use super::poll_scheduler::{PollScheduler, Read, Subscriber};
 use crate::api::ApiError;
-use crate::job::{ErrorClass, JobId, Phase, Progress, State, TaskId, TaskReport, Update, retry};
+use crate::api::gate::Gate;
+use crate::job::{ErrorClass, Job, JobId, Phase, Progress, TaskId, TaskReport, poll_interval, retry};
 
 /// Reads under way at once; with a round trip of 150 ms that is 26 batch reads, or 1,300 tasks, a second.
 const READS_AT_ONCE: usize = 4;
 /// So many single reads must miss a task before it counts as gone, since a read may lag behind the submit.
 const MISSING_READS: u32 = 3;
+/// A task that a read missed is asked about again this much later.
+const MISSING_WAIT: Duration = Duration::from_secs(20);
 /// While the key is refused, reads are tried this seldom.
 const LOGIN_WAIT: Duration = Duration::from_mins(1);
 
-impl Engine {
-    /// Lets reads leave that are due.
-    pub(super) fn start_due_reads(&mut self) {
-        let now = Instant::now();
-        while self.reads_in_air < READS_AT_ONCE && self.scheduler.next_due().is_some_and(|due| due <= now) {
-            if self.gate.take_read(now).is_err() {
-                return;
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Poller {
+    scheduler: PollScheduler,
+    in_air: usize,
+    failures: u32,
+}
+
+/// What a read says, in the order in which it is to be taken up.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum PollNews {
+    /// The task ended, or the answer may bring the fresh link that is waited for: to be written.
+    Report(JobId, Box<TaskReport>),
+    /// It runs; the job had the first of these when it was last written.
+    Progress(JobId, Progress, Progress),
+    /// The service no longer knows the task, said often enough: to be written.
+    Vanished(JobId),
+    /// The same, for a job that waits for a fresh link.
+    NoLink(JobId),
+    /// A draft as it is.
+    Draft(Box<TaskReport>),
+    /// The service has no such draft.
+    NoDraft(TaskId),
+    /// A draft could not be read; it is asked about again.
+    DraftUnread(TaskId),
+}
+
+/// What the answer to a read is judged by.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) jobs: &'a JobIndex,
+    /// For which jobs a fresh link is waited for.
+    pub(super) awaits_link: &'a dyn Fn(JobId) -> bool,
+    pub(super) gate: &'a Gate,
+    pub(super) now: Now,
+}
+
+impl Poller {
+    /// Takes a job as the store has it now: what runs is watched. `awaits_link`: a fresh link is waited for.
+    pub(super) fn on_job(&mut self, job: &Job, awaits_link: bool, rng: &mut fastrand::Rng, now: Now) {
+        let subscriber = Subscriber::Job(job.id);
+        match &job.phase {
+            Phase::Running(progress) => {
+                if !self.scheduler.knows(&subscriber)
+                    && let Some(task) = &job.task
+                {
+                    let due = now.at + first_poll(job, progress, rng, now);
+                    self.scheduler.watch(&subscriber, task, due, age(job, now), job.estimate, now.at);
+                }
             }
-            let Some(read) = self.scheduler.take(now) else { return };
-            self.reads_in_air += 1;
-            let service = Arc::clone(&self.service);
-            let kept = read.clone();
-            self.spawn(WorkerKind::Read(read.clone()), async move {
-                let result = match &read {
-                    Read::One(_, task) => service.task(task).await.map(|report| vec![report]),
-                    Read::Many(many) => {
-                        let ids: Vec<TaskId> = many.iter().map(|(_, task)| task.clone()).collect();
-                        service.batch(&ids).await
-                    }
-                };
-                WorkerResult::Read(kept, result)
-            });
+            Phase::ToFetch(_) if awaits_link => {}
+            _ => self.scheduler.forget(&subscriber),
         }
     }
 
-    /// When the next read may leave, if one is due.
-    pub(super) fn next_read(&mut self, now: Instant) -> Option<Instant> {
-        if self.reads_in_air >= READS_AT_ONCE {
+    /// Asks about a draft.
+    pub(super) fn check_draft(&mut self, source: &TaskId, now: Now) {
+        self.scheduler.ask(Subscriber::Source(source.clone()), source, now.at, now.at);
+    }
+
+    /// Asks about the job's task now, together with others that are due.
+    pub(super) fn ask(&mut self, id: JobId, task: &TaskId, now: Now) {
+        self.scheduler.ask(Subscriber::Job(id), task, now.at, now.at);
+    }
+
+    /// Asks about the job's task now, in a read of its own.
+    pub(super) fn ask_now(&mut self, id: JobId, task: &TaskId, now: Now) {
+        self.scheduler.ask(Subscriber::Job(id), task, now.at, now.at);
+        self.scheduler.alone(&Subscriber::Job(id));
+    }
+
+    /// Asks about everything now.
+    pub(super) fn ask_all(&mut self, now: Now) {
+        self.scheduler.ask_all(now.at);
+    }
+
+    /// Stops asking about the job's task.
+    pub(super) fn forget(&mut self, id: JobId) {
+        self.scheduler.forget(&Subscriber::Job(id));
+    }
+
+    /// The next read that may leave now, out of the gate's budget.
+    pub(super) fn next_read(&mut self, gate: &mut Gate, now: Now) -> Option<Read> {
+        if self.in_air >= READS_AT_ONCE || self.scheduler.next_due().is_none_or(|due| due > now.at) {
             return None;
         }
-        let due = self.scheduler.next_due()?;
-        if due > now {
-            return Some(due);
-        }
-        // The budget is empty: ask it when it is not any more, without taking anything out.
-        Some(self.gate.clone().take_read(now).err().unwrap_or(now))
+        gate.take_read(now.at).ok()?;
+        let read = self.scheduler.take(now.at)?;
+        self.in_air += 1;
+        Some(read)
     }
 
     /// A read came back.
-    pub(super) fn on_read(&mut self, read: Read, result: Result<Vec<TaskReport>, ApiError>) {
-        self.reads_in_air = self.reads_in_air.saturating_sub(1);
-        self.on_answer(result.as_ref().err());
-        let now = Instant::now();
+    pub(super) fn on_read(
+        &mut self,
+        read: Read,
+        result: Result<Vec<TaskReport>, ApiError>,
+        rng: &mut fastrand::Rng,
+        scene: Scene<'_>,
+    ) -> Vec<PollNews> {
+        self.in_air = self.in_air.saturating_sub(1);
         let (subscribers, from_batch) = match read {
             Read::One(subscriber, task) => (vec![(subscriber, task)], false),
             Read::Many(many) => (many, true),
         };
         match result {
             Ok(reports) => {
-                self.read_failures = 0;
-                self.deliver(subscribers, reports, from_batch, now);
+                self.failures = 0;
+                self.delivered(subscribers, reports, from_batch, rng, scene)
             }
-            Err(error) => self.read_failed(subscribers, from_batch, &error, now),
+            Err(error) => self.failed(subscribers, from_batch, &error, rng, scene),
         }
     }
 
-    fn deliver(&mut self, subscribers: Vec<(Subscriber, TaskId)>, reports: Vec<TaskReport>, from_batch: bool, now: Instant) {
+    fn delivered(
+        &mut self,
+        subscribers: Vec<(Subscriber, TaskId)>,
+        reports: Vec<TaskReport>,
+        from_batch: bool,
+        rng: &mut fastrand::Rng,
+        scene: Scene<'_>,
+    ) -> Vec<PollNews> {
         let mut by_id: HashMap<TaskId, TaskReport> = reports.into_iter().map(|report| (report.id.clone(), report)).collect();
-        // One throw for the whole read, so that who was read together stays together.
-        let rng = self.rng.f64();
-        let mut endings = Vec::new();
+        // One random number for the whole read, so that who was read together stays together.
+        let random = rng.f64();
+        let mut news = Vec::new();
         for (subscriber, task) in subscribers {
             let report = match &subscriber {
                 // A task and a draft may have the same id in one read.
                 Subscriber::Source(_) => by_id.get(&task).cloned(),
                 Subscriber::Job(_) => by_id.remove(&task),
             };
-            match (report, subscriber) {
-                (Some(report), Subscriber::Source(source)) => {
-                    self.draft_checks.seen(report);
-                    self.scheduler.forget(&Subscriber::Source(source));
+            match (report, &subscriber) {
+                (Some(report), Subscriber::Source(_)) => {
+                    self.scheduler.forget(&subscriber);
+                    news.push(PollNews::Draft(Box::new(report)));
                 }
                 (Some(report), Subscriber::Job(id)) => {
-                    if let Some(ending) = self.on_report(id, report, rng, now) {
-                        endings.push(ending);
+                    let Some(job) = scene.jobs.get(*id) else { continue };
+                    if report.status.is_final() || (scene.awaits_link)(*id) {
+                        news.push(PollNews::Report(*id, Box::new(report)));
+                    } else if let Phase::Running(before) = &job.phase {
+                        let (percent, seconds_left) = (report.percent, report.seconds_left);
+                        self.scheduler.on_report(&subscriber, percent, seconds_left, random, scene.now.at);
+                        let heard = Progress { percent, seconds_left, at: Some(scene.now.wall) };
+                        news.push(PollNews::Progress(*id, *before, heard));
+                    } else {
+                        self.scheduler.forget(&subscriber);
                     }
                 }
-                (None, subscriber) => self.missed(&subscriber, from_batch, now),
+                (None, _) => news.extend(self.missed(&subscriber, from_batch, scene)),
             }
         }
-        if !endings.is_empty() {
-            let refetch: Vec<JobId> = endings.iter().map(|(id, _)| *id).filter(|id| self.fresh_links.contains_key(id)).collect();
-            if refetch.len() < endings.len() {
-                self.balance_changed();
-            }
-            let written = self.write(endings);
-            for (job, applied) in &written {
-                if !refetch.contains(&job.id) {
-                    continue;
-                }
-                if applied.changed() {
-                    self.fresh_links.remove(&job.id);
-                    self.scheduler.forget(&Subscriber::Job(job.id));
-                } else {
-                    self.no_fresh_link(job.id, "the service gave no fresh link");
-                }
-            }
-            self.publish_endings(&written);
-        }
+        news
     }
 
-    /// One job's news: an ending to be written, or progress to be kept in memory.
-    fn on_report(&mut self, id: JobId, report: TaskReport, rng: f64, now: Instant) -> Option<(JobId, Update)> {
-        let job = self.jobs.get(&id)?;
-        let subscriber = Subscriber::Job(id);
-        if report.status.is_final() || self.fresh_links.contains_key(&id) {
-            return Some((id, Update::Reported(Box::new(report))));
-        }
-        let Phase::Running(before) = &job.phase else {
-            self.scheduler.forget(&subscriber);
-            return None;
-        };
-        self.scheduler.on_report(&subscriber, report.percent, report.seconds_left, rng, now);
-        let on_report = Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(self.clock.now()) };
-        let known = self.known_progress(id).unwrap_or(*before);
-        if known.percent != on_report.percent || known.seconds_left != on_report.seconds_left || known.at.is_none() {
-            self.progressed(id, on_report);
-        }
-        None
-    }
-
-    fn missed(&mut self, subscriber: &Subscriber, from_batch: bool, now: Instant) {
-        let next = now + Duration::from_secs(20);
-        let count = self.scheduler.missing(subscriber, from_batch, next, now);
+    fn missed(&mut self, subscriber: &Subscriber, from_batch: bool, scene: Scene<'_>) -> Option<PollNews> {
+        let count = self.scheduler.missing(subscriber, from_batch, scene.now.at + MISSING_WAIT, scene.now.at);
         if from_batch {
-            return;
+            return None;
         }
         match subscriber {
             Subscriber::Source(source) => {
                 self.scheduler.forget(subscriber);
-                self.draft_checks.missing(source);
+                Some(PollNews::NoDraft(source.clone()))
             }
-            Subscriber::Job(id) if self.fresh_links.contains_key(id) => {
-                self.no_fresh_link(*id, "the service no longer knows the task");
-            }
-            Subscriber::Job(id) if count >= MISSING_READS => {
-                let written = self.write(vec![(*id, Update::Vanished)]);
-                self.publish_endings(&written);
-            }
-            Subscriber::Job(_) => {}
+            Subscriber::Job(id) if (scene.awaits_link)(*id) => Some(PollNews::NoLink(*id)),
+            Subscriber::Job(id) => (count >= MISSING_READS).then_some(PollNews::Vanished(*id)),
         }
     }
 
-    fn read_failed(&mut self, subscribers: Vec<(Subscriber, TaskId)>, from_batch: bool, error: &ApiError, now: Instant) {
+    fn failed(
+        &mut self,
+        subscribers: Vec<(Subscriber, TaskId)>,
+        from_batch: bool,
+        error: &ApiError,
+        rng: &mut fastrand::Rng,
+        scene: Scene<'_>,
+    ) -> Vec<PollNews> {
         let gone = error.class == ErrorClass::NotFound || error.status == Some(404);
-        if from_batch && (gone || matches!(error.status, Some(405 | 501))) {
+        let no_batch = from_batch && (gone || matches!(error.status, Some(405 | 501)));
+        if no_batch {
             self.scheduler.batch_is_missing();
-            for (subscriber, _) in subscribers {
-                self.scheduler.failed(&subscriber, now, now);
-            }
-            return;
         }
-        if from_batch && error.class == ErrorClass::BadRequest {
-            // One id spoils the rest: each on its own.
+        if no_batch || (from_batch && error.class == ErrorClass::BadRequest) {
             for (subscriber, _) in subscribers {
-                self.scheduler.failed(&subscriber, now, now);
-                self.scheduler.alone(&subscriber);
+                self.scheduler.failed(&subscriber, scene.now.at, scene.now.at);
+                if !no_batch {
+                    // One id spoils the rest: each on its own.
+                    self.scheduler.alone(&subscriber);
+                }
             }
-            return;
+            return Vec::new();
         }
+        let refuses_draft = matches!(error.class, ErrorClass::BadRequest | ErrorClass::BadSource | ErrorClass::Access);
         if !from_batch
             && let [(subscriber, _)] = subscribers.as_slice()
-            && (gone
-                || (matches!(subscriber, Subscriber::Source(_))
-                    && matches!(error.class, ErrorClass::BadRequest | ErrorClass::BadSource | ErrorClass::Access)))
+            && (gone || (matches!(subscriber, Subscriber::Source(_)) && refuses_draft))
         {
-            self.missed(&subscriber.clone(), false, now);
-            return;
+            return self.missed(subscriber, false, scene).into_iter().collect();
         }
         let wait = match error.class {
-            ErrorClass::RateLimited => self.gate.closed_until(now).map_or(Duration::from_secs(1), |until| until - now),
+            ErrorClass::RateLimited => {
+                scene.gate.closed_until(scene.now.at).map_or(Duration::from_secs(1), |until| until - scene.now.at)
+            }
             ErrorClass::Login => LOGIN_WAIT,
             _ => {
-                self.read_failures = self.read_failures.saturating_add(1);
-                retry::read_wait(self.read_failures, error.retry_after, self.rng.f64())
+                self.failures = self.failures.saturating_add(1);
+                retry::read_wait(self.failures, error.retry_after, rng.f64())
             }
         };
+        let mut news = Vec::new();
         for (subscriber, _) in subscribers {
-            self.scheduler.failed(&subscriber, now + wait, now);
+            self.scheduler.failed(&subscriber, scene.now.at + wait, scene.now.at);
             if let Subscriber::Source(source) = subscriber {
-                self.draft_checks.troubled(&source);
+                news.push(PollNews::DraftUnread(source));
             }
         }
+        news
     }
 
-    /// Reads these jobs' tasks now, or everything that runs.
-    pub(super) fn refresh_now(&mut self, jobs: &[JobId]) {
-        let now = Instant::now();
-        if jobs.is_empty() {
-            self.scheduler.ask_all(now);
-            self.balance_now();
-            let unsure: Vec<(JobId, Update)> = self.unsure.iter().map(|id| (*id, Update::Recheck)).collect();
-            if !unsure.is_empty() {
-                self.write(unsure);
-                self.reconcile_at.get_or_insert(now);
-            }
-            return;
-        }
-        for id in jobs {
-            let Some(job) = self.jobs.get(id).cloned() else { continue };
-            match (job.state(), &job.task) {
-                (State::Running, Some(task)) => {
-                    self.scheduler.ask(Subscriber::Job(*id), task, now, now);
-                    self.scheduler.alone(&Subscriber::Job(*id));
-                }
-                (State::Unsure, _) => {
-                    self.write(vec![(*id, Update::Recheck)]);
-                    self.reconcile_at.get_or_insert(now);
-                }
-                (State::Held, _) => self.draft_checks.forget(&job.source),
-                _ => {}
-            }
-        }
+    /// When the next read may leave. `read_from`: no read may leave before this.
+    pub(super) fn next_deadline(&self, read_from: Instant) -> Option<Instant> {
+        let due = self.scheduler.next_due().filter(|_| self.in_air < READS_AT_ONCE)?;
+        Some(due.max(read_from))
     }
 }
+
+fn first_poll(job: &Job, progress: &Progress, rng: &mut fastrand::Rng, now: Now) -> Duration {
+    if progress.at.is_none() || job.sent_at != Some(now.wall) {
+        // Taken up after a restart or found in the list: nobody knows how it stands.
+        return Duration::ZERO;
+    }
+    let estimate = job.estimate.map(|seconds| Duration::from_secs(seconds.into()));
+    poll_interval::first_poll(estimate, rng.f64())
+}
+
+/// How long ago its task was made, as far as is known.
+fn age(job: &Job, now: Now) -> Duration {
+    job.sent_at.and_then(|sent| Duration::try_from(now.wall.duration_since(sent)).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

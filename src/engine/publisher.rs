@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::clock::Now;
 use super::notice::{Level, Notice, NoticeKind};
-use super::{CommandOutcome, Details, EngineEvent, Status};
+use super::{CommandError, CommandOutcome, Details, EngineEvent, Status};
 use crate::job::{Applied, Credits, Job, JobId, Phase, Progress, Spent, State};
 use crate::store::{Store, StoreError};
 
@@ -114,7 +114,7 @@ impl Publisher {
     }
 
     /// The answer to a command.
-    pub(super) fn command_done(&self, ticket: u64, outcome: Result<CommandOutcome, String>) {
+    pub(super) fn command_done(&self, ticket: u64, outcome: Result<CommandOutcome, CommandError>) {
         self.send(EngineEvent::CommandDone { ticket, outcome });
     }
 

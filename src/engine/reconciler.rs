@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::clock::Now;
@@ -13,6 +14,7 @@ use super::reconcile::{Match, Window, reconcile};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, ENHANCE_MODEL, ListPage, ListQuery, TaskRow};
 use crate::job::{Job, JobId, Phase, State, TaskId, Update, retry};
+use crate::store::StoreError;
 
 /// The task list is read this long after the last attempt, since it may lag behind.
 const LIST_LAG: Duration = Duration::from_secs(2);
@@ -20,6 +22,10 @@ const LIST_LAG: Duration = Duration::from_secs(2);
 const LIST_PAGE: u32 = 50;
 /// Pages of the task list that are read at most to answer a question: 2,000 tasks.
 const MOST_PAGES: u32 = 40;
+/// So long a task that fits the time of a job which was given up may still turn up as its.
+const GIVEN_UP_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// After the store could not be read, the list is read again so much later.
+const STORE_WAIT: Duration = Duration::from_secs(5);
 /// So many failures in a row are told.
 const TOLD_FAILURES: u32 = 3;
 
@@ -65,6 +71,19 @@ pub(super) enum Listed {
     Failed(Option<NoticeKind>),
     /// The walk is over.
     Findings(Vec<Finding>),
+}
+
+/// What the list is judged by.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) jobs: &'a JobIndex,
+    /// The jobs that were given up while unsure since then.
+    pub(super) given_up: &'a dyn Fn(Timestamp) -> Result<Vec<Job>, StoreError>,
+    /// Whether the store has ever known the task; what cannot be read counts as known.
+    pub(super) is_known: &'a dyn Fn(&TaskId) -> bool,
+    /// Whether this run sends.
+    pub(super) may_send: bool,
+    pub(super) now: Now,
 }
 
 impl Reconciler {
@@ -117,16 +136,9 @@ impl Reconciler {
         Some(ListQuery { model: Some(ENHANCE_MODEL), status: None, page: listing.pages + 1, page_size: LIST_PAGE })
     }
 
-    /// A page of the list is here. `belongs` says whether a task is some job's already, `may_send` whether this run sends.
-    pub(super) fn on_listed(
-        &mut self,
-        result: Result<ListPage, ApiError>,
-        jobs: &JobIndex,
-        belongs: impl Fn(&TaskId) -> bool,
-        may_send: bool,
-        rng: &mut fastrand::Rng,
-        now: Now,
-    ) -> Listed {
+    /// A page of the list is here.
+    pub(super) fn on_listed(&mut self, result: Result<ListPage, ApiError>, rng: &mut fastrand::Rng, scene: Scene<'_>) -> Listed {
+        let Scene { jobs, now, .. } = scene;
         let Some(mut listing) = self.listing.take() else { return Listed::More };
         let page = match result {
             Ok(page) => page,
@@ -138,7 +150,7 @@ impl Reconciler {
             }
         };
         self.failures = 0;
-        let windows = windows(jobs);
+        let mut windows = windows(jobs);
         let from = windows.iter().map(|window| window.from).min();
         let past = page.rows.iter().any(|row| row.created_at.zip(from).is_some_and(|(created, from)| created < from));
         let complete = past || (page.rows.is_empty() && page.unreadable == 0);
@@ -151,15 +163,23 @@ impl Reconciler {
             self.listing = Some(listing);
             return Listed::More;
         }
-        let matches = reconcile(&windows, &listing.rows, belongs);
+        // A task may be that of a job which was given up meanwhile: what fits it, too, is for the user to decide.
+        let given_up = now.wall.checked_sub(GIVEN_UP_FOR).ok().and_then(|since| (scene.given_up)(since).ok());
+        let Some(given_up) = given_up else {
+            self.at = Some(now.at + STORE_WAIT);
+            return Listed::More;
+        };
+        windows.extend(given_up.iter().filter_map(|job| Some(Window::new(job.id, job.send.as_ref()?))));
+        let matches = reconcile(&windows, &listing.rows, scene.is_known);
         let found = matches.into_iter().filter_map(|(id, found)| {
-            let job = jobs.get(id)?;
-            Some(self.finding(job, found, &listing, complete, may_send, now))
+            let job = jobs.get(id).filter(|job| job.state() == State::Unsure)?;
+            Some(self.finding(job, found, &listing, complete, scene))
         });
         Listed::Findings(found.collect())
     }
 
-    fn finding(&mut self, job: &Job, found: Match, listing: &Listing, complete: bool, may_send: bool, now: Now) -> Finding {
+    fn finding(&mut self, job: &Job, found: Match, listing: &Listing, complete: bool, scene: Scene<'_>) -> Finding {
+        let Scene { may_send, now, .. } = scene;
         let read = |candidates| Some(Update::ListRead { candidates, server_time: now.service });
         let was_read = matches!(&job.phase, Phase::Unsure(doubt) if doubt.looked);
         let mut finding = Finding { job: job.id, update: None, notice: None, send_again: false };
@@ -254,7 +274,8 @@ mod tests {
     }
 
     fn listed(reconciler: &mut Reconciler, jobs: &JobIndex, result: Result<ListPage, ApiError>, now: Now) -> Listed {
-        reconciler.on_listed(result, jobs, |_| false, true, &mut fastrand::Rng::with_seed(1), now)
+        let scene = Scene { jobs, given_up: &|_| Ok(Vec::new()), is_known: &|_| false, may_send: true, now };
+        reconciler.on_listed(result, &mut fastrand::Rng::with_seed(1), scene)
     }
 
     #[tokio::test(start_paused = true)]
@@ -309,5 +330,25 @@ mod tests {
             assert!(reconciler.next_read(&jobs, &mut gate(), now).is_some());
         }
         assert_eq!(told, [false, false, true, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_fits_a_job_that_was_given_up_is_for_the_user_and_without_the_store_nothing_is_decided() {
+        let now = Now::of_test(5);
+        let (mut reconciler, jobs) = asking(now);
+        let given_up = Job::clone(&job(2, Phase::Cancelled(crate::job::CancelledBy::YouUnsure)));
+        let known = |_: Timestamp| Ok(vec![given_up.clone()]);
+        let scene = Scene { jobs: &jobs, given_up: &known, is_known: &|_| false, may_send: true, now };
+        let rows = vec![row(7, 1), row(8, -900)];
+        let Listed::Findings(found) = reconciler.on_listed(Ok(page(rows)), &mut fastrand::Rng::with_seed(1), scene) else {
+            panic!()
+        };
+        assert_eq!(found.len(), 1, "the other is over");
+        assert_eq!(found[0].notice, Some(NoticeKind::StaysUnsure(Undecided::SeveralTasks(1))));
+        let (mut reconciler, jobs) = asking(now);
+        let unreadable = |_: Timestamp| Err(StoreError::Database("locked".to_owned()));
+        let scene = Scene { jobs: &jobs, given_up: &unreadable, ..scene };
+        let listed = reconciler.on_listed(Ok(page(Vec::new())), &mut fastrand::Rng::with_seed(1), scene);
+        assert_eq!((listed, reconciler.next_deadline(now.at)), (Listed::More, Some(now.at + STORE_WAIT)));
     }
 }

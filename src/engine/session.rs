@@ -2,10 +2,12 @@
 
 use std::thread::JoinHandle;
 
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tracing::error;
 
-use super::event_loop::{Engine, Services, SessionMessage};
+use super::base::{Base, Services, SessionMessage};
+use super::event_loop::Engine;
+use super::follower::Follower;
 use super::{Command, EngineEvent, Options};
 use crate::job::JobId;
 use crate::store::{Access, Store, StoreError};
@@ -38,7 +40,47 @@ pub enum StartMode {
     ReadOnly,
 }
 
-/// The engine's thread, from the external_version. Dropping it leaves in order.
+/// Runs an engine until it is told to stop.
+async fn lead(mut engine: Engine, inbox: &mut UnboundedReceiver<SessionMessage>) {
+    if let Err(error) = engine.run(inbox).await {
+        error!(%error, "the engine cannot go on");
+        engine.publish_broken(&error);
+    }
+}
+
+/// Follows another process's engine until told to stop, and goes on as the engine when that one ends.
+async fn follow(mut follower: Follower, inbox: &mut UnboundedReceiver<SessionMessage>) {
+    let started = follower.start();
+    let mut lock = match started {
+        Ok(()) => follower.run(inbox).await,
+        Err(error) => Err(error),
+    };
+    loop {
+        match lock {
+            Ok(None) => return,
+            Ok(Some(free)) => match Engine::take_over(follower.into_base(), free) {
+                Ok(mut engine) => {
+                    if let Err(error) = engine.serve(inbox).await {
+                        error!(%error, "the engine cannot go on");
+                        engine.publish_broken(&error);
+                    }
+                    return;
+                }
+                Err(base) => {
+                    follower = Follower::new(*base, false);
+                    lock = follower.run(inbox).await;
+                }
+            },
+            Err(error) => {
+                error!(%error, "the follower cannot go on");
+                follower.publish_broken(&error);
+                return;
+            }
+        }
+    }
+}
+
+/// The engine's thread, from outside. Dropping it leaves in order.
 pub struct Session {
     commands: UnboundedSender<SessionMessage>,
     thread: Option<JoinHandle<()>>,
@@ -80,17 +122,10 @@ impl Session {
             .name("engine".into())
             .spawn(move || {
                 runtime.block_on(async move {
-                    let mut engine = Engine::new(store, lock, options, services, events);
-                    engine.runtime_made(made);
-                    if join == StartMode::ReadOnly {
-                        engine.set_read_only();
-                    }
-                    if let Some(screen) = screen {
-                        engine.attach_screen(screen);
-                    }
-                    if let Err(error) = engine.run(&mut inbox).await {
-                        error!(%error, "the engine cannot go on");
-                        engine.publish_broken(&error);
+                    let base = Base::new(store, options, services, events, made, screen);
+                    match lock {
+                        Some(lock) => lead(Engine::over(base, lock), &mut inbox).await,
+                        None => follow(Follower::new(base, join == StartMode::ReadOnly), &mut inbox).await,
                     }
                 });
                 // What still runs in the runtime's pool (a look-up of a host, say) must not hold up leaving.

@@ -162,7 +162,13 @@ impl Life {
             clock: Arc::new(self.world.clone()),
             rng: fastrand::Rng::with_seed(self.rng.u64(..)),
         };
-        Engine::new(store, lock, self.options(sending), services, Box::new(move |news| screen.lock().unwrap().hear(news)))
+        Engine::new(
+            store,
+            lock.unwrap(),
+            self.options(sending),
+            services,
+            Box::new(move |news| screen.lock().unwrap().hear(news)),
+        )
     }
 
     fn consent(&self, count: usize) -> Consent {

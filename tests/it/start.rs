@@ -64,10 +64,9 @@ fn started(folder: &Path, mut store: Store) -> Vec<Seen> {
         }
     });
     let lock = Store::lock_engine(folder).unwrap();
-    assert!(lock.is_some());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut engine = Engine::new(store, lock, options(folder), services(folder), sink);
+        let mut engine = Engine::new(store, lock.unwrap(), options(folder), services(folder), sink);
         let (commands, mut inbox) = unbounded_channel();
         commands.send(SessionMessage::Stop).unwrap();
         engine.run(&mut inbox).await.unwrap();

@@ -1,0 +1,158 @@
+//! The free calls: what their answers say goes to the store and to the parts it is for.
+
+use std::sync::Arc;
+
+use super::super::clock::Now;
+use super::super::downloads::{self, AfterFetch};
+use super::super::poll_scheduler::Read;
+use super::super::poller::{self, PollNews};
+use super::super::reconciler::{Listed, Scene};
+use super::super::workers::{WorkerKind, WorkerResult};
+use super::Engine;
+use crate::api::{ApiError, ListPage};
+use crate::fetch::FetchError;
+use crate::job::{Applied, Failure, Job, JobId, SavedFile, TaskId, TaskReport, Update};
+
+impl Engine {
+    pub(super) fn start_read(&mut self, read: Read) {
+        let service = Arc::clone(&self.base.services.service);
+        self.workers.spawn(WorkerKind::Read(read.clone()), async move {
+            let result = match &read {
+                Read::One(_, task) => service.task(task).await.map(|report| vec![report]),
+                Read::Many(many) => {
+                    let ids: Vec<TaskId> = many.iter().map(|(_, task)| task.clone()).collect();
+                    service.batch(&ids).await
+                }
+            };
+            WorkerResult::Read(read, result)
+        });
+    }
+
+    /// A read of tasks came back.
+    pub(super) fn on_read(&mut self, read: Read, result: Result<Vec<TaskReport>, ApiError>, now: Now) {
+        self.on_answer(result.as_ref().err(), now);
+        let downloads = &self.downloads;
+        let awaits_link = |id| downloads.awaits_link(id);
+        let scene = poller::Scene { jobs: &self.base.jobs, awaits_link: &awaits_link, gate: &self.gate, now };
+        let rng = &mut self.base.services.rng;
+        let mut endings = Vec::new();
+        for news in self.poller.on_read(read, result, rng, scene) {
+            match news {
+                PollNews::Report(id, report) => endings.push((id, Update::Reported(report))),
+                PollNews::Progress(id, before, heard) => self.base.publisher.progressed(id, before, heard),
+                PollNews::Vanished(id) => drop(self.write_ending(id, Update::Vanished)),
+                PollNews::NoLink(id) => self.no_fresh_link(id, "the service no longer knows the task"),
+                PollNews::Draft(report) => self.submitter.drafts().seen(*report),
+                PollNews::NoDraft(source) => self.submitter.drafts().missing(&source),
+                PollNews::DraftUnread(source) => self.submitter.drafts().troubled(&source),
+            }
+        }
+        if endings.is_empty() {
+            return;
+        }
+        let waited: Vec<JobId> = endings.iter().map(|(id, _)| *id).filter(|id| self.downloads.awaits_link(*id)).collect();
+        if waited.len() < endings.len() {
+            self.base.account.balance_changed(now);
+        }
+        let written = self.write(endings);
+        for (job, applied) in written.iter().filter(|(job, _)| waited.contains(&job.id)) {
+            if applied.changed() {
+                self.downloads.link_settled(job.id);
+                self.poller.forget(job.id);
+            } else {
+                self.no_fresh_link(job.id, "the service gave no fresh link");
+            }
+        }
+        self.notice_endings(&written);
+    }
+
+    /// A page of the account's task list is here.
+    pub(super) fn on_listed(&mut self, result: Result<ListPage, ApiError>, now: Now) {
+        self.on_answer(result.as_ref().err(), now);
+        let may_send = self.submitter.may_send();
+        let store = &self.base.store;
+        // What cannot be read counts as known: a task must never become that of two jobs.
+        let is_known = |task: &TaskId| store.task_is_known(task).unwrap_or(true);
+        let given_up = |since| store.given_up(since);
+        let scene = Scene { jobs: &self.base.jobs, given_up: &given_up, is_known: &is_known, may_send, now };
+        let rng = &mut self.base.services.rng;
+        match self.reconciler.on_listed(result, rng, scene) {
+            Listed::More | Listed::Failed(None) => {}
+            Listed::Failed(Some(kind)) => self.base.notice(None, kind),
+            Listed::Findings(findings) => {
+                for finding in findings {
+                    if let Some(update) = finding.update {
+                        self.write(vec![(finding.job, update)]);
+                    }
+                    if let Some(kind) = finding.notice {
+                        self.base.notice(Some(finding.job), kind);
+                    }
+                    if finding.send_again {
+                        self.submitter.send_again(finding.job);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts downloads while there are places.
+    pub(super) fn start_due_fetches(&mut self, now: Now) {
+        while self.backlog.is_empty() {
+            let Some(id) = self.downloads.next(now.at) else { return };
+            let written = self.write(vec![(id, Update::FetchStarted)]);
+            let Some((job, Applied::Changed(_))) = written.last() else { return };
+            let request = downloads::request(job, &self.base.options.time_zone);
+            self.downloads.started(id);
+            let fetcher = Arc::clone(&self.base.services.fetcher);
+            self.workers.spawn(WorkerKind::Fetch(id), async move { WorkerResult::Fetched(id, fetcher.fetch(&request).await) });
+        }
+    }
+
+    /// A download ended.
+    pub(super) fn on_fetched(&mut self, id: JobId, result: Result<Vec<SavedFile>, FetchError>, now: Now) {
+        let job = self.base.jobs.get(id).map(|job| &**job);
+        let ended = self.downloads.on_fetched(id, result, job, now.wall);
+        if let Some(kind) = ended.notice {
+            self.base.notice(Some(id), kind);
+        }
+        let written = self.write_ending(id, ended.update);
+        match ended.after {
+            AfterFetch::Over => {}
+            AfterFetch::Later(task) => {
+                let job = written.last().map(|(job, _)| job);
+                self.downloads.retry_later(id, job, &mut self.base.services.rng, now.at);
+                if let Some(task) = task {
+                    self.poller.ask(id, &task, now);
+                }
+            }
+            AfterFetch::FreshLink(task) => self.poller.ask_now(id, &task, now),
+            AfterFetch::LinkIsDead(why) => self.link_is_dead(id, why),
+        }
+    }
+
+    /// The service was asked for a fresh link and has none.
+    fn no_fresh_link(&mut self, id: JobId, why: &str) {
+        self.poller.forget(id);
+        if self.downloads.no_fresh_link(id) {
+            self.link_is_dead(id, why);
+        }
+    }
+
+    /// The link is dead and there is no other: the charge stays, the job ends.
+    fn link_is_dead(&mut self, id: JobId, why: &str) {
+        self.downloads.link_settled(id);
+        self.poller.forget(id);
+        self.write_ending(id, Update::FetchFailed(Failure::link_expired(why)));
+    }
+
+    /// Writes an update that may end the job, and tells if it does.
+    fn write_ending(&mut self, id: JobId, update: Update) -> Vec<(Job, Applied)> {
+        let written = self.write(vec![(id, update)]);
+        self.notice_endings(&written);
+        written
+    }
+
+    fn notice_endings(&self, written: &[(Job, Applied)]) {
+        self.base.publisher.endings(self.base.now().wall, written);
+    }
+}

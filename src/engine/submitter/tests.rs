@@ -1,0 +1,151 @@
+use std::sync::Arc;
+
+use super::super::account::tests::{error, gate, options};
+use super::super::index::tests::{index, job, task};
+use super::*;
+use crate::job::{TaskStatus, Update};
+
+/// A submitter whose queue holds these jobs, their drafts checked and fine.
+fn submitter(sending: Sending, jobs: &[Arc<Job>], now: Now) -> Submitter {
+    let mut submitter = Submitter::new(sending);
+    for job in jobs {
+        submitter.on_job(job, 0, now);
+        fine(&mut submitter, job);
+    }
+    submitter
+}
+
+fn fine(submitter: &mut Submitter, job: &Job) {
+    let mut draft = TaskReport::new(job.source.clone(), TaskStatus::Completed);
+    draft.links = vec![String::new(); 4];
+    submitter.drafts().seen(draft);
+}
+
+fn answered(submitter: &mut Submitter, error: ApiError, now: Now) -> Answer {
+    let sending = job(1, Phase::Sending);
+    submitter.on_submitted(Err(error), Some(&sending), &mut fastrand::Rng::with_seed(1), now).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_is_open_at_a_time() {
+    let now = Now::of_test(0);
+    let jobs = [job(1, Phase::Waiting), job(2, Phase::Waiting)];
+    let (mut submitter, index) = (submitter(Sending::WithConsent, &jobs, now), index(&jobs));
+    assert_eq!(submitter.next_deadline(true, &index, &gate(), now), Some(now.at));
+    let next = submitter.next(true, &index, &gate(), now);
+    assert_eq!(next.send, Some(NextSend::First(JobId::from_bits(1))));
+    submitter.opened(JobId::from_bits(1));
+    assert_eq!(submitter.next(true, &index, &gate(), now), Next::default());
+    assert_eq!(submitter.next_deadline(true, &index, &gate(), now), None);
+    submitter.close();
+    assert_eq!(submitter.next(false, &index, &gate(), now), Next::default(), "something stands in the way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draft_is_checked_before_its_first_picture_and_an_unfit_one_is_held() {
+    let now = Now::of_test(0);
+    let jobs = [job(1, Phase::Waiting), job(2, Phase::Waiting)];
+    let index = index(&jobs);
+    let mut submitter = Submitter::new(Sending::WithConsent);
+    for job in &jobs {
+        submitter.on_job(job, 0, now);
+    }
+    assert_eq!(submitter.drafts_to_check(&index, now), [task(1_001), task(1_002)]);
+    assert!(submitter.drafts_to_check(&index, now).is_empty(), "each is asked about once");
+    assert_eq!(submitter.next(true, &index, &gate(), now), Next::default(), "its check is under way");
+    submitter.drafts().missing(&task(1_001));
+    fine(&mut submitter, &jobs[1]);
+    let next = submitter.next(true, &index, &gate(), now);
+    assert!(matches!(next.holds.as_slice(), [(id, HoldReason::Source { .. })] if *id == JobId::from_bits(1)));
+    assert_eq!(next.send, Some(NextSend::First(JobId::from_bits(2))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_repeated_in_its_window_and_then_given_up() {
+    let mut now = Now::of_test(0);
+    let mut submitter = submitter(Sending::WithConsent, &[], now);
+    let id = JobId::from_bits(1);
+    submitter.opened(id);
+    let mut attempts = 1;
+    loop {
+        let Answer::Lost { over, .. } = answered(&mut submitter, error(ErrorClass::Server), now) else { panic!() };
+        let Some(due) = submitter.next_repeat() else {
+            assert!(matches!(over, Some((_, LostAnswer::Failed(_)))));
+            break;
+        };
+        assert!(over.is_none() && submitter.due_repeat(&gate(), now).is_none(), "not before its time");
+        now = now.after(due - now.at);
+        assert_eq!(submitter.due_repeat(&gate(), now), Some(Repeat::Attempt(id)));
+        submitter.repeated();
+        assert!(submitter.is_in_air());
+        attempts += 1;
+    }
+    assert!(attempts > 1 && !submitter.is_open(), "{attempts}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_moves_a_repeat_within_its_window_and_ends_it_beyond() {
+    let now = Now::of_test(0);
+    let mut submitter = submitter(Sending::WithConsent, &[], now);
+    submitter.opened(JobId::from_bits(1));
+    answered(&mut submitter, error(ErrorClass::Server), now);
+    let due = submitter.next_repeat().unwrap();
+    let at = now.after(due - now.at);
+    let mut gate = gate();
+    let until = gate.refused(at.at, Some(Duration::from_secs(5)));
+    assert_eq!(submitter.due_repeat(&gate, at), None);
+    assert_eq!(submitter.next_repeat(), Some(until));
+    let long = gate.refused(at.at, Some(2 * retry::PAID_WINDOW));
+    assert!(long > now.at + retry::PAID_WINDOW);
+    let later = now.after(until - now.at);
+    assert_eq!(submitter.due_repeat(&gate, later), Some(Repeat::GiveUp(JobId::from_bits(1), LostAnswer::LongWait)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_capacity_makes_the_queue_wait_and_no_balance_pauses_it() {
+    let now = Now::of_test(0);
+    let jobs = [job(1, Phase::Waiting)];
+    let (mut submitter, index) = (submitter(Sending::WithConsent, &jobs, now), index(&jobs));
+    submitter.opened(JobId::from_bits(1));
+    let error_of = |class, status| ApiError { status: Some(status), ..error(class) };
+    let answer = answered(&mut submitter, error_of(ErrorClass::NoCapacity, 400), now);
+    assert!(matches!(answer, Answer::NotAccepted { update: Update::PutBack(_), notice: Some(_), pause: None, .. }));
+    let due = submitter.next_deadline(true, &index, &gate(), now).unwrap();
+    assert!(due > now.at && submitter.next(true, &index, &gate(), now).send.is_none());
+    assert!(submitter.next(true, &index, &gate(), now.after(due - now.at)).send.is_some());
+    submitter.opened(JobId::from_bits(1));
+    let answer = answered(&mut submitter, error_of(ErrorClass::Balance, 402), now);
+    let Answer::NotAccepted { pause, read_balance, .. } = answer else { panic!("{answer:?}") };
+    assert!(matches!(pause, Some(PauseReason::Balance { .. })) && read_balance);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_counts_a_job_once_and_gives_back_what_was_refused() {
+    let now = Now::of_test(0);
+    let price = Credits::PUBLISHED_PRICE;
+    let account = Account::new(&options());
+    let mut submitter = submitter(Sending::UpTo(price), &[], now);
+    let (one, two) = (job(1, Phase::Sending), job(2, Phase::Sending));
+    submitter.count(&one);
+    submitter.count(&one);
+    assert_eq!(submitter.guard(Caps::default(), &account, now).run_budget, Some(Credits::ZERO));
+    assert_eq!((submitter.crosses_limit(&one), submitter.crosses_limit(&two)), (None, Some(price)));
+    submitter.uncount(one.id);
+    submitter.uncount(one.id);
+    assert_eq!(submitter.guard(Caps::default(), &account, now).run_budget, Some(price));
+}
+
+#[test]
+fn the_task_of_another_job_is_no_answer_and_what_cannot_be_read_counts_as_taken() {
+    let report = TaskReport::new(task(1), TaskStatus::Pending);
+    let (one, two) = (JobId::from_bits(1), JobId::from_bits(2));
+    assert!(no_others_task(one, &report, Ok(None), Ok(false)).is_ok());
+    assert!(no_others_task(one, &report, Ok(Some(one)), Ok(true)).is_ok());
+    let locked = || StoreError::Database("locked".to_owned());
+    for (owner, is_known) in
+        [(Ok(Some(two)), Ok(true)), (Ok(None), Ok(true)), (Err(locked()), Ok(false)), (Ok(None), Err(locked()))]
+    {
+        let error = no_others_task(one, &report, owner, is_known).unwrap_err();
+        assert!(matches!(error.paid(), PaidVerdict::Lost(_)), "{error}");
+    }
+}
