@@ -335,6 +335,9 @@ impl Engine {
                 }
                 let changed = results.iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job.clone()).collect();
                 self.take_at(changed, now);
+                for (job, _) in &results {
+                    self.poller.await_links(job, now);
+                }
                 for (id, task) in again {
                     self.poller.ask_now(id, &task, now);
                 }

@@ -22,6 +22,8 @@ const READS_AT_ONCE: usize = 4;
 const MISSING_READS: u32 = 3;
 /// A task that a read missed is asked about again this much later.
 const MISSING_WAIT: Duration = Duration::from_secs(20);
+/// A task that completed without links, which may come yet, is asked about again this much later.
+const LINKS_WAIT: Duration = Duration::from_secs(5);
 /// While the key is refused, reads are tried this seldom.
 const LOGIN_WAIT: Duration = Duration::from_mins(1);
 
@@ -94,6 +96,13 @@ impl Poller {
     pub(super) fn ask_now(&mut self, id: JobId, task: &TaskId, now: Now) {
         self.scheduler.ask(Subscriber::Job(id), task, now.at, now.at);
         self.scheduler.alone(&Subscriber::Job(id));
+    }
+
+    /// What was read of the job is written, and it still runs: its task has ended, but its links may come yet.
+    pub(super) fn await_links(&mut self, job: &Job, now: Now) {
+        if let (Phase::Running(_), Some(_), Some(task)) = (&job.phase, job.finished_at, &job.task) {
+            self.scheduler.ask(Subscriber::Job(job.id), task, now.at + LINKS_WAIT, now.at);
+        }
     }
 
     /// Asks about everything now.

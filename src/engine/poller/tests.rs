@@ -102,3 +102,22 @@ async fn a_finished_job_is_asked_about_only_while_a_fresh_link_is_waited_for() {
     let news = poller.on_read(read, Ok(vec![report]), &mut rng(), scene);
     assert!(matches!(news.as_slice(), [PollNews::Report(..)]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_completed_without_links_is_asked_about_until_its_job_is_over() {
+    let now = Now::of_test(9);
+    let (mut poller, jobs) = watching(1, now);
+    let read = poller.next_read(&mut gate(), now).unwrap();
+    let report = TaskReport::new(task(1), TaskStatus::Completed);
+    assert!(matches!(back(&mut poller, &jobs, read, Ok(vec![report]), now).as_slice(), [PollNews::Report(..)]));
+    assert_eq!(poller.next_deadline(now.at), None);
+    let mut waiting = Job::clone(&job(1, running()));
+    waiting.finished_at = Some(now.wall);
+    poller.on_job(&waiting, false, &mut rng(), now);
+    poller.await_links(&waiting, now);
+    assert_eq!(poller.next_deadline(now.at), Some(now.at + LINKS_WAIT));
+    let failed = job(1, Phase::Unwatched);
+    poller.on_job(&failed, false, &mut rng(), now);
+    poller.await_links(&failed, now);
+    assert_eq!(poller.next_deadline(now.at), None);
+}
