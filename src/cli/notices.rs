@@ -18,6 +18,10 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String) -> String {
         NoticeKind::TaskListUnreadable(failure) => {
             format!("The task list cannot be read ({}); nothing is sent until it can.", reply(failure))
         }
+        NoticeKind::AnswersUnreadable(failure) => {
+            format!("Answers about many tasks cannot be read ({}); each is asked about alone.", reply(failure))
+        }
+        NoticeKind::UnknownStatus { word } => format!("{job} has a status that is not known (\"{word}\"); it is watched on."),
         NoticeKind::TaskFound(task) => format!("{job} was found: its task is {task}."),
         NoticeKind::StaysUnsure(why) => format!("{job} is unsure: {}.", undecided(why)),
         NoticeKind::Paused(_) => "Sending is paused.".to_owned(),
@@ -65,6 +69,7 @@ fn lost_answer(why: &LostAnswer) -> String {
         LostAnswer::Failed(failure) => format!("reply lost: {}", reply(failure)),
         LostAnswer::LongWait => "reply lost, then the service asked for a longer wait".to_owned(),
         LostAnswer::StoreUnwritable => "reply lost, then the store could not be written".to_owned(),
+        LostAnswer::TimePassed => "reply lost, and too much time has passed since".to_owned(),
     }
 }
 

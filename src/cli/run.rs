@@ -376,5 +376,9 @@ fn pause_words(why: &PauseReason) -> String {
         PauseReason::Login { said } => format!("Sending is paused, the key is not accepted: {}", text::clean(said)),
         PauseReason::Balance { said } => format!("Sending is paused, the balance does not suffice: {}", text::clean(said)),
         PauseReason::Access { said } => format!("Sending is paused, the service does not let us in: {}", text::clean(said)),
+        PauseReason::NoPrice { said } => format!("Sending is paused, no price can be named: {}.", text::clean(said)),
+        PauseReason::Failures { code, count } => {
+            format!("Sending is paused: {count} jobs in a row failed with {}.", text::clean(code))
+        }
     }
 }

@@ -43,6 +43,7 @@ pub fn start(
         submit_gap: config.submit_gap,
         reads_per_minute: config.reads_per_minute,
         caps: config.caps,
+        pause_after_failures: 5,
         callback_url: config.callback_url.clone(),
         fetches_at_once: config.fetches_at_once,
         time_zone: jiff::tz::TimeZone::system(),

@@ -11,7 +11,7 @@ use super::clock::Now;
 use super::{Connection, Options, PauseReason, Seen};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, Balance};
-use crate::job::{Caps, Credits, ErrorClass, retry};
+use crate::job::{Caps, Credits, ErrorClass, Phase, retry};
 use crate::store::Settings;
 
 /// The balance is read this long after something that changed it, so that a burst costs one read.
@@ -20,6 +20,8 @@ const BALANCE_DELAY: Duration = Duration::from_secs(2);
 const BALANCE_EVERY: Duration = Duration::from_mins(1);
 /// The price is read so often while jobs wait.
 const PRICE_EVERY: Duration = Duration::from_mins(10);
+/// So long sending waits for the first price of a process; then the last known one counts (`docs/money-rules.md`, rule 6).
+const PRICE_WAIT: Duration = Duration::from_secs(5);
 /// While the connection is down it is tried this soon, by a free read.
 const PROBE_DELAY: Duration = Duration::from_secs(5);
 /// So late, balance and price go before the reads of tasks.
@@ -37,6 +39,8 @@ pub(super) enum AccountRead {
 pub(super) enum SettingsChange {
     Balance(Seen),
     Price(Seen),
+    /// The published price, and the price that counts from now on where that changes with it.
+    Published(Credits, Option<Seen>),
     Pause(PauseReason),
 }
 
@@ -46,6 +50,10 @@ impl SettingsChange {
         match self {
             Self::Balance(seen) => settings.balance = Some(*seen),
             Self::Price(seen) => settings.price = Some(*seen),
+            Self::Published(published, price) => {
+                settings.published_price = Some(*published);
+                settings.price = price.or(settings.price);
+            }
             Self::Pause(why) => settings.paused = Some(why.clone()),
         }
     }
@@ -83,7 +91,14 @@ pub(super) struct Account {
     balance: Schedule,
     balance_failures: u32,
     price: Schedule,
-    catalog_price: Option<Credits>,
+    /// The published price was read in this process, or sending has waited long enough for it.
+    price_is_known: bool,
+    /// Since when sending waits for the price.
+    price_wanted: Option<Instant>,
+    /// Sending pauses after so many jobs in a row that end with the same error; 0: never.
+    pause_after_failures: u32,
+    /// The error of the last job that ended, and how many in a row ended so.
+    failures_in_a_row: Option<(String, u32)>,
 }
 
 impl Account {
@@ -98,7 +113,10 @@ impl Account {
             balance: Schedule::default(),
             balance_failures: 0,
             price: Schedule::default(),
-            catalog_price: None,
+            price_is_known: false,
+            price_wanted: None,
+            pause_after_failures: options.pause_after_failures,
+            failures_in_a_row: None,
         }
     }
 
@@ -125,6 +143,27 @@ impl Account {
     /// it up again first.
     pub(super) fn lets_send(&self) -> bool {
         !self.is_paused() && !matches!(self.connection, Connection::Down { .. })
+    }
+
+    /// Whether the published price was read before the first paid request of this process, or could not be in time. What
+    /// waits for it is told by [`Account::price_deadline`].
+    pub(super) fn price_is_known(&self, now: Now) -> bool {
+        self.price_is_known || self.price_wanted.is_some_and(|since| now.at >= since + PRICE_WAIT)
+    }
+
+    /// Something waits to be sent: the price is read now, if it was not yet.
+    pub(super) fn want_price(&mut self, now: Now) {
+        if !self.price_is_known && self.price_wanted.is_none() {
+            self.price_wanted = Some(now.at);
+            if !self.price.in_air {
+                self.price.sooner(now.at);
+            }
+        }
+    }
+
+    /// When sending stops waiting for the price.
+    pub(super) fn price_deadline(&self, now: Now) -> Option<Instant> {
+        self.price_wanted.map(|since| since + PRICE_WAIT).filter(|at| !self.price_is_known && *at > now.at)
     }
 
     pub(super) fn is_paused(&self) -> bool {
@@ -222,22 +261,52 @@ impl Account {
         }
     }
 
-    /// The public price was read, or could not be: it is a help, not a need. The agreed price stands, and the answer to a
-    /// send tells the truth.
+    /// The published price was read, or could not be: then the last known one stands. A price that the service does not
+    /// name, or that cannot be understood, pauses sending: what would be paid is not known.
     pub(super) fn on_price(&mut self, result: &Result<Credits, ApiError>, now: Now) -> Option<SettingsChange> {
         self.price.in_air = false;
         self.price.at = Some(now.at + PRICE_EVERY);
-        let price = *result.as_ref().ok()?;
-        // The reserve of the latest answer is authoritative; the public price counts while there is none, or when it moves.
-        let moved = self.catalog_price.replace(price).is_some_and(|before| before != price);
+        let price = match result {
+            Ok(price) => *price,
+            Err(error) if ["price_unclear", "price_unavailable"].contains(&error.code.as_str()) => {
+                self.price_is_known = true;
+                let said = error.message.clone();
+                return (!self.is_paused()).then_some(SettingsChange::Pause(PauseReason::NoPrice { said }));
+            }
+            Err(_) => return None,
+        };
+        self.price_is_known = true;
+        if self.settings.published_price == Some(price) {
+            return None;
+        }
+        // The reserve of the latest answer is authoritative, since it knows discounts; the published price counts while there
+        // is none, and when it moves, also between two starts.
+        let moved = self.settings.published_price.is_some();
         let counts = self.settings.price.is_none() || moved;
-        counts.then_some(SettingsChange::Price(Seen { amount: price, at: now.wall }))
+        Some(SettingsChange::Published(price, counts.then_some(Seen { amount: price, at: now.wall })))
     }
 
     /// What the service reserved for a send: its price, if that is news.
     pub(super) fn on_reserved(&self, amount: Credits, now: Now) -> Option<SettingsChange> {
         let news = self.settings.price.is_none_or(|before| before.amount != amount);
         news.then_some(SettingsChange::Price(Seen { amount, at: now.wall }))
+    }
+
+    /// A job ended, here. Returns why sending must pause: what goes wrong again and again is better looked at first.
+    pub(super) fn on_end(&mut self, phase: &Phase) -> Option<PauseReason> {
+        match phase {
+            Phase::Failed(failure) => {
+                let before = self.failures_in_a_row.take().filter(|(code, _)| *code == failure.code);
+                let count = before.map_or(0, |(_, count)| count) + 1;
+                if self.pause_after_failures > 0 && count >= self.pause_after_failures {
+                    return Some(PauseReason::Failures { code: failure.code.clone(), count });
+                }
+                self.failures_in_a_row = Some((failure.code.clone(), count));
+            }
+            Phase::Saved | Phase::ToFetch(_) => self.failures_in_a_row = None,
+            _ => {}
+        }
+        None
     }
 
     /// Notes what a call says about the connection and the gate, whatever it was for. Returns why sending must pause.
@@ -287,6 +356,7 @@ pub(super) mod tests {
             submit_gap: Duration::ZERO,
             reads_per_minute: 60,
             caps: Caps::default(),
+            pause_after_failures: 5,
             callback_url: None,
             fetches_at_once: 1,
             time_zone: TimeZone::UTC,
@@ -323,7 +393,75 @@ pub(super) mod tests {
         let later = now.after(PRICE_EVERY);
         assert_eq!(account.next_read(&mut gate, later), Some(AccountRead::Price));
         let seen = Seen { amount: Credits::from_uc(7), at: later.wall };
-        assert_eq!(account.on_price(&Ok(Credits::from_uc(7)), later), Some(SettingsChange::Price(seen)));
+        assert_eq!(
+            account.on_price(&Ok(Credits::from_uc(7)), later),
+            Some(SettingsChange::Published(Credits::from_uc(7), Some(seen)))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_send_of_a_process_waits_for_the_price_and_not_for_ever() {
+        let (mut account, now) = (Account::new(&options()), Now::of_test(0));
+        assert!(!account.price_is_known(now));
+        account.want_price(now);
+        assert_eq!(account.price_deadline(now), Some(now.at + PRICE_WAIT));
+        assert!(!account.price_is_known(now.after(PRICE_WAIT - Duration::from_millis(1))));
+        assert!(account.price_is_known(now.after(PRICE_WAIT)), "the last known price counts");
+        account.on_price(&Ok(Credits::PUBLISHED_PRICE), now);
+        assert!(account.price_is_known(now) && account.price_deadline(now).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_published_price_counts_where_none_is_known_and_when_it_moves_between_starts_too() {
+        let (now, credits) = (Now::of_test(0), Credits::from_uc);
+        let start = |settings: &Settings| {
+            let mut account = Account::new(&options());
+            account.set_settings(settings.clone());
+            account
+        };
+        let mut settings = Settings::default();
+        let mut read = |settings: &mut Settings, price| {
+            if let Some(change) = start(settings).on_price(&Ok(price), now) {
+                change.apply(settings);
+            }
+            settings.price.map(|seen| seen.amount)
+        };
+        assert_eq!(read(&mut settings, credits(81_000)), Some(credits(81_000)), "a fresh store");
+        settings.price = Some(Seen { amount: credits(70_000), at: now.wall });
+        assert_eq!(read(&mut settings, credits(81_000)), Some(credits(70_000)), "a discount stays while nothing moves");
+        assert_eq!(read(&mut settings, credits(90_000)), Some(credits(90_000)), "it moved while nobody looked");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_price_that_cannot_be_named_pauses_and_a_price_that_cannot_be_read_does_not() {
+        let now = Now::of_test(0);
+        for code in ["price_unclear", "price_unavailable"] {
+            let mut account = Account::new(&options());
+            let change = account.on_price(&Err(ApiError { code: code.into(), ..error(ErrorClass::InvalidResponse) }), now);
+            assert!(matches!(change, Some(SettingsChange::Pause(PauseReason::NoPrice { .. }))), "{code}");
+        }
+        let mut account = Account::new(&options());
+        assert_eq!(account.on_price(&Err(error(ErrorClass::Server)), now), None);
+        assert!(!account.price_is_known(now));
+    }
+
+    #[test]
+    fn so_many_jobs_in_a_row_that_end_with_the_same_error_pause_sending() {
+        let end = |code: Option<&str>| match code {
+            Some(code) => Phase::Failed(crate::job::Failure::of_task(code, "")),
+            None => Phase::Saved,
+        };
+        let run = |codes: &[Option<&str>], after| {
+            let mut account = Account::new(&Options { pause_after_failures: after, ..options() });
+            codes.iter().filter_map(|code| account.on_end(&end(*code))).count()
+        };
+        let (a, b) = (Some("service_error"), Some("generation_timeout"));
+        assert_eq!(run(&[a, a], 3), 0);
+        assert_eq!(run(&[a, a, a], 3), 1);
+        assert_eq!(run(&[a, a, a, a], 3), 1, "said once; the next series begins anew");
+        assert_eq!(run(&[a, a, b, a, a], 3), 0, "another error begins anew");
+        assert_eq!(run(&[a, a, None, a, a], 3), 0, "so does a result");
+        assert_eq!(run(&[a; 50], 0), 0, "0 is off");
     }
 
     #[tokio::test(start_paused = true)]

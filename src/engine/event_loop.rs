@@ -193,6 +193,10 @@ impl Engine {
 
     /// Starts whatever can be started now.
     fn start_due_work(&mut self, now: Now) {
+        if self.submitter.has_work() && !self.base.account.is_paused() {
+            self.base.account.want_price(now);
+        }
+        self.reconciler.note_questions(&self.base.jobs, now);
         if self.backlog.next_deadline().is_some_and(|at| at <= now.at) {
             self.write(Vec::new());
         }
@@ -238,18 +242,28 @@ impl Engine {
         match result {
             WorkerResult::Submitted(job, result) => self.on_submitted(job, *result, now),
             WorkerResult::Read(read, result) => self.on_read(read, result, now),
-            WorkerResult::Listed(result) => self.on_listed(result, now),
+            WorkerResult::Listed(result) => {
+                if result.is_ok() {
+                    self.poller.service_answers(now);
+                }
+                self.on_listed(result, now);
+            }
             WorkerResult::Fetched(job, result) => self.on_fetched(job, result, now),
             WorkerResult::Balance(result) => {
                 self.on_answer(result.as_ref().err(), now);
+                if result.is_ok() {
+                    self.poller.service_answers(now);
+                }
                 let in_flight = self.base.jobs.in_flight() > 0;
                 let change = self.base.account.on_balance(&result, in_flight, &mut self.base.services.rng, now);
                 self.change_settings(change);
             }
             WorkerResult::Price(result) => {
                 self.on_answer(result.as_ref().err(), now);
-                let change = self.base.account.on_price(&result, now);
-                self.change_settings(change);
+                match self.base.account.on_price(&result, now) {
+                    Some(SettingsChange::Pause(why)) => self.pause(why),
+                    change => self.change_settings(change),
+                }
             }
         }
     }
@@ -450,13 +464,14 @@ impl Engine {
     }
 
     /// Whether nothing but the submitter's own state stands in the way of a paid request.
-    fn is_clear(&self) -> bool {
+    fn is_clear(&self, now: Now) -> bool {
         let Base { jobs, account, .. } = &self.base;
         account.lets_send()
+            && account.price_is_known(now)
             && self.backlog.is_empty()
             // What cannot be kept must not be paid for.
             && self.downloads.can_save()
-            && !self.reconciler.has_open_questions(jobs)
+            && !self.reconciler.blocks_sending(jobs, now)
             && jobs.in_flight() < account.max_in_flight() as usize
     }
 
@@ -468,17 +483,19 @@ impl Engine {
             && jobs.in_flight() == 0
             && self.downloads.is_empty()
             && !self.submitter.is_open()
-            && !jobs.has_unread_unsure()
+            && (!jobs.has_unread_unsure() || self.reconciler.has_given_up_reading())
             && (account.is_paused() || !self.submitter.has_work())
     }
 
     /// The earliest time at which some part has something to do by itself.
     fn next_wake(&mut self, now: Now) -> Instant {
-        let clear = self.is_clear();
+        let clear = self.is_clear(now);
         let closed = self.gate.closed_until(now.at);
         let mut wake = self.base.peers.next_deadline();
         let mut at_latest = |at: Option<Instant>| wake = at.map_or(wake, |at| wake.min(at));
         at_latest(closed);
+        at_latest(self.base.account.price_deadline(now));
+        at_latest(self.reconciler.block_ends(now));
         at_latest(self.backlog.next_deadline());
         at_latest(self.base.publisher.next_deadline());
         at_latest(self.submitter.next_deadline(clear, &self.base.jobs, &self.gate, now));
@@ -495,6 +512,14 @@ impl Engine {
     }
 
     async fn leave(&mut self) {
+        // What was confirmed here must not go out by a quick restart, which may take over while this process still waits for
+        // an answer. Another dashboard that stays saw the same confirmation and goes on.
+        if !self.base.peers.other_screens(&self.base.options.data_dir) {
+            match self.base.store.raise_approval_floor() {
+                Ok(settings) => self.base.account.set_settings(settings),
+                Err(error) => self.base.store_failed(&error),
+            }
+        }
         self.write(Vec::new());
         let deadline = Instant::now() + LAST_ANSWER;
         while self.submitter.is_in_air() {

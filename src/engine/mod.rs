@@ -170,6 +170,8 @@ pub struct Options {
     pub reads_per_minute: u32,
     /// The configured caps, unless they were changed by key.
     pub caps: Caps,
+    /// Sending pauses after so many jobs in a row that end with the same error; 0: never.
+    pub pause_after_failures: u32,
     /// Passed through to the service (reference §11).
     pub callback_url: Option<String>,
     /// Downloads at once.

@@ -60,6 +60,13 @@ pub enum NoticeKind {
     Refused(Failure),
     /// The account's task list could not be read several times in a row; nothing is sent meanwhile.
     TaskListUnreadable(Failure),
+    /// Answers about many tasks at once could not be read several times in a row; each task is asked about alone.
+    AnswersUnreadable(Failure),
+    /// The job's task has a status that this program does not know; it is watched on.
+    UnknownStatus {
+        /// The status, clean.
+        word: String,
+    },
     /// The unsure job's task was found in the task list.
     TaskFound(TaskId),
     /// The task list was read and did not settle the unsure job.
@@ -120,6 +127,9 @@ pub enum LostAnswer {
     LongWait,
     /// The store took no write before the next repeat.
     StoreUnwritable,
+    /// Too long after the attempt by one of the clocks, or they do not agree: this machine slept, the process was stopped or
+    /// a clock was turned.
+    TimePassed,
 }
 
 /// Why the task list did not settle an unsure job.
@@ -156,6 +166,8 @@ impl NoticeKind {
                 Undecided::NotSending | Undecided::OverRunLimit(_) | Undecided::Held(_) | Undecided::NotConfirmed,
             )
             | Self::TookOver
+            | Self::AnswersUnreadable(_)
+            | Self::UnknownStatus { .. }
             | Self::ViewNotSaved { .. }
             | Self::Failed(_)
             | Self::Cancelled(_) => Level::Warning,

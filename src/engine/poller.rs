@@ -4,7 +4,7 @@
 //! together can only be seen from one place. What is due leaves in as few reads as possible ([`PollScheduler`]), under the
 //! gate's budget and at most four at once; what the answers say comes back as [`PollNews`], for the event loop to write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,16 +14,26 @@ use super::index::JobIndex;
 use super::poll_scheduler::{PollScheduler, Read, Subscriber};
 use crate::api::ApiError;
 use crate::api::gate::Gate;
-use crate::job::{ErrorClass, Job, JobId, Phase, Progress, TaskId, TaskReport, poll_interval, retry};
+use crate::job::{ErrorClass, Failure, Job, JobId, Phase, Progress, TaskId, TaskReport, TaskStatus, poll_interval, retry};
 
 /// Reads under way at once; with a round trip of 150 ms that is 26 batch reads, or 1,300 tasks, a second.
 const READS_AT_ONCE: usize = 4;
-/// So many single reads must miss a task before it counts as gone, since a read may lag behind the submit.
+/// So many single reads must miss a task before it counts as gone, since a read may lag behind the submit,
 const MISSING_READS: u32 = 3;
-/// A task that a read missed is asked about again this much later.
+/// over at least this long, with other reads succeeding meanwhile (`docs/money-rules.md`, rule 11): a job is paid for, and an
+/// outage must not end it.
+const MISSING_FOR: Duration = Duration::from_hours(1);
+/// A task that a read missed is asked about again this much later,
 const MISSING_WAIT: Duration = Duration::from_secs(20);
-/// A task that completed without links, which may come yet, is asked about again this much later.
+/// A task that completed without links, which may come yet, is asked about again this much later,
 const LINKS_WAIT: Duration = Duration::from_secs(5);
+/// and later this much.
+const LINKS_WAIT_MOST: Duration = Duration::from_mins(2);
+/// and after some misses this seldom.
+const MISSING_WAIT_LATER: Duration = Duration::from_mins(2);
+/// After so many batch answers in a row that could not be read, each task is asked about alone: one odd task must not hide
+/// its neighbours.
+const UNREADABLE_BATCHES: u32 = 2;
 /// While the key is refused, reads are tried this seldom.
 const LOGIN_WAIT: Duration = Duration::from_mins(1);
 
@@ -33,6 +43,14 @@ pub(super) struct Poller {
     scheduler: PollScheduler,
     in_air: usize,
     failures: u32,
+    /// Batch answers in a row that could not be read.
+    unreadable_batches: u32,
+    /// Since when the service says that it does not know these jobs' tasks.
+    unknown_since: HashMap<JobId, Instant>,
+    /// When a call with the key last brought an answer about anything but a task it does not know.
+    last_success: Option<Instant>,
+    /// Jobs whose task has a status that is not known, which was told.
+    odd_status: HashSet<JobId>,
 }
 
 /// What a read says, in the order in which it is to be taken up.
@@ -46,6 +64,10 @@ pub(super) enum PollNews {
     Vanished(JobId),
     /// The same, for a job that waits for a fresh link.
     NoLink(JobId),
+    /// The task has a status that is not known; told once for each.
+    OddStatus(JobId, String),
+    /// Answers to batches could not be read several times in a row; each task is asked about alone.
+    Unreadable(Failure),
     /// A draft as it is.
     Draft(Box<TaskReport>),
     /// The service has no such draft.
@@ -78,8 +100,17 @@ impl Poller {
                 }
             }
             Phase::ToFetch(_) if awaits_link => {}
-            _ => self.scheduler.forget(&subscriber),
+            _ => {
+                self.scheduler.forget(&subscriber);
+                self.unknown_since.remove(&job.id);
+                self.odd_status.remove(&job.id);
+            }
         }
+    }
+
+    /// A call with the key brought an answer: the connection, the address and the key are sound.
+    pub(super) fn service_answers(&mut self, now: Now) {
+        self.last_success = Some(now.at);
     }
 
     /// Asks about a draft.
@@ -100,8 +131,11 @@ impl Poller {
 
     /// What was read of the job is written, and it still runs: its task has ended, but its links may come yet.
     pub(super) fn await_links(&mut self, job: &Job, now: Now) {
-        if let (Phase::Running(_), Some(_), Some(task)) = (&job.phase, job.finished_at, &job.task) {
-            self.scheduler.ask(Subscriber::Job(job.id), task, now.at + LINKS_WAIT, now.at);
+        if let (Phase::Running(_), Some(ended), Some(task)) = (&job.phase, job.finished_at, &job.task) {
+            // What has not come within minutes may come within hours: what stands there may only not be readable.
+            let waited = Duration::try_from(now.wall.duration_since(ended)).unwrap_or_default();
+            let wait = (waited / 10).clamp(LINKS_WAIT, LINKS_WAIT_MOST);
+            self.scheduler.ask(Subscriber::Job(job.id), task, now.at + wait, now.at);
         }
     }
 
@@ -142,7 +176,13 @@ impl Poller {
         match result {
             Ok(reports) => {
                 self.failures = 0;
-                self.delivered(subscribers, reports, from_batch, rng, scene)
+                if from_batch {
+                    self.unreadable_batches = 0;
+                }
+                if !reports.is_empty() {
+                    self.last_success = Some(scene.now.at);
+                }
+                self.delivered(subscribers, reports, rng, scene)
             }
             Err(error) => self.failed(subscribers, from_batch, &error, rng, scene),
         }
@@ -152,7 +192,6 @@ impl Poller {
         &mut self,
         subscribers: Vec<(Subscriber, TaskId)>,
         reports: Vec<TaskReport>,
-        from_batch: bool,
         rng: &mut fastrand::Rng,
         scene: Scene<'_>,
     ) -> Vec<PollNews> {
@@ -173,6 +212,12 @@ impl Poller {
                 }
                 (Some(report), Subscriber::Job(id)) => {
                     let Some(job) = scene.jobs.get(*id) else { continue };
+                    self.unknown_since.remove(id);
+                    if let TaskStatus::Other(word) = &report.status
+                        && self.odd_status.insert(*id)
+                    {
+                        news.push(PollNews::OddStatus(*id, word.clone()));
+                    }
                     if report.status.is_final() || (scene.awaits_link)(*id) {
                         news.push(PollNews::Report(*id, Box::new(report)));
                     } else if let Phase::Running(before) = &job.phase {
@@ -184,15 +229,20 @@ impl Poller {
                         self.scheduler.forget(&subscriber);
                     }
                 }
-                (None, _) => news.extend(self.missed(&subscriber, from_batch, scene)),
+                (None, _) => news.extend(self.missed(&subscriber, false, scene)),
             }
         }
         news
     }
 
-    fn missed(&mut self, subscriber: &Subscriber, from_batch: bool, scene: Scene<'_>) -> Option<PollNews> {
-        let count = self.scheduler.missing(subscriber, from_batch, scene.now.at + MISSING_WAIT, scene.now.at);
-        if from_batch {
+    /// An answer came and was not about this task. A batch may lag behind, so only a read of its own counts, and of those
+    /// only the service's own word that it does not know the task (`says_unknown`).
+    fn missed(&mut self, subscriber: &Subscriber, says_unknown: bool, scene: Scene<'_>) -> Option<PollNews> {
+        let now = scene.now.at;
+        let known_for_long = matches!(subscriber, Subscriber::Job(id) if self.unknown_since.contains_key(id));
+        let wait = if known_for_long { MISSING_WAIT_LATER } else { MISSING_WAIT };
+        let count = self.scheduler.missing(subscriber, !says_unknown, now + wait, now);
+        if !says_unknown {
             return None;
         }
         match subscriber {
@@ -201,7 +251,12 @@ impl Poller {
                 Some(PollNews::NoDraft(source.clone()))
             }
             Subscriber::Job(id) if (scene.awaits_link)(*id) => Some(PollNews::NoLink(*id)),
-            Subscriber::Job(id) => (count >= MISSING_READS).then_some(PollNews::Vanished(*id)),
+            Subscriber::Job(id) => {
+                let since = *self.unknown_since.entry(*id).or_insert(now);
+                let others_answer = self.last_success.is_some_and(|at| at > since);
+                let gone = count >= MISSING_READS && now.saturating_duration_since(since) >= MISSING_FOR && others_answer;
+                gone.then_some(PollNews::Vanished(*id))
+            }
         }
     }
 
@@ -213,12 +268,12 @@ impl Poller {
         rng: &mut fastrand::Rng,
         scene: Scene<'_>,
     ) -> Vec<PollNews> {
-        let gone = error.class == ErrorClass::NotFound || error.status == Some(404);
-        let no_batch = from_batch && (gone || matches!(error.status, Some(405 | 501)));
+        // Only the service's own words count: a web page, or a 404 on every route, is trouble of the connection.
+        let no_batch = from_batch && error.is_json && matches!(error.status, Some(404 | 405 | 501));
         if no_batch {
             self.scheduler.batch_is_missing();
         }
-        if no_batch || (from_batch && error.class == ErrorClass::BadRequest) {
+        if no_batch || (from_batch && error.is_json && error.class == ErrorClass::BadRequest) {
             for (subscriber, _) in subscribers {
                 self.scheduler.failed(&subscriber, scene.now.at, scene.now.at);
                 if !no_batch {
@@ -228,12 +283,22 @@ impl Poller {
             }
             return Vec::new();
         }
-        let refuses_draft = matches!(error.class, ErrorClass::BadRequest | ErrorClass::BadSource | ErrorClass::Access);
+        let refuses_draft = error.is_json
+            && matches!(error.class, ErrorClass::BadRequest | ErrorClass::BadSource | ErrorClass::Access | ErrorClass::NotFound);
         if !from_batch
             && let [(subscriber, _)] = subscribers.as_slice()
-            && (gone || (matches!(subscriber, Subscriber::Source(_)) && refuses_draft))
+            && (error.says_task_is_unknown() || (matches!(subscriber, Subscriber::Source(_)) && refuses_draft))
         {
-            return self.missed(subscriber, false, scene).into_iter().collect();
+            return self.missed(subscriber, true, scene).into_iter().collect();
+        }
+        // A batch that cannot be read, for one odd task or because something else answers on its route.
+        let mut news = Vec::new();
+        let odd_batch =
+            from_batch && (error.class == ErrorClass::InvalidResponse || matches!(error.status, Some(404 | 405 | 501)));
+        self.unreadable_batches = if odd_batch { self.unreadable_batches.saturating_add(1) } else { 0 };
+        let alone = odd_batch && self.unreadable_batches >= UNREADABLE_BATCHES;
+        if alone && self.unreadable_batches == UNREADABLE_BATCHES {
+            news.push(PollNews::Unreadable(error.failure()));
         }
         let wait = match error.class {
             ErrorClass::RateLimited => {
@@ -245,9 +310,11 @@ impl Poller {
                 retry::read_wait(self.failures, error.retry_after, rng.f64())
             }
         };
-        let mut news = Vec::new();
         for (subscriber, _) in subscribers {
             self.scheduler.failed(&subscriber, scene.now.at + wait, scene.now.at);
+            if alone {
+                self.scheduler.alone(&subscriber);
+            }
             if let Subscriber::Source(source) = subscriber {
                 news.push(PollNews::DraftUnread(source));
             }

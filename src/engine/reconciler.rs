@@ -26,6 +26,8 @@ const MOST_PAGES: u32 = 40;
 const GIVEN_UP_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// After the store could not be read, the list is read again so much later.
 const STORE_WAIT: Duration = Duration::from_secs(5);
+/// An open question stands in the way of other jobs for so long at most.
+const BLOCKS_FOR: Duration = Duration::from_mins(2);
 /// So many failures in a row are told.
 const TOLD_FAILURES: u32 = 3;
 
@@ -46,6 +48,8 @@ pub(super) struct Reconciler {
     at: Option<Instant>,
     listing: Option<Listing>,
     failures: u32,
+    /// Since when a question stands in the way of new paid requests.
+    blocked_since: Option<Instant>,
     /// Unsure jobs that went out again with their key.
     resent: HashSet<JobId>,
 }
@@ -119,7 +123,32 @@ impl Reconciler {
         self.at = Some(self.at.map_or(at, |before| before.max(at)));
     }
 
-    /// Whether a lost answer has still to be looked for; nothing new is sent before that.
+    /// Whether a lost answer that has still to be looked for stands in the way of new paid requests: for two minutes at
+    /// most, so that a task list that cannot be read does not stop all other jobs (`docs/money-rules.md`, rule 3).
+    pub(super) fn blocks_sending(&self, jobs: &JobIndex, now: Now) -> bool {
+        self.has_open_questions(jobs) && self.blocked_since.is_none_or(|since| now.at < since + BLOCKS_FOR)
+    }
+
+    /// When an open question stops standing in the way.
+    pub(super) fn block_ends(&self, now: Now) -> Option<Instant> {
+        self.blocked_since.map(|since| since + BLOCKS_FOR).filter(|at| *at > now.at)
+    }
+
+    /// Whether the list could not be read so often that nobody waits for it any more; it is still tried.
+    pub(super) fn has_given_up_reading(&self) -> bool {
+        self.failures >= TOLD_FAILURES
+    }
+
+    /// Notes whether a question is open now; asked once in each turn.
+    pub(super) fn note_questions(&mut self, jobs: &JobIndex, now: Now) {
+        if !self.has_open_questions(jobs) {
+            self.blocked_since = None;
+        } else if self.blocked_since.is_none() {
+            self.blocked_since = Some(now.at);
+        }
+    }
+
+    /// Whether a lost answer has still to be looked for.
     pub(super) fn has_open_questions(&self, jobs: &JobIndex) -> bool {
         self.listing.is_some() || (self.at.is_some() && jobs.unsure().next().is_some()) || jobs.has_unread_unsure()
     }
@@ -314,6 +343,25 @@ mod tests {
         assert!(!found[0].send_again && found[0].update.is_none());
         let settled = now.at + Duration::try_from(retry::LIST_SETTLES).unwrap() - Duration::from_secs(5);
         assert_eq!(reconciler.next_deadline(now.at), Some(settled));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_cannot_be_read_stops_the_other_jobs_for_two_minutes_and_keeps_no_run_alive() {
+        let start = Now::of_test(5);
+        let (mut reconciler, jobs) = asking(start);
+        reconciler.note_questions(&jobs, start);
+        let mut now = start;
+        while now.at < start.at + BLOCKS_FOR {
+            assert!(reconciler.blocks_sending(&jobs, now));
+            listed(&mut reconciler, &jobs, Err(error(ErrorClass::NotFound)), now);
+            let due = reconciler.next_deadline(now.at).unwrap();
+            now = now.after(due - now.at);
+            reconciler.note_questions(&jobs, now);
+            reconciler.next_read(&jobs, &mut gate(), now);
+        }
+        assert!(!reconciler.blocks_sending(&jobs, now) && reconciler.has_open_questions(&jobs));
+        assert!(reconciler.has_given_up_reading());
+        assert_eq!(reconciler.block_ends(start), Some(start.at + BLOCKS_FOR));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::account::Account;
@@ -16,7 +17,7 @@ use super::notice::{LostAnswer, NoticeKind};
 use super::queue::Queue;
 use super::{PauseReason, Sending};
 use crate::api::gate::Gate;
-use crate::api::{ApiError, PaidVerdict, Submitted};
+use crate::api::{ApiError, ENHANCE_MODEL, PaidVerdict, Submitted};
 use crate::job::retry::{self, Lost, PaidRepeat};
 use crate::job::{Caps, Credits, ErrorClass, HoldReason, Job, JobId, Phase, TaskId, TaskReport, Update};
 use crate::store::{SendGuard, StoreError};
@@ -31,10 +32,32 @@ const STORE_WAIT: Duration = Duration::from_secs(5);
 struct OpenSend {
     job: JobId,
     in_air: bool,
+    /// When its first attempt of this process began, by all clocks.
+    began: Now,
     repeat_at: Option<Instant>,
     repeats: u32,
-    first_loss: Option<Instant>,
     unknown_outcomes: u32,
+}
+
+impl OpenSend {
+    /// How long ago the first attempt began: the most that any clock says. `None` where they do not agree: this machine
+    /// slept, the process was stopped, or a clock was turned, so nobody knows how old the key is (rule 3).
+    fn age(&self, now: Now) -> Option<Duration> {
+        let waited = now.at.saturating_duration_since(self.began.at);
+        let by_runtime = SignedDuration::try_from(waited).ok()?;
+        let by_wall = now.wall.duration_since(self.began.wall);
+        let by_service = self.began.service.zip(now.service).map(|(began, now)| now.duration_since(began));
+        let agree = |other: SignedDuration| (other - by_runtime).abs() <= retry::CLOCKS_AGREE;
+        if !agree(by_wall) || by_service.is_some_and(|other| !agree(other)) {
+            return None;
+        }
+        Duration::try_from(by_runtime.max(by_wall).max(by_service.unwrap_or(by_runtime))).ok()
+    }
+
+    /// The last moment at which a repeat may begin, counted from the attempt.
+    fn window(&self) -> Duration {
+        if self.unknown_outcomes > 0 { retry::PAID_OUTCOME_WAIT + retry::PAID_WINDOW * 2 } else { retry::PAID_WINDOW }
+    }
 }
 
 /// What this run may send, and what it has: a job that goes out again with its key counts once.
@@ -277,8 +300,8 @@ impl Submitter {
     }
 
     /// The first attempt of this process leaves.
-    pub(super) fn opened(&mut self, id: JobId) {
-        self.open = Some(OpenSend { job: id, in_air: true, repeat_at: None, repeats: 0, first_loss: None, unknown_outcomes: 0 });
+    pub(super) fn opened(&mut self, id: JobId, now: Now) {
+        self.open = Some(OpenSend { job: id, in_air: true, began: now, repeat_at: None, repeats: 0, unknown_outcomes: 0 });
     }
 
     /// Nothing more is awaited.
@@ -292,8 +315,11 @@ impl Submitter {
         if open.in_air || open.repeat_at.is_none_or(|at| at > now.at) {
             return None;
         }
+        let Some(left) = open.age(now).and_then(|age| open.window().checked_sub(age)) else {
+            return Some(Repeat::GiveUp(open.job, LostAnswer::TimePassed));
+        };
         let Some(until) = gate.closed_until(now.at) else { return Some(Repeat::Attempt(open.job)) };
-        if until <= open.first_loss.unwrap_or(now.at) + retry::PAID_WINDOW {
+        if until <= now.at + left {
             open.repeat_at = Some(until);
             return None;
         }
@@ -311,7 +337,7 @@ impl Submitter {
     /// The repeat was not written, so it does not leave. The repeats have their window; whether it is over.
     pub(super) fn repeat_not_written(&mut self, now: Now) -> bool {
         let Some(open) = &mut self.open else { return false };
-        if now.at.saturating_duration_since(open.first_loss.unwrap_or(now.at)) < retry::PAID_WINDOW {
+        if open.age(now).is_some_and(|age| age + STORE_WAIT < open.window()) {
             open.repeat_at = Some(now.at + STORE_WAIT);
             return false;
         }
@@ -377,10 +403,12 @@ impl Submitter {
         let said = error.sentence();
         let mut over = None;
         if let Some(open) = &mut self.open {
-            let first_loss = *open.first_loss.get_or_insert(now.at);
             open.unknown_outcomes += u32::from(lost == Lost::OutcomeUnknown);
-            let since = now.at.saturating_duration_since(first_loss);
-            match retry::paid_repeat(lost, open.repeats, since, open.unknown_outcomes, rng.f64()) {
+            // Clocks that do not agree end the repeats.
+            let again = open
+                .age(now)
+                .map_or(PaidRepeat::Unsure, |age| retry::paid_repeat(lost, open.repeats, age, open.unknown_outcomes, rng.f64()));
+            match again {
                 PaidRepeat::After(wait) => (open.in_air, open.repeat_at) = (false, Some(now.at + wait)),
                 PaidRepeat::Unsure => {
                     self.open = None;
@@ -425,7 +453,7 @@ impl Submitter {
     }
 }
 
-/// An answer that names the task of another job, or a draft, says nothing about this one. What cannot be read counts as
+/// An answer that names the task of another job, a draft, or a task of another model says nothing about this one. What cannot be read counts as
 /// taken; the repeat with the same key is answered with the same task. `is_known`: as a job's task or as a draft.
 pub(super) fn no_others_task(
     id: JobId,
@@ -433,7 +461,9 @@ pub(super) fn no_others_task(
     owner: Result<Option<JobId>, StoreError>,
     is_known: Result<bool, StoreError>,
 ) -> Result<(), ApiError> {
+    let other_model = report.model.as_deref().filter(|model| *model != ENHANCE_MODEL);
     let message = match (owner, is_known) {
+        _ if other_model.is_some() => format!("it reports a task of {}", other_model.unwrap_or_default()),
         (Ok(Some(owner)), _) if owner == id => return Ok(()),
         (Ok(None), Ok(false)) => return Ok(()),
         (Ok(Some(owner)), _) => format!("it names the task of job {owner}"),

@@ -85,6 +85,14 @@ impl PaidSend {
         since(self.last_at, self.last_server_time, now, server_time)
     }
 
+    /// Whether the gateway surely still knows the key: the first attempt with it began less than 24 h ago
+    /// (`docs/money-rules.md`, rule 3).
+    #[must_use]
+    pub fn is_young(&self, now: Timestamp, server_time: Option<Timestamp>) -> bool {
+        let age = self.since_first(now, server_time);
+        !age.is_negative() && age.unsigned_abs() < retry::KEY_LIFE
+    }
+
     fn begin(&mut self, now: Timestamp, server_time: Option<Timestamp>) {
         self.attempts = self.attempts.saturating_add(1);
         self.last_at = now;
@@ -397,10 +405,7 @@ impl Job {
     /// Whether the key of its paid request may still be relied on.
     #[must_use]
     pub fn key_is_young(&self, now: Timestamp, server_time: Option<Timestamp>) -> bool {
-        self.send.as_ref().is_some_and(|send| {
-            let age = send.since_first(now, server_time);
-            !age.is_negative() && age.unsigned_abs() < retry::KEY_LIFE
-        })
+        self.send.as_ref().is_some_and(|send| send.is_young(now, server_time))
     }
 
     /// Moves the job: the one place where a phase changes.

@@ -311,10 +311,12 @@ fn a_completed_task_without_links_is_read_again_for_three_minutes() {
 fn unreadable_is_not_empty_and_moderation_is_an_end_at_once() {
     let at = |second: i64| Timestamp::from_second(second).unwrap();
     let (mut job, odd) = completed(&[], true);
-    for second in [0, 200, 100_000] {
+    for second in [0, 200, 86_399] {
         job.apply(Update::Reported(Box::new(odd.clone())), at(second));
         assert_eq!(job.state(), State::Running, "what cannot be read may be a picture");
     }
+    job.apply(Update::Reported(Box::new(odd)), at(86_400));
+    assert_eq!(job.state(), State::Failed, "a link that was there has expired");
     let (mut job, mut moderated) = completed(&[], false);
     moderated.failure = Some(Failure::of_task("moderation_blocked", "all four"));
     job.apply(Update::Reported(Box::new(moderated)), at(0));

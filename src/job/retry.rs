@@ -6,8 +6,11 @@ use jiff::SignedDuration;
 
 /// How often a lost paid request is repeated, with the same key, before the job becomes unsure (product §2, rule 3).
 pub const PAID_REPEATS: u32 = 4;
-/// How long after the first lost answer the last repeat may begin.
+/// How long after the attempt the last repeat may begin, by every clock.
 pub const PAID_WINDOW: Duration = Duration::from_secs(15);
+/// Clocks agree on how much time has passed when they differ by no more: HTTP dates have whole seconds, and a busy machine
+/// lets some pass between two looks.
+pub const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(10);
 /// The one wait after `paid_outcome_unknown`.
 pub const PAID_OUTCOME_WAIT: Duration = Duration::from_mins(1);
 /// How long a key may be relied on (reference §12).
@@ -37,10 +40,10 @@ pub enum PaidRepeat {
 
 /// Decides on the repeat of a paid request with the same key.
 ///
-/// `repeats` were made so far, `since_first_loss` has passed since the first answer was lost, and
+/// `repeats` were made so far, `since_attempt` has passed since the first attempt began (the most that any clock says), and
 /// `unknown_outcomes` counts the `paid_outcome_unknown` answers including the present one.
 #[must_use]
-pub fn paid_repeat(lost: Lost, repeats: u32, since_first_loss: Duration, unknown_outcomes: u32, random: f64) -> PaidRepeat {
+pub fn paid_repeat(lost: Lost, repeats: u32, since_attempt: Duration, unknown_outcomes: u32, random: f64) -> PaidRepeat {
     if lost == Lost::OutcomeUnknown {
         return if unknown_outcomes <= 1 { PaidRepeat::After(PAID_OUTCOME_WAIT) } else { PaidRepeat::Unsure };
     }
@@ -49,7 +52,7 @@ pub fn paid_repeat(lost: Lost, repeats: u32, since_first_loss: Duration, unknown
     }
     let base = [500, 1_500, 3_500, 6_000][usize::try_from(repeats).unwrap_or(3).min(3)];
     let wait = Duration::from_millis(base).mul_f64(0.8 + 0.4 * random.clamp(0.0, 1.0));
-    if since_first_loss + wait > PAID_WINDOW { PaidRepeat::Unsure } else { PaidRepeat::After(wait) }
+    if since_attempt + wait > PAID_WINDOW { PaidRepeat::Unsure } else { PaidRepeat::After(wait) }
 }
 
 /// The wait after a 429: what `Retry-After` says, else 30 s doubling to 120 s (product §7), never under a second and never over an hour.

@@ -130,6 +130,18 @@ pub enum PauseReason {
         /// What the service said, clean.
         said: String,
     },
+    /// The service publishes no price that can be named with certainty.
+    NoPrice {
+        /// What is wrong with it, clean.
+        said: String,
+    },
+    /// So many jobs in a row ended with the same error.
+    Failures {
+        /// The error's code, clean.
+        code: String,
+        /// How many.
+        count: u32,
+    },
 }
 
 /// An amount and when and how it was learned.
@@ -157,6 +169,8 @@ pub struct Settings {
     pub cap_day: Option<Option<Credits>>,
     /// The price of one enhance as last reported by the service.
     pub price: Option<Seen>,
+    /// The published price as last read; it may differ from what the service reserves for this account.
+    pub published_price: Option<Credits>,
     /// The balance that a send can draw on.
     pub balance: Option<Seen>,
     /// Approvals up to this one wait for a new yes (product §2, rule 4).

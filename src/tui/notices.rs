@@ -25,6 +25,10 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Key
             reply(failure),
             key(Action::Cancel)
         ),
+        NoticeKind::AnswersUnreadable(failure) => {
+            format!("answers about many tasks cannot be read ({}); each is asked about alone", reply(failure))
+        }
+        NoticeKind::UnknownStatus { word } => format!("{job} has a status that is not known (\"{word}\"); it is watched on"),
         NoticeKind::TaskFound(task) => format!("{job} was found: its task is {task}"),
         NoticeKind::StaysUnsure(why) => match why {
             Undecided::SeveralTasks(count) => {
@@ -57,6 +61,12 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Key
                 key(Action::Pause)
             ),
             PauseReason::Login { said } => format!("sending paused: {said}"),
+            PauseReason::NoPrice { said } => {
+                format!("sending paused: no price can be named ({said}) · {} resumes", key(Action::Pause))
+            }
+            PauseReason::Failures { code, count } => {
+                format!("sending paused: {count} jobs in a row failed with {code} · {} resumes", key(Action::Pause))
+            }
             PauseReason::Balance { said } | PauseReason::Access { said } => {
                 format!("sending paused: {said} · {} resumes", key(Action::Pause))
             }
@@ -89,6 +99,7 @@ fn lost_answer(why: &LostAnswer) -> String {
         LostAnswer::Failed(failure) => format!("reply lost: {}", reply(failure)),
         LostAnswer::LongWait => "reply lost, then the service asked for a longer wait".to_owned(),
         LostAnswer::StoreUnwritable => "reply lost, then the store could not be written".to_owned(),
+        LostAnswer::TimePassed => "reply lost, and too much time has passed since".to_owned(),
     }
 }
 

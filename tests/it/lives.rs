@@ -141,6 +141,7 @@ impl Life {
             submit_gap: Duration::from_millis(100),
             reads_per_minute: 600,
             caps: self.caps,
+            pause_after_failures: 0,
             callback_url: None,
             fetches_at_once: 4,
             time_zone: jiff::tz::TimeZone::UTC,

@@ -175,6 +175,7 @@ impl Stage {
             submit_gap: self.setup.submit_gap,
             reads_per_minute: self.setup.reads_per_minute,
             caps: self.setup.caps,
+            pause_after_failures: 0,
             callback_url: None,
             fetches_at_once: self.setup.fetches_at_once,
             time_zone: jiff::tz::TimeZone::UTC,

@@ -36,6 +36,7 @@ fn options(folder: &Path) -> Options {
         submit_gap: Duration::from_secs(1),
         reads_per_minute: 60,
         caps: Caps::default(),
+        pause_after_failures: 0,
         callback_url: None,
         fetches_at_once: 1,
         time_zone: jiff::tz::TimeZone::UTC,

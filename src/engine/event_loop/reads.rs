@@ -1,9 +1,11 @@
 //! The free calls: what their answers say goes to the store and to the parts it is for.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::clock::Now;
 use super::super::downloads::{self, AfterFetch};
+use super::super::notice::NoticeKind;
 use super::super::poll_scheduler::Read;
 use super::super::poller::{self, PollNews};
 use super::super::reconciler::{Listed, Scene};
@@ -11,7 +13,7 @@ use super::super::workers::{WorkerKind, WorkerResult};
 use super::Engine;
 use crate::api::{ApiError, ListPage};
 use crate::fetch::FetchError;
-use crate::job::{Applied, Failure, Job, JobId, SavedFile, TaskId, TaskReport, Update};
+use crate::job::{Applied, Charge, Credits, Failure, Job, JobId, SavedFile, TaskId, TaskReport, Update};
 
 impl Engine {
     pub(super) fn start_read(&mut self, read: Read) {
@@ -35,21 +37,34 @@ impl Engine {
         let awaits_link = |id| downloads.awaits_link(id);
         let scene = poller::Scene { jobs: &self.base.jobs, awaits_link: &awaits_link, gate: &self.gate, now };
         let rng = &mut self.base.services.rng;
-        let mut endings = Vec::new();
+        let (mut endings, mut odd, mut unreadable) = (Vec::new(), Vec::new(), None);
         for news in self.poller.on_read(read, result, rng, scene) {
             match news {
                 PollNews::Report(id, report) => endings.push((id, Update::Reported(report))),
                 PollNews::Progress(id, before, heard) => self.base.publisher.progressed(id, before, heard),
                 PollNews::Vanished(id) => drop(self.write_ending(id, Update::Vanished)),
                 PollNews::NoLink(id) => self.no_fresh_link(id, "the service no longer knows the task"),
+                PollNews::OddStatus(id, word) => odd.push((id, word)),
+                PollNews::Unreadable(failure) => unreadable = Some(failure),
                 PollNews::Draft(report) => self.submitter.drafts().seen(*report),
                 PollNews::NoDraft(source) => self.submitter.drafts().missing(&source),
                 PollNews::DraftUnread(source) => self.submitter.drafts().troubled(&source),
             }
         }
+        for (id, word) in odd {
+            self.base.notice(Some(id), NoticeKind::UnknownStatus { word });
+        }
+        if let Some(failure) = unreadable {
+            self.base.notice(None, NoticeKind::AnswersUnreadable(failure));
+        }
         if endings.is_empty() {
             return;
         }
+        let charged_before: HashSet<JobId> = endings
+            .iter()
+            .filter(|(id, _)| self.base.jobs.get(*id).is_some_and(|job| job.charge == Some(Charge::Charged)))
+            .map(|(id, _)| *id)
+            .collect();
         let waited: Vec<JobId> = endings.iter().map(|(id, _)| *id).filter(|id| self.downloads.awaits_link(*id)).collect();
         if waited.len() < endings.len() {
             self.base.account.balance_changed(now);
@@ -64,6 +79,22 @@ impl Engine {
             }
         }
         self.notice_endings(&written);
+        self.check_charges(&written, &charged_before, now);
+    }
+
+    /// What was charged in the end is compared with what was agreed, as the reserve is: another amount pauses sending. The
+    /// money book counts what was charged, so caps and limits do too.
+    fn check_charges(&mut self, written: &[(Job, Applied)], charged_before: &HashSet<JobId>, now: Now) {
+        let other = written.iter().filter(|(job, applied)| applied.changed() && !charged_before.contains(&job.id)).find_map(
+            |(job, _)| {
+                let (agreed, charged) = (job.send.as_ref()?.agreed, job.charged.filter(|_| job.charge == Some(Charge::Charged))?);
+                (agreed != charged && charged > Credits::ZERO).then_some((agreed, charged))
+            },
+        );
+        let Some((agreed, charged)) = other else { return };
+        let change = self.base.account.on_reserved(charged, now);
+        self.change_settings(change);
+        self.price_differs(agreed, charged);
     }
 
     /// A page of the account's task list is here.
@@ -152,7 +183,12 @@ impl Engine {
         written
     }
 
-    fn notice_endings(&self, written: &[(Job, Applied)]) {
+    fn notice_endings(&mut self, written: &[(Job, Applied)]) {
         self.base.publisher.endings(self.base.now().wall, written);
+        for (job, _) in written.iter().filter(|(_, applied)| applied.changed()) {
+            if let Some(why) = self.base.account.on_end(&job.phase) {
+                self.pause(why);
+            }
+        }
     }
 }

@@ -25,7 +25,8 @@ impl Engine {
                     self.submitter.repeated();
                     self.launch(id);
                 }
-                Some(_) => self.submitter.close(),
+                // The job does not take a repeat: its key is too old, or it is not being sent any more.
+                Some(_) => self.give_up_asking(id, "the answer was lost, and too much time has passed", LostAnswer::TimePassed),
                 None if self.submitter.repeat_not_written(now) => {
                     let said = "the answer was lost, then the store could not be written";
                     self.give_up_asking(id, said, LostAnswer::StoreUnwritable);
@@ -37,7 +38,7 @@ impl Engine {
 
     /// Starts the next paid request, if one may leave.
     pub(super) fn start_due_send(&mut self, now: Now) {
-        let next = self.submitter.next(self.is_clear(), &self.base.jobs, &self.gate, now);
+        let next = self.submitter.next(self.is_clear(now), &self.base.jobs, &self.gate, now);
         for (id, why) in next.holds {
             self.base.notice(Some(id), NoticeKind::Held(why.clone()));
             self.write(vec![(id, Update::Hold(why))]);
@@ -137,7 +138,7 @@ impl Engine {
 
     /// The first attempt of this process leaves.
     fn open(&mut self, id: JobId) {
-        self.submitter.opened(id);
+        self.submitter.opened(id, self.base.now());
         self.launch(id);
     }
 
@@ -220,7 +221,8 @@ impl Engine {
                 if let Some(kind) = notice {
                     self.base.notice(Some(id), kind);
                 }
-                if let Some(why) = pause {
+                let in_a_row = written.last().and_then(|(job, _)| self.base.account.on_end(&job.phase));
+                if let Some(why) = pause.or(in_a_row) {
                     self.pause(why);
                 }
                 if read_balance {
@@ -240,7 +242,7 @@ impl Engine {
     }
 
     /// The price is not the agreed one: nothing more is sent at it without a new approval.
-    fn price_differs(&mut self, agreed: Credits, now: Credits) {
+    pub(super) fn price_differs(&mut self, agreed: Credits, now: Credits) {
         let hold = |id| (id, Update::Hold(HoldReason::Price { agreed, now }));
         let waiting = self.submitter.approved_at_other_price(&self.base.jobs, now).into_iter().map(hold).collect();
         self.write(waiting);

@@ -52,19 +52,101 @@ async fn an_end_is_to_be_written_and_progress_is_not() {
     assert_eq!(news[1], PollNews::Report(JobId::from_bits(2), Box::new(done)));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_task_is_gone_after_three_single_reads_that_miss_it() {
+/// The service's own word that it does not know a task.
+fn unknown() -> ApiError {
+    ApiError { code: "task_not_found".into(), status: Some(404), is_json: true, ..error(ErrorClass::NotFound) }
+}
+
+/// Lets this error answer every read for so long; what is told, and how many reads that took.
+fn for_so_long(minutes: u64, error: &ApiError, others_answer: bool) -> (Vec<PollNews>, usize) {
     let mut now = Now::of_test(9);
     let (mut poller, jobs) = watching(1, now);
-    let mut news = Vec::new();
-    for _ in 0..MISSING_READS {
-        assert!(news.is_empty());
+    let (end, mut told, mut reads) = (now.at + Duration::from_secs(minutes * 60), Vec::new(), 0);
+    while let Some(due) = poller.next_deadline(now.at).filter(|due| *due <= end) {
+        now = now.after(due.saturating_duration_since(now.at));
         let read = poller.next_read(&mut gate(), now).unwrap();
-        news = back(&mut poller, &jobs, read, Err(error(ErrorClass::NotFound)), now);
-        assert_eq!(poller.next_deadline(now.at), Some(now.at + MISSING_WAIT));
-        now = now.after(MISSING_WAIT);
+        reads += 1;
+        told.extend(back(&mut poller, &jobs, read, Err(error.clone()), now));
+        if others_answer {
+            poller.service_answers(now);
+        }
     }
-    assert_eq!(news, [PollNews::Vanished(JobId::from_bits(1))]);
+    (told, reads)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_gone_only_by_the_services_own_word_over_an_hour_in_which_other_reads_succeed() {
+    let (told, reads) = for_so_long(59, &unknown(), true);
+    assert!(told.is_empty() && (20..60).contains(&reads), "{told:?} after {reads} reads");
+    let (told, _) = for_so_long(65, &unknown(), true);
+    assert_eq!(told.first(), Some(&PollNews::Vanished(JobId::from_bits(1))));
+    assert!(for_so_long(600, &unknown(), false).0.is_empty(), "where nothing else answers, nothing is known");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_web_page_or_a_404_on_every_route_ends_no_job() {
+    let page = ApiError { code: "http_404".into(), status: Some(404), ..error(ErrorClass::NotFound) };
+    let json = ApiError { code: "http_404".into(), status: Some(404), is_json: true, ..error(ErrorClass::NotFound) };
+    let denied = ApiError { code: "permission_denied".into(), status: Some(403), is_json: true, ..error(ErrorClass::Access) };
+    for trouble in [page, json, denied] {
+        let (told, reads) = for_so_long(600, &trouble, true);
+        assert!(told.is_empty() && reads > 5, "{trouble}: {told:?} after {reads} reads");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_was_found_again_counts_from_the_beginning() {
+    let mut now = Now::of_test(9);
+    let (mut poller, jobs) = watching(1, now);
+    let mut told = Vec::new();
+    for round in 0..120 {
+        let due = poller.next_deadline(now.at).unwrap();
+        now = now.after(due.saturating_duration_since(now.at));
+        let read = poller.next_read(&mut gate(), now).unwrap();
+        poller.service_answers(now);
+        let answer = if round % 20 == 19 { Ok(vec![TaskReport::new(task(1), TaskStatus::Processing)]) } else { Err(unknown()) };
+        told.extend(back(&mut poller, &jobs, read, answer, now).into_iter().filter(|news| matches!(news, PollNews::Vanished(_))));
+    }
+    assert!(told.is_empty(), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_odd_task_does_not_hide_the_others_of_its_batch_for_long() {
+    let mut now = Now::of_test(9);
+    let (mut poller, jobs) = watching(10, now);
+    let odd = ApiError { code: "unreadable_answer".into(), status: Some(200), ..error(ErrorClass::InvalidResponse) };
+    let (mut told, mut single) = (Vec::new(), HashSet::new());
+    for _ in 0..40 {
+        let Some(due) = poller.next_deadline(now.at) else { break };
+        now = now.after(due.saturating_duration_since(now.at));
+        match poller.next_read(&mut gate(), now).unwrap() {
+            read @ Read::Many(_) => told.extend(back(&mut poller, &jobs, read, Err(odd.clone()), now)),
+            Read::One(Subscriber::Job(id), task) => {
+                single.insert(id);
+                let report = TaskReport::new(task.clone(), TaskStatus::Completed);
+                let news = back(&mut poller, &jobs, Read::One(Subscriber::Job(id), task), Ok(vec![report]), now);
+                assert!(matches!(news.as_slice(), [PollNews::Report(..)]));
+                poller.on_job(&job(id.bits(), Phase::Saved), false, &mut rng(), now);
+            }
+            Read::One(..) => unreachable!("no draft is asked about"),
+        }
+    }
+    assert_eq!(single.len(), 10, "each task was read on its own");
+    assert_eq!(told.len(), 1, "and it was said once: {told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_is_not_known_is_told_once_and_is_no_end() {
+    let now = Now::of_test(9);
+    let (mut poller, jobs) = watching(1, now);
+    let mut odd = Vec::new();
+    for _ in 0..3 {
+        let report = TaskReport::new(task(1), TaskStatus::Other("succeeded".into()));
+        let read = Read::One(Subscriber::Job(JobId::from_bits(1)), task(1));
+        odd.extend(back(&mut poller, &jobs, read, Ok(vec![report]), now));
+    }
+    let odd: Vec<_> = odd.into_iter().filter(|news| !matches!(news, PollNews::Progress(..))).collect();
+    assert_eq!(odd, [PollNews::OddStatus(JobId::from_bits(1), "succeeded".into())]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use super::super::account::tests::{error, gate, options};
 use super::super::index::tests::{index, job, task};
 use super::*;
 use crate::job::{TaskStatus, Update};
+use jiff::Timestamp;
 
 /// A submitter whose queue holds these jobs, their drafts checked and fine.
 fn submitter(sending: Sending, jobs: &[Arc<Job>], now: Now) -> Submitter {
@@ -34,7 +35,7 @@ async fn one_request_is_open_at_a_time() {
     assert_eq!(submitter.next_deadline(true, &index, &gate(), now), Some(now.at));
     let next = submitter.next(true, &index, &gate(), now);
     assert_eq!(next.send, Some(NextSend::First(JobId::from_bits(1))));
-    submitter.opened(JobId::from_bits(1));
+    submitter.opened(JobId::from_bits(1), now);
     assert_eq!(submitter.next(true, &index, &gate(), now), Next::default());
     assert_eq!(submitter.next_deadline(true, &index, &gate(), now), None);
     submitter.close();
@@ -65,7 +66,7 @@ async fn a_lost_answer_is_repeated_in_its_window_and_then_given_up() {
     let mut now = Now::of_test(0);
     let mut submitter = submitter(Sending::WithConsent, &[], now);
     let id = JobId::from_bits(1);
-    submitter.opened(id);
+    submitter.opened(id, now);
     let mut attempts = 1;
     loop {
         let Answer::Lost { over, .. } = answered(&mut submitter, error(ErrorClass::Server), now) else { panic!() };
@@ -84,10 +85,46 @@ async fn a_lost_answer_is_repeated_in_its_window_and_then_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_sleep_or_with_clocks_that_disagree_nothing_is_repeated() {
+    let now = Now::of_test(0);
+    let hours = |n| jiff::SignedDuration::from_hours(n);
+    let service = |now: Now, at: i64| Now { service: Timestamp::from_second(5_000_000 + at).ok(), ..now };
+    let turned = |now: Now, by| Now { wall: now.wall.checked_add(by).unwrap(), ..now };
+    // What the clocks show when the answer is lost, and when the repeat is due a second later.
+    let cases: [(&str, Now, Now, Now); 5] = [
+        ("the machine slept before the answer was lost", now, turned(now, hours(25)), turned(now, hours(25))),
+        ("it slept before the repeat", now, now, turned(now.after(Duration::from_secs(1)), hours(25))),
+        ("our clock was turned back", now, now, turned(now.after(Duration::from_secs(1)), hours(-1))),
+        ("the service's clock says so", service(now, 0), service(now, 0), service(now.after(Duration::from_secs(1)), 90_000)),
+        ("the process was stopped for a minute", now, now, now.after(Duration::from_secs(60))),
+    ];
+    for (what, began, lost, due) in cases {
+        let mut submitter = submitter(Sending::WithConsent, &[], began);
+        let id = JobId::from_bits(1);
+        submitter.opened(id, began);
+        let Answer::Lost { over, .. } = answered(&mut submitter, error(ErrorClass::Network), lost) else { panic!("{what}") };
+        if over.is_none() {
+            assert_eq!(submitter.due_repeat(&gate(), due), Some(Repeat::GiveUp(id, LostAnswer::TimePassed)), "{what}");
+        }
+        assert!(over.is_none() || !submitter.is_open(), "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_lost_after_its_window_is_looked_for_and_not_repeated() {
+    let now = Now::of_test(0);
+    let mut submitter = submitter(Sending::WithConsent, &[], now);
+    submitter.opened(JobId::from_bits(1), now);
+    let timed_out = now.after(Duration::from_secs(30));
+    let Answer::Lost { over, .. } = answered(&mut submitter, error(ErrorClass::Network), timed_out) else { panic!() };
+    assert!(over.is_some() && !submitter.is_open());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_429_moves_a_repeat_within_its_window_and_ends_it_beyond() {
     let now = Now::of_test(0);
     let mut submitter = submitter(Sending::WithConsent, &[], now);
-    submitter.opened(JobId::from_bits(1));
+    submitter.opened(JobId::from_bits(1), now);
     answered(&mut submitter, error(ErrorClass::Server), now);
     let due = submitter.next_repeat().unwrap();
     let at = now.after(due - now.at);
@@ -106,14 +143,14 @@ async fn no_capacity_makes_the_queue_wait_and_no_balance_pauses_it() {
     let now = Now::of_test(0);
     let jobs = [job(1, Phase::Waiting)];
     let (mut submitter, index) = (submitter(Sending::WithConsent, &jobs, now), index(&jobs));
-    submitter.opened(JobId::from_bits(1));
+    submitter.opened(JobId::from_bits(1), now);
     let error_of = |class, status| ApiError { status: Some(status), ..error(class) };
     let answer = answered(&mut submitter, error_of(ErrorClass::NoCapacity, 400), now);
     assert!(matches!(answer, Answer::NotAccepted { update: Update::PutBack(_), notice: Some(_), pause: None, .. }));
     let due = submitter.next_deadline(true, &index, &gate(), now).unwrap();
     assert!(due > now.at && submitter.next(true, &index, &gate(), now).send.is_none());
     assert!(submitter.next(true, &index, &gate(), now.after(due - now.at)).send.is_some());
-    submitter.opened(JobId::from_bits(1));
+    submitter.opened(JobId::from_bits(1), now);
     let answer = answered(&mut submitter, error_of(ErrorClass::Balance, 402), now);
     let Answer::NotAccepted { pause, read_balance, .. } = answer else { panic!("{answer:?}") };
     assert!(matches!(pause, Some(PauseReason::Balance { .. })) && read_balance);
@@ -141,6 +178,8 @@ fn the_task_of_another_job_is_no_answer_and_what_cannot_be_read_counts_as_taken(
     let (one, two) = (JobId::from_bits(1), JobId::from_bits(2));
     assert!(no_others_task(one, &report, Ok(None), Ok(false)).is_ok());
     assert!(no_others_task(one, &report, Ok(Some(one)), Ok(true)).is_ok());
+    let other = TaskReport { model: Some("mj-v7".to_owned()), ..report.clone() };
+    assert!(no_others_task(one, &other, Ok(None), Ok(false)).is_err(), "a task of another model is not what was asked for");
     let locked = || StoreError::Database("locked".to_owned());
     for (owner, is_known) in
         [(Ok(Some(two)), Ok(true)), (Ok(None), Ok(true)), (Err(locked()), Ok(false)), (Ok(None), Err(locked()))]

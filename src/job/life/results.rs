@@ -56,7 +56,9 @@ impl Job {
         if report.failure.as_ref().is_some_and(|failure| failure.class == ErrorClass::Content) {
             return false;
         }
-        report.links_unread || self.finished_at.is_none_or(|first| now.duration_since(first) < LINKS_MAY_COME)
+        // What cannot be read may be a picture: as long as its link may live.
+        let wait = if report.links_unread { SignedDuration::from_hours(LINK_LIFE_HOURS) } else { LINKS_MAY_COME };
+        self.finished_at.is_none_or(|first| now.duration_since(first) < wait)
     }
 
     /// A task that completed without a link is read again; the first time is written down, so that no restart begins anew.
@@ -87,7 +89,11 @@ impl Job {
         }
         match report.status {
             TaskStatus::Completed if report.links.is_empty() => {
-                let removed = "all its pictures may have been removed by moderation, which keeps the charge";
+                let removed = if report.links_unread {
+                    "what stands in place of its links could not be read until they expired"
+                } else {
+                    "all its pictures may have been removed by moderation, which keeps the charge"
+                };
                 let why = report.failure.filter(|failure| failure.class == ErrorClass::Content);
                 self.phase = Phase::Failed(why.unwrap_or_else(|| Failure::new(ErrorClass::Final, "no_links", removed)));
                 changed("completed without a picture")

@@ -45,6 +45,10 @@ impl Job {
 
     pub(super) fn repeat_send(&mut self, now: Timestamp, server_time: Option<Timestamp>) -> Applied {
         match (&self.phase, &mut self.send) {
+            (Phase::Sending, Some(send)) if !send.is_young(now, server_time) => {
+                // The gateway may have forgotten the key: the same request would be a second payment.
+                Applied::Ignored("its key is too old to be relied on")
+            }
             (Phase::Sending, Some(send)) => {
                 send.begin(now, server_time);
                 changed(format!("sending again with the same key, attempt {}", send.attempts))

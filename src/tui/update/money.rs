@@ -141,6 +141,10 @@ impl App {
             Some(PauseReason::Login { said } | PauseReason::Balance { said } | PauseReason::Access { said }) => {
                 notes.push(format!("paused because: {}", text::clean(said)));
             }
+            Some(PauseReason::NoPrice { said }) => notes.push(format!("no price can be named: {}", text::clean(said))),
+            Some(PauseReason::Failures { code, count }) => {
+                notes.push(format!("{count} jobs in a row failed with {}", text::clean(code)));
+            }
             Some(PauseReason::You) | None => {}
         }
         let count = jobs.len();

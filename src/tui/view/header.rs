@@ -78,6 +78,8 @@ fn first_left(canvas: &Canvas<'_>, narrow: bool) -> Vec<Piece> {
             PauseReason::Login { .. } => ": the key was refused",
             PauseReason::Balance { .. } => ": balance or limit",
             PauseReason::Access { .. } => ": access refused",
+            PauseReason::NoPrice { .. } => ": no price",
+            PauseReason::Failures { .. } => ": jobs fail",
         };
         out.push(("  ".to_owned(), styles.plain));
         out.push((format!("PAUSED{why}"), styles.warn.add_modifier(styles.bold)));
