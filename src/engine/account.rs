@@ -420,7 +420,7 @@ pub(super) mod tests {
             account
         };
         let mut settings = Settings::default();
-        let mut read = |settings: &mut Settings, price| {
+        let read = |settings: &mut Settings, price| {
             if let Some(change) = start(settings).on_price(&Ok(price), now) {
                 change.apply(settings);
             }

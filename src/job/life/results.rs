@@ -64,7 +64,9 @@ impl Job {
     /// A task that completed without a link is read again; the first time is written down, so that no restart begins anew.
     fn await_links(&mut self, report: &TaskReport, now: Timestamp) -> Applied {
         let (charge, amount) = report.charge();
-        let known = (Some(charge), amount.or(self.charged));
+        // Without evidence it stays reserved.
+        let charge = if charge == Charge::NotKnown { self.charge } else { Some(charge) };
+        let known = (charge, amount.or(self.charged));
         if self.finished_at.is_some() && (self.charge, self.charged) == known {
             return Applied::Ignored("its links are not there yet");
         }
