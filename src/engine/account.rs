@@ -405,7 +405,7 @@ pub(super) mod tests {
         assert!(!account.price_is_known(now));
         account.want_price(now);
         assert_eq!(account.price_deadline(now), Some(now.at + PRICE_WAIT));
-        assert!(!account.price_is_known(now.after(PRICE_WAIT - Duration::from_millis(1))));
+        assert!(!account.price_is_known(now.after(PRICE_WAIT / 2)));
         assert!(account.price_is_known(now.after(PRICE_WAIT)), "the last known price counts");
         account.on_price(&Ok(Credits::PUBLISHED_PRICE), now);
         assert!(account.price_is_known(now) && account.price_deadline(now).is_none());

@@ -96,7 +96,7 @@ async fn after_a_sleep_or_with_clocks_that_disagree_nothing_is_repeated() {
         ("it slept before the repeat", now, now, turned(now.after(Duration::from_secs(1)), hours(25))),
         ("our clock was turned back", now, now, turned(now.after(Duration::from_secs(1)), hours(-1))),
         ("the service's clock says so", service(now, 0), service(now, 0), service(now.after(Duration::from_secs(1)), 90_000)),
-        ("the process was stopped for a minute", now, now, now.after(Duration::from_secs(60))),
+        ("the process was stopped for a minute", now, now, now.after(Duration::from_mins(1))),
     ];
     for (what, began, lost, due) in cases {
         let mut submitter = submitter(Sending::WithConsent, &[], began);
