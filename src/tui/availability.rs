@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::app::{App, Page};
+use super::app::App;
 use super::keymap::Action;
-use super::outcomes;
-use crate::job::{CancelledBy, ErrorClass, HoldReason, Job, JobId, Phase, State, Unavailable};
+use super::layout::Page;
+use crate::job::{ErrorClass, HoldReason, Job, Phase, State};
 
 /// Why an action does not fit, as a sentence for the status line.
 pub type Reason = Cow<'static, str>;
@@ -58,11 +58,11 @@ impl App {
                 if self.status.is_none() {
                     return no("the engine has not answered yet; try again in a moment");
                 }
-                let alone = self.marks.is_empty();
+                let alone = self.jobs.marks().is_empty();
                 self.any(move |job| again(job, alone), "only what is over can be run again")
             }
             A::Remove => self.any(removable, "only what is over can leave the list; x cancels it first"),
-            A::Tag | A::Show | A::CopyMenu | A::Open if self.page == Page::Jobs => {
+            A::Tag | A::Show | A::CopyMenu | A::Open if self.screens.page() == Page::Jobs => {
                 self.any(|_| Ok(()), "there is no job here; a adds some")
             }
             A::CopyId => {
@@ -71,8 +71,8 @@ impl App {
             A::Mark | A::MarkRange | A::MarkAll | A::MarkInvert if self.jobs.order().is_empty() => {
                 no("there is no job here; a adds some")
             }
-            A::Unmark if self.marks.is_empty() => no("nothing is marked"),
-            A::Undo if !self.can_undo() => no("there is nothing to undo"),
+            A::Unmark if self.jobs.marks().is_empty() => no("nothing is marked"),
+            A::Undo if !self.messages.can_undo() => no("there is nothing to undo"),
             A::More | A::Fewer => {
                 let now = self.status.as_ref().map_or(1, |status| status.max_in_flight);
                 match action {
@@ -87,50 +87,15 @@ impl App {
 
     /// Whether an act fits at least one target.
     fn any(&self, fits: impl Fn(&Job) -> Availability, said: &'static str) -> Result<(), Reason> {
-        if self.marks.is_empty() {
-            let Some(job) = self.selected_job() else {
+        if self.jobs.marks().is_empty() {
+            let Some(job) = self.jobs.selected_job() else {
                 return Err(Cow::Borrowed("there is no job here; a adds some"));
             };
             return if fits(job).is_ok() { Ok(()) } else { Err(Cow::Owned(format!("{said} (it is {})", job.state()))) };
         }
-        let some = self.mark_kinds.iter().filter_map(|id| self.jobs.job(*id)).any(|job| fits(job).is_ok());
+        let some = self.jobs.marks().kinds().iter().filter_map(|id| self.jobs.job(*id)).any(|job| fits(job).is_ok());
         if some { Ok(()) } else { Err(Cow::Owned(format!("{said} (none of the marked)"))) }
     }
-
-    pub(crate) fn can_undo(&self) -> bool {
-        use super::app::Pending;
-        !self.undo.is_empty() || !self.undo_windows.is_empty() || self.tickets.values().any(Pending::can_be_taken_back)
-    }
-
-    /// Finds one marked job of each kind that acts differ in.
-    pub(crate) fn refresh_mark_kinds(&mut self) {
-        let Self { marks, jobs, .. } = self;
-        marks.retain(|id| jobs.job(*id).is_some_and(|job| !job.removed));
-        self.mark_kinds.clear();
-        for id in self.marks.iter().copied().collect::<Vec<_>>() {
-            self.note_mark_kind(id);
-        }
-    }
-
-    /// Remembers a marked job if it is the first of its kind.
-    pub(crate) fn note_mark_kind(&mut self, id: JobId) {
-        let Some(job) = self.jobs.job(id) else { return };
-        let mut known = self.mark_kinds.iter().filter_map(|id| self.jobs.job(*id));
-        if !known.any(|other| kind(other) == kind(job)) {
-            self.mark_kinds.push(id);
-        }
-    }
-}
-
-/// What decides which acts fit a job.
-fn kind(job: &Job) -> (State, Option<(ErrorClass, bool)>, bool, bool, bool) {
-    let failure = job.failure().map(|failure| (failure.class, failure.is_passing_loss()));
-    let given_up = job.phase == Phase::Cancelled(CancelledBy::YouUnsure);
-    (job.state(), failure, job.stop_requested || given_up, job.task.is_some(), job.is_approved_elsewhere())
-}
-
-fn in_words(fits: Result<(), Unavailable>) -> Availability {
-    fits.map_err(|why| outcomes::reason(&why))
 }
 
 pub(crate) fn hold(job: &Job) -> Availability {

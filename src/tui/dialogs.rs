@@ -8,8 +8,52 @@ use super::keymap::Action;
 use super::text_input::TextInput;
 use crate::job::{JobId, LineVerdict, Quote, Spec, SpecLine, Tag, TaskId};
 
+/// What lies over the screen, the last one on top, and the lines of the add box while it is closed.
+#[derive(Debug, Default)]
+pub(crate) struct Dialogs {
+    stack: Vec<Dialog>,
+    draft: Option<Box<AddDialog>>,
+}
+
+impl Dialogs {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stack.is_empty()
+    }
+
+    pub(crate) fn top(&self) -> Option<&Dialog> {
+        self.stack.last()
+    }
+
+    pub(crate) fn open(&mut self, dialog: Dialog) {
+        self.stack.push(dialog);
+    }
+
+    /// Takes the dialog on top off.
+    pub(crate) fn take(&mut self) -> Option<Dialog> {
+        self.stack.pop()
+    }
+
+    /// Keeps the lines of an add box for the next one.
+    pub(crate) fn keep_draft(&mut self, add: Box<AddDialog>) {
+        self.draft = Some(add);
+    }
+
+    pub(crate) fn has_draft(&self) -> bool {
+        self.draft.is_some()
+    }
+
+    pub(crate) fn take_draft(&mut self) -> Option<Box<AddDialog>> {
+        self.draft.take()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn clear(&mut self) {
+        self.stack.clear();
+    }
+}
+
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Overlay {
+pub(crate) enum Dialog {
     Filter(FilterInput),
     Add(Box<AddDialog>),
     Price(PriceDialog),
@@ -219,15 +263,4 @@ impl CommandInput {
 pub(crate) struct HelpDialog {
     pub search: TextInput,
     pub scroll: usize,
-}
-
-impl super::App {
-    /// The quote of the price box on top, if there is one: what a yes now would agree to.
-    #[must_use]
-    pub fn asked_price(&self) -> Option<Quote> {
-        match self.overlays.last() {
-            Some(Overlay::Price(price)) => Some(price.quote),
-            _ => None,
-        }
-    }
 }

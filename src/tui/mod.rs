@@ -16,15 +16,27 @@ pub mod view;
 pub mod width;
 
 pub mod availability;
+mod batch;
 mod dialogs;
+mod events;
+mod help;
+mod hints;
 mod job_list;
-mod outcomes;
-mod seen;
+mod layout;
+mod leaving;
+mod link_warnings;
+mod location;
+mod messages;
+mod screen_state;
+mod screens;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod text_input;
+mod ticks;
+mod title;
+mod undo;
 mod update;
 
 pub use app::App;

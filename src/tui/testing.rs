@@ -218,7 +218,7 @@ impl ScreenHarness {
 
     /// Answers the last command.
     pub(crate) fn answer(&mut self, done: CommandOutcome) -> &mut Self {
-        let ticket = self.app.next_ticket - 1;
+        let ticket = self.app.messages.last_ticket();
         self.event(Event::EngineEvent(EngineEvent::CommandDone { ticket, outcome: Ok(done) }));
         self
     }
@@ -234,7 +234,7 @@ impl ScreenHarness {
     }
 
     pub(crate) fn details(&mut self) -> &mut Self {
-        let id = self.app.selected.unwrap();
+        let id = self.app.jobs.selected().unwrap();
         let entry = |seconds, state, note: &str| TimelineEntry { at: at(seconds), state, note: note.to_owned() };
         let details = Details {
             timeline: vec![

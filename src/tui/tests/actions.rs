@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::super::dialogs::Overlay;
-use super::super::keymap::Key;
-use super::super::testing::{ScreenHarness, at, event_of, job_in, jobs_in_every_state, many_jobs, new_job};
+use super::super::dialogs::Dialog;
+use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state, many_jobs, new_job};
 use crate::engine::{Command, CommandOutcome, Consent, EngineEvent, PauseReason, QueueMove};
 use crate::job::{Caps, Credits, JobId, State, Tag};
 use crate::tui::effect::Effect;
@@ -207,7 +206,7 @@ fn an_open_box_is_frozen() {
 fn a_bulk_act_names_what_it_leaves_out() {
     let mut screen_harness = screen_harness();
     screen_harness.keys("A R");
-    let Some(Overlay::Price(price)) = screen_harness.app.overlays.last() else { panic!("{}", screen_harness.screen()) };
+    let Some(Dialog::Price(price)) = screen_harness.app.dialogs.top() else { panic!("{}", screen_harness.screen()) };
     let said = format!("{}; {}", price.title, price.notes.join("; "));
     for part in ["run 1 again", "10 left out: ", "1 running", "1 saved", "1 refused by moderation"] {
         assert!(said.contains(part), "{part}: {said}");
@@ -337,15 +336,15 @@ fn an_undo_before_the_engine_answered_takes_back_that_act_and_no_older_one() {
 fn marks_and_filters_come_back() {
     let mut screen_harness = screen_harness();
     screen_harness.keys("A");
-    let all = screen_harness.app.marks.len();
+    let all = screen_harness.app.jobs.marks().len();
     screen_harness.keys("esc");
-    assert!(screen_harness.app.marks.is_empty());
+    assert!(screen_harness.app.jobs.marks().is_empty());
     screen_harness.keys("u");
-    assert_eq!(screen_harness.app.marks.len(), all);
+    assert_eq!(screen_harness.app.jobs.marks().len(), all);
     screen_harness.keys("/ \"state:failed\" enter esc");
-    assert_eq!(screen_harness.app.filter, "");
+    assert_eq!(screen_harness.app.jobs.filter(), "");
     screen_harness.keys("u");
-    assert_eq!(screen_harness.app.filter, "state:failed");
+    assert_eq!(screen_harness.app.jobs.filter(), "state:failed");
 }
 
 #[test]
@@ -453,7 +452,7 @@ fn what_the_screen_looked_like_is_remembered() {
         (80, 24),
         jobs_in_every_state(),
     );
-    assert_eq!(again.app.screen_state(), state);
+    assert_eq!(again.app.saved_state, state);
     assert_eq!(again.app.jobs.view_filter(), screen_harness.app.jobs.view_filter());
     let broken = AppOptions { remembered: Some("{]".to_owned()), ..AppOptions::default() };
     let _ = ScreenHarness::with(broken, (80, 24), vec![]);
@@ -483,12 +482,12 @@ fn the_mouse_chooses_a_row_and_opens_it() {
     let click = MouseEvent { kind: MouseEventKind::Down(MouseButton::Left), column: 5, row: 6, modifiers: KeyModifiers::NONE };
     let mut screen_harness = screen_harness();
     screen_harness.event(Event::Mouse(click));
-    assert_eq!(screen_harness.app.row, 0, "the mouse is off");
+    assert_eq!(screen_harness.app.jobs.cursor_row(), 0, "the mouse is off");
     screen_harness.keys("M");
     screen_harness.event(Event::Mouse(click));
-    assert_eq!(screen_harness.app.row, 2);
+    assert_eq!(screen_harness.app.jobs.cursor_row(), 2);
     screen_harness.event(Event::Mouse(click));
-    assert!(screen_harness.app.details_open);
+    assert!(screen_harness.app.screens.details_open());
 }
 
 #[test]
@@ -496,12 +495,12 @@ fn the_cursor_stays_with_its_job_while_rows_move() {
     let mut screen_harness = screen_harness();
     screen_harness.keys("/ \"state:running\" enter esc");
     let running = id(State::Running);
-    screen_harness.app.selected = Some(running);
+    screen_harness.app.jobs.select(running);
     let mut job = job_in(4, State::Saved);
     job.revision = 50;
     screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(vec![Arc::new(job)])));
-    assert_eq!(screen_harness.app.selected, Some(running));
-    assert_eq!(screen_harness.app.jobs.order()[screen_harness.app.row], running);
+    assert_eq!(screen_harness.app.jobs.selected(), Some(running));
+    assert_eq!(screen_harness.app.jobs.order()[screen_harness.app.jobs.cursor_row()], running);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Product §4, row by row: each key, in each place it names, does what the row says.
 
-use super::super::app::Page;
-use super::super::dialogs::Overlay;
+use super::super::dialogs::Dialog;
 use super::super::job_list::{Sort, View};
 use super::super::keymap::{Action, Contexts, Keymap, TABLE};
+use super::super::layout::Page;
 use super::super::testing::{ScreenHarness, jobs_in_every_state, many_jobs};
 use crate::tui::effect::Effect;
 
@@ -16,7 +16,7 @@ fn screen_harness(keys: &str) -> ScreenHarness {
 fn row_after(keys: &str) -> usize {
     let mut screen_harness = ScreenHarness::new((80, 24), many_jobs(100));
     screen_harness.keys(keys);
-    screen_harness.app.row
+    screen_harness.app.jobs.cursor_row()
 }
 
 #[test]
@@ -34,16 +34,16 @@ fn moving() {
 #[test]
 fn details_open_and_close() {
     for keys in ["enter", "right", "l"] {
-        assert!(screen_harness(keys).app.details_open, "{keys}");
+        assert!(screen_harness(keys).app.screens.details_open(), "{keys}");
         for back in ["left", "h", "esc", "q"] {
             let after = screen_harness(&format!("{keys} {back}"));
-            assert!(!after.app.details_open && !after.app.is_finished(), "{keys} {back}");
+            assert!(!after.app.screens.details_open() && !after.app.is_finished(), "{keys} {back}");
         }
     }
     assert!(screen_harness("enter").effects.iter().any(|effect| matches!(effect, Effect::LoadDetails(_))));
-    assert!(screen_harness("enter tab").app.in_details);
-    assert!(!screen_harness("enter tab shift+tab").app.in_details);
-    assert!(screen_harness("6 enter tab j").app.details_scroll > 0);
+    assert!(screen_harness("enter tab").app.screens.in_details());
+    assert!(!screen_harness("enter tab shift+tab").app.screens.in_details());
+    assert!(screen_harness("6 enter tab j").app.screens.details_scroll() > 0);
 }
 
 #[test]
@@ -68,20 +68,20 @@ fn filter_and_sort() {
 #[test]
 fn marking() {
     let marked = screen_harness("space");
-    assert_eq!((marked.app.marks.len(), marked.app.row), (1, 1), "marks and steps down");
-    assert_eq!(screen_harness("V j j V").app.marks.len(), 3);
-    assert_eq!(screen_harness("A").app.marks.len(), 11);
-    assert_eq!(screen_harness("A A").app.marks.len(), 0);
-    assert_eq!(screen_harness("space *").app.marks.len(), 10);
-    assert_eq!(screen_harness(": \"mark_state:failed,saved\" enter").app.marks.len(), 2);
+    assert_eq!((marked.app.jobs.marks().len(), marked.app.jobs.cursor_row()), (1, 1), "marks and steps down");
+    assert_eq!(screen_harness("V j j V").app.jobs.marks().len(), 3);
+    assert_eq!(screen_harness("A").app.jobs.marks().len(), 11);
+    assert_eq!(screen_harness("A A").app.jobs.marks().len(), 0);
+    assert_eq!(screen_harness("space *").app.jobs.marks().len(), 10);
+    assert_eq!(screen_harness(": \"mark_state:failed,saved\" enter").app.jobs.marks().len(), 2);
 }
 
 #[test]
 fn pages_boxes_and_the_rest() {
     for place in ["", "enter tab ", "e ", "$ "] {
-        assert!(matches!(screen_harness(&format!("{place}?")).app.overlays.last(), Some(Overlay::Help(_))), "{place}");
-        assert!(matches!(screen_harness(&format!("{place}f1")).app.overlays.last(), Some(Overlay::Help(_))));
-        assert!(matches!(screen_harness(&format!("{place}:")).app.overlays.last(), Some(Overlay::Command(_))));
+        assert!(matches!(screen_harness(&format!("{place}?")).app.dialogs.top(), Some(Dialog::Help(_))), "{place}");
+        assert!(matches!(screen_harness(&format!("{place}f1")).app.dialogs.top(), Some(Dialog::Help(_))));
+        assert!(matches!(screen_harness(&format!("{place}:")).app.dialogs.top(), Some(Dialog::Command(_))));
         assert!(screen_harness(&format!("{place}ctrl+l")).effects.contains(&Effect::Redraw));
         assert!(screen_harness(&format!("{place}ctrl+z")).effects.contains(&Effect::Suspend));
         assert!(screen_harness(&format!("{place}ctrl+c")).app.is_finished());
@@ -90,15 +90,15 @@ fn pages_boxes_and_the_rest() {
         assert_eq!(screen_harness(&format!("{place}ctrl+r")).commands().len(), 1);
     }
     for place in ["", "enter tab "] {
-        assert_eq!(screen_harness(&format!("{place}e")).app.page, Page::Events);
-        assert_eq!(screen_harness(&format!("{place}$")).app.page, Page::Spending);
-        assert!(matches!(screen_harness(&format!("5 {place}o")).app.overlays.last(), Some(Overlay::Show(_))));
+        assert_eq!(screen_harness(&format!("{place}e")).app.screens.page(), Page::Events);
+        assert_eq!(screen_harness(&format!("{place}$")).app.screens.page(), Page::Spending);
+        assert!(matches!(screen_harness(&format!("5 {place}o")).app.dialogs.top(), Some(Dialog::Show(_))));
         assert!(!screen_harness(&format!("5 {place}o")).app.links().is_empty(), "the addresses in the box are links");
-        assert!(matches!(screen_harness(&format!("5 {place}Y")).app.overlays.last(), Some(Overlay::Menu(_))));
+        assert!(matches!(screen_harness(&format!("5 {place}Y")).app.dialogs.top(), Some(Dialog::Menu(_))));
         let copied = screen_harness(&format!("5 {place}y"));
         assert!(copied.effects.iter().any(|effect| matches!(effect, Effect::Copy(text) if text.starts_with("task-unified-"))));
     }
-    assert_eq!(screen_harness("e q").app.page, Page::Jobs);
+    assert_eq!(screen_harness("e q").app.screens.page(), Page::Jobs);
     assert!(screen_harness("q").app.is_finished());
     let mut all = screen_harness("e enter esc esc esc esc esc");
     assert!(!all.app.is_finished(), "Esc never quits");
@@ -117,9 +117,9 @@ fn pages_boxes_and_the_rest() {
 #[test]
 fn text_fields_take_letters_as_they_are() {
     let mut screen_harness = screen_harness("/ \"сайт\"");
-    assert_eq!(screen_harness.app.filter, "сайт", "never by place in a field");
+    assert_eq!(screen_harness.app.jobs.filter(), "сайт", "never by place in a field");
     screen_harness.keys("esc о");
-    assert_eq!(screen_harness.app.row, 1, "by place in command mode");
+    assert_eq!(screen_harness.app.jobs.cursor_row(), 1, "by place in command mode");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn footer_help_palette_and_dispatch_agree() {
                 "Space" | "Enter" | "Esc" => key.to_lowercase(),
                 other => other.to_owned(),
             };
-            let action = Keymap::default().action(pressed.parse().unwrap(), screen_harness.app.place()).unwrap();
+            let action = Keymap::default().action(pressed.parse().unwrap(), screen_harness.app.screens.context()).unwrap();
             assert!(screen_harness.app.allows(action).is_ok(), "{keys}: {key}");
         }
     }
@@ -156,14 +156,13 @@ fn a_refused_key_says_why() {
 fn every_action_is_known_by_name_and_reached_by_the_command_line() {
     for row in TABLE {
         let mut screen_harness = screen_harness("5");
-        let before = screen_harness.app.overlays.len();
+        assert!(screen_harness.app.dialogs.is_empty());
         screen_harness.keys(":");
         for c in row.name.chars() {
             screen_harness.key(super::super::keymap::Key::char(c));
         }
-        let Some(Overlay::Command(line)) = screen_harness.app.overlays.last() else { panic!("{}", row.name) };
+        let Some(Dialog::Command(line)) = screen_harness.app.dialogs.top() else { panic!("{}", row.name) };
         assert_eq!(line.fitting().first(), Some(&row.action), "{}", row.name);
-        assert_eq!(before, 0);
     }
     assert!(TABLE.iter().any(|row| row.places == Contexts::ALL && row.action == Action::Help));
 }

@@ -62,7 +62,7 @@ fn strange_names(size: (u16, u16)) -> ScreenHarness {
 fn screen(name: &str, size: (u16, u16), scenario: Scenario, keys: &str) {
     let mut screen_harness = scenario(size);
     screen_harness.keys(keys);
-    if screen_harness.app.details_open && screen_harness.app.selected.is_some() {
+    if screen_harness.app.screens.details_open() && screen_harness.app.jobs.selected().is_some() {
         screen_harness.details();
     }
     stored(name, &screen_harness);
@@ -275,7 +275,7 @@ proptest! {
         for scenario in [every_state, ascii, strange_names, trouble, nothing] {
             let mut screen_harness = scenario((width, height));
             screen_harness.keys(keys[which]);
-            if screen_harness.app.selected.is_some() {
+            if screen_harness.app.jobs.selected().is_some() {
                 screen_harness.details();
             }
             screen_harness.screen();

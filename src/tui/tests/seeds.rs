@@ -1,6 +1,6 @@
 //! Long runs of random keys: nothing is ever paid for without a box and a yes.
 
-use super::super::dialogs::Overlay;
+use super::super::dialogs::Dialog;
 use super::super::keymap::{Key, TABLE};
 use super::super::options::AppOptions;
 use super::super::testing::{ScreenHarness, many_jobs};
@@ -38,12 +38,12 @@ fn screen_harness() -> ScreenHarness {
 }
 
 /// Plays so many random keys; `check` sees the overlay before each key and the effects of it.
-fn play(seed: u64, count: usize, keys: &[Key], mut check: impl FnMut(Option<&Overlay>, Key, &[Effect])) {
+fn play(seed: u64, count: usize, keys: &[Key], mut check: impl FnMut(Option<&Dialog>, Key, &[Effect])) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut screen_harness = screen_harness();
     for turn in 0..count {
         let key = keys[rng.usize(..keys.len())];
-        let before = screen_harness.app.overlays.last().cloned();
+        let before = screen_harness.app.dialogs.top().cloned();
         screen_harness.effects.clear();
         screen_harness.key(key);
         let effects = std::mem::take(&mut screen_harness.effects);
@@ -75,7 +75,7 @@ fn a_hundred_thousand_keys_without_y_pay_nothing_and_change_only_what_they_may()
     keys.retain(|key| !matches!(key.code, crossterm::event::KeyCode::Char('y')));
     let (mut commands, mut boxes) = (0, 0);
     play(1, 100_000, &keys, |overlay, key, effects| {
-        boxes += usize::from(matches!(overlay, Some(Overlay::Price(_))));
+        boxes += usize::from(matches!(overlay, Some(Dialog::Price(_))));
         for effect in effects {
             let Effect::Command { command, .. } = effect else { continue };
             commands += 1;
@@ -83,7 +83,7 @@ fn a_hundred_thousand_keys_without_y_pay_nothing_and_change_only_what_they_may()
             let weighty =
                 matches!(command, Command::Unwatch { .. } | Command::GiveUp { .. } | Command::Remove { removed: true, .. });
             let single_removal = matches!(command, Command::Remove { jobs, .. } if jobs.len() == 1);
-            let by_name = matches!(overlay, Some(Overlay::Command(_)));
+            let by_name = matches!(overlay, Some(Dialog::Command(_)));
             if weighty {
                 assert!(single_removal && (key == Key::char('D') || by_name), "{key} made {command:?}");
             }
@@ -105,13 +105,13 @@ fn a_hundred_thousand_pairs_with_y_pay_only_from_a_price_box() {
     let mut screen_harness = screen_harness();
     let mut paid = 0;
     for (turn, key) in pairs.into_iter().enumerate() {
-        let before = screen_harness.app.overlays.last().cloned();
+        let before = screen_harness.app.dialogs.top().cloned();
         screen_harness.effects.clear();
         screen_harness.key(key);
         for command in screen_harness.commands() {
             if consent(command) {
                 paid += 1;
-                let Some(Overlay::Price(price)) = &before else { panic!("{key} paid without a box: {command:?}") };
+                let Some(Dialog::Price(price)) = &before else { panic!("{key} paid without a box: {command:?}") };
                 let named = match command {
                     Command::Add { specs, consent: Some(yes), .. } => (specs.len(), yes.count),
                     Command::Approve { jobs, consent: yes }
@@ -125,7 +125,7 @@ fn a_hundred_thousand_pairs_with_y_pay_only_from_a_price_box() {
         }
         if turn % 700 == 0 {
             screen_harness.app.exit = None;
-            screen_harness.app.overlays.clear();
+            screen_harness.app.dialogs.clear();
             screen_harness.event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\n".to_owned()));
         }
     }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::super::app::{App, Pending, Undo};
+use super::super::app::App;
 use super::super::availability::{self, Availability};
-use super::super::dialogs::{Choice, ConfirmDialog, ConfirmPurpose, Menu, MenuItem, Overlay, TagDialog};
+use super::super::dialogs::{Choice, ConfirmDialog, ConfirmPurpose, Dialog, Menu, MenuItem, TagDialog};
 use super::super::effect::Effect;
-use super::super::keymap::Action;
+use super::super::location::scp_line;
+use super::super::messages::NextUndo;
 use super::super::text_input::TextInput;
+use super::super::undo::{Pending, Undo};
 use super::Effects;
 use crate::engine::{Command, Level, QueueMove};
 use crate::job::{Job, JobId, Phase, State, Tag, text};
@@ -34,7 +36,7 @@ impl Sorted {
 impl App {
     pub(super) fn sort_out(&self, fits: impl Fn(&Job) -> Availability) -> Sorted {
         let mut sorted = Sorted { jobs: Vec::new(), out: BTreeMap::new() };
-        for id in self.targets() {
+        for id in self.jobs.targets() {
             let Some(job) = self.jobs.job(id) else { continue };
             match fits(job) {
                 Ok(()) => sorted.jobs.push(id),
@@ -130,7 +132,7 @@ impl App {
         }
         drop.extend(on_wire);
         let title = if unwatch.is_empty() && !give_up.is_empty() { "give up?" } else { "stop watching?" };
-        self.overlays.push(Overlay::Ask(ConfirmDialog {
+        self.dialogs.open(Dialog::Ask(ConfirmDialog {
             title: title.to_owned(),
             lines,
             yes: acts.join(", "),
@@ -160,8 +162,8 @@ impl App {
     }
 
     pub(super) fn watch(&mut self, now: Timestamp, effects: &mut Effects) {
-        if self.marks.is_empty()
-            && let Some(job) = self.selected_job().cloned()
+        if self.jobs.marks().is_empty()
+            && let Some(job) = self.jobs.selected_job().cloned()
             && let Phase::Unsure(doubt) = &job.phase
         {
             if doubt.candidates.is_empty() {
@@ -180,7 +182,7 @@ impl App {
                 choice: Choice::Adopt { job: job.id, task: task.clone() },
             });
             let title = "which task is this job's? Nothing is paid by choosing".to_owned();
-            self.overlays.push(Overlay::Menu(Menu { title, items: items.collect(), cursor: 0, opened: now }));
+            self.dialogs.open(Dialog::Menu(Menu { title, items: items.collect(), cursor: 0, opened: now }));
             return;
         }
         let sorted = self.sort_out(|job| if job.state() == State::Unsure { Err("unsure") } else { availability::watchable(job) });
@@ -198,8 +200,12 @@ impl App {
 
     /// About the targets where the service can say something new; else about everything.
     pub(super) fn ask_service(&mut self, effects: &mut Effects) {
-        let jobs: Vec<JobId> =
-            self.targets().into_iter().filter(|id| self.jobs.job(*id).is_some_and(|job| availability::askable(job))).collect();
+        let jobs: Vec<JobId> = self
+            .jobs
+            .targets()
+            .into_iter()
+            .filter(|id| self.jobs.job(*id).is_some_and(|job| availability::askable(job)))
+            .collect();
         self.say(
             Level::Info,
             if jobs.is_empty() {
@@ -220,7 +226,7 @@ impl App {
         }
         let mut lines = vec!["their files and their history stay; u brings them back".to_owned()];
         lines.extend(sorted.left_out());
-        self.overlays.push(Overlay::Ask(ConfirmDialog {
+        self.dialogs.open(Dialog::Ask(ConfirmDialog {
             title: "remove from the list?".to_owned(),
             lines,
             yes: format!("remove {}", text::count(sorted.jobs.len(), "job")),
@@ -230,12 +236,12 @@ impl App {
     }
 
     pub(super) fn open_tag(&mut self) {
-        let jobs = self.targets();
+        let jobs = self.jobs.targets();
         let mut tags = jobs.iter().filter_map(|id| self.jobs.job(*id)).map(|job| job.tag.as_ref());
         let first = tags.next().flatten();
         let same = tags.all(|tag| tag == first);
         let text = first.filter(|_| same).map_or("", Tag::as_str);
-        self.overlays.push(Overlay::Tag(TagDialog { field: TextInput::one_line(text), jobs, said: None }));
+        self.dialogs.open(Dialog::Tag(TagDialog { field: TextInput::one_line(text), jobs, said: None }));
     }
 
     pub(super) fn retag(&mut self, jobs: Vec<JobId>, tag: Option<Tag>, effects: &mut Effects) {
@@ -252,26 +258,14 @@ impl App {
 
     /// Takes the last local act back; a send in its grace period comes first.
     pub(super) fn undo(&mut self, now: Timestamp, effects: &mut Effects) {
-        if let Some(grace) = self.undo_windows.pop() {
-            self.send(Command::Withdraw { approval: grace.approval }, Pending::Plain, effects);
-            return;
-        }
-        // What is on its way to the engine is taken back as soon as its answer is here.
-        let open = self.tickets.iter_mut().filter(|(_, pending)| pending.can_be_taken_back());
-        match open.max_by_key(|(ticket, _)| **ticket).map(|(_, pending)| pending) {
-            Some(Pending::Consent { withdraw, .. }) => {
-                *withdraw = true;
-                self.say(Level::Info, "stopping the send");
-                return;
+        match self.messages.next_undo() {
+            Some(NextUndo::Send(window)) => {
+                self.send(Command::Withdraw { approval: window.approval }, Pending::Plain, effects);
             }
-            Some(Pending::Local { back, .. }) => {
-                *back = true;
-                return;
-            }
-            _ => {}
-        }
-        if let Some(undo) = self.undo.pop() {
-            self.take_back(undo, now, effects);
+            Some(NextUndo::PendingConsent) => self.say(Level::Info, "stopping the send"),
+            Some(NextUndo::Act(undo)) => self.take_back(undo, now, effects),
+            // What is on its way to the engine is taken back as soon as its answer is here.
+            Some(NextUndo::PendingAct) | None => {}
         }
     }
 
@@ -296,16 +290,14 @@ impl App {
             }
             Undo::Remove(jobs) => self.send(Command::Remove { jobs, removed: false }, Pending::Plain, effects),
             Undo::Marks { set, taken } => {
-                for id in &set {
-                    self.marks.remove(id);
-                }
-                self.marks.extend(taken);
-                self.refresh_mark_kinds();
-                self.say(Level::Info, format!("{} marked again", text::count(self.marks.len(), "job")));
+                let mut marks = self.jobs.marks().ids().clone();
+                marks.retain(|id| !set.contains(id));
+                marks.extend(taken);
+                self.jobs.set_marks(marks);
+                self.say(Level::Info, format!("{} marked again", text::count(self.jobs.marks().len(), "job")));
             }
             Undo::Filter(filter) => {
-                self.filter = filter;
-                self.apply_filter(now);
+                self.jobs.set_filter(filter, now);
                 self.say(Level::Info, "the filter is as it was");
             }
             Undo::Order(sort, reverse) => {
@@ -325,7 +317,7 @@ impl App {
     }
 
     pub(super) fn copy_id(&mut self, effects: &mut Effects) {
-        let Some(task) = self.selected_job().and_then(|job| job.task.clone()) else {
+        let Some(task) = self.jobs.selected_job().and_then(|job| job.task.clone()) else {
             self.say(Level::Info, "it has no task id: it was not sent");
             return;
         };
@@ -334,7 +326,7 @@ impl App {
     }
 
     pub(super) fn open_copy_menu(&mut self, now: Timestamp) {
-        let Some(job) = self.selected_job().cloned() else { return };
+        let Some(job) = self.jobs.selected_job().cloned() else { return };
         let mut items = Vec::new();
         let mut add = |key, what: &'static str, text: Option<String>| {
             if let Some(text) = text {
@@ -345,75 +337,12 @@ impl App {
         let file = job.files.first();
         add('p', "path", file.map(|file| text::clean(&file.path.to_string_lossy()).into_owned()));
         add('l', "link", job.links.first().map(|link| text::clean(link).into_owned()));
-        add('s', "scp line", file.map(|file| self.scp_line(&file.path.to_string_lossy())));
+        add('s', "scp line", file.map(|file| scp_line(&self.options, &file.path.to_string_lossy())));
         add('t', "task id", job.task.as_ref().map(ToString::to_string));
         add('i', "job id", Some(job.id.to_string()));
         add('d', "draft id", Some(job.source.to_string()));
         add('j', "JSON", Some(super::export::job_json(&job).to_string()));
-        self.overlays.push(Overlay::Menu(Menu { title: "copy".to_owned(), items, cursor: 0, opened: now }));
-    }
-
-    /// A line that copies a result to the machine at the other end, ready to paste there.
-    pub(crate) fn scp_line(&self, path: &str) -> String {
-        let path = text::clean(path);
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '@' | ',');
-        let path = if path.chars().all(plain) { path.into_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) };
-        let (user, host) = (&self.options.user, &self.options.host);
-        let at = if user.is_empty() { String::new() } else { format!("{user}@") };
-        let host = if host.is_empty() { "HOST" } else { host };
-        format!("scp {at}{host}:{path} .")
-    }
-
-    /// The actions for the footer that fit now, the most important first, each with its key and word.
-    pub(crate) fn hints(&self) -> Vec<(String, &'static str)> {
-        let place = self.place();
-        let mut rows: Vec<_> = super::super::keymap::TABLE
-            .iter()
-            .filter(|row| row.hint.1 > 0 && row.places.meets(place) && self.is_worth_a_hint(row.action))
-            .filter(|row| self.allows(row.action).is_ok())
-            .collect();
-        rows.sort_by_key(|row| row.hint.1);
-        rows.into_iter()
-            .filter_map(|row| Some((self.options.keymap.shown(row.action)?, self.hint_word(row.action, row.hint.0))))
-            .collect()
-    }
-
-    /// Whether a key that could be pressed is worth its place in the footer.
-    fn is_worth_a_hint(&self, action: Action) -> bool {
-        match action {
-            Action::Pause => {
-                self.status.as_ref().is_some_and(|status| status.paused.is_some() || !status.waiting_for_go.is_empty())
-            }
-            Action::Earlier | Action::Later => self.jobs.count(State::Waiting) + self.jobs.count(State::Held) > 1,
-            Action::Events => self.page == super::super::app::Page::Jobs,
-            Action::Spending => self.page != super::super::app::Page::Spending,
-            Action::Open => !self.details_open,
-            _ => true,
-        }
-    }
-
-    fn hint_word(&self, action: Action, word: &'static str) -> &'static str {
-        let job = self.selected_job();
-        match action {
-            Action::Hold if self.sort_of_hold() == State::Held => "release",
-            Action::Cancel if self.marks.is_empty() => match job.map(|job| job.state()) {
-                Some(State::Running) => "stop watching",
-                Some(State::Unsure) => "give up",
-                _ => word,
-            },
-            Action::Watch if job.is_some_and(|job| job.state() == State::Unsure) => "choose task",
-            Action::Watch => "watch again",
-            Action::Undo if !self.undo_windows.is_empty() => "stop the send",
-            Action::Quit if self.page != super::super::app::Page::Jobs || self.details_open => "back",
-            _ => word,
-        }
-    }
-
-    /// What `p` would do: hold (waiting) or release (held).
-    fn sort_of_hold(&self) -> State {
-        let waiting = |id: &JobId| self.jobs.job(*id).is_some_and(|job| job.state() == State::Waiting);
-        let any = if self.marks.is_empty() { self.selected.iter().any(waiting) } else { self.mark_kinds.iter().any(waiting) };
-        if any { State::Waiting } else { State::Held }
+        self.dialogs.open(Dialog::Menu(Menu { title: "copy".to_owned(), items, cursor: 0, opened: now }));
     }
 }
 

@@ -3,10 +3,11 @@
 use crossterm::event::KeyCode;
 use jiff::Timestamp;
 
-use super::super::app::{App, Pending, Undo};
-use super::super::dialogs::{Choice, Menu, Overlay};
+use super::super::app::App;
+use super::super::dialogs::{Choice, Dialog, Menu};
 use super::super::effect::Effect;
 use super::super::keymap::{Key, by_place};
+use super::super::undo::{Pending, Undo};
 use super::Effects;
 use crate::engine::{Command, Level};
 
@@ -23,55 +24,55 @@ fn is_back(key: Key) -> bool {
 
 impl App {
     /// Takes a key in the top box, which was taken off the stack; it is put back where it stays open.
-    pub(super) fn press_in(&mut self, now: Timestamp, overlay: Overlay, key: Key, effects: &mut Effects) {
+    pub(super) fn press_in(&mut self, now: Timestamp, overlay: Dialog, key: Key, effects: &mut Effects) {
         match overlay {
             // Keys that were typed before the box opened come with the same moment as the key that opened it: they are
             // no answer to what nobody has read yet.
-            Overlay::Price(price) if now <= price.opened => self.overlays.push(Overlay::Price(price)),
-            Overlay::Ask(ask) if now <= ask.opened => self.overlays.push(Overlay::Ask(ask)),
-            Overlay::Menu(menu) if now <= menu.opened => self.overlays.push(Overlay::Menu(menu)),
-            Overlay::Price(price) => match key.typed() {
+            Dialog::Price(price) if now <= price.opened => self.dialogs.open(Dialog::Price(price)),
+            Dialog::Ask(ask) if now <= ask.opened => self.dialogs.open(Dialog::Ask(ask)),
+            Dialog::Menu(menu) if now <= menu.opened => self.dialogs.open(Dialog::Menu(menu)),
+            Dialog::Price(price) => match letter(key) {
                 Some('y') => self.agree(price, effects),
                 Some('h') => match &price.purpose {
                     super::super::dialogs::Purpose::Add { .. } => self.add_held(price, effects),
-                    _ => self.overlays.push(Overlay::Price(price)),
+                    _ => self.dialogs.open(Dialog::Price(price)),
                 },
                 _ if is_back(key) => {
                     // Back to the lines, which are still there.
                     if let super::super::dialogs::Purpose::Add { .. } = price.purpose
-                        && self.draft.is_some()
+                        && self.dialogs.has_draft()
                     {
                         self.open_add(None);
                     } else {
                         self.say(Level::Info, "nothing was sent");
                     }
                 }
-                _ => self.overlays.push(Overlay::Price(price)),
+                _ => self.dialogs.open(Dialog::Price(price)),
             },
-            Overlay::Ask(ask) => match key.typed() {
+            Dialog::Ask(ask) => match letter(key) {
                 Some('y') => self.say_yes(ask.purpose, effects),
                 _ if is_back(key) => self.say(Level::Info, "nothing was changed"),
-                _ => self.overlays.push(Overlay::Ask(ask)),
+                _ => self.dialogs.open(Dialog::Ask(ask)),
             },
-            Overlay::Menu(menu) => self.press_in_menu(now, menu, key, effects),
-            Overlay::Show(id) => {
+            Dialog::Menu(menu) => self.press_in_menu(now, menu, key, effects),
+            Dialog::Show(id) => {
                 let open = key.code != KeyCode::Esc && !matches!(letter(key), Some('o' | 'q' | 'h'));
                 match letter(key) {
                     Some('y') => {
                         self.copy_id(effects);
-                        self.overlays.push(Overlay::Show(id));
+                        self.dialogs.open(Dialog::Show(id));
                     }
                     Some('Y') => self.open_copy_menu(now),
-                    _ if open && key.code != KeyCode::Enter => self.overlays.push(Overlay::Show(id)),
+                    _ if open && key.code != KeyCode::Enter => self.dialogs.open(Dialog::Show(id)),
                     _ => {}
                 }
             }
-            Overlay::Filter(line) => self.press_in_filter(now, line, key),
-            Overlay::Add(add) => self.press_in_add(now, add, key),
-            Overlay::Tag(tag) => self.press_in_tag(tag, key, effects),
-            Overlay::Caps(caps) => self.press_in_caps(caps, key, effects),
-            Overlay::Command(command) => self.press_in_command(now, command, key, effects),
-            Overlay::Help(help) => self.press_in_help(help, key),
+            Dialog::Filter(line) => self.press_in_filter(now, line, key),
+            Dialog::Add(add) => self.press_in_add(now, add, key),
+            Dialog::Tag(tag) => self.press_in_tag(tag, key, effects),
+            Dialog::Caps(caps) => self.press_in_caps(caps, key, effects),
+            Dialog::Command(command) => self.press_in_command(now, command, key, effects),
+            Dialog::Help(help) => self.press_in_help(help, key),
         }
     }
 
@@ -110,7 +111,7 @@ impl App {
             _ => None,
         };
         let Some(item) = chosen.and_then(|index| menu.items.get(index)).cloned() else {
-            self.overlays.push(Overlay::Menu(menu));
+            self.dialogs.open(Dialog::Menu(menu));
             return;
         };
         match item.choice {
@@ -120,9 +121,7 @@ impl App {
                 self.order(sort, reverse, now);
             }
             Choice::Column(name) => {
-                if !self.hidden.remove(name) {
-                    self.hidden.insert(name);
-                }
+                self.jobs.toggle_column(name);
                 // The menu stays, so that several columns can be chosen.
                 let cursor = chosen.unwrap_or(0);
                 self.open_columns_menu(menu.opened, cursor);
@@ -163,7 +162,7 @@ impl App {
                 }
             }
         }
-        self.overlays.push(Overlay::Tag(tag));
+        self.dialogs.open(Dialog::Tag(tag));
     }
 
     /// The next known tag that begins with what is typed.
@@ -204,6 +203,6 @@ impl App {
                 }
             }
         }
-        self.overlays.push(Overlay::Caps(caps));
+        self.dialogs.open(Dialog::Caps(caps));
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::super::app::{App, LoggedEvent, MOST_EVENTS, Pending, Undo, UndoWindow};
+use super::super::app::App;
 use super::super::effect::Effect;
 use super::super::notices::notice_text;
 use super::super::options::NotifyMethod;
-use super::super::outcomes;
+use super::super::undo::{Pending, UndoWindow};
 use super::Effects;
 use crate::engine::{Command, CommandError, CommandOutcome, EngineEvent, Level, Notice};
 use crate::job::{Job, JobId, State, text};
@@ -21,7 +21,8 @@ impl App {
         self.dirty |= match &news {
             EngineEvent::Progress(news) => {
                 let visible: Vec<JobId> = self.visible().map(|job| job.id).collect();
-                news.iter().any(|(id, _)| visible.contains(id) || (self.details_open && self.selected == Some(*id)))
+                news.iter()
+                    .any(|(id, _)| visible.contains(id) || (self.screens.details_open() && self.jobs.selected() == Some(*id)))
             }
             _ => true,
         };
@@ -29,17 +30,14 @@ impl App {
             EngineEvent::Jobs(jobs) => self.take_jobs(now, jobs, effects),
             EngineEvent::Loaded => {
                 self.jobs.loaded(now);
-                self.batch.busy = self.active() > 0;
+                self.batch.start(self.active() > 0);
             }
-            EngineEvent::Gone(ids) => {
-                self.jobs.remove(&ids);
-                self.refresh_mark_kinds();
-            }
+            EngineEvent::Gone(ids) => self.jobs.remove(&ids),
             EngineEvent::Progress(news) => self.jobs.hear(news, now),
             EngineEvent::Status(status) => self.status = Some(status),
             EngineEvent::Notice(notice) => self.take_notice(&notice, effects),
             EngineEvent::CommandDone { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
-            EngineEvent::Details { job, details } => self.details = Some((job, details)),
+            EngineEvent::Details { job, details } => self.screens.take_details(job, details),
             EngineEvent::Broken(said) => {
                 self.say(Level::Alarm, said.clone());
                 self.broken = Some(said);
@@ -58,11 +56,11 @@ impl App {
                 let before = self.jobs.job(job.id).map(|old| old.state());
                 let is_new = |state| job.state() == state && before.is_some_and(|before| before != state);
                 if is_new(State::Saved) {
-                    self.batch.saved += 1;
-                    self.warned.remove(&job.id);
+                    self.batch.saved();
+                    self.link_warnings.forget(job.id);
                 }
                 if is_new(State::Failed) {
-                    self.batch.failed += 1;
+                    self.batch.failed();
                     failed.push((
                         job.id,
                         format!("{}:{} failed: {}", job.source.short(), job.image, job.reason().unwrap_or_default()),
@@ -70,11 +68,7 @@ impl App {
                 }
             }
         }
-        let marked = !self.marks.is_empty();
         self.jobs.put(jobs, now);
-        if marked {
-            self.refresh_mark_kinds();
-        }
         if !self.jobs.is_loaded() {
             return;
         }
@@ -83,27 +77,19 @@ impl App {
             [(_, said)] => self.tell(said, effects),
             several => self.tell(&format!("{} failed", text::count(several.len(), "job")), effects),
         }
-        let busy = self.active() > 0;
-        if !busy && self.batch.busy {
-            let (saved, failed) = (self.batch.saved, self.batch.failed);
+        if let Some((saved, failed)) = self.batch.turn(self.active() > 0) {
             let mut said = format!("all done: {saved} saved");
             if failed > 0 {
                 let _ = write!(said, ", {failed} failed");
             }
-            if saved + failed > 0 {
-                self.tell(&said, effects);
-                self.say(if failed > 0 { Level::Warning } else { Level::Info }, said);
-            }
+            self.tell(&said, effects);
+            self.say(if failed > 0 { Level::Warning } else { Level::Info }, said);
         }
-        if busy && !self.batch.busy {
-            (self.batch.saved, self.batch.failed) = (0, 0);
-        }
-        self.batch.busy = busy;
     }
 
     /// Tells a person who looks elsewhere (product §6).
     fn tell(&self, said: &str, effects: &mut Effects) {
-        if self.focused {
+        if self.screens.is_focused() {
             return;
         }
         match self.options.notify {
@@ -139,18 +125,11 @@ impl App {
         if event.level == Level::Alarm {
             self.tell(&event.text, effects);
         }
-        let weightier = self.message.as_ref().is_none_or(|(level, _)| event.level >= *level);
-        if event.level > Level::Info && weightier {
-            self.message = Some((event.level, event.text.clone()));
-        }
-        if self.events.len() == MOST_EVENTS {
-            self.events.pop_front();
-        }
-        self.events.push_back(event);
+        self.messages.take_notice(notice);
     }
 
-    fn take_answer(&mut self, ticket: u64, outcome: Result<CommandOutcome, CommandError>, now: Timestamp, effects: &mut Effects) {
-        let Some(pending) = self.tickets.remove(&ticket) else { return };
+    fn take_answer(&mut self, ticket: u64, outcome: Result<CommandOutcome, String>, now: Timestamp, effects: &mut Effects) {
+        let Some(pending) = self.messages.answered(ticket) else { return };
         let done = match outcome {
             Ok(done) => done,
             Err(error) => {
@@ -165,16 +144,20 @@ impl App {
                     if *withdraw {
                         self.send(Command::Withdraw { approval }, Pending::Plain, effects);
                     } else {
-                        self.undo_windows.push(UndoWindow { approval, until, jobs: done.jobs.len() });
+                        self.messages.open_window(UndoWindow { approval, until, jobs: done.jobs.len() });
                     }
                 }
                 if *adds && let Some(first) = done.jobs.first() {
-                    self.selected = Some(*first);
+                    self.jobs.select(*first);
                 }
             }
-            Pending::Added => self.selected = done.jobs.first().copied().or(self.selected),
-            Pending::Local { undo, back: false } => self.push_undo(limit(undo, &done.jobs)),
-            Pending::Local { undo, back: true } => self.take_back(limit(undo, &done.jobs), now, effects),
+            Pending::Added => {
+                if let Some(first) = done.jobs.first() {
+                    self.jobs.select(*first);
+                }
+            }
+            Pending::Local { undo, back: false } => self.messages.push_undo(undo.limited_to(&done.jobs)),
+            Pending::Local { undo, back: true } => self.take_back(undo.limited_to(&done.jobs), now, effects),
             Pending::Plain => {}
         }
         let name =
@@ -182,21 +165,5 @@ impl App {
         if let Some(said) = outcomes::sentence(&done, name) {
             self.say(if done.left_out.is_empty() { Level::Info } else { Level::Warning }, said);
         }
-    }
-}
-
-/// Only what an act reached is taken back by its undo.
-fn limit(undo: &Undo, reached: &[JobId]) -> Undo {
-    if reached.is_empty() {
-        return undo.clone();
-    }
-    let reached: std::collections::HashSet<JobId> = reached.iter().copied().collect();
-    let keep = |ids: &[JobId]| ids.iter().copied().filter(|id| reached.contains(id)).collect::<Vec<_>>();
-    match undo {
-        Undo::Hold(ids) => Undo::Hold(keep(ids)),
-        Undo::Move(ids, place) => Undo::Move(keep(ids), *place),
-        Undo::Remove(ids) => Undo::Remove(keep(ids)),
-        Undo::Retag(groups) => Undo::Retag(groups.iter().map(|(tag, ids)| (tag.clone(), keep(ids))).collect()),
-        other => other.clone(),
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::app::App;
-use super::super::dialogs::{Choice, Menu, MenuItem, Overlay};
+use super::super::dialogs::{Choice, Dialog, Menu, MenuItem};
 use super::super::effect::ExportFormat;
 use crate::job::{Job, record};
 
@@ -18,7 +18,7 @@ impl App {
             choice: Choice::Export(format),
         };
         let items = vec![item('c', "CSV", ExportFormat::Csv), item('j', "JSON lines", ExportFormat::Json)];
-        self.overlays.push(Overlay::Menu(Menu { title: "export what the list shows".to_owned(), items, cursor: 0, opened: now }));
+        self.dialogs.open(Dialog::Menu(Menu { title: "export what the list shows".to_owned(), items, cursor: 0, opened: now }));
     }
 
     pub(super) fn export(&self, format: ExportFormat) -> String {

@@ -3,29 +3,31 @@
 use crossterm::event::KeyCode;
 use jiff::Timestamp;
 
-use super::super::app::{App, Page, Undo};
-use super::super::dialogs::{AddDialog, AddField, CommandInput, FilterInput, HelpDialog, Overlay};
+use super::super::app::App;
+use super::super::dialogs::{AddDialog, AddField, CommandInput, Dialog, FilterInput, HelpDialog};
 use super::super::keymap::{Action, Key};
+use super::super::layout::Page;
+use super::super::undo::Undo;
 use super::Effects;
 use crate::engine::Level;
 use crate::job::query::Query;
 
 impl App {
     pub(super) fn press_in_filter(&mut self, now: Timestamp, mut line: FilterInput, key: Key) {
-        let events = self.page == Page::Events;
+        let events = self.screens.page() == Page::Events;
         match key.code {
             KeyCode::Esc => {
                 // Esc clears, as it does outside the line.
                 line.field.set("");
                 self.set_filter(events, String::new(), now);
                 if !events && !line.before.is_empty() {
-                    self.push_undo(Undo::Filter(line.before));
+                    self.messages.push_undo(Undo::Filter(line.before));
                 }
                 return;
             }
             KeyCode::Enter | KeyCode::Tab => {
-                if !events && line.before != self.filter {
-                    self.push_undo(Undo::Filter(line.before));
+                if !events && line.before != self.jobs.filter() {
+                    self.messages.push_undo(Undo::Filter(line.before));
                 }
                 return;
             }
@@ -35,7 +37,7 @@ impl App {
             KeyCode::PageUp => self.page(-2),
             KeyCode::Backspace if line.field.line().is_empty() => {
                 if !events && !line.before.is_empty() {
-                    self.push_undo(Undo::Filter(line.before));
+                    self.messages.push_undo(Undo::Filter(line.before));
                 }
                 return;
             }
@@ -45,16 +47,14 @@ impl App {
                 }
             }
         }
-        self.overlays.push(Overlay::Filter(line));
+        self.dialogs.open(Dialog::Filter(line));
     }
 
     fn set_filter(&mut self, events: bool, text: String, now: Timestamp) {
         if events {
-            self.events_filter = text;
-            self.events_scroll = 0;
+            self.screens.filter_events(text);
         } else {
-            self.filter = text;
-            self.apply_filter(now);
+            self.jobs.set_filter(text, now);
         }
     }
 
@@ -63,7 +63,7 @@ impl App {
             (KeyCode::Esc, _) => {
                 if !add.lines.is_empty() {
                     self.say(Level::Info, "nothing was added; a brings the lines back");
-                    self.draft = Some(add);
+                    self.dialogs.keep_draft(add);
                 }
                 return;
             }
@@ -83,7 +83,7 @@ impl App {
                 }
             }
         }
-        self.overlays.push(Overlay::Add(add));
+        self.dialogs.open(Dialog::Add(add));
     }
 
     pub(super) fn press_in_command(&mut self, now: Timestamp, mut line: CommandInput, key: Key, effects: &mut Effects) {
@@ -106,7 +106,7 @@ impl App {
                 }
             }
         }
-        self.overlays.push(Overlay::Command(line));
+        self.dialogs.open(Dialog::Command(line));
     }
 
     fn run_line(&mut self, now: Timestamp, line: &CommandInput, fitting: &[Action], effects: &mut Effects) {
@@ -126,9 +126,8 @@ impl App {
             return;
         }
         if !rest.is_empty() && Action::from_name(word) == Some(Action::Filter) {
-            let before = std::mem::replace(&mut self.filter, crate::job::text::clean(rest).into_owned());
-            self.push_undo(Undo::Filter(before));
-            self.apply_filter(now);
+            let before = self.jobs.set_filter(crate::job::text::clean(rest).into_owned(), now);
+            self.messages.push_undo(Undo::Filter(before));
             return;
         }
         if let Some(action) = fitting.get(line.cursor) {
@@ -163,57 +162,42 @@ impl App {
             }
         }
         help.scroll = help.scroll.min(self.help_rows(&help).len().saturating_sub(1));
-        self.overlays.push(Overlay::Help(help));
+        self.dialogs.open(Dialog::Help(help));
     }
 
-    /// The rows of the help that fit the search.
-    pub(crate) fn help_rows(&self, help: &HelpDialog) -> Vec<&'static super::super::keymap::Row> {
-        let word = help.search.line().trim().to_lowercase();
-        super::super::keymap::TABLE
-            .iter()
-            .filter(|row| {
-                let keys = self.options.keymap.keys(row.action);
-                word.is_empty()
-                    || row.help.to_lowercase().contains(&word)
-                    || row.name.contains(&word)
-                    || keys.iter().any(|key| key.shown().to_lowercase() == word)
-            })
-            .collect()
-    }
-
-    pub(super) fn paste_in(&mut self, now: Timestamp, overlay: Overlay, text: &str) -> Overlay {
+    pub(super) fn paste_in(&mut self, now: Timestamp, overlay: Dialog, text: &str) -> Dialog {
         match overlay {
-            Overlay::Add(mut add) => {
+            Dialog::Add(mut add) => {
                 match add.at {
                     AddField::Lines => add.lines.insert(text),
                     AddField::Tag => add.tag.insert(text),
                 }
                 self.check(&mut add);
-                Overlay::Add(add)
+                Dialog::Add(add)
             }
-            Overlay::Filter(mut line) => {
+            Dialog::Filter(mut line) => {
                 line.field.insert(text);
-                self.set_filter(self.page == Page::Events, line.field.line().to_owned(), now);
-                Overlay::Filter(line)
+                self.set_filter(self.screens.page() == Page::Events, line.field.line().to_owned(), now);
+                Dialog::Filter(line)
             }
-            Overlay::Tag(mut tag) => {
+            Dialog::Tag(mut tag) => {
                 tag.field.insert(text);
-                Overlay::Tag(tag)
+                Dialog::Tag(tag)
             }
-            Overlay::Command(mut line) => {
+            Dialog::Command(mut line) => {
                 line.field.insert(text);
-                Overlay::Command(line)
+                Dialog::Command(line)
             }
-            Overlay::Help(mut help) => {
+            Dialog::Help(mut help) => {
                 help.search.insert(text);
-                Overlay::Help(help)
+                Dialog::Help(help)
             }
-            Overlay::Caps(mut caps) => {
+            Dialog::Caps(mut caps) => {
                 if caps.on_day { &mut caps.day } else { &mut caps.session }.insert(text);
-                Overlay::Caps(caps)
+                Dialog::Caps(caps)
             }
             // What asks takes no paste: a y in it would be a yes nobody gave.
-            asks @ (Overlay::Price(_) | Overlay::Ask(_) | Overlay::Menu(_) | Overlay::Show(_)) => asks,
+            asks @ (Dialog::Price(_) | Dialog::Ask(_) | Dialog::Menu(_) | Dialog::Show(_)) => asks,
         }
     }
 }

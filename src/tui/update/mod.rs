@@ -11,20 +11,63 @@ mod navigation;
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use jiff::Timestamp;
 
-use super::app::{App, Page, Pending, Undo};
-use super::dialogs::{CapsDialog, Choice, CommandInput, FilterInput, HelpDialog, Menu, MenuItem, Overlay};
+use super::app::App;
+use super::dialogs::{CapsDialog, Choice, CommandInput, Dialog, FilterInput, HelpDialog, Menu, MenuItem};
 use super::effect::Effect;
 use super::event::Event;
-use super::job_list::{Sort, View};
+use super::job_list::{COLUMN_NAMES, Sort, View};
 use super::keymap::{Action, Key};
-use super::options::Theme;
+use super::layout::Page;
 use super::text_input::TextInput;
+use super::undo::{Pending, Undo};
 use crate::engine::{Command, Level};
+use crate::job::text;
 
 pub(crate) type Effects = Vec<Effect>;
 
 impl App {
-    pub(super) fn take(&mut self, now: Timestamp, event: Event, effects: &mut Effects) {
+    /// Takes one event in; what it asks to be done comes back.
+    pub fn update(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.take(now, event, &mut effects);
+        self.settle(now, &mut effects);
+        effects
+    }
+
+    /// Brings selection, scroll, title and details in line with what is known now.
+    fn settle(&mut self, now: Timestamp, effects: &mut Effects) {
+        self.jobs.refresh(now);
+        self.jobs.settle(self.screens.layout().rows());
+        let shown = self.jobs.selected_job().filter(|_| self.screens.shows_details()).map(|job| (job.id, job.revision));
+        if let Some((id, _)) = shown.filter(|(id, revision)| self.screens.ask_for(*id, *revision)) {
+            effects.push(Effect::LoadDetails(id));
+        }
+        self.messages.close_windows(now);
+        self.warn_of_expiring_links(now, effects);
+        let title = self.title_words();
+        if self.title.set(&title, now) {
+            effects.push(Effect::Title(title));
+        }
+        if !matches!(self.dialogs.top(), Some(Dialog::Filter(_))) {
+            let state = super::screen_state::of(&self.jobs);
+            if state != self.saved_state {
+                self.saved_state.clone_from(&state);
+                effects.push(Effect::SaveScreenState(state));
+            }
+        }
+    }
+
+    /// Words and bell while there is still time to fetch.
+    fn warn_of_expiring_links(&mut self, now: Timestamp, effects: &mut Effects) {
+        let Some((count, hours)) = self.link_warnings.due(self.jobs.expiring(), now) else { return };
+        let hours = text::count(usize::try_from(hours).unwrap_or(0), "hour");
+        let (verb, whose) = if count == 1 { ("is", "its link dies") } else { ("are", "their links die") };
+        let count = text::count(count, "picture");
+        self.say(Level::Warning, format!("{count} {verb} not here yet and {whose} within {hours}: d fetches now"));
+        effects.push(Effect::Bell);
+    }
+
+    fn take(&mut self, now: Timestamp, event: Event, effects: &mut Effects) {
         match event {
             Event::Key(key) => self.press(now, key, effects),
             Event::Paste(text) => self.paste(now, &text),
@@ -34,11 +77,10 @@ impl App {
             }
             Event::Mouse(mouse) => self.point(now, mouse, effects),
             Event::Resize(width, height) => {
-                self.size = (width, height);
-                self.seen.lost();
+                self.screens.resize(width, height);
                 self.dirty = true;
             }
-            Event::Focus(focused) => self.focused = focused,
+            Event::Focus(focused) => self.screens.set_focused(focused),
             Event::EngineEvent(news) => self.hear(now, news, effects),
             Event::Exported(outcome) => self.exported(now, &outcome, effects),
             Event::Tick => self.dirty = true,
@@ -60,19 +102,17 @@ impl App {
     fn press(&mut self, now: Timestamp, event: KeyEvent, effects: &mut Effects) {
         let Some(key) = Key::from_event(&event) else { return };
         self.dirty = true;
-        self.message = None;
-        if self.broken.is_some() && self.overlays.is_empty() {
-            self.message = self.broken.clone().map(|said| (Level::Alarm, said));
+        self.messages.clear_message();
+        if self.broken.is_some() && self.dialogs.is_empty() {
+            self.messages.say(Level::Alarm, self.broken.clone().unwrap_or_default());
         }
         // Leaving, redrawing and suspending work everywhere, also over a box and in a field.
-        let action = self.options.keymap.action(key, self.place());
+        let action = self.options.keymap.action(key, self.screens.context());
         if key.ctrl
             && let Some(action @ (Action::Leave | Action::Redraw | Action::Suspend)) = action
         {
             self.run(now, action, effects);
-        } else if key == Key::char('y') && !self.may_confirm(now) {
-            // Dropped; the box says why.
-        } else if let Some(overlay) = self.overlays.pop() {
+        } else if let Some(overlay) = self.dialogs.take() {
             self.press_in(now, overlay, key, effects);
         } else if let Some(action) = action {
             self.run(now, action, effects);
@@ -105,9 +145,9 @@ impl App {
             A::HalfUp => self.page(-1),
             A::Top => self.step(isize::MIN),
             A::Bottom => self.step(isize::MAX),
-            A::Open => self.open_details(),
+            A::Open => self.screens.open_details(),
             A::Back => self.back(),
-            A::NextPane | A::PreviousPane => self.next_pane(),
+            A::NextPane | A::PreviousPane => self.screens.next_pane(),
             A::ViewAll => self.show_view(View::All, now),
             A::ViewWaiting => self.show_view(View::Waiting, now),
             A::ViewRunning => self.show_view(View::Running, now),
@@ -116,8 +156,9 @@ impl App {
             A::ViewFailed => self.show_view(View::Failed, now),
             A::ViewUnsure => self.show_view(View::Unsure, now),
             A::Filter => {
-                let before = if self.page == Page::Events { self.events_filter.clone() } else { self.filter.clone() };
-                self.overlays.push(Overlay::Filter(FilterInput { field: TextInput::one_line(&before), before }));
+                let before = if self.screens.page() == Page::Events { self.screens.events_filter() } else { self.jobs.filter() };
+                let before = before.to_owned();
+                self.dialogs.open(Dialog::Filter(FilterInput { field: TextInput::one_line(&before), before }));
             }
             A::Sort => self.open_sort_menu(now),
             A::SortReverse => self.order(self.jobs.view_filter().sort, !self.jobs.view_filter().reverse, now),
@@ -126,7 +167,7 @@ impl App {
             A::MarkRange => self.mark_range(),
             A::MarkAll => self.mark_all(),
             A::MarkInvert => self.mark_invert(),
-            A::MarkQuery => self.overlays.push(Overlay::Command(CommandInput { field: TextInput::one_line("mark "), cursor: 0 })),
+            A::MarkQuery => self.dialogs.open(Dialog::Command(CommandInput { field: TextInput::one_line("mark "), cursor: 0 })),
             A::Unmark => self.set_marks(std::collections::HashSet::new()),
             A::Add => self.open_add(None),
             A::Hold => self.hold_or_release(now, effects),
@@ -144,19 +185,19 @@ impl App {
             A::Undo => self.undo(now, effects),
             A::CopyId => self.copy_id(effects),
             A::CopyMenu => self.open_copy_menu(now),
-            A::Show => self.overlays.extend(self.selected.map(Overlay::Show)),
+            A::Show => self.jobs.selected().into_iter().for_each(|id| self.dialogs.open(Dialog::Show(id))),
             A::Tag => self.open_tag(),
-            A::Events => self.go_to(Page::Events),
-            A::Spending => self.go_to(Page::Spending),
+            A::Events => self.screens.go_to(Page::Events),
+            A::Spending => self.screens.go_to(Page::Spending),
             A::EditCaps => self.open_caps(),
             A::Export => self.open_export_menu(now),
             A::Mouse => {
-                self.mouse = !self.mouse;
-                self.say(Level::Info, if self.mouse { "the mouse is on" } else { "the mouse is off" });
-                effects.push(Effect::Mouse(self.mouse));
+                let on = self.screens.toggle_mouse();
+                self.say(Level::Info, if on { "the mouse is on" } else { "the mouse is off" });
+                effects.push(Effect::Mouse(on));
             }
-            A::Command => self.overlays.push(Overlay::Command(CommandInput { field: TextInput::one_line(""), cursor: 0 })),
-            A::Help => self.overlays.push(Overlay::Help(HelpDialog { search: TextInput::one_line(""), scroll: 0 })),
+            A::Command => self.dialogs.open(Dialog::Command(CommandInput { field: TextInput::one_line(""), cursor: 0 })),
+            A::Help => self.dialogs.open(Dialog::Help(HelpDialog { search: TextInput::one_line(""), scroll: 0 })),
             A::Escape => self.escape(now),
             A::Quit => self.quit(effects),
             A::Leave => self.leave(effects),
@@ -170,79 +211,64 @@ impl App {
 
     /// Hands a command over; its answer comes back as news.
     pub(super) fn send(&mut self, command: Command, pending: Pending, effects: &mut Effects) {
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        self.tickets.insert(ticket, pending);
+        let ticket = self.messages.ticket(pending);
         effects.push(Effect::Command { ticket, command });
     }
 
     fn escape(&mut self, now: Timestamp) {
-        if self.page != Page::Jobs {
-            if self.page == Page::Events && !self.events_filter.is_empty() {
-                self.events_filter.clear();
+        if self.screens.page() != Page::Jobs {
+            if self.screens.page() == Page::Events && !self.screens.events_filter().is_empty() {
+                self.screens.filter_events(String::new());
             } else {
-                self.page = Page::Jobs;
+                self.screens.go_to(Page::Jobs);
             }
-        } else if self.in_details {
-            self.in_details = false;
-        } else if self.anchor.is_some() {
-            self.anchor = None;
-        } else if !self.filter.is_empty() {
-            let before = std::mem::take(&mut self.filter);
-            self.push_undo(Undo::Filter(before));
-            self.apply_filter(now);
+        } else if self.screens.in_details() {
+            self.screens.leave_details();
+        } else if self.jobs.marks().anchor().is_some() {
+            self.jobs.set_anchor(None);
+        } else if !self.jobs.filter().is_empty() {
+            let before = self.jobs.set_filter(String::new(), now);
+            self.messages.push_undo(Undo::Filter(before));
             self.say(Level::Info, "the filter is gone; u brings it back");
-        } else if !self.marks.is_empty() {
+        } else if !self.jobs.marks().is_empty() {
             self.set_marks(std::collections::HashSet::new());
             self.say(Level::Info, "the marks are gone; u brings them back");
-        } else if self.details_open {
-            self.details_open = false;
+        } else {
+            self.screens.close_details();
         }
     }
 
     fn back(&mut self) {
-        if self.page != Page::Jobs {
-            self.page = Page::Jobs;
-        } else if self.details_open {
-            self.in_details = false;
-            self.details_open = false;
+        if self.screens.page() == Page::Jobs {
+            self.screens.close_details();
+        } else {
+            self.screens.go_to(Page::Jobs);
         }
     }
 
     fn quit(&mut self, effects: &mut Effects) {
-        if self.page != Page::Jobs || self.details_open {
+        if self.screens.page() != Page::Jobs || self.screens.details_open() {
             self.back();
         } else {
             self.leave(effects);
         }
     }
 
-    fn go_to(&mut self, page: Page) {
-        self.page = if self.page == page { Page::Jobs } else { page };
-        self.in_details = false;
-        self.events_scroll = 0;
-    }
-
     fn show_view(&mut self, view: View, now: Timestamp) {
         self.set_view_filter(|view_filter| view_filter.view = view, now);
-        (self.row, self.offset, self.anchor) = (0, 0, None);
-        self.selected = self.jobs.order().first().copied();
+        self.jobs.set_anchor(None);
+        self.jobs.select_first();
     }
 
     pub(super) fn order(&mut self, sort: Sort, reverse: bool, now: Timestamp) {
         let view_filter = self.jobs.view_filter();
         let before = (view_filter.sort, view_filter.reverse);
         if before != (sort, reverse) {
-            self.push_undo(Undo::Order(before.0, before.1));
+            self.messages.push_undo(Undo::Order(before.0, before.1));
             self.set_view_filter(|view_filter| (view_filter.sort, view_filter.reverse) = (sort, reverse), now);
             let way = if reverse { ", turned round" } else { "" };
             self.say(Level::Info, format!("ordered by {}{way}", sort.word()));
         }
-    }
-
-    pub(super) fn apply_filter(&mut self, now: Timestamp) {
-        let (query, _) = crate::job::query::Query::read(&self.filter);
-        self.set_view_filter(|view_filter| view_filter.query = query, now);
     }
 
     fn open_sort_menu(&mut self, now: Timestamp) {
@@ -253,35 +279,35 @@ impl App {
             choice: Choice::Sort(*sort),
         });
         let cursor = Sort::ALL.iter().position(|(sort, ..)| *sort == self.jobs.view_filter().sort).unwrap_or(0);
-        self.overlays.push(Overlay::Menu(Menu { title: "sort by".to_owned(), items: items.collect(), cursor, opened: now }));
+        self.dialogs.open(Dialog::Menu(Menu { title: "sort by".to_owned(), items: items.collect(), cursor, opened: now }));
     }
 
     pub(super) fn open_columns_menu(&mut self, now: Timestamp, cursor: usize) {
-        let items = super::view::COLUMN_NAMES.iter().zip('a'..).map(|(name, key)| MenuItem {
+        let items = COLUMN_NAMES.iter().zip('a'..).map(|(name, key)| MenuItem {
             key,
             label: (*name).to_owned(),
-            note: if self.hidden.contains(name) { "hidden" } else { "shown" }.to_owned(),
+            note: if self.jobs.hidden().contains(name) { "hidden" } else { "shown" }.to_owned(),
             choice: Choice::Column(name),
         });
         let menu = Menu { title: "columns".to_owned(), items: items.collect(), cursor, opened: now };
-        self.overlays.push(Overlay::Menu(menu));
+        self.dialogs.open(Dialog::Menu(menu));
     }
 
     fn open_caps(&mut self) {
         let Some(status) = &self.status else { return };
         let field = |cap: Option<crate::job::Credits>| TextInput::one_line(&cap.map(|cap| cap.to_string()).unwrap_or_default());
         let (session, day) = (field(status.caps.session), field(status.caps.day));
-        self.overlays.push(Overlay::Caps(CapsDialog { session, day, on_day: true, said: None }));
+        self.dialogs.open(Dialog::Caps(CapsDialog { session, day, on_day: true, said: None }));
     }
 
     fn paste(&mut self, now: Timestamp, text: &str) {
         self.dirty = true;
-        match self.overlays.pop() {
+        match self.dialogs.take() {
             Some(overlay) => {
                 let overlay = self.paste_in(now, overlay, text);
-                self.overlays.push(overlay);
+                self.dialogs.open(overlay);
             }
-            None if self.page == Page::Jobs => match self.allows(Action::Add) {
+            None if self.screens.page() == Page::Jobs => match self.allows(Action::Add) {
                 Ok(()) => self.open_add(Some(text)),
                 Err(why) => self.say(Level::Info, why),
             },
@@ -290,26 +316,26 @@ impl App {
     }
 
     fn point(&mut self, now: Timestamp, mouse: MouseEvent, effects: &mut Effects) {
-        if !self.mouse {
+        if !self.screens.mouse_is_on() {
             return;
         }
         self.dirty = true;
-        let covered = !self.overlays.is_empty();
+        let covered = !self.dialogs.is_empty();
         match mouse.kind {
             MouseEventKind::ScrollDown if !covered => self.step(3),
             MouseEventKind::ScrollUp if !covered => self.step(-3),
-            MouseEventKind::Down(MouseButton::Left) if !covered && self.page == Page::Jobs => {
-                let layout = self.layout();
+            MouseEventKind::Down(MouseButton::Left) if !covered && self.screens.page() == Page::Jobs => {
+                let layout = self.screens.layout();
                 let first = layout.first_row();
                 if let Some(row) = mouse.row.checked_sub(first).map(usize::from).filter(|row| *row < layout.rows())
                     && mouse.column < layout.list.right()
-                    && let Some(id) = self.jobs.order().get(self.offset + row).copied()
+                    && let Some(id) = self.jobs.order().get(self.jobs.offset() + row).copied()
                 {
-                    if self.selected == Some(id) {
+                    if self.jobs.selected() == Some(id) {
                         self.run(now, Action::Open, effects);
                     }
-                    self.selected = Some(id);
-                    self.in_details = false;
+                    self.jobs.select(id);
+                    self.screens.leave_details();
                 }
             }
             _ => {}

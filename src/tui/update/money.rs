@@ -2,17 +2,18 @@
 
 use jiff::Timestamp;
 
-use super::super::app::{App, Pending, Undo};
+use super::super::app::App;
 use super::super::availability;
-use super::super::dialogs::{AddDialog, AddField, Overlay, PriceDialog, Purpose};
+use super::super::dialogs::{AddDialog, AddField, Dialog, PriceDialog, Purpose};
 use super::super::text_input::TextInput;
+use super::super::undo::{Pending, Undo};
 use super::Effects;
 use crate::engine::{Command, Consent, Level, PauseReason};
 use crate::job::{Credits, HoldReason, JobId, Phase, Quote, State, Tag, check_lines, text};
 
 impl App {
     pub(super) fn open_add(&mut self, pasted: Option<&str>) {
-        let mut add = self.draft.take().unwrap_or_else(|| {
+        let mut add = self.dialogs.take_draft().unwrap_or_else(|| {
             Box::new(AddDialog {
                 lines: TextInput::many_lines(),
                 tag: TextInput::one_line(""),
@@ -26,7 +27,7 @@ impl App {
             add.lines.insert(text);
         }
         self.check(&mut add);
-        self.overlays.push(Overlay::Add(add));
+        self.dialogs.open(Dialog::Add(add));
     }
 
     /// Looks at every line anew.
@@ -50,7 +51,7 @@ impl App {
         };
         if said.is_some() {
             add.said = said;
-            self.overlays.push(Overlay::Add(add));
+            self.dialogs.open(Dialog::Add(add));
             return;
         }
         let mut notes = Vec::new();
@@ -58,7 +59,7 @@ impl App {
             notes.push(format!("{} left out: in the list already, or given twice", text::count(double, "picture")));
         }
         let purpose = Purpose::Add { specs: add.specs(), tag: tag.unwrap_or_default() };
-        self.draft = Some(add);
+        self.dialogs.keep_draft(add);
         self.open_price(purpose, ok, format!("add {}", text::count(ok, "job")), notes, now);
     }
 
@@ -82,7 +83,7 @@ impl App {
     }
 
     pub(super) fn run_again(&mut self, now: Timestamp) {
-        let alone = self.marks.is_empty();
+        let alone = self.jobs.marks().is_empty();
         let sorted = self.sort_out(|job| {
             availability::again(job, alone)?;
             if !alone && self.jobs.is_on_its_way_elsewhere(job) { Err("run again already") } else { Ok(()) }
@@ -94,7 +95,7 @@ impl App {
         }
         let mut notes: Vec<String> = sorted.left_out().into_iter().collect();
         notes.push("each is a new paid wish; what the first one cost stays as it is".to_owned());
-        if alone && let Some(job) = self.selected_job() {
+        if alone && let Some(job) = self.jobs.selected_job() {
             if self.jobs.is_on_its_way_elsewhere(job) {
                 notes.push("another job for this picture is in the list already".to_owned());
             }
@@ -167,7 +168,7 @@ impl App {
         if quote.balance_after().is_some_and(|after| after < Credits::ZERO) {
             warnings.push("the balance does not cover it; what it does not cover will be held".to_owned());
         }
-        self.overlays.push(Overlay::Price(PriceDialog { purpose, quote, title, notes, warnings, opened: now }));
+        self.dialogs.open(Dialog::Price(PriceDialog { purpose, quote, title, notes, warnings, opened: now }));
     }
 
     /// The yes: the only place where a consent is made.
@@ -176,7 +177,7 @@ impl App {
         let adds = matches!(price.purpose, Purpose::Add { .. });
         let command = match price.purpose {
             Purpose::Add { specs, tag } => {
-                self.draft = None;
+                self.dialogs.take_draft();
                 Command::Add { specs, tag, front: false, again: false, consent: Some(consent) }
             }
             Purpose::Release { jobs } => Command::Approve { jobs, consent },
@@ -192,7 +193,7 @@ impl App {
     /// Adds without a yes: the jobs are held.
     pub(super) fn add_held(&mut self, price: PriceDialog, effects: &mut Effects) {
         if let Purpose::Add { specs, tag } = price.purpose {
-            self.draft = None;
+            self.dialogs.take_draft();
             let command = Command::Add { specs, tag, front: false, again: false, consent: None };
             self.send(command, Pending::Added, effects);
         }

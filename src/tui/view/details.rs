@@ -26,8 +26,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     } else if !layout.narrow {
         canvas.rule(area.x, area.y, area.width);
     }
-    let Some(job) = app.selected_job() else { return };
-    let focus = if app.in_details { canvas.styles.chosen } else { canvas.styles.strong };
+    let Some(job) = app.jobs.selected_job() else { return };
+    let focus = if app.screens.in_details() { canvas.styles.chosen } else { canvas.styles.strong };
     let title = format!(" {}:{} ", job.source.short(), job.image);
     let used = canvas.text(inner.x + u16::from(!layout.beside) * 2, inner.y, inner.width, &title, focus);
     if !layout.narrow && layout.beside {
@@ -35,33 +35,21 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     }
     let lines = lines(app, job, canvas.now, inner.width, canvas.styles);
     let rows = usize::from(inner.height.saturating_sub(1));
-    let scroll = app.details_scroll.min(lines.len().saturating_sub(rows));
+    let scroll = app.screens.details_scroll().min(lines.len().saturating_sub(rows));
     for (line, y) in lines.iter().skip(scroll).take(rows).zip(inner.y + 1..) {
         canvas.pieces(inner.x, y, inner.width, line);
     }
     if lines.len() > scroll + rows {
         let more = format!(" {} more ", lines.len() - scroll - rows);
-        let key = if app.in_details { more } else { format!("{more}· Tab ") };
+        let key = if app.screens.in_details() { more } else { format!("{more}· Tab ") };
         canvas.right(inner.x, inner.y, inner.width, &key, canvas.styles.dim);
     }
 }
 
 pub(super) fn height(app: &App, width: u16) -> usize {
     let plain = ratatui::style::Style::new();
-    let (bold, pale) = (Modifier::empty(), Modifier::empty());
-    let styles = Styles {
-        plain,
-        dim: plain,
-        strong: plain,
-        accent: plain,
-        good: plain,
-        warn: plain,
-        bad: plain,
-        chosen: plain,
-        bold,
-        pale,
-    };
-    app.selected_job().map_or(0, |job| lines(app, job, Timestamp::UNIX_EPOCH, width, styles).len())
+    let styles = Styles { plain, dim: plain, strong: plain, accent: plain, good: plain, warn: plain, bad: plain, chosen: plain };
+    app.jobs.selected_job().map_or(0, |job| lines(app, job, Timestamp::UNIX_EPOCH, width, styles).len())
 }
 
 struct Sheet {
@@ -143,7 +131,7 @@ fn lines(app: &App, job: &Job, now: Timestamp, width: u16, styles: Styles) -> Ve
             sheet.fact("fits", task.as_str(), plain);
         }
     }
-    if let Some((_, details)) = app.details.as_ref().filter(|(id, _)| *id == job.id) {
+    if let Some(details) = app.screens.details_of(job.id) {
         if !details.timeline.is_empty() {
             sheet.head("time line");
         }

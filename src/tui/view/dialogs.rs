@@ -4,8 +4,9 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::super::dialogs::{
-    AddDialog, AddField, CapsDialog, CommandInput, ConfirmDialog, HelpDialog, Menu, Overlay, PriceDialog, Purpose, TagDialog,
+    AddDialog, AddField, CapsDialog, CommandInput, ConfirmDialog, Dialog, HelpDialog, Menu, PriceDialog, Purpose, TagDialog,
 };
+use super::super::location::scp_line;
 use super::canvas::{Canvas, Pieces, fit, wrap};
 use super::fields::field;
 use super::{Layout, wording};
@@ -14,18 +15,18 @@ use crate::tui::width::columns;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     let app = canvas.app;
-    let room = room(layout);
-    match app.overlays.last() {
-        None | Some(Overlay::Filter(_)) => {}
-        Some(Overlay::Add(add)) => add_box(canvas, room, add),
-        Some(Overlay::Price(price)) => price_sheet(canvas, room, price).draw(canvas, room),
-        Some(Overlay::Ask(ask)) => confirm_sheet(canvas, room, ask).draw(canvas, room),
-        Some(Overlay::Menu(menu)) => menu_box(canvas, room, menu),
-        Some(Overlay::Tag(tag)) => tag_box(canvas, room, tag),
-        Some(Overlay::Caps(caps)) => caps_box(canvas, room, caps),
-        Some(Overlay::Command(line)) => palette(canvas, room, line),
-        Some(Overlay::Help(help)) => help_box(canvas, room, help),
-        Some(Overlay::Show(id)) => show_box(canvas, room, *id),
+    let room = Rect::new(0, 0, layout.footer.width, layout.message.y);
+    match app.dialogs.top() {
+        None | Some(Dialog::Filter(_)) => {}
+        Some(Dialog::Add(add)) => add_box(canvas, room, add),
+        Some(Dialog::Price(price)) => price_box(canvas, room, price),
+        Some(Dialog::Ask(ask)) => ask_box(canvas, room, ask),
+        Some(Dialog::Menu(menu)) => menu_box(canvas, room, menu),
+        Some(Dialog::Tag(tag)) => tag_box(canvas, room, tag),
+        Some(Dialog::Caps(caps)) => caps_box(canvas, room, caps),
+        Some(Dialog::Command(line)) => palette(canvas, room, line),
+        Some(Dialog::Help(help)) => help_box(canvas, room, help),
+        Some(Dialog::Show(id)) => show_box(canvas, room, *id),
     }
 }
 
@@ -444,7 +445,7 @@ fn show_box(canvas: &mut Canvas<'_>, room: Rect, id: JobId) {
         put(&mut lines, &path, width, styles.strong);
         let said = format!("{} · SHA-256 {}", wording::bytes(file.bytes), file.sha256);
         put(&mut lines, &said, width, styles.dim);
-        let scp = app.scp_line(&file.path.to_string_lossy());
+        let scp = scp_line(&app.options, &file.path.to_string_lossy());
         put(&mut lines, &scp, width, styles.accent);
     }
     if job.files.is_empty() {

@@ -3,8 +3,8 @@
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::super::app::Page;
-use super::super::dialogs::{CommandInput, FilterInput, Overlay, Purpose};
+use super::super::dialogs::{CommandInput, Dialog, FilterInput, Purpose};
+use super::super::layout::Page;
 use super::super::text_input::TextInput;
 use super::canvas::Canvas;
 use crate::job::query::Query;
@@ -42,7 +42,7 @@ pub(super) fn filter_line(canvas: &mut Canvas<'_>, area: Rect, line: &FilterInpu
     let styles = canvas.styles;
     canvas.text(area.x, area.y, area.width, "/", styles.accent.add_modifier(Modifier::BOLD));
     let text = line.field.line();
-    let events = canvas.app.page == Page::Events;
+    let events = canvas.app.screens.page() == Page::Events;
     let wrong = if events { Vec::new() } else { Query::read(text).1 };
     let said = match wrong.first() {
         Some(error) => error.message.clone(),
@@ -70,21 +70,21 @@ pub(super) fn command_line(canvas: &mut Canvas<'_>, area: Rect, line: &CommandIn
 }
 
 /// The keys of a box, for the footer; they are fixed, so that they can be printed in it.
-pub(super) fn keys_of(overlay: &Overlay) -> &'static [(&'static str, &'static str)] {
+pub(super) fn keys_of(overlay: &Dialog) -> &'static [(&'static str, &'static str)] {
     match overlay {
-        Overlay::Filter(_) => {
+        Dialog::Filter(_) => {
             &[("Enter", "keep"), ("Esc", "clear"), ("Up Down", "move"), ("", "state:failed age>2h cost>5 tag:x -text")]
         }
-        Overlay::Add(_) => &[("Ctrl+d", "go on to the price"), ("Tab", "lines or tag"), ("Esc", "back, the lines are kept")],
-        Overlay::Price(price) if matches!(price.purpose, Purpose::Add { .. }) => {
+        Dialog::Add(_) => &[("Ctrl+d", "go on to the price"), ("Tab", "lines or tag"), ("Esc", "back, the lines are kept")],
+        Dialog::Price(price) if matches!(price.purpose, Purpose::Add { .. }) => {
             &[("y", "yes"), ("n", "back"), ("h", "add them held, nothing is sent")]
         }
-        Overlay::Price(_) | Overlay::Ask(_) => &[("y", "yes"), ("n", "back")],
-        Overlay::Menu(_) => &[("Enter", "choose"), ("Up Down", "move"), ("Esc", "back")],
-        Overlay::Tag(_) => &[("Enter", "set the tag; empty takes it away"), ("Tab", "known tags"), ("Esc", "back")],
-        Overlay::Caps(_) => &[("Enter", "set; empty is no cap"), ("Tab", "other cap"), ("Esc", "back")],
-        Overlay::Command(_) => &[("Enter", "do it"), ("Tab", "complete"), ("Up Down", "choose"), ("Esc", "back")],
-        Overlay::Help(_) => &[("Esc", "back"), ("Up Down", "scroll"), ("", "type to search")],
-        Overlay::Show(_) => &[("y", "copy task id"), ("Y", "copy menu"), ("Esc", "back")],
+        Dialog::Price(_) | Dialog::Ask(_) => &[("y", "yes"), ("n", "back")],
+        Dialog::Menu(_) => &[("Enter", "choose"), ("Up Down", "move"), ("Esc", "back")],
+        Dialog::Tag(_) => &[("Enter", "set the tag; empty takes it away"), ("Tab", "known tags"), ("Esc", "back")],
+        Dialog::Caps(_) => &[("Enter", "set; empty is no cap"), ("Tab", "other cap"), ("Esc", "back")],
+        Dialog::Command(_) => &[("Enter", "do it"), ("Tab", "complete"), ("Up Down", "choose"), ("Esc", "back")],
+        Dialog::Help(_) => &[("Esc", "back"), ("Up Down", "scroll"), ("", "type to search")],
+        Dialog::Show(_) => &[("y", "copy task id"), ("Y", "copy menu"), ("Esc", "back")],
     }
 }

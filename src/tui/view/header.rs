@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
-use super::super::app::{App, Page};
-use super::super::dialogs::Overlay;
+use super::super::app::App;
+use super::super::dialogs::Dialog;
 use super::super::job_list::View;
+use super::super::layout::Page;
 use super::canvas::{Canvas, Piece, wrap};
 use super::{Layout, fields, wording};
 use crate::engine::{Connection, PauseReason, Role};
@@ -171,21 +172,21 @@ fn money(canvas: &Canvas<'_>) -> Vec<Piece> {
 fn looking_at(canvas: &Canvas<'_>) -> Vec<Piece> {
     let (app, styles) = (canvas.app, canvas.styles);
     let mut out = Vec::new();
-    if app.page != Page::Jobs {
+    if app.screens.page() != Page::Jobs {
         return out;
     }
     let view_filter = app.jobs.view_filter();
     if view_filter.sort != super::super::job_list::Sort::default() || view_filter.reverse {
         out.push((format!("by {}{}  ", view_filter.sort.word(), if view_filter.reverse { " reversed" } else { "" }), styles.dim));
     }
-    if !app.filter.is_empty() && !matches!(app.overlays.last(), Some(Overlay::Filter(_))) {
-        out.push((format!("filter: {}  ", text::shorten(&app.filter, 30)), styles.accent));
+    if !app.jobs.filter().is_empty() && !matches!(app.dialogs.top(), Some(Dialog::Filter(_))) {
+        out.push((format!("filter: {}  ", text::shorten(&app.jobs.filter(), 30)), styles.accent));
     }
-    if app.anchor.is_some() {
+    if app.jobs.marks().anchor().is_some() {
         out.push(("range…  ".to_owned(), styles.accent));
     }
-    if !app.marks.is_empty() {
-        out.push((format!("{} marked", app.marks.len()), styles.accent.add_modifier(Modifier::BOLD)));
+    if !app.jobs.marks().is_empty() {
+        out.push((format!("{} marked", app.jobs.marks().len()), styles.accent.add_modifier(Modifier::BOLD)));
     }
     out
 }
@@ -208,7 +209,7 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     let crowded = short && size(true) + gaps > area.width;
     let mut x = area.x;
     for (index, view) in View::ALL.into_iter().enumerate() {
-        let chosen = app.jobs.view_filter().view == view && app.page == Page::Jobs;
+        let chosen = app.jobs.view_filter().view == view && app.screens.page() == Page::Jobs;
         let count = app.jobs.count_of(view);
         let style = match view {
             _ if chosen => styles.chosen,
@@ -233,14 +234,14 @@ pub(super) fn message(canvas: &mut Canvas<'_>, layout: &Layout) {
     if layout.rule.height > 0 {
         canvas.rule(0, layout.rule.y, layout.rule.width);
     }
-    match app.overlays.last() {
-        Some(Overlay::Filter(line)) => return fields::filter_line(canvas, area, line),
-        Some(Overlay::Command(line)) => return fields::command_line(canvas, area, line),
+    match app.dialogs.top() {
+        Some(Dialog::Filter(line)) => return fields::filter_line(canvas, area, line),
+        Some(Dialog::Command(line)) => return fields::command_line(canvas, area, line),
         _ => {}
     }
     let mut pieces = Vec::new();
-    let going: usize = app.undo_windows.iter().map(|grace| grace.jobs).sum();
-    if let Some(until) = app.undo_windows.iter().map(|grace| grace.until).max().filter(|until| *until > canvas.now) {
+    let going: usize = app.messages.windows().iter().map(|grace| grace.jobs).sum();
+    if let Some(until) = app.messages.windows().iter().map(|grace| grace.until).max().filter(|until| *until > canvas.now) {
         let key = app.options.keymap.shown(super::super::keymap::Action::Undo).unwrap_or_else(|| ":undo".to_owned());
         let left = match seconds_left(until, canvas.now) {
             seconds @ ..60 => format!("{seconds} s"),
@@ -249,11 +250,11 @@ pub(super) fn message(canvas: &mut Canvas<'_>, layout: &Layout) {
         let said = format!("{} in {left}", goes(going));
         pieces.push((said, styles.warn.add_modifier(styles.bold)));
         pieces.push((format!(" · {key} stops {}", if going == 1 { "it" } else { "them" }), styles.warn));
-        if app.message.is_some() {
+        if app.messages.message().is_some() {
             pieces.push(("  ".to_owned(), styles.plain));
         }
     }
-    if let Some((level, said)) = &app.message {
+    if let Some((level, said)) = &app.messages.message() {
         pieces.push((said.clone(), canvas.level_style(*level)));
     } else if pieces.is_empty()
         && let Some(said) = standing_word(app)
@@ -273,10 +274,10 @@ fn seconds_left(until: Timestamp, now: Timestamp) -> i64 {
 
 /// What the selected row wants said when nothing else does.
 fn standing_word(app: &App) -> Option<String> {
-    if app.page != Page::Jobs || app.details_open {
+    if app.screens.page() != Page::Jobs || app.screens.details_open() {
         return None;
     }
-    let job = app.selected_job()?;
+    let job = app.jobs.selected_job()?;
     if let Some(failure) = job.failure() {
         return Some(format!("{}: {}", failure.meaning(), failure.next_step()));
     }
@@ -289,7 +290,7 @@ fn standing_word(app: &App) -> Option<String> {
 pub(super) fn footer(canvas: &mut Canvas<'_>, layout: &Layout) {
     let styles = canvas.styles;
     let area = layout.footer;
-    let hints: Vec<(String, &str)> = match canvas.app.overlays.last() {
+    let hints: Vec<(String, &str)> = match canvas.app.dialogs.top() {
         None => canvas.app.hints(),
         Some(overlay) => fields::keys_of(overlay).iter().map(|(key, word)| ((*key).to_owned(), *word)).collect(),
     };

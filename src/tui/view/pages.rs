@@ -10,15 +10,15 @@ use crate::tui::width::columns;
 
 pub(super) fn events(canvas: &mut Canvas<'_>, area: Rect) {
     let (app, styles) = (canvas.app, canvas.styles);
-    let title = if app.events_filter.is_empty() {
+    let title = if app.screens.events_filter().is_empty() {
         "events, newest first".to_owned()
     } else {
-        format!("events with {:?}", app.events_filter)
+        format!("events with {:?}", app.screens.events_filter())
     };
     canvas.text(area.x, area.y, area.width, &title, styles.strong);
     let mut y = area.y + 1;
     let mut any = false;
-    for notice in app.shown_events().skip(app.events_scroll) {
+    for notice in app.shown_events().skip(app.screens.events_scroll()) {
         if y >= area.bottom() {
             break;
         }

@@ -12,9 +12,6 @@ use super::{Layout, wording};
 use crate::job::{Job, Phase, State, text};
 use crate::tui::width::columns;
 
-/// The columns that can be hidden, by name.
-pub(crate) const COLUMN_NAMES: [&str; 7] = ["id", "tag", "progress", "elapsed", "left", "credits", "link"];
-
 /// One column.
 #[derive(Clone, Copy)]
 struct Column {
@@ -142,7 +139,7 @@ fn link(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
 /// The columns that fit, each with its place and width.
 fn plan(app: &App, width: u16) -> Vec<(Column, u16, u16)> {
     let tagged = app.jobs.tags().keys().any(|tag| !tag.is_empty());
-    let shown = |column: &&Column| !app.hidden.contains(column.name) && (column.name != "tag" || tagged);
+    let shown = |column: &&Column| !app.jobs.hidden().contains(column.name) && (column.name != "tag" || tagged);
     let all: Vec<Column> = COLUMNS.iter().chain([&LINK]).filter(shown).copied().collect();
     let gap = if width >= 100 { 2 } else { 1 };
     // Two columns for cursor and mark, one to part them from the rest.
@@ -196,13 +193,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
             }
         }
     }
-    let range = app.anchor.and_then(|id| app.jobs.row(id)).map(|row| row.min(app.row)..=row.max(app.row));
-    let shown = app.jobs.order().iter().enumerate().skip(app.offset).take(layout.rows());
+    let range = app
+        .jobs
+        .marks()
+        .anchor()
+        .and_then(|id| app.jobs.row(id))
+        .map(|row| row.min(app.jobs.cursor_row())..=row.max(app.jobs.cursor_row()));
+    let shown = app.jobs.order().iter().enumerate().skip(app.jobs.offset()).take(layout.rows());
     for ((index, id), y) in shown.zip(layout.first_row()..) {
         if let Some(entry) = app.jobs.entry(*id) {
-            let marked = app.marks.contains(id);
+            let marked = app.jobs.marks().contains(*id);
             let in_range = range.as_ref().is_some_and(|range| range.contains(&index));
-            row(canvas, y, &columns, entry, app.selected == Some(*id), marked, in_range);
+            row(canvas, y, &columns, entry, app.jobs.selected() == Some(*id), marked, in_range);
         }
     }
 }
@@ -315,7 +317,7 @@ fn empty(canvas: &mut Canvas<'_>, area: Rect) {
     let key = |action| app.options.keymap.shown(action).unwrap_or_else(|| format!(":{}", Action::name(action)));
     let (title, hint) = if !app.jobs.is_loaded() {
         ("opening the store".to_owned(), String::new())
-    } else if !app.filter.is_empty() {
+    } else if !app.jobs.filter().is_empty() {
         ("the filter finds nothing".to_owned(), format!("{} clears it", key(Action::Escape)))
     } else if app.jobs.count_of(View::All) > 0 {
         let view = app.jobs.view_filter().view;

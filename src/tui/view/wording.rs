@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::super::app::AGE_STEPS;
+use super::super::ticks::AGE_STEPS;
 use crate::job::{Charge, Credits, Job};
 
 /// `45s`, `12m03s`, `3h05m`, `5d`: at most six characters. In minutes for a slow link.

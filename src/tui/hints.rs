@@ -1,0 +1,64 @@
+//! The footer: only keys that work now.
+
+use super::app::App;
+use super::keymap::Action;
+use super::layout::Page;
+use crate::job::{JobId, State};
+
+impl App {
+    /// The actions for the footer that fit now, the most important first, each with its key and word.
+    pub(crate) fn hints(&self) -> Vec<(String, &'static str)> {
+        let place = self.screens.context();
+        let mut rows: Vec<_> = super::keymap::TABLE
+            .iter()
+            .filter(|row| row.hint.1 > 0 && row.places.meets(place) && self.is_worth_a_hint(row.action))
+            .filter(|row| self.allows(row.action).is_ok())
+            .collect();
+        rows.sort_by_key(|row| row.hint.1);
+        rows.into_iter()
+            .filter_map(|row| Some((self.options.keymap.shown(row.action)?, self.hint_word(row.action, row.hint.0))))
+            .collect()
+    }
+
+    /// Whether a key that could be pressed is worth its place in the footer.
+    fn is_worth_a_hint(&self, action: Action) -> bool {
+        match action {
+            Action::Pause => {
+                self.status.as_ref().is_some_and(|status| status.paused.is_some() || !status.waiting_for_go.is_empty())
+            }
+            Action::Earlier | Action::Later => self.jobs.count(State::Waiting) + self.jobs.count(State::Held) > 1,
+            Action::Events => self.screens.page() == Page::Jobs,
+            Action::Spending => self.screens.page() != Page::Spending,
+            Action::Open => !self.screens.details_open(),
+            _ => true,
+        }
+    }
+
+    fn hint_word(&self, action: Action, word: &'static str) -> &'static str {
+        let job = self.jobs.selected_job();
+        match action {
+            Action::Hold if self.sort_of_hold() == State::Held => "release",
+            Action::Cancel if self.jobs.marks().is_empty() => match job.map(|job| job.state()) {
+                Some(State::Running) => "stop watching",
+                Some(State::Unsure) => "give up",
+                _ => word,
+            },
+            Action::Watch if job.is_some_and(|job| job.state() == State::Unsure) => "choose task",
+            Action::Watch => "watch again",
+            Action::Undo if !self.messages.windows().is_empty() => "stop the send",
+            Action::Quit if self.screens.page() != Page::Jobs || self.screens.details_open() => "back",
+            _ => word,
+        }
+    }
+
+    /// What `p` would do: hold (waiting) or release (held).
+    fn sort_of_hold(&self) -> State {
+        let waiting = |id: &JobId| self.jobs.job(*id).is_some_and(|job| job.state() == State::Waiting);
+        let any = if self.jobs.marks().is_empty() {
+            self.jobs.selected().iter().any(waiting)
+        } else {
+            self.jobs.marks().kinds().iter().any(waiting)
+        };
+        if any { State::Waiting } else { State::Held }
+    }
+}

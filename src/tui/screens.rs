@@ -1,0 +1,177 @@
+//! Which page is shown, what of it is scrolled, and how large the terminal is.
+
+use std::sync::Arc;
+
+use super::keymap::Contexts;
+use super::layout::{Layout, Page};
+use crate::engine::Details;
+use crate::job::JobId;
+
+#[derive(Debug)]
+pub(crate) struct Screens {
+    page: Page,
+    size: (u16, u16),
+    focused: bool,
+    mouse: bool,
+    details_open: bool,
+    in_details: bool,
+    details_scroll: usize,
+    details: Option<(JobId, Arc<Details>)>,
+    /// The job, and its revision, whose details were asked for last.
+    details_asked: Option<(JobId, u64)>,
+    events_filter: String,
+    events_scroll: usize,
+}
+
+impl Screens {
+    pub(crate) fn new(mouse: bool) -> Self {
+        Self {
+            page: Page::Jobs,
+            size: (80, 24),
+            focused: true,
+            mouse,
+            details_open: false,
+            in_details: false,
+            details_scroll: 0,
+            details: None,
+            details_asked: None,
+            events_filter: String::new(),
+            events_scroll: 0,
+        }
+    }
+
+    pub(crate) fn page(&self) -> Page {
+        self.page
+    }
+
+    /// Opens a page, or closes it if it is open.
+    pub(crate) fn go_to(&mut self, page: Page) {
+        self.page = if self.page == page { Page::Jobs } else { page };
+        self.in_details = false;
+        self.events_scroll = 0;
+    }
+
+    pub(crate) fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    pub(crate) fn resize(&mut self, width: u16, height: u16) {
+        self.size = (width, height);
+    }
+
+    pub(crate) fn is_focused(&self) -> bool {
+        self.focused
+    }
+
+    pub(crate) fn set_focused(&mut self, focused: bool) {
+        self.focused = focused;
+    }
+
+    pub(crate) fn mouse_is_on(&self) -> bool {
+        self.mouse
+    }
+
+    /// Switches the mouse; whether it is on now.
+    pub(crate) fn toggle_mouse(&mut self) -> bool {
+        self.mouse = !self.mouse;
+        self.mouse
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        Layout::of(self.size.0, self.size.1, self.shows_details())
+    }
+
+    /// Where keys go now.
+    pub(crate) fn context(&self) -> Contexts {
+        match self.page {
+            Page::Events => Contexts::EVENTS,
+            Page::Spending => Contexts::SPENDING,
+            Page::Jobs if self.in_details() => Contexts::DETAILS,
+            Page::Jobs => Contexts::LIST,
+        }
+    }
+
+    /// Whether the details are on the screen.
+    pub(crate) fn shows_details(&self) -> bool {
+        self.details_open && self.page == Page::Jobs
+    }
+
+    pub(crate) fn details_open(&self) -> bool {
+        self.details_open
+    }
+
+    /// Whether keys go to the details.
+    pub(crate) fn in_details(&self) -> bool {
+        self.in_details && self.details_open
+    }
+
+    /// Opens the details; a second time, or where the list has no room beside them, the keys go to them.
+    pub(crate) fn open_details(&mut self) {
+        self.in_details |= self.details_open;
+        self.details_open = true;
+        let list = self.layout().list;
+        self.in_details |= list.width == 0 || list.height == 0;
+    }
+
+    pub(crate) fn close_details(&mut self) {
+        self.in_details = false;
+        self.details_open = false;
+    }
+
+    /// Keys go to the list again.
+    pub(crate) fn leave_details(&mut self) {
+        self.in_details = false;
+    }
+
+    pub(crate) fn next_pane(&mut self) {
+        if self.shows_details() {
+            self.in_details = !self.in_details;
+        }
+    }
+
+    pub(crate) fn details_scroll(&self) -> usize {
+        self.details_scroll
+    }
+
+    pub(crate) fn scroll_details(&mut self, to: usize) {
+        self.details_scroll = to;
+    }
+
+    /// What is known of a job beyond its row.
+    pub(crate) fn details_of(&self, id: JobId) -> Option<&Details> {
+        self.details.as_ref().filter(|(known, _)| *known == id).map(|(_, details)| details.as_ref())
+    }
+
+    pub(crate) fn take_details(&mut self, id: JobId, details: Arc<Details>) {
+        self.details = Some((id, details));
+    }
+
+    /// Whether the details of a job have to be asked for; from now on they count as asked for.
+    pub(crate) fn ask_for(&mut self, id: JobId, revision: u64) -> bool {
+        if self.details_asked == Some((id, revision)) {
+            return false;
+        }
+        if self.details_asked.is_none_or(|(asked, _)| asked != id) {
+            self.details_scroll = 0;
+        }
+        self.details_asked = Some((id, revision));
+        true
+    }
+
+    pub(crate) fn events_filter(&self) -> &str {
+        &self.events_filter
+    }
+
+    pub(crate) fn filter_events(&mut self, text: String) {
+        self.events_filter = text;
+        self.events_scroll = 0;
+    }
+
+    pub(crate) fn events_scroll(&self) -> usize {
+        self.events_scroll
+    }
+
+    pub(crate) fn scroll_events(&mut self, to: usize) {
+        self.events_scroll = to;
+    }
+}

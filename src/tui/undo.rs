@@ -1,0 +1,80 @@
+//! What can be taken back, and what an answer of the engine will be used for.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+
+use super::job_list::Sort;
+use crate::engine::QueueMove;
+use crate::job::{Caps, JobId, Tag};
+
+/// Jobs that were confirmed and can still be stopped.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct UndoWindow {
+    pub approval: u64,
+    pub until: Timestamp,
+    pub jobs: usize,
+}
+
+/// What an answer to a command will be used for.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Pending {
+    /// A consent; it may have been taken back before the answer came.
+    Consent { withdraw: bool, adds: bool },
+    /// Held jobs.
+    Added,
+    /// An act of here that can be undone; that may have been asked for before the answer came.
+    Local { undo: Undo, back: bool },
+    /// Everything else.
+    Plain,
+}
+
+impl Pending {
+    pub(crate) fn local(undo: Undo) -> Self {
+        Self::Local { undo, back: false }
+    }
+
+    /// Whether `u` reaches it.
+    pub(crate) fn can_be_taken_back(&self) -> bool {
+        matches!(self, Self::Consent { withdraw: false, .. } | Self::Local { back: false, .. })
+    }
+}
+
+/// How to take a local act back.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Undo {
+    /// Release again: goes through the price box.
+    Hold(Vec<JobId>),
+    Move(Vec<JobId>, QueueMove),
+    Retag(Vec<(Option<Tag>, Vec<JobId>)>),
+    Remove(Vec<JobId>),
+    /// Marks that were set, and marks that were taken away.
+    Marks {
+        set: Vec<JobId>,
+        taken: Vec<JobId>,
+    },
+    Filter(String),
+    Order(Sort, bool),
+    InFlight(u32),
+    Caps(Caps),
+    /// Go on: goes through the price box where something would be sent.
+    Pause,
+}
+
+impl Undo {
+    /// Only what an act reached is taken back by its undo.
+    pub(crate) fn limited_to(&self, reached: &[JobId]) -> Self {
+        if reached.is_empty() {
+            return self.clone();
+        }
+        let reached: HashSet<JobId> = reached.iter().copied().collect();
+        let keep = |ids: &[JobId]| ids.iter().copied().filter(|id| reached.contains(id)).collect::<Vec<_>>();
+        match self {
+            Self::Hold(ids) => Self::Hold(keep(ids)),
+            Self::Move(ids, place) => Self::Move(keep(ids), *place),
+            Self::Remove(ids) => Self::Remove(keep(ids)),
+            Self::Retag(groups) => Self::Retag(groups.iter().map(|(tag, ids)| (tag.clone(), keep(ids))).collect()),
+            other => other.clone(),
+        }
+    }
+}
