@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::effect::ExportFormat;
 use super::job_list::Sort;
 use super::keymap::Action;
-use super::text_input::TextInput;
+use super::line_input::LineInput;
+use super::text_area::TextArea;
 use crate::job::{JobId, LineVerdict, Quote, Spec, SpecLine, Tag, TaskId};
 
 /// What lies over the screen, the last one on top, and the lines of the add box while it is closed.
@@ -69,7 +70,7 @@ pub(crate) enum Dialog {
 /// The filter line while it is typed.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct FilterInput {
-    pub field: TextInput,
+    pub field: LineInput,
     /// The text before, for Esc and for undo.
     pub before: String,
 }
@@ -83,8 +84,8 @@ pub(crate) enum AddField {
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct AddDialog {
-    pub lines: TextInput,
-    pub tag: TextInput,
+    pub lines: TextArea,
+    pub tag: LineInput,
     pub at: AddField,
     /// The verdict on each line that counts.
     pub checked: Vec<SpecLine>,
@@ -206,22 +207,22 @@ pub(crate) struct Menu {
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct TagDialog {
-    pub field: TextInput,
+    pub field: LineInput,
     pub jobs: Vec<JobId>,
     pub said: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct CapsDialog {
-    pub session: TextInput,
-    pub day: TextInput,
+    pub session: LineInput,
+    pub day: LineInput,
     pub on_day: bool,
     pub said: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct CommandInput {
-    pub field: TextInput,
+    pub field: LineInput,
     /// The chosen entry among [`CommandInput::fitting`].
     pub cursor: usize,
 }
@@ -261,6 +262,6 @@ impl CommandInput {
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct HelpDialog {
-    pub search: TextInput,
+    pub search: LineInput,
     pub scroll: usize,
 }

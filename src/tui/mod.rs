@@ -24,6 +24,7 @@ mod hints;
 mod job_list;
 mod layout;
 mod leaving;
+mod line_input;
 mod link_warnings;
 mod location;
 mod messages;
@@ -33,7 +34,7 @@ mod screens;
 mod testing;
 #[cfg(test)]
 mod tests;
-mod text_input;
+mod text_area;
 mod ticks;
 mod title;
 mod undo;

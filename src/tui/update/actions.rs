@@ -8,9 +8,9 @@ use super::super::app::App;
 use super::super::availability::{self, Availability};
 use super::super::dialogs::{Choice, ConfirmDialog, ConfirmPurpose, Dialog, Menu, MenuItem, TagDialog};
 use super::super::effect::Effect;
+use super::super::line_input::LineInput;
 use super::super::location::scp_line;
 use super::super::messages::NextUndo;
-use super::super::text_input::TextInput;
 use super::super::undo::{Pending, Undo};
 use super::Effects;
 use crate::engine::{Command, Level, QueueMove};
@@ -241,7 +241,7 @@ impl App {
         let first = tags.next().flatten();
         let same = tags.all(|tag| tag == first);
         let text = first.filter(|_| same).map_or("", Tag::as_str);
-        self.dialogs.open(Dialog::Tag(TagDialog { field: TextInput::one_line(text), jobs, said: None }));
+        self.dialogs.open(Dialog::Tag(TagDialog { field: LineInput::new(text), jobs, said: None }));
     }
 
     pub(super) fn retag(&mut self, jobs: Vec<JobId>, tag: Option<Tag>, effects: &mut Effects) {

@@ -18,7 +18,7 @@ use super::event::Event;
 use super::job_list::{COLUMN_NAMES, Sort, View};
 use super::keymap::{Action, Key};
 use super::layout::Page;
-use super::text_input::TextInput;
+use super::line_input::LineInput;
 use super::undo::{Pending, Undo};
 use crate::engine::{Command, Level};
 use crate::job::text;
@@ -158,7 +158,7 @@ impl App {
             A::Filter => {
                 let before = if self.screens.page() == Page::Events { self.screens.events_filter() } else { self.jobs.filter() };
                 let before = before.to_owned();
-                self.dialogs.open(Dialog::Filter(FilterInput { field: TextInput::one_line(&before), before }));
+                self.dialogs.open(Dialog::Filter(FilterInput { field: LineInput::new(&before), before }));
             }
             A::Sort => self.open_sort_menu(now),
             A::SortReverse => self.order(self.jobs.view_filter().sort, !self.jobs.view_filter().reverse, now),
@@ -167,7 +167,7 @@ impl App {
             A::MarkRange => self.mark_range(),
             A::MarkAll => self.mark_all(),
             A::MarkInvert => self.mark_invert(),
-            A::MarkQuery => self.dialogs.open(Dialog::Command(CommandInput { field: TextInput::one_line("mark "), cursor: 0 })),
+            A::MarkQuery => self.dialogs.open(Dialog::Command(CommandInput { field: LineInput::new("mark "), cursor: 0 })),
             A::Unmark => self.set_marks(std::collections::HashSet::new()),
             A::Add => self.open_add(None),
             A::Hold => self.hold_or_release(now, effects),
@@ -196,8 +196,8 @@ impl App {
                 self.say(Level::Info, if on { "the mouse is on" } else { "the mouse is off" });
                 effects.push(Effect::Mouse(on));
             }
-            A::Command => self.dialogs.open(Dialog::Command(CommandInput { field: TextInput::one_line(""), cursor: 0 })),
-            A::Help => self.dialogs.open(Dialog::Help(HelpDialog { search: TextInput::one_line(""), scroll: 0 })),
+            A::Command => self.dialogs.open(Dialog::Command(CommandInput { field: LineInput::new(""), cursor: 0 })),
+            A::Help => self.dialogs.open(Dialog::Help(HelpDialog { search: LineInput::new(""), scroll: 0 })),
             A::Escape => self.escape(now),
             A::Quit => self.quit(effects),
             A::Leave => self.leave(effects),
@@ -295,7 +295,7 @@ impl App {
 
     fn open_caps(&mut self) {
         let Some(status) = &self.status else { return };
-        let field = |cap: Option<crate::job::Credits>| TextInput::one_line(&cap.map(|cap| cap.to_string()).unwrap_or_default());
+        let field = |cap: Option<crate::job::Credits>| LineInput::new(&cap.map(|cap| cap.to_string()).unwrap_or_default());
         let (session, day) = (field(status.caps.session), field(status.caps.day));
         self.dialogs.open(Dialog::Caps(CapsDialog { session, day, on_day: true, said: None }));
     }

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::super::app::App;
 use super::super::availability;
 use super::super::dialogs::{AddDialog, AddField, Dialog, PriceDialog, Purpose};
-use super::super::text_input::TextInput;
+use super::super::line_input::LineInput;
+use super::super::text_area::TextArea;
 use super::super::undo::{Pending, Undo};
 use super::Effects;
 use crate::engine::{Command, Consent, Level, PauseReason};
@@ -15,8 +16,8 @@ impl App {
     pub(super) fn open_add(&mut self, pasted: Option<&str>) {
         let mut add = self.dialogs.take_draft().unwrap_or_else(|| {
             Box::new(AddDialog {
-                lines: TextInput::many_lines(),
-                tag: TextInput::one_line(""),
+                lines: TextArea::new(),
+                tag: LineInput::new(""),
                 at: AddField::Lines,
                 checked: Vec::new(),
                 said: None,

@@ -8,7 +8,7 @@ use super::super::dialogs::{
 };
 use super::super::location::scp_line;
 use super::canvas::{Canvas, Pieces, fit, wrap};
-use super::fields::field;
+use super::fields::{field, line};
 use super::{Layout, wording};
 use crate::job::{Credits, JobId, LineVerdict, text};
 use crate::tui::width::columns;
@@ -290,7 +290,8 @@ fn add_box(canvas: &mut Canvas<'_>, room: Rect, add: &AddDialog) {
         canvas.right(x, y, numbers - 1, &(index + 1).to_string(), styles.dim);
         let room = inner.width.saturating_sub(numbers + verdict_width + 1);
         if index == add.lines.row() {
-            field(canvas, x + numbers, y, room, &add.lines, styles.plain, add.at == AddField::Lines);
+            let text = (lines[index].as_str(), add.lines.cells_before());
+            line(canvas, (x + numbers, y), room, text, styles.plain, add.at == AddField::Lines);
         } else {
             canvas.text(x + numbers, y, room, &lines[index], styles.plain);
         }

@@ -5,25 +5,35 @@ use ratatui::style::{Modifier, Style};
 
 use super::super::dialogs::{CommandInput, Dialog, FilterInput, Purpose};
 use super::super::layout::Page;
-use super::super::text_input::TextInput;
+use super::super::line_input::LineInput;
 use super::canvas::Canvas;
 use crate::job::query::Query;
 use crate::tui::width::columns;
 
-/// Shows a field of one line with its cursor; scrolls where it is longer than its room.
+/// Shows a field of one line with its cursor, if the keys go there; how many columns are scrolled away comes back.
 pub(super) fn field(
     canvas: &mut Canvas<'_>,
     x: u16,
     y: u16,
     width: u16,
-    field: &TextInput,
+    field: &LineInput,
     style: Style,
     has_cursor: bool,
 ) -> usize {
-    let before = field.cells_before();
+    line(canvas, (x, y), width, (field.line(), field.cells_before()), style, has_cursor)
+}
+
+/// A line of text with the columns before its cursor; scrolls where it is longer than its room.
+pub(super) fn line(
+    canvas: &mut Canvas<'_>,
+    (x, y): (u16, u16),
+    width: u16,
+    (line, before): (&str, usize),
+    style: Style,
+    has_cursor: bool,
+) -> usize {
     let room = usize::from(width.saturating_sub(1));
     let skipped = before.saturating_sub(room);
-    let line = &field.lines()[field.row()];
     let shown = skip_columns(line, skipped);
     canvas.text(x, y, width, shown, style);
     if has_cursor {

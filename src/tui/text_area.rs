@@ -1,4 +1,8 @@
-//! A text field of one or many lines.
+//! A text field of many lines.
+//!
+//! `tui-input` has one line only. `ratatui-textarea` draws itself, cursor cell included, and keeps its scroll inside: the add
+//! box puts a number and a verdict beside every line that is seen, shows the terminal's own cursor, and must not let an
+//! unsafe character in, so what is used of it would be less than what works around it.
 
 use crossterm::event::KeyCode;
 use unicode_segmentation::UnicodeSegmentation;
@@ -10,27 +14,16 @@ use crate::job::text;
 
 /// Text with a cursor. The text never holds unsafe characters.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct TextInput {
+pub(crate) struct TextArea {
     lines: Vec<String>,
     row: usize,
     /// Byte in the line, at the edge of a grapheme.
     column: usize,
-    many: bool,
 }
 
-impl TextInput {
-    pub(crate) fn one_line(text: &str) -> Self {
-        let line = text::clean(text).into_owned();
-        Self { column: line.len(), lines: vec![line], row: 0, many: false }
-    }
-
-    pub(crate) fn many_lines() -> Self {
-        Self { lines: vec![String::new()], row: 0, column: 0, many: true }
-    }
-
-    /// The text of a field of one line.
-    pub(crate) fn line(&self) -> &str {
-        &self.lines[0]
+impl TextArea {
+    pub(crate) fn new() -> Self {
+        Self { lines: vec![String::new()], row: 0, column: 0 }
     }
 
     pub(crate) fn lines(&self) -> &[String] {
@@ -59,18 +52,9 @@ impl TextInput {
         self.row + 1 == self.lines.len() && self.lines[self.row].trim().is_empty() && !self.is_empty()
     }
 
-    pub(crate) fn set(&mut self, text: &str) {
-        *self = Self { many: self.many, ..Self::one_line(text) };
-    }
-
     /// Puts text in at the cursor, as typed or pasted.
     pub(crate) fn insert(&mut self, pasted: &str) {
         let normal = pasted.replace("\r\n", "\n").replace('\r', "\n");
-        if !self.many {
-            let part = text::clean(&normal).into_owned();
-            self.put(&part);
-            return;
-        }
         for (index, line) in normal.split('\n').enumerate() {
             if index > 0 {
                 self.break_line();
@@ -103,7 +87,7 @@ impl TextInput {
             return true;
         }
         match (key.code, key.ctrl) {
-            (KeyCode::Enter, _) | (KeyCode::Char('j'), true) if self.many => {
+            (KeyCode::Enter, _) | (KeyCode::Char('j'), true) => {
                 self.break_line();
                 true
             }
@@ -209,7 +193,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn typed(keys: &str, mut field: TextInput) -> TextInput {
+    fn typed(keys: &str, mut field: TextArea) -> TextArea {
         for key in keys.split(' ') {
             field.press(key.parse().unwrap());
         }
@@ -217,22 +201,16 @@ mod tests {
     }
 
     #[test]
-    fn a_field_edits_like_a_shell_line() {
-        assert_eq!(typed("a b c left backspace", TextInput::one_line("")).line(), "ac");
-        assert_eq!(typed("ctrl+w", TextInput::one_line("one two")).line(), "one ");
-        assert_eq!(typed("home delete end d", TextInput::one_line("夏ab")).line(), "abd");
-        assert_eq!(typed("ctrl+u", TextInput::one_line("x y")).line(), "");
-        assert_eq!(typed("a enter b up c down backspace backspace", TextInput::many_lines()).text(), "ac");
+    fn a_field_edits_like_an_editor() {
+        assert_eq!(typed("a enter b up c down backspace backspace", TextArea::new()).text(), "ac");
+        assert_eq!(typed("a b enter c ctrl+w backspace left delete", TextArea::new()).text(), "a");
     }
 
     #[test]
     fn pasted_text_is_clean_and_keeps_its_lines() {
-        let mut field = TextInput::many_lines();
+        let mut field = TextArea::new();
         field.insert("one\r\ntwo\u{1b}[31m\n\tthree");
         assert_eq!(field.text(), "one\ntwo\n three");
-        let mut field = TextInput::one_line("");
-        field.insert("a\nb");
-        assert_eq!(field.line(), "a b");
     }
 
     proptest! {
@@ -240,12 +218,11 @@ mod tests {
         fn no_keys_break_a_field(keys in proptest::collection::vec(0_usize..18, 0..80), text in ".{0,20}") {
             let known = ["a", "é", "夏", "enter", "left", "right", "up", "down", "home", "end", "backspace", "delete", "ctrl+w",
                 "ctrl+u", "ctrl+k", "ctrl+left", "ctrl+right", "space"];
-            for mut field in [TextInput::one_line(&text), TextInput::many_lines()] {
-                field.insert(&text);
-                for key in &keys {
-                    field.press(known[*key].parse().unwrap());
-                    let _ = field.cells_before();
-                }
+            let mut field = TextArea::new();
+            field.insert(&text);
+            for key in &keys {
+                field.press(known[*key].parse().unwrap());
+                let _ = field.cells_before();
             }
         }
     }
