@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::batch::Batch;
 use super::dialogs::{Dialog, Dialogs};
 use super::job_list::{JobList, ViewFilter};
+use super::layout::Layout;
 use super::link_warnings::LinkWarnings;
 use super::messages::Messages;
 use super::options::AppOptions;
@@ -58,7 +59,7 @@ impl App {
             jobs: JobList::default(),
             dialogs: Dialogs::default(),
             messages: Messages::default(),
-            screens: Screens::new(options.mouse),
+            screens: Screens::new(options.mouse, options.slow_link),
             status: None,
             broken: None,
             batch: Batch::default(),
@@ -120,9 +121,14 @@ impl App {
         }
     }
 
+    /// Where things stand on the screen.
+    pub(super) fn layout(&self) -> Layout {
+        self.screens.layout(self.jobs.order().len())
+    }
+
     /// The jobs whose rows are on the screen.
     pub(super) fn visible(&self) -> impl Iterator<Item = &Job> {
-        self.jobs.visible(self.screens.layout().rows())
+        self.jobs.visible(self.layout().rows())
     }
 
     pub(super) fn say(&mut self, level: Level, said: impl Into<String>) {

@@ -21,63 +21,61 @@ impl App {
     pub fn allows(&self, action: Action) -> Result<(), Reason> {
         use Action as A;
         let no = |said: &'static str| Err(Cow::Borrowed(said));
-        let changes = matches!(
-            action,
-            A::Add
-                | A::Hold
-                | A::Pause
-                | A::Later
-                | A::Earlier
-                | A::More
-                | A::Fewer
-                | A::Cancel
-                | A::Watch
-                | A::Fetch
-                | A::Ask
-                | A::RunAgain
-                | A::Remove
-                | A::Tag
-                | A::EditCaps
-        );
-        if changes && self.options.read_only {
-            return no("this dashboard only looks (--read-only)");
+        let key = |action: Action| self.options.keymap.named(action);
+        let starting = "the engine has not answered yet; try again in a moment";
+        if changes(action) && self.options.read_only {
+            return no("read-only: nothing can be changed here");
         }
-        if changes && self.broken.is_some() {
-            return no("the session cannot go on; leave with q and start again");
+        if changes(action) && self.broken.is_some() {
+            return Err(format!("the session cannot continue; leave with {} and start again", key(A::Quit)).into());
         }
         match action {
-            A::Add | A::Pause | A::More | A::Fewer | A::EditCaps if self.status.is_none() => {
-                no("the engine has not answered yet; try again in a moment")
+            A::Add | A::Pause | A::More | A::Fewer | A::EditCaps if self.status.is_none() => no(starting),
+            A::Hold => self
+                .any(|job| hold(job).or_else(|_| release(job)), || "only waiting and held jobs can be held or released".into()),
+            A::Later | A::Earlier | A::ToFront => {
+                self.any(movable, || "only jobs that are not sent have a place in the queue".into())
             }
-            A::Hold => self.any(|job| hold(job).or_else(|_| release(job)), "nothing here can be held or released"),
-            A::Later | A::Earlier => self.any(movable, "only jobs that are not sent have a place in line"),
-            A::Cancel => self.any(stoppable, "it is over; D removes it from the list"),
-            A::Watch => self.any(watchable, "it is watched; w is for unwatched and unsure jobs"),
-            A::Fetch => self.any(fetchable, "there is nothing to fetch for it"),
+            A::Cancel => self.any(stoppable, || format!("nothing to cancel; {} removes it from the list", key(A::Remove)).into()),
+            A::Watch => self.any(watchable, || format!("{} is for unwatched and unsure jobs", key(A::Watch)).into()),
+            A::Fetch => self.any(fetchable, || "nothing to fetch yet".into()),
             A::RunAgain => {
                 if self.status.is_none() {
-                    return no("the engine has not answered yet; try again in a moment");
+                    return no(starting);
                 }
                 let alone = self.jobs.marks().is_empty();
-                self.any(move |job| again(job, alone), "only what is over can be run again")
+                let only_saved = !alone && self.jobs.marked().any(|job| job.state() == State::Saved);
+                self.any(
+                    move |job| again(job, alone),
+                    || {
+                        if only_saved {
+                            "saved jobs are left out of a bulk run; unmark to run one again".into()
+                        } else {
+                            "only finished jobs can be run again".into()
+                        }
+                    },
+                )
             }
-            A::Remove => self.any(removable, "only what is over can leave the list; x cancels it first"),
-            A::Tag | A::Show | A::CopyMenu | A::Open if self.screens.page() == Page::Jobs => {
-                self.any(|_| Ok(()), "there is no job here; a adds some")
-            }
-            A::CopyId => {
-                self.any(|job| if job.task.is_some() { Ok(()) } else { Err("no task") }, "it has no task id: it was not sent")
-            }
-            A::Mark | A::MarkRange | A::MarkAll | A::MarkInvert if self.jobs.order().is_empty() => {
-                no("there is no job here; a adds some")
-            }
+            A::Remove => self
+                .any(removable, || format!("only finished jobs can be removed; cancel it with {} first", key(A::Cancel)).into()),
+            A::Show => self.any(shown, || "there is no result, and there will be none".into()),
+            A::Tag | A::CopyMenu | A::Open if self.screens.page() == Page::Jobs => self.any(|_| Ok(()), || Cow::Borrowed("")),
+            A::CopyId => match self.jobs.selected_job() {
+                None => Err(self.no_job()),
+                Some(job) if job.task.is_some() => Ok(()),
+                Some(job) if job.state() == State::Unsure => {
+                    Err(format!("its task is not known yet; {} chooses it", key(A::Watch)).into())
+                }
+                Some(job) => Err(format!("it has no task id: it was not accepted (it is {})", job.state()).into()),
+            },
+            A::Mark | A::MarkRange | A::MarkAll | A::MarkInvert if self.jobs.order().is_empty() => Err(self.no_job()),
             A::Unmark if self.jobs.marks().is_empty() => no("nothing is marked"),
-            A::Undo if !self.messages.can_undo() => no("there is nothing to undo"),
+            A::Undo if !self.messages.can_undo() => no("nothing to undo"),
             A::More | A::Fewer => {
                 let now = self.status.as_ref().map_or(1, |status| status.max_in_flight);
                 match action {
-                    A::More if now >= 10_000 => no("10,000 in flight is the most"),
-                    A::Fewer if now <= 1 => no("one in flight is the least; P pauses sending"),
+                    A::More if now >= 10_000 => no("maximum is 10,000"),
+                    A::Fewer if now <= 1 => Err(format!("minimum is 1 · {} pauses", key(A::Pause)).into()),
                     _ => Ok(()),
                 }
             }
@@ -85,17 +83,52 @@ impl App {
         }
     }
 
+    fn no_job(&self) -> Reason {
+        if self.options.read_only {
+            return Cow::Borrowed("no jobs");
+        }
+        format!("no jobs · {} adds", self.options.keymap.named(Action::Add)).into()
+    }
+
     /// Whether an act fits at least one target.
-    fn any(&self, fits: impl Fn(&Job) -> Availability, said: &'static str) -> Result<(), Reason> {
+    fn any(&self, fits: impl Fn(&Job) -> Availability, said: impl FnOnce() -> Reason) -> Result<(), Reason> {
         if self.jobs.marks().is_empty() {
-            let Some(job) = self.jobs.selected_job() else {
-                return Err(Cow::Borrowed("there is no job here; a adds some"));
-            };
-            return if fits(job).is_ok() { Ok(()) } else { Err(Cow::Owned(format!("{said} (it is {})", job.state()))) };
+            let Some(job) = self.jobs.selected_job() else { return Err(self.no_job()) };
+            return if fits(job).is_ok() { Ok(()) } else { Err(format!("{} (it is {})", said(), job.state()).into()) };
         }
         let some = self.jobs.marks().kinds().iter().filter_map(|id| self.jobs.job(*id)).any(|job| fits(job).is_ok());
-        if some { Ok(()) } else { Err(Cow::Owned(format!("{said} (none of the marked)"))) }
+        if some { Ok(()) } else { Err(format!("{} (none of the marked)", said()).into()) }
     }
+}
+
+/// Whether an action changes anything besides the screen.
+pub(crate) const fn changes(action: Action) -> bool {
+    use Action as A;
+    matches!(
+        action,
+        A::Add
+            | A::Hold
+            | A::Pause
+            | A::Later
+            | A::Earlier
+            | A::ToFront
+            | A::More
+            | A::Fewer
+            | A::Cancel
+            | A::Watch
+            | A::Fetch
+            | A::Ask
+            | A::RunAgain
+            | A::Remove
+            | A::Tag
+            | A::EditCaps
+    )
+}
+
+/// Whether there is a result to be found, now or later.
+fn shown(job: &Job) -> Availability {
+    let none = job.state() == State::Cancelled || (job.state() == State::Failed && job.links.is_empty());
+    if job.files.is_empty() && none { Err(job.state().word()) } else { Ok(()) }
 }
 
 pub(crate) fn hold(job: &Job) -> Availability {
@@ -124,7 +157,7 @@ pub(crate) fn fetchable(job: &Job) -> Availability {
     in_words(job.can_fetch())
 }
 
-/// Whether a new job for the same picture makes sense. `alone`: it was chosen by itself and not among others.
+/// Whether a new job for the same picture makes sense. `alone`: it was chosen alone and not among others.
 pub(crate) fn again(job: &Job, alone: bool) -> Availability {
     in_words(job.can_run_again(alone))
 }

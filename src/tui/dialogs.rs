@@ -7,7 +7,8 @@ use super::job_list::Sort;
 use super::keymap::Action;
 use super::line_input::LineInput;
 use super::text_area::TextArea;
-use crate::job::{JobId, LineVerdict, Quote, Spec, SpecLine, Tag, TaskId};
+use crate::engine::Status;
+use crate::job::{Credits, JobId, LineVerdict, Quote, Spec, SpecLine, Tag, TaskId};
 
 /// What lies over the screen, the last one on top, and the lines of the add box while it is closed.
 #[derive(Debug, Default)]
@@ -23,6 +24,10 @@ impl Dialogs {
 
     pub(crate) fn top(&self) -> Option<&Dialog> {
         self.stack.last()
+    }
+
+    pub(crate) fn top_mut(&mut self) -> Option<&mut Dialog> {
+        self.stack.last_mut()
     }
 
     pub(crate) fn open(&mut self, dialog: Dialog) {
@@ -91,9 +96,16 @@ pub(crate) struct AddDialog {
     pub checked: Vec<SpecLine>,
     /// Why it cannot go on, after a try.
     pub said: Option<String>,
+    /// The next try goes on without the lines that are wrong.
+    pub skip_wrong: bool,
 }
 
 impl AddDialog {
+    /// The number of the first line that is wrong.
+    pub(crate) fn first_wrong(&self) -> Option<usize> {
+        self.checked.iter().find(|line| matches!(line.verdict, LineVerdict::Wrong(_))).map(|line| line.number)
+    }
+
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let (mut ok, mut double, mut wrong) = (0, 0, 0);
         for line in &self.checked {
@@ -118,39 +130,74 @@ impl AddDialog {
     }
 }
 
-/// What a yes to a price is for; frozen when the box opened.
+/// What a confirmed price is for; frozen when the box opened.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Purpose {
     Add { specs: Vec<Spec>, tag: Option<Tag> },
     Release { jobs: Vec<JobId> },
     RunAgain { jobs: Vec<JobId> },
-    GoOn { jobs: Vec<JobId> },
+    Resume { jobs: Vec<JobId> },
 }
 
 impl Purpose {
     pub(crate) fn verb(&self) -> &'static str {
         match self {
-            Self::Add { .. } | Self::GoOn { .. } => "send",
-            Self::Release { .. } => "release",
+            Self::Add { .. } | Self::Resume { .. } | Self::Release { .. } => "send",
             Self::RunAgain { .. } => "run again",
         }
     }
 }
 
-/// The box that names count, price and balance: the only way to a consent.
+/// The box that names count, price and balance: the only way to a consent. Jobs and price are those of the moment it opened;
+/// the balance and the caps are those of now.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct PriceDialog {
     pub purpose: Purpose,
     pub quote: Quote,
+    /// Jobs that were approved before and are not sent yet: they are paid for first.
+    pub before: usize,
+    /// How many of these jobs the balance covers, after those approved before; `None` where it is not known.
+    pub covered: Option<usize>,
+    /// How many of these jobs the caps leave room for; `None` where there is no cap.
+    pub cap_room: Option<usize>,
     pub title: String,
     /// What is left out and why, and other things to know.
     pub notes: Vec<String>,
-    /// What is in the way of a clean yes: a cap, the balance.
-    pub warnings: Vec<String>,
     pub opened: Timestamp,
 }
 
-/// What a free but weighty act does after a yes.
+impl PriceDialog {
+    /// How many of the jobs will be sent; the others will be held.
+    pub(crate) fn sends(&self) -> usize {
+        let count = self.quote.count;
+        self.covered.unwrap_or(count).min(self.cap_room.unwrap_or(count)).min(count)
+    }
+
+    /// What keeps some of the jobs from being sent.
+    pub(crate) fn limits(&self) -> Vec<String> {
+        let count = self.quote.count;
+        let mut out = Vec::new();
+        if let Some(covered) = self.covered.filter(|covered| *covered < count) {
+            out.push(format!("the balance covers {covered} of {count}; {} will be held", count - self.sends()));
+        }
+        if let Some(room) = self.cap_room.filter(|room| *room < count) {
+            out.push(format!("the caps leave room for {room} of {count}; {} will be held", count - self.sends()));
+        }
+        out
+    }
+
+    /// Takes the balance, the caps and what is approved as they are now.
+    pub(crate) fn follow(&mut self, before: usize, status: &Status) {
+        let price = self.quote.price;
+        self.before = before;
+        self.quote.balance = status.balance.map(|seen| seen.amount);
+        let left = |balance: Credits| (balance - price.times(before)).uc().max(0) / price.uc().max(1);
+        self.covered = self.quote.balance.map(|balance| usize::try_from(left(balance)).unwrap_or(usize::MAX));
+        self.cap_room = status.caps.room(&status.spent, price).map(|room| room.saturating_sub(before));
+    }
+}
+
+/// What a free but weighty act does once it is confirmed.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum ConfirmPurpose {
     /// Cancel what is on the wire, stop watching what runs, give up what is unsure.
@@ -194,6 +241,8 @@ pub(crate) struct MenuItem {
     pub key: char,
     pub label: String,
     pub note: String,
+    /// It is what counts now.
+    pub present: bool,
     pub choice: Choice,
 }
 
@@ -208,6 +257,8 @@ pub(crate) struct Menu {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct TagDialog {
     pub field: LineInput,
+    /// The jobs have different tags.
+    pub various: bool,
     pub jobs: Vec<JobId>,
     pub said: Option<String>,
 }
@@ -263,5 +314,7 @@ impl CommandInput {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct HelpDialog {
     pub search: LineInput,
+    /// Letters go to the search; before, those that move here as everywhere scroll.
+    pub searching: bool,
     pub scroll: usize,
 }

@@ -1,11 +1,11 @@
 //! The events that are shown.
 
 use super::app::App;
-use crate::engine::Notice;
+use super::messages::LoggedEvent;
 
 impl App {
     /// The events that the filter of their page lets through, newest first.
-    pub(super) fn shown_events(&self) -> impl Iterator<Item = &Notice> {
+    pub(super) fn shown_events(&self) -> impl Iterator<Item = &LoggedEvent> {
         let word = self.screens.events_filter().to_lowercase();
         self.messages.events().rev().filter(move |notice| {
             word.is_empty()

@@ -1,22 +1,34 @@
-//! What the help shows.
+//! What the help shows: every action of the keymap, in groups or by a word.
 
 use super::app::App;
 use super::dialogs::HelpDialog;
-use super::keymap::{Row, TABLE};
+use super::keymap::{Action, Group, Row, TABLE};
+
+/// Actions whose box may end in a paid request.
+pub(super) const fn may_cost(action: Action) -> bool {
+    matches!(action, Action::Add | Action::Hold | Action::Pause | Action::RunAgain)
+}
 
 impl App {
-    /// The rows of the help that fit the search.
-    pub(crate) fn help_rows(&self, help: &HelpDialog) -> Vec<&'static Row> {
+    /// The rows of the help that fit the search, in the order of the groups.
+    pub(super) fn help_rows(&self, help: &HelpDialog) -> Vec<&'static Row> {
         let word = help.search.line().trim().to_lowercase();
-        TABLE
-            .iter()
-            .filter(|row| {
-                let keys = self.options.keymap.keys(row.action);
-                word.is_empty()
-                    || row.help.to_lowercase().contains(&word)
-                    || row.name.contains(&word)
-                    || keys.iter().any(|key| key.shown().to_lowercase() == word)
-            })
-            .collect()
+        let fits = |row: &&Row| {
+            let keys = self.options.keymap.keys(row.action);
+            word.is_empty()
+                || row.help.to_lowercase().contains(&word)
+                || row.name.contains(&word)
+                || row.action.synonyms().iter().any(|synonym| synonym.starts_with(&word))
+                || keys.iter().any(|key| key.shown().to_lowercase() == word)
+        };
+        let mut rows: Vec<&Row> = TABLE.iter().filter(fits).collect();
+        rows.sort_by_key(|row| Group::ALL.iter().position(|group| *group == row.group));
+        rows
+    }
+
+    /// The keys of an action as the help prints them.
+    pub(super) fn help_keys(&self, row: &Row) -> String {
+        let keys: Vec<String> = self.options.keymap.keys(row.action).iter().map(|key| key.shown()).collect();
+        if keys.is_empty() { format!(":{}", row.name) } else { keys.join(" ") }
     }
 }

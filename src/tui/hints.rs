@@ -7,7 +7,7 @@ use crate::job::{JobId, State};
 
 impl App {
     /// The actions for the footer that fit now, the most important first, each with its key and word.
-    pub(crate) fn hints(&self) -> Vec<(String, &'static str)> {
+    pub(crate) fn hints(&self) -> Vec<(Action, String, &'static str)> {
         let place = self.screens.context();
         let mut rows: Vec<_> = super::keymap::TABLE
             .iter()
@@ -16,7 +16,7 @@ impl App {
             .collect();
         rows.sort_by_key(|row| row.hint.1);
         rows.into_iter()
-            .filter_map(|row| Some((self.options.keymap.shown(row.action)?, self.hint_word(row.action, row.hint.0))))
+            .filter_map(|row| Some((row.action, self.options.keymap.shown(row.action)?, self.hint_word(row.action, row.hint.0))))
             .collect()
     }
 

@@ -27,14 +27,25 @@ pub(crate) struct Layout {
     pub details: Rect,
     /// The details stand beside the list.
     pub beside: bool,
+    /// The last few events, below the list; may be empty. The line above it names it.
+    pub activity: Rect,
     /// A thin line above the message; may be empty.
     pub rule: Rect,
     pub message: Rect,
     pub footer: Rect,
 }
 
+/// Lines of activity on a big screen.
+const ACTIVITY: u16 = 5;
+
+/// Whether the details open beside the list by themselves, and the last events have room.
+pub(crate) fn is_big(width: u16, height: u16) -> bool {
+    width >= 100 && height >= 30
+}
+
 impl Layout {
-    pub(crate) fn of(width: u16, height: u16, details_open: bool) -> Self {
+    /// `jobs`: how many rows the list has, where it is shown.
+    pub(crate) fn of(width: u16, height: u16, jobs: Option<usize>, details_open: bool) -> Self {
         let nothing = Rect::ZERO;
         let line = |y: u16| Rect::new(0, y, width, 1);
         let mut layout = Self {
@@ -46,6 +57,7 @@ impl Layout {
             list: nothing,
             details: nothing,
             beside: false,
+            activity: nothing,
             rule: nothing,
             message: nothing,
             footer: nothing,
@@ -60,6 +72,10 @@ impl Layout {
             bottom -= 1;
             layout.rule = line(bottom);
         }
+        if jobs.is_some() && is_big(width, height) {
+            bottom -= ACTIVITY + 1;
+            layout.activity = Rect::new(0, bottom + 1, width, ACTIVITY);
+        }
         let top = if layout.narrow { 1 } else { 3 };
         layout.header = Rect::new(0, 0, width, if layout.narrow { 1 } else { 2 });
         if !layout.narrow {
@@ -72,13 +88,15 @@ impl Layout {
             if layout.narrow {
                 layout.details = body;
                 layout.list = nothing;
-            } else if width >= 110 {
-                let side = (width * 2 / 5).clamp(44, 72);
+            } else if width >= 100 {
+                let side = (width / 3).clamp(40, 84);
                 layout.beside = true;
                 layout.list.width = width - side - 1;
                 layout.details = Rect::new(width - side, body.y, side, body.height);
             } else {
-                let below = (body.height * 11 / 20).max(4);
+                // What the list does not fill is for the details.
+                let rows = jobs.and_then(|rows| u16::try_from(rows.saturating_add(1)).ok()).unwrap_or(u16::MAX);
+                let below = (body.height * 11 / 20).max(body.height.saturating_sub(rows.max(4))).max(4);
                 layout.list.height = body.height - below;
                 layout.details = Rect::new(0, body.bottom() - below, width, below);
             }

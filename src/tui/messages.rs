@@ -5,17 +5,29 @@ use std::collections::{HashMap, VecDeque};
 use jiff::Timestamp;
 
 use super::undo::{Pending, Undo, UndoWindow};
-use crate::engine::{Level, Notice};
+use crate::engine::Level;
+use crate::job::JobId;
 
 /// Most events that are kept.
 const MOST_EVENTS: usize = 1_000;
 /// Most acts that can be undone.
 const MOST_UNDO: usize = 100;
 
+/// A line of the events and of the activity.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LoggedEvent {
+    pub at: Timestamp,
+    pub level: Level,
+    /// Which job it is about.
+    pub job: Option<JobId>,
+    /// Clean.
+    pub text: String,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Messages {
     message: Option<(Level, String)>,
-    events: VecDeque<Notice>,
+    events: VecDeque<LoggedEvent>,
     undo: Vec<Undo>,
     undo_windows: Vec<UndoWindow>,
     tickets: HashMap<u64, Pending>,
@@ -49,20 +61,20 @@ impl Messages {
     }
 
     /// Events, the oldest first.
-    pub(crate) fn events(&self) -> impl DoubleEndedIterator<Item = &Notice> {
+    pub(crate) fn events(&self) -> impl DoubleEndedIterator<Item = &LoggedEvent> {
         self.events.iter()
     }
 
-    /// Keeps a notice; what is more than good to know is also said, unless something weightier stands there.
-    pub(crate) fn take_notice(&mut self, notice: Notice) {
-        let weightier = self.message.as_ref().is_none_or(|(level, _)| notice.level >= *level);
-        if notice.level > Level::Info && weightier {
-            self.message = Some((notice.level, notice.text.clone()));
+    /// Keeps an event; what is more than good to know is also said, unless something weightier stands there.
+    pub(crate) fn log(&mut self, event: LoggedEvent) {
+        let weightier = self.message.as_ref().is_none_or(|(level, _)| event.level >= *level);
+        if event.level > Level::Info && weightier {
+            self.message = Some((event.level, event.text.clone()));
         }
         if self.events.len() == MOST_EVENTS {
             self.events.pop_front();
         }
-        self.events.push_back(notice);
+        self.events.push_back(event);
     }
 
     /// A ticket for a command.

@@ -28,6 +28,7 @@ mod line_input;
 mod link_warnings;
 mod location;
 mod messages;
+mod reasons;
 mod screen_state;
 mod screens;
 #[cfg(test)]
@@ -39,6 +40,7 @@ mod ticks;
 mod title;
 mod undo;
 mod update;
+mod wording;
 
 pub use app::App;
 pub use dashboard::{DashboardDeps, Exporter, run};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::keymap::Contexts;
-use super::layout::{Layout, Page};
+use super::layout::{self, Layout, Page};
 use crate::engine::Details;
 use crate::job::JobId;
 
@@ -13,30 +13,37 @@ pub(crate) struct Screens {
     size: (u16, u16),
     focused: bool,
     mouse: bool,
-    details_open: bool,
+    /// Nothing large opens automatically.
+    slow_link: bool,
+    /// Whether the user opened or closed the details; where neither, a big screen shows them.
+    details_wanted: Option<bool>,
     in_details: bool,
+    /// The last response is unfolded.
+    raw_open: bool,
     details_scroll: usize,
     details: Option<(JobId, Arc<Details>)>,
     /// The job, and its revision, whose details were asked for last.
     details_asked: Option<(JobId, u64)>,
     events_filter: String,
-    events_scroll: usize,
+    page_scroll: usize,
 }
 
 impl Screens {
-    pub(crate) fn new(mouse: bool) -> Self {
+    pub(crate) fn new(mouse: bool, slow_link: bool) -> Self {
         Self {
             page: Page::Jobs,
             size: (80, 24),
             focused: true,
             mouse,
-            details_open: false,
+            slow_link,
+            details_wanted: None,
             in_details: false,
+            raw_open: false,
             details_scroll: 0,
             details: None,
             details_asked: None,
             events_filter: String::new(),
-            events_scroll: 0,
+            page_scroll: 0,
         }
     }
 
@@ -48,7 +55,7 @@ impl Screens {
     pub(crate) fn go_to(&mut self, page: Page) {
         self.page = if self.page == page { Page::Jobs } else { page };
         self.in_details = false;
-        self.events_scroll = 0;
+        self.page_scroll = 0;
     }
 
     pub(crate) fn size(&self) -> (u16, u16) {
@@ -77,8 +84,9 @@ impl Screens {
         self.mouse
     }
 
-    pub(crate) fn layout(&self) -> Layout {
-        Layout::of(self.size.0, self.size.1, self.shows_details())
+    /// Where things stand, with so many rows in the list.
+    pub(crate) fn layout(&self, rows: usize) -> Layout {
+        Layout::of(self.size.0, self.size.1, (self.page == Page::Jobs).then_some(rows), self.shows_details())
     }
 
     /// Where keys go now.
@@ -93,29 +101,44 @@ impl Screens {
 
     /// Whether the details are on the screen.
     pub(crate) fn shows_details(&self) -> bool {
-        self.details_open && self.page == Page::Jobs
+        self.details_open() && self.page == Page::Jobs
     }
 
     pub(crate) fn details_open(&self) -> bool {
-        self.details_open
+        self.details_wanted.unwrap_or(!self.slow_link && layout::is_big(self.size.0, self.size.1))
+    }
+
+    /// Whether the details are open because the user said so: then a step back closes them.
+    pub(crate) fn details_were_opened(&self) -> bool {
+        self.details_wanted == Some(true)
     }
 
     /// Whether keys go to the details.
     pub(crate) fn in_details(&self) -> bool {
-        self.in_details && self.details_open
+        self.in_details && self.details_open()
     }
 
-    /// Opens the details; a second time, or where the list has no room beside them, the keys go to them.
+    /// Opens the details; where they are open, or the list has no room beside them, the keys go to them; in them, the last
+    /// response is unfolded or folded.
     pub(crate) fn open_details(&mut self) {
-        self.in_details |= self.details_open;
-        self.details_open = true;
-        let list = self.layout().list;
+        if self.in_details() {
+            self.raw_open = !self.raw_open;
+            return;
+        }
+        self.in_details |= self.details_open();
+        self.details_wanted = Some(true);
+        let list = self.layout(usize::MAX).list;
         self.in_details |= list.width == 0 || list.height == 0;
     }
 
     pub(crate) fn close_details(&mut self) {
         self.in_details = false;
-        self.details_open = false;
+        self.details_wanted = Some(false);
+    }
+
+    /// Whether the last response is unfolded.
+    pub(crate) fn raw_open(&self) -> bool {
+        self.raw_open
     }
 
     /// Keys go to the list again.
@@ -164,14 +187,14 @@ impl Screens {
 
     pub(crate) fn filter_events(&mut self, text: String) {
         self.events_filter = text;
-        self.events_scroll = 0;
+        self.page_scroll = 0;
     }
 
-    pub(crate) fn events_scroll(&self) -> usize {
-        self.events_scroll
+    pub(crate) fn page_scroll(&self) -> usize {
+        self.page_scroll
     }
 
-    pub(crate) fn scroll_events(&mut self, to: usize) {
-        self.events_scroll = to;
+    pub(crate) fn scroll_page(&mut self, to: usize) {
+        self.page_scroll = to;
     }
 }

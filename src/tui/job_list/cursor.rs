@@ -10,6 +10,8 @@ pub(crate) struct Cursor {
     row: usize,
     /// The first row shown.
     offset: usize,
+    /// The cursor goes where its job goes. At the top it stays at the top unless the job was chosen by name.
+    follows: bool,
 }
 
 impl Cursor {
@@ -28,17 +30,19 @@ impl Cursor {
     /// Selects a job; its row is found by [`Cursor::settle`].
     pub(super) fn select(&mut self, id: JobId) {
         self.selected = Some(id);
+        self.follows = true;
     }
 
     /// Selects the job of a row, or the last one there is.
     pub(super) fn go_to(&mut self, row: usize, order: &[JobId]) {
         self.row = row.min(order.len().saturating_sub(1));
+        self.follows = self.row > 0;
         self.selected = order.get(self.row).copied();
     }
 
     /// Back to the first row.
     pub(super) fn reset(&mut self, order: &[JobId]) {
-        (self.row, self.offset) = (0, 0);
+        (self.row, self.offset, self.follows) = (0, 0, false);
         self.selected = order.first().copied();
     }
 
@@ -49,7 +53,7 @@ impl Cursor {
             *self = Self::default();
             return;
         }
-        self.row = found.unwrap_or(self.row).min(order.len() - 1);
+        self.row = found.filter(|_| self.follows).unwrap_or(self.row).min(order.len() - 1);
         self.selected = Some(order[self.row]);
         let rows = rows.max(1);
         self.offset = self.offset.min(order.len().saturating_sub(rows)).min(self.row);

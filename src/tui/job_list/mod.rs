@@ -22,7 +22,7 @@ use order::{compare, fits};
 use sums::Sums;
 
 /// The columns of the table that can be hidden, by name.
-pub(crate) const COLUMN_NAMES: [&str; 7] = ["id", "tag", "progress", "elapsed", "left", "credits", "link"];
+pub(crate) const COLUMN_NAMES: [&str; 7] = ["job", "tag", "progress", "elapsed", "left", "credits", "link"];
 
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -45,6 +45,8 @@ pub(crate) struct JobList {
     view_filter: ViewFilter,
     sums: Sums,
     cursor: Cursor,
+    /// The selected job is about to leave its row by an act of the user, out of this state: the cursor stays behind.
+    leaving: Option<(JobId, State)>,
     marks: Marks,
     /// The text of the filter as it was typed.
     filter: String,
@@ -111,6 +113,7 @@ impl JobList {
     }
 
     pub(crate) fn select_row(&mut self, row: usize) {
+        self.leaving = None;
         self.cursor.go_to(row, &self.order);
     }
 
@@ -119,9 +122,23 @@ impl JobList {
         self.cursor.reset(&self.order);
     }
 
+    /// The selected job will leave its row by an act of the user: the cursor keeps its place when it does.
+    pub(crate) fn stay_behind(&mut self) {
+        self.leaving = self.selected_job().map(|job| (job.id, job.state()));
+    }
+
+    /// Whether the selected job has left its row by an act of the user.
+    fn has_left(&self) -> bool {
+        let changed = |(id, state): (JobId, State)| self.job(id).is_none_or(|job| job.state() != state);
+        self.leaving.is_some_and(|leaving| self.selected() == Some(leaving.0) && changed(leaving))
+    }
+
     /// Brings selection and scroll in line with what is shown now; `rows` have room.
     pub(crate) fn settle(&mut self, rows: usize) {
-        let found = self.selected().and_then(|id| self.row(id));
+        let found = self.selected().and_then(|id| self.row(id)).filter(|_| !self.has_left());
+        if self.has_left() {
+            self.leaving = None;
+        }
         self.cursor.settle(&self.order, found, rows);
     }
 
@@ -132,6 +149,11 @@ impl JobList {
 
     pub(crate) fn marks(&self) -> &Marks {
         &self.marks
+    }
+
+    /// The marked jobs that are on the list, in no order.
+    pub(crate) fn marked(&self) -> impl Iterator<Item = &Job> {
+        self.marks.ids().iter().filter_map(|id| listed(&self.entries, *id))
     }
 
     /// Marks exactly these jobs, of those that are on the list.

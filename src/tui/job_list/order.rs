@@ -49,6 +49,19 @@ impl View {
         }
     }
 
+    /// For very narrow screens.
+    pub(crate) const fn shortest(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Waiting => "wt",
+            Self::Running => "rn",
+            Self::ToFetch => "ft",
+            Self::Saved => "sv",
+            Self::Failed => "fl",
+            Self::Unsure => "un",
+        }
+    }
+
     pub(crate) const fn states(self) -> &'static [State] {
         match self {
             Self::All => &State::ALL,
@@ -80,14 +93,14 @@ pub(crate) enum Sort {
 
 impl Sort {
     pub(crate) const ALL: [(Self, char, &'static str, &'static str); 9] = [
-        (Self::Urgency, 'u', "urgency", "least time left first"),
-        (Self::Queue, 'l', "line", "place in line"),
+        (Self::Urgency, 'u', "urgency", "needs you first, then least time to fetch"),
+        (Self::Queue, 'q', "queue", "place in the queue"),
         (Self::State, 's', "state", "the order of a job's life"),
         (Self::Added, 'a', "added", "oldest first"),
-        (Self::Sent, 'e', "sent", "sent first, first"),
-        (Self::Progress, 'p', "progress", "farthest last"),
-        (Self::Cost, 'c', "cost", "cheapest first"),
-        (Self::Tag, 't', "tag", "by the alphabet"),
+        (Self::Sent, 'e', "sent", "oldest send first"),
+        (Self::Progress, 'p', "progress", "least progress first"),
+        (Self::Cost, 'c', "credits", "cheapest first"),
+        (Self::Tag, 't', "tag", "A–Z"),
         (Self::Draft, 'd', "draft", "pictures of a draft together"),
     ];
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use key::Key;
 pub(crate) use layout::by_place;
-pub use table::{Action, ActionKind, Contexts, Row, TABLE};
+pub use table::{Action, ActionKind, Contexts, Group, Row, TABLE};
 
 /// Which key does what.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,7 +46,7 @@ impl Keymap {
         for (name, texts, line) in overrides {
             let Some(action) = Action::from_name(name) else {
                 let near = TABLE.iter().map(|row| row.name).min_by_key(|known| strsim::osa_distance(known, name));
-                wrong.push(format!("line {line}: [keys] knows no action {name:?}; the nearest is {:?}", near.unwrap_or("help")));
+                wrong.push(format!("line {line}: [keys] has no action {name:?}; did you mean {:?}?", near.unwrap_or("help")));
                 continue;
             };
             let mut bound = Vec::new();
@@ -90,6 +90,12 @@ impl Keymap {
         self.keys.get(&action).map_or(&[], Vec::as_slice)
     }
 
+    /// How a sentence names an action: by its key, or by its name for the command line where it has none.
+    #[must_use]
+    pub fn named(&self, action: Action) -> String {
+        self.shown(action).unwrap_or_else(|| format!(":{}", action.name()))
+    }
+
     /// The key to print for an action, if it has one.
     #[must_use]
     pub fn shown(&self, action: Action) -> Option<String> {
@@ -130,13 +136,14 @@ mod tests {
 
     #[test]
     fn no_default_belongs_to_another_layer() {
-        let forbidden = ["ctrl+a", "ctrl+b", "ctrl+h", "ctrl+j", "ctrl+k", "ctrl+s", "ctrl+q", "ctrl+space"];
+        let forbidden = ["ctrl+a", "ctrl+h", "ctrl+j", "ctrl+k", "ctrl+s", "ctrl+q", "ctrl+space"];
         for row in TABLE {
             let keys: Vec<_> = row.keys.split_whitespace().collect();
             for key in &keys {
                 assert!(!forbidden.contains(key), "{}: {key}", row.name);
                 assert!(!key.contains("alt+"), "{}", row.name);
             }
+            assert!(keys != ["ctrl+b"], "{} is on tmux's own key alone", row.name);
             let function_key = |key: &&str| key.len() > 1 && key.starts_with('f') && key[1..].parse::<u8>().is_ok();
             assert!(keys.is_empty() || !keys.iter().all(function_key), "{} is on a function key alone", row.name);
         }

@@ -46,9 +46,9 @@ pub enum ActionKind {
     Free,
     /// Changes something here that can be undone.
     Local,
-    /// Does nothing by itself but leads to a box that asks.
+    /// Leads to a box that asks, where something is at stake.
     Asks,
-    /// A new paid command; asks.
+    /// A new paid job; asks.
     Paid,
 }
 
@@ -61,6 +61,48 @@ impl ActionKind {
             Self::Local => "local",
             Self::Asks => "asks",
             Self::Paid => "**paid**, asks",
+        }
+    }
+}
+
+/// A heading of the help.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Group {
+    /// Acts on jobs.
+    Jobs,
+    /// Order and speed of sending.
+    Queue,
+    /// Price, caps, spending.
+    Money,
+    /// Pictures and where they are.
+    Results,
+    /// Which jobs are shown.
+    View,
+    /// Which jobs acts are for.
+    Mark,
+    /// Getting about.
+    Move,
+    /// The dashboard itself.
+    Program,
+}
+
+impl Group {
+    /// All of them, in the order of the help.
+    pub const ALL: [Self; 8] =
+        [Self::Jobs, Self::Queue, Self::Money, Self::Results, Self::View, Self::Mark, Self::Move, Self::Program];
+
+    /// The heading.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Jobs => "jobs",
+            Self::Queue => "queue",
+            Self::Money => "money",
+            Self::Results => "results",
+            Self::View => "list",
+            Self::Mark => "marks",
+            Self::Move => "moving",
+            Self::Program => "dashboard",
         }
     }
 }
@@ -80,6 +122,8 @@ pub struct Row {
     pub help: &'static str,
     /// Its word in the footer, and how important it is there (1 is first, 0 is never).
     pub hint: (&'static str, u8),
+    /// Under which heading the help shows it.
+    pub group: Group,
     /// What it may do.
     pub kind: ActionKind,
 }
@@ -93,7 +137,7 @@ impl Row {
 }
 
 macro_rules! actions {
-    ($($action:ident $name:literal $places:ident $keys:literal $help:literal $hint:literal $weight:literal $kind:ident;)*) => {
+    ($($action:ident $name:literal $places:ident $keys:literal $help:literal $hint:literal $weight:literal $group:ident $kind:ident;)*) => {
         /// Everything that can be done by key or by name.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum Action {
@@ -109,6 +153,7 @@ macro_rules! actions {
                 keys: $keys,
                 help: $help,
                 hint: ($hint, $weight),
+                group: Group::$group,
                 kind: ActionKind::$kind,
             },)*
         ];
@@ -116,65 +161,66 @@ macro_rules! actions {
 }
 
 actions! {
-    Down "down" ALL "down j" "next row" "" 0 Free;
-    Up "up" ALL "up k" "previous row" "" 0 Free;
-    PageDown "page_down" ALL "pgdn" "a page down" "" 0 Free;
-    PageUp "page_up" ALL "pgup" "a page up" "" 0 Free;
-    HalfDown "half_page_down" ALL "ctrl+d" "half a page down" "" 0 Free;
-    HalfUp "half_page_up" ALL "ctrl+u" "half a page up" "" 0 Free;
-    Top "top" ALL "g home" "first row" "" 0 Free;
-    Bottom "bottom" ALL "G end" "last row" "" 0 Free;
-    Open "open" JOBS "enter right l" "open the details" "details" 50 Free;
-    Back "back" ALL "left h" "back to the list" "" 0 Free;
-    NextPane "next_pane" ALL "tab" "next pane" "" 0 Free;
-    PreviousPane "previous_pane" ALL "shift+tab" "previous pane" "" 0 Free;
-    ViewAll "view_all" LIST "1" "all jobs" "" 0 Free;
-    ViewWaiting "view_waiting" LIST "2" "held and waiting jobs" "" 0 Free;
-    ViewRunning "view_running" LIST "3" "jobs on the wire or running" "" 0 Free;
-    ViewToFetch "view_to_fetch" LIST "4" "jobs whose pictures are not here yet" "" 0 Free;
-    ViewSaved "view_saved" LIST "5" "saved jobs" "" 0 Free;
-    ViewFailed "view_failed" LIST "6" "failed jobs" "" 0 Free;
-    ViewUnsure "view_unsure" LIST "7" "unsure jobs" "" 0 Free;
-    Filter "filter" LISTS "/" "filter as you type; Esc clears" "filter" 60 Free;
-    Sort "sort" LIST "s" "choose the order" "sort" 75 Free;
-    SortReverse "sort_reverse" LIST "S" "turn the order round" "" 0 Free;
-    Columns "columns" LIST "" "choose the columns" "" 0 Free;
-    Mark "mark" LIST "space" "mark, and step down" "mark" 65 Free;
-    MarkRange "mark_range" LIST "V" "mark a range: here begins or ends it" "" 0 Free;
-    MarkAll "mark_all" LIST "A" "mark all shown, or none" "mark all" 76 Free;
-    MarkInvert "mark_invert" LIST "*" "invert the marks of what is shown" "" 0 Free;
-    MarkQuery "mark_query" LIST "" "mark what fits a query, as :mark state:failed" "" 0 Free;
-    Unmark "unmark" LIST "" "take all marks away" "" 0 Free;
-    Add "add" LIST "a" "add jobs; leads to the price box" "add" 20 Asks;
-    Hold "hold" JOBS "p" "hold, or release with its price, this or the marked jobs" "hold" 30 Asks;
-    Pause "pause" ALL "P" "pause sending, or go on with its price" "go on" 12 Asks;
-    Later "later" LIST "J" "later in line" "later" 81 Local;
-    Earlier "earlier" LIST "K" "earlier in line" "earlier" 80 Local;
-    More "more_in_flight" LIST "+" "more jobs in flight" "" 0 Local;
-    Fewer "fewer_in_flight" LIST "-" "fewer jobs in flight" "" 0 Local;
-    Cancel "cancel" JOBS "x" "cancel what was not sent; stop watching what was; give up what is unsure" "cancel" 32 Asks;
-    Watch "watch" JOBS "w" "watch again; for an unsure job: choose its task" "watch" 14 Free;
-    Fetch "fetch" JOBS "d" "fetch the picture now" "fetch" 16 Free;
-    Ask "ask" ALL "r ctrl+r" "ask the service now" "ask now" 70 Free;
-    RunAgain "run_again" JOBS "R" "run again: a new paid wish" "run again" 18 Paid;
-    Remove "remove" LIST "D" "remove from the list; files stay" "remove" 40 Asks;
-    Undo "undo" ALL "u" "undo the last local act; stop a send in its grace period" "undo" 10 Local;
-    CopyId "copy_id" JOBS "y" "copy the task id" "" 0 Free;
-    CopyMenu "copy_menu" JOBS "Y" "copy path, link, scp line or JSON" "copy" 72 Free;
-    Show "show" JOBS "o" "show path, link and a ready scp line" "where" 55 Free;
-    Tag "tag" LIST "t" "give a tag" "tag" 66 Local;
-    Events "events" ALL "e" "the last events" "events" 85 Free;
-    Spending "spending" ALL "$" "what was spent" "spending" 84 Free;
-    EditCaps "caps" SPENDING "c" "change the caps" "caps" 21 Local;
-    Export "export" SPENDING "E" "export the shown jobs as CSV or JSON" "export" 22 Free;
-    Mouse "mouse" ALL "M" "mouse on or off" "" 0 Free;
-    Command "command" ALL ":" "every action by name" "command" 90 Free;
-    Help "help" ALL "? f1" "all keys, searchable" "help" 5 Free;
-    Escape "escape" ALL "esc" "one step back, never quits" "" 0 Free;
-    Quit "quit" ALL "q" "back; at the top: leave" "leave" 95 Free;
-    Leave "leave" ALL "ctrl+c" "leave; never cancels jobs" "" 0 Free;
-    Redraw "redraw" ALL "ctrl+l" "draw the screen anew" "" 0 Free;
-    Suspend "suspend" ALL "ctrl+z" "suspend; fg comes back" "" 0 Free;
+    Down "down" ALL "down j" "next row" "" 0 Move Free;
+    Up "up" ALL "up k" "previous row" "" 0 Move Free;
+    PageDown "page_down" ALL "pgdn ctrl+f" "a page down" "" 0 Move Free;
+    PageUp "page_up" ALL "pgup ctrl+b" "a page up" "" 0 Move Free;
+    HalfDown "half_page_down" ALL "ctrl+d" "half a page down" "" 0 Move Free;
+    HalfUp "half_page_up" ALL "ctrl+u" "half a page up" "" 0 Move Free;
+    Top "top" ALL "g home" "first row" "" 0 Move Free;
+    Bottom "bottom" ALL "G end" "last row" "" 0 Move Free;
+    Open "open" JOBS "enter right l" "open the details" "details" 50 Move Free;
+    Back "back" ALL "left h" "back to the list" "" 0 Move Free;
+    NextPane "next_pane" ALL "tab" "next pane" "" 0 Move Free;
+    PreviousPane "previous_pane" ALL "shift+tab" "previous pane" "" 0 Move Free;
+    ViewAll "view_all" LIST "1" "all jobs" "" 0 View Free;
+    ViewWaiting "view_waiting" LIST "2" "held and waiting jobs" "" 0 View Free;
+    ViewRunning "view_running" LIST "3" "jobs being sent or running" "" 0 View Free;
+    ViewToFetch "view_to_fetch" LIST "4" "finished jobs still to download" "" 0 View Free;
+    ViewSaved "view_saved" LIST "5" "saved jobs" "" 0 View Free;
+    ViewFailed "view_failed" LIST "6" "failed jobs" "" 0 View Free;
+    ViewUnsure "view_unsure" LIST "7" "unsure jobs" "" 0 View Free;
+    Filter "filter" LISTS "/" "filter as you type" "filter" 60 View Free;
+    Sort "sort" LIST "s" "choose the order" "sort" 75 View Free;
+    SortReverse "sort_reverse" LIST "S" "reverse the order" "" 0 View Free;
+    Columns "columns" LIST "C" "choose the columns" "" 0 View Free;
+    Mark "mark" LIST "space" "mark, and step down" "mark" 65 Mark Free;
+    MarkRange "mark_range" LIST "V" "start or end a range" "" 0 Mark Free;
+    MarkAll "mark_all" LIST "A" "mark all shown, or none" "mark all" 76 Mark Free;
+    MarkInvert "mark_invert" LIST "*" "invert the marks of what is shown" "" 0 Mark Free;
+    MarkQuery "mark_query" LIST "" "mark what a query finds" "" 0 Mark Free;
+    Unmark "unmark" LIST "" "clear all marks" "" 0 Mark Free;
+    Add "add" LIST "a" "add jobs (shows the price)" "add" 20 Jobs Asks;
+    Hold "hold" JOBS "p" "hold, or release with its price" "hold" 30 Jobs Asks;
+    Cancel "cancel" JOBS "x" "cancel what was not sent, stop watching what was, give up what is unsure" "cancel" 32 Jobs Asks;
+    RunAgain "run_again" JOBS "R" "run again (new paid job)" "run again" 18 Jobs Paid;
+    Watch "watch" JOBS "w" "watch again; unsure: choose its task" "watch" 14 Jobs Free;
+    Remove "remove" LIST "D" "remove from the list; files stay" "remove" 40 Jobs Asks;
+    Tag "tag" LIST "t" "tag" "tag" 66 Jobs Local;
+    Undo "undo" ALL "u" "undo the last local act; stop a send" "undo" 10 Jobs Local;
+    Later "later" LIST "J" "later in the queue" "later" 81 Queue Local;
+    Earlier "earlier" LIST "K" "earlier in the queue" "earlier" 80 Queue Local;
+    ToFront "to_front" LIST "T" "to the front of the queue" "" 0 Queue Local;
+    More "more_in_flight" LIST "+" "more jobs in flight" "" 0 Queue Local;
+    Fewer "fewer_in_flight" LIST "-" "fewer jobs in flight" "" 0 Queue Local;
+    Pause "pause" ALL "P" "pause sending, or resume with its price" "resume" 12 Money Asks;
+    Spending "spending" ALL "$" "spending and caps" "spending" 84 Money Free;
+    EditCaps "caps" SPENDING "c" "change the caps" "caps" 21 Money Local;
+    Fetch "fetch" JOBS "d" "fetch now" "fetch" 16 Results Free;
+    Show "show" JOBS "o" "path, link and scp line as plain lines" "where" 55 Results Free;
+    CopyId "copy_id" JOBS "y" "copy the task id" "" 0 Results Free;
+    CopyMenu "copy_menu" JOBS "Y" "copy path, link, scp line or JSON" "copy" 72 Results Free;
+    Export "export" SPENDING "E" "export the shown jobs as CSV or JSON" "export" 22 Results Free;
+    Ask "ask" ALL "r ctrl+r" "refresh now" "refresh" 70 Program Free;
+    Events "events" ALL "e" "events" "events" 85 Program Free;
+    Command "command" ALL ":" "every action by name" "command" 90 Program Free;
+    Help "help" ALL "? f1" "all keys" "help" 5 Program Free;
+    Mouse "mouse" ALL "M" "mouse on or off" "" 0 Program Free;
+    Escape "escape" ALL "esc" "one step back, never quits" "" 0 Program Free;
+    Quit "quit" ALL "q" "back; at the top: leave" "leave" 95 Program Free;
+    Leave "leave" ALL "ctrl+c" "leave; never cancels jobs" "" 0 Program Free;
+    Redraw "redraw" ALL "ctrl+l" "redraw" "" 0 Program Free;
+    Suspend "suspend" ALL "ctrl+z" "suspend; fg resumes" "" 0 Program Free;
 }
 
 impl Action {
@@ -189,6 +235,35 @@ impl Action {
     #[must_use]
     pub fn name(self) -> &'static str {
         self.row().name
+    }
+
+    /// Other words that people look for it by.
+    #[must_use]
+    pub const fn synonyms(self) -> &'static [&'static str] {
+        match self {
+            Self::RunAgain => &["retry", "rerun", "restart", "repeat", "redo"],
+            Self::Remove => &["delete", "clear", "prune", "hide"],
+            Self::Spending => &["cost", "budget", "money", "price", "balance", "limit", "cap", "credits"],
+            Self::EditCaps => &["budget", "limit", "cost"],
+            Self::Fetch => &["download", "get", "save"],
+            Self::Show => &["open", "file", "link", "url", "scp", "path", "download"],
+            Self::CopyId | Self::CopyMenu => &["clipboard", "yank", "url"],
+            Self::Quit | Self::Leave => &["exit", "quit", "close"],
+            Self::Cancel => &["stop", "abort", "kill", "delete"],
+            Self::Hold => &["pause", "approve", "confirm", "send", "unhold"],
+            Self::Pause => &["stop", "approve", "confirm", "send", "continue", "unpause"],
+            Self::Filter => &["search", "find"],
+            Self::Sort => &["order"],
+            Self::Ask => &["reload", "update", "poll"],
+            Self::Add => &["new", "enhance", "upscale", "paste", "queue"],
+            Self::ToFront => &["priority", "top", "first", "next"],
+            Self::Mark | Self::MarkAll => &["select"],
+            Self::More | Self::Fewer => &["concurrency", "parallel", "limit", "speed"],
+            Self::Events => &["log", "history", "messages"],
+            Self::Tag => &["label", "name"],
+            Self::Export => &["csv", "json", "report"],
+            _ => &[],
+        }
     }
 
     /// The action with this name; hyphens and spaces count as underscores.

@@ -208,10 +208,10 @@ fn a_bulk_act_names_what_it_leaves_out() {
     screen_harness.keys("A R");
     let Some(Dialog::Price(price)) = screen_harness.app.dialogs.top() else { panic!("{}", screen_harness.screen()) };
     let said = format!("{}; {}", price.title, price.notes.join("; "));
-    for part in ["run 1 again", "10 left out: ", "1 running", "1 saved", "1 refused by moderation"] {
+    for part in ["run 1 job again", "10 left out: ", "1 running", "1 saved", "1 refused by moderation"] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    assert!(screen_harness.screen().contains("y run again 1 job, 5.4 credits"), "{}", screen_harness.screen());
+    assert!(screen_harness.screen().contains(" y  run again 1 job, 5.4 credits"), "{}", screen_harness.screen());
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn adding_needs_every_line_right_and_leaves_doubles_out() {
     let known = new_job(0);
     let mut screen_harness = ScreenHarness::new((100, 30), vec![Arc::new(known.clone())]);
     screen_harness.keys("a paste:oops ctrl+d");
-    assert!(screen_harness.screen().contains("cannot be read"));
+    assert!(screen_harness.screen().contains("fix line 1 first"));
     screen_harness.keys("ctrl+u");
     screen_harness.keys(&format!("paste:{}_0,1 tab \"dawn\" enter", known.source));
     assert!(screen_harness.screen().contains("1 picture left out"), "{}", screen_harness.screen());
@@ -256,7 +256,7 @@ fn u_stops_a_send_in_its_grace_period_even_before_the_engine_answered() {
         left_out: vec![],
         approval: Some((9, at(5))),
     });
-    assert!(screen_harness.screen().contains("1 job goes in 5 s"), "{}", screen_harness.screen());
+    assert!(screen_harness.screen().contains("sending 1 job in 5 s · u stops"), "{}", screen_harness.screen());
     assert_eq!(screen_harness.app.next_tick(screen_harness.now), Some(at(1)));
     screen_harness.effects.clear();
     screen_harness.keys("u");
@@ -309,7 +309,7 @@ fn the_undo_of_a_hold_shows_the_price_because_it_sends() {
     screen_harness.effects.clear();
     screen_harness.keys("u");
     assert!(screen_harness.commands().is_empty());
-    assert!(screen_harness.screen().contains("release 1 held job?"), "{}", screen_harness.screen());
+    assert!(screen_harness.screen().contains("undo the hold: send 1 held job?"), "{}", screen_harness.screen());
     screen_harness.keys("y");
     assert!(matches!(screen_harness.commands().as_slice(), [Command::Approve { .. }]));
 }
@@ -352,7 +352,7 @@ fn going_on_names_the_price_of_what_waited() {
     let mut screen_harness = screen_harness();
     screen_harness.status(|status| status.waiting_for_go = vec![id(State::Waiting)]);
     screen_harness.keys("P");
-    assert!(screen_harness.screen().contains("go on sending 1 job?"), "{}", screen_harness.screen());
+    assert!(screen_harness.screen().contains("resume sending 1 job?"), "{}", screen_harness.screen());
     screen_harness.keys("y");
     assert_eq!(screen_harness.commands(), [&Command::Resume { jobs: vec![id(State::Waiting)], consent: Some(consent(1)) }]);
 
@@ -431,7 +431,7 @@ fn an_idle_dashboard_asks_for_no_tick_that_shows_nothing() {
         (80, 24),
         vec![Arc::new(job_in(0, State::Running))],
     );
-    assert_eq!(slow.app.next_tick(at(1)), Some(at(60)));
+    assert_eq!(slow.app.next_tick(at(1)), Some(at(15)));
 }
 
 #[test]
@@ -464,7 +464,7 @@ fn leaving_says_what_goes_on() {
     screen_harness.keys("q");
     assert!(screen_harness.app.is_finished());
     let said = &screen_harness.app.exit().unwrap().exit_summary;
-    assert!(said.contains("2 jobs go on at EvoLink") && said.contains("2 pictures to fetch"), "{said}");
+    assert!(said.contains("2 jobs keep running at EvoLink") && said.contains("2 pictures to fetch"), "{said}");
     assert_eq!(screen_harness.effects.last(), Some(&Effect::Quit));
 }
 

@@ -126,7 +126,7 @@ fn text_fields_take_letters_as_they_are() {
 fn footer_help_palette_and_dispatch_agree() {
     for keys in ["", "2", "3", "4", "5", "6", "7", "A", "enter tab", "e", "$", "2 G"] {
         let screen_harness = screen_harness(keys);
-        for (key, _) in screen_harness.app.hints() {
+        for (_, key, _) in screen_harness.app.hints() {
             let pressed = match key.as_str() {
                 "Space" | "Enter" | "Esc" => key.to_lowercase(),
                 other => other.to_owned(),
@@ -141,10 +141,10 @@ fn footer_help_palette_and_dispatch_agree() {
 fn a_refused_key_says_why() {
     for (keys, part) in [
         ("5 p", "held or released"),
-        ("5 x", "it is over"),
+        ("5 x", "nothing to cancel; D removes"),
         ("2 d", "nothing to fetch"),
-        ("3 R", "only what is over"),
-        ("2 y", "not sent"),
+        ("3 R", "only finished jobs"),
+        ("2 y", "not accepted"),
         ("u", "nothing to undo"),
     ] {
         let said = screen_harness(keys).screen();

@@ -8,6 +8,7 @@ use super::super::app::App;
 use super::super::availability::{self, Availability};
 use super::super::dialogs::{Choice, ConfirmDialog, ConfirmPurpose, Dialog, Menu, MenuItem, TagDialog};
 use super::super::effect::Effect;
+use super::super::keymap::Action;
 use super::super::line_input::LineInput;
 use super::super::location::scp_line;
 use super::super::messages::NextUndo;
@@ -57,11 +58,19 @@ impl App {
         let sorted = self.sort_out(availability::hold);
         if sorted.jobs.is_empty() {
             let held = self.sort_out(availability::release);
-            self.open_release(held.jobs.clone(), held.left_out(), now);
+            self.open_release(held.jobs.clone(), held.left_out(), false, now);
         } else {
             self.say_left_out(&sorted);
+            self.stay_behind(&sorted.jobs);
             let undo = Undo::Hold(sorted.jobs.clone());
             self.send(Command::Hold { jobs: sorted.jobs }, Pending::local(undo), effects);
+        }
+    }
+
+    /// The cursor keeps its place when these jobs leave their rows.
+    pub(super) fn stay_behind(&mut self, jobs: &[JobId]) {
+        if self.jobs.selected().is_some_and(|id| jobs.contains(&id)) {
+            self.jobs.stay_behind();
         }
     }
 
@@ -92,33 +101,47 @@ impl App {
                 _ => {}
             }
         }
+        // A giving-up may lose a paid result: it never rides along with what is harmless.
+        let mut apart = None;
+        if !give_up.is_empty() && give_up.len() < sorted.jobs.len() {
+            let unsure = text::count(give_up.len(), "unsure job");
+            apart = Some(format!("{unsure} left out: giving up asks on its own"));
+            give_up.clear();
+        }
         if on_wire.is_empty() && unwatch.is_empty() && give_up.is_empty() {
             self.say_left_out(&sorted);
+            if let Some(said) = apart {
+                self.say(Level::Info, said);
+            }
+            self.stay_behind(&drop);
             self.send(Command::Cancel { jobs: drop }, Pending::Plain, effects);
             return;
         }
         let mut lines = Vec::new();
         if !drop.is_empty() {
-            lines.push(format!("{} not sent: dropped, nothing is paid", are(drop.len())));
+            lines.push(format!("{} not sent yet: cancelled, free", are(drop.len())));
         }
         if !on_wire.is_empty() {
             lines.push(format!(
-                "{} on the wire: the answer is awaited; if it was accepted, it goes on and is paid for if it completes",
+                "{} being sent: the reply is awaited; if accepted, it keeps running and is charged if it completes",
                 are(on_wire.len())
             ));
         }
         if !unwatch.is_empty() {
             lines.push(format!(
-                "{} sent: EvoLink has no cancel. Stop watching? The job goes on and is paid for if it completes; w watches it again",
-                are(unwatch.len())
+                "{} already sent; EvoLink cannot cancel it. It keeps running and is charged if it completes; {} watches it again",
+                are(unwatch.len()),
+                self.options.keymap.named(Action::Watch)
             ));
         }
         if !give_up.is_empty() {
             lines.push(format!(
-                "{} unsure: giving up ends the search for the task. It may have been paid, and its result is lost; r looks again first",
-                are(give_up.len())
+                "{} unsure: stop looking for its task? It may have been charged; its result would be lost; {} looks again first",
+                are(give_up.len()),
+                self.options.keymap.named(Action::Ask)
             ));
         }
+        lines.extend(apart);
         lines.extend(sorted.left_out());
         let mut acts = Vec::new();
         if !drop.is_empty() || !on_wire.is_empty() {
@@ -131,9 +154,9 @@ impl App {
             acts.push(format!("give up {}", give_up.len()));
         }
         drop.extend(on_wire);
-        let title = if unwatch.is_empty() && !give_up.is_empty() { "give up?" } else { "stop watching?" };
+        let title = format!("{}?", acts.join(" and "));
         self.dialogs.open(Dialog::Ask(ConfirmDialog {
-            title: title.to_owned(),
+            title,
             lines,
             yes: acts.join(", "),
             purpose: ConfirmPurpose::Stop { drop, unwatch, give_up },
@@ -144,6 +167,7 @@ impl App {
     pub(super) fn say_yes(&mut self, purpose: ConfirmPurpose, effects: &mut Effects) {
         match purpose {
             ConfirmPurpose::Stop { drop, unwatch, give_up } => {
+                self.stay_behind(&[drop.as_slice(), &unwatch, &give_up].concat());
                 if !drop.is_empty() {
                     self.send(Command::Cancel { jobs: drop }, Pending::Plain, effects);
                 }
@@ -167,10 +191,12 @@ impl App {
             && let Phase::Unsure(doubt) = &job.phase
         {
             if doubt.candidates.is_empty() {
+                let look = self.options.keymap.named(Action::Ask);
                 let said = if doubt.looked {
-                    "no task of the account fits it; r looks again, x gives it up"
+                    let give_up = self.options.keymap.named(Action::Cancel);
+                    format!("no task of the account fits it; {look} looks again, {give_up} gives it up")
                 } else {
-                    "the account's tasks were not looked through yet; r looks now"
+                    format!("the account's tasks were not checked yet; {look} checks now")
                 };
                 self.say(Level::Info, said);
                 return;
@@ -179,9 +205,10 @@ impl App {
                 key,
                 label: task.to_string(),
                 note: String::new(),
+                present: false,
                 choice: Choice::Adopt { job: job.id, task: task.clone() },
             });
-            let title = "which task is this job's? Nothing is paid by choosing".to_owned();
+            let title = "which task belongs to this job? (choosing is free)".to_owned();
             self.dialogs.open(Dialog::Menu(Menu { title, items: items.collect(), cursor: 0, opened: now }));
             return;
         }
@@ -224,7 +251,8 @@ impl App {
             self.say_yes(ConfirmPurpose::Remove(sorted.jobs), effects);
             return;
         }
-        let mut lines = vec!["their files and their history stay; u brings them back".to_owned()];
+        let mut lines =
+            vec![format!("their files and their history stay; {} restores them", self.options.keymap.named(Action::Undo))];
         lines.extend(sorted.left_out());
         self.dialogs.open(Dialog::Ask(ConfirmDialog {
             title: "remove from the list?".to_owned(),
@@ -241,7 +269,7 @@ impl App {
         let first = tags.next().flatten();
         let same = tags.all(|tag| tag == first);
         let text = first.filter(|_| same).map_or("", Tag::as_str);
-        self.dialogs.open(Dialog::Tag(TagDialog { field: LineInput::new(text), jobs, said: None }));
+        self.dialogs.open(Dialog::Tag(TagDialog { field: LineInput::new(text), various: !same, jobs, said: None }));
     }
 
     pub(super) fn retag(&mut self, jobs: Vec<JobId>, tag: Option<Tag>, effects: &mut Effects) {
@@ -276,10 +304,10 @@ impl App {
                 let (jobs, gone): (Vec<_>, Vec<_>) =
                     jobs.into_iter().partition(|id| self.jobs.job(*id).is_some_and(|job| availability::release(job).is_ok()));
                 if jobs.is_empty() {
-                    self.say(Level::Info, "nothing of what was held is held any more");
+                    self.say(Level::Info, "none of those jobs is held any more");
                 } else {
                     let gone = (!gone.is_empty()).then(|| format!("{} left out: not held any more", gone.len()));
-                    self.open_release(jobs, gone, now);
+                    self.open_release(jobs, gone, true, now);
                 }
             }
             Undo::Move(jobs, to) => self.send(Command::Move { jobs, to }, Pending::Plain, effects),
@@ -298,19 +326,19 @@ impl App {
             }
             Undo::Filter(filter) => {
                 self.jobs.set_filter(filter, now);
-                self.say(Level::Info, "the filter is as it was");
+                self.say(Level::Info, "the filter is back");
             }
             Undo::Order(sort, reverse) => {
                 self.set_view_filter(|view_filter| (view_filter.sort, view_filter.reverse) = (sort, reverse), now);
-                self.say(Level::Info, format!("ordered by {} again", sort.word()));
+                self.say(Level::Info, format!("sorted by {} again", sort.word()));
             }
             Undo::InFlight(count) => self.send(Command::MaxInFlight(count), Pending::Plain, effects),
             Undo::Caps(caps) => self.send(Command::Caps(caps), Pending::Plain, effects),
             Undo::Pause => {
                 if self.status.as_ref().is_some_and(|status| status.paused.is_some()) {
-                    self.pause_or_go_on(now, effects);
+                    self.pause_or_resume(now, effects);
                 } else {
-                    self.say(Level::Info, "sending goes on already");
+                    self.say(Level::Info, "sending is on already");
                 }
             }
         }
@@ -318,10 +346,9 @@ impl App {
 
     pub(super) fn copy_id(&mut self, effects: &mut Effects) {
         let Some(task) = self.jobs.selected_job().and_then(|job| job.task.clone()) else {
-            self.say(Level::Info, "it has no task id: it was not sent");
             return;
         };
-        self.say(Level::Info, format!("copied {task}"));
+        self.say(Level::Info, format!("sent to the terminal's clipboard (OSC 52): {task}"));
         effects.push(Effect::Copy(task.to_string()));
     }
 
@@ -331,7 +358,7 @@ impl App {
         let mut add = |key, what: &'static str, text: Option<String>| {
             if let Some(text) = text {
                 let note = text::shorten(&text, 300).into_owned();
-                items.push(MenuItem { key, label: what.to_owned(), note, choice: Choice::Copy { what, text } });
+                items.push(MenuItem { key, label: what.to_owned(), note, present: false, choice: Choice::Copy { what, text } });
             }
         };
         let file = job.files.first();

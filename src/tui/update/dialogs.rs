@@ -9,6 +9,7 @@ use super::super::effect::Effect;
 use super::super::keymap::{Key, by_place};
 use super::super::undo::{Pending, Undo};
 use super::Effects;
+use super::fields::read_cap;
 use crate::engine::{Command, Level};
 
 /// A letter of a box: by its place on the keyboard where the layout is not Latin. Never in a box that asks, where a guess
@@ -110,31 +111,28 @@ impl App {
             },
             _ => None,
         };
-        let Some(item) = chosen.and_then(|index| menu.items.get(index)).cloned() else {
-            self.dialogs.open(Dialog::Menu(menu));
-            return;
-        };
+        match chosen {
+            Some(index) => self.choose(now, menu, index, effects),
+            None => self.dialogs.open(Dialog::Menu(menu)),
+        }
+    }
+
+    /// Takes an entry of a menu.
+    pub(super) fn choose(&mut self, now: Timestamp, menu: Menu, index: usize, effects: &mut Effects) {
+        let Some(item) = menu.items.get(index).cloned() else { return };
         match item.choice {
-            Choice::Sort(sort) => {
-                let view_filter = self.jobs.view_filter();
-                let reverse = view_filter.sort == sort && !view_filter.reverse;
-                self.order(sort, reverse, now);
-            }
+            Choice::Sort(sort) => self.toggle_order(sort, now),
             Choice::Column(name) => {
                 self.jobs.toggle_column(name);
                 // The menu stays, so that several columns can be chosen.
-                let cursor = chosen.unwrap_or(0);
-                self.open_columns_menu(menu.opened, cursor);
+                self.open_columns_menu(menu.opened, index);
             }
             Choice::Copy { what, text } => {
-                self.say(Level::Info, format!("copied the {what}: {text}"));
+                self.say(Level::Info, format!("{what} sent to the terminal's clipboard (OSC 52): {text}"));
                 effects.push(Effect::Copy(text));
             }
             Choice::Adopt { job, task } => self.send(Command::Adopt { job, task }, Pending::Plain, effects),
-            Choice::Export(format) => {
-                let content = self.export(format);
-                effects.push(Effect::Export { format, content });
-            }
+            Choice::Export(format) => self.start_export(format, effects),
         }
     }
 
@@ -142,7 +140,11 @@ impl App {
         match key.code {
             KeyCode::Esc => return,
             KeyCode::Enter => {
-                let word = if tag.field.is_empty() { Ok(None) } else { crate::job::Tag::new(tag.field.line()).map(Some) };
+                if tag.field.is_empty() {
+                    return;
+                }
+                let word =
+                    if tag.field.line().trim() == "-" { Ok(None) } else { crate::job::Tag::new(tag.field.line()).map(Some) };
                 match word {
                     Ok(word) => {
                         self.retag(tag.jobs, word, effects);
@@ -175,27 +177,17 @@ impl App {
         match key.code {
             KeyCode::Esc => return,
             KeyCode::Tab | KeyCode::Up | KeyCode::Down => caps.on_day = !caps.on_day,
-            KeyCode::Enter => {
-                let read = |text: &str| -> Result<Option<crate::job::Credits>, String> {
-                    let text = text.trim();
-                    if text.is_empty() || text == "none" {
-                        return Ok(None);
+            KeyCode::Enter => match (read_cap(caps.session.line()), read_cap(caps.day.line())) {
+                (Ok(session), Ok(day)) => {
+                    let before = self.status.as_ref().map(|status| status.caps).unwrap_or_default();
+                    let new = crate::job::Caps { session, day };
+                    if new != before {
+                        self.send(Command::Caps(new), Pending::local(Undo::Caps(before)), effects);
                     }
-                    let cap: crate::job::Credits = text.parse().map_err(|why| format!("{text:?} is {why}"))?;
-                    if cap < crate::job::Credits::ZERO { Err("a cap is not below zero".to_owned()) } else { Ok(Some(cap)) }
-                };
-                match (read(caps.session.line()), read(caps.day.line())) {
-                    (Ok(session), Ok(day)) => {
-                        let before = self.status.as_ref().map(|status| status.caps).unwrap_or_default();
-                        let new = crate::job::Caps { session, day };
-                        if new != before {
-                            self.send(Command::Caps(new), Pending::local(Undo::Caps(before)), effects);
-                        }
-                        return;
-                    }
-                    (Err(why), _) | (_, Err(why)) => caps.said = Some(why),
+                    return;
                 }
-            }
+                (Err(why), _) | (_, Err(why)) => caps.said = Some(why),
+            },
             _ => {
                 let field = if caps.on_day { &mut caps.day } else { &mut caps.session };
                 if field.press(key) {

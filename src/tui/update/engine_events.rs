@@ -1,6 +1,5 @@
 //! What the engine says.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,9 +7,12 @@ use jiff::Timestamp;
 
 use super::super::app::App;
 use super::super::effect::Effect;
-use super::super::notices::notice_text;
+use super::super::job_list::JobList;
+use super::super::messages::LoggedEvent;
 use super::super::options::NotifyMethod;
+use super::super::reasons;
 use super::super::undo::{Pending, UndoWindow};
+use super::super::wording::{duration, sum_of};
 use super::Effects;
 use crate::engine::{Command, CommandError, CommandOutcome, EngineEvent, Level, Notice};
 use crate::job::{Job, JobId, State, text};
@@ -30,12 +32,15 @@ impl App {
             EngineEvent::Jobs(jobs) => self.take_jobs(now, jobs, effects),
             EngineEvent::Loaded => {
                 self.jobs.loaded(now);
-                self.batch.start(self.active() > 0);
+                self.batch.start(self.active() > 0, now);
             }
             EngineEvent::Gone(ids) => self.jobs.remove(&ids),
             EngineEvent::Progress(news) => self.jobs.hear(news, now),
-            EngineEvent::Status(status) => self.status = Some(status),
-            EngineEvent::Notice(notice) => self.take_notice(&notice, effects),
+            EngineEvent::Status(status) => {
+                self.status = Some(status);
+                self.refresh_price();
+            }
+            EngineEvent::Notice(notice) => self.take_notice(notice, effects),
             EngineEvent::CommandDone { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
             EngineEvent::Details { job, details } => self.screens.take_details(job, details),
             EngineEvent::Broken(said) => {
@@ -56,35 +61,58 @@ impl App {
                 let before = self.jobs.job(job.id).map(|old| old.state());
                 let is_new = |state| job.state() == state && before.is_some_and(|before| before != state);
                 if is_new(State::Saved) {
-                    self.batch.saved();
+                    self.batch.saved(job.spent());
                     self.link_warnings.forget(job.id);
                 }
                 if is_new(State::Failed) {
-                    self.batch.failed();
-                    failed.push((
-                        job.id,
-                        format!("{}:{} failed: {}", job.source.short(), job.image, job.reason().unwrap_or_default()),
-                    ));
+                    self.batch.failed(job.spent());
+                    failed.push((job.id, format!("{} failed: {}", reasons::name(job), reasons::reason(job).unwrap_or_default())));
                 }
             }
         }
+        let sent = sent_now(&self.jobs, &jobs);
         self.jobs.put(jobs, now);
+        self.refresh_price();
         if !self.jobs.is_loaded() {
             return;
+        }
+        match sent.as_slice() {
+            [] => {}
+            [job] => self.log(now, Level::Info, Some(job.id), format!("{} sent", reasons::name(job))),
+            several => {
+                let sum = sum_of(several.iter().map(Arc::as_ref), None);
+                self.log(now, Level::Info, None, format!("sent {}, {sum} credits", text::count(several.len(), "job")));
+            }
         }
         match failed.as_slice() {
             [] => {}
             [(_, said)] => self.tell(said, effects),
             several => self.tell(&format!("{} failed", text::count(several.len(), "job")), effects),
         }
-        if let Some((saved, failed)) = self.batch.turn(self.active() > 0) {
-            let mut said = format!("all done: {saved} saved");
-            if failed > 0 {
-                let _ = write!(said, ", {failed} failed");
-            }
+        if let Some(result) = self.batch.turn(self.active() > 0, now) {
+            let took = duration(result.seconds, self.options.slow_link);
+            let said = format!("batch: {} · {took}", result.words());
             self.tell(&said, effects);
-            self.say(if failed > 0 { Level::Warning } else { Level::Info }, said);
+            let level = if result.failed > 0 { Level::Warning } else { Level::Info };
+            self.log(now, level, None, said.clone());
+            self.say(level, said);
         }
+    }
+
+    /// Keeps an event for the events page and the activity.
+    fn log(&mut self, now: Timestamp, level: Level, job: Option<JobId>, text: String) {
+        self.messages.log(LoggedEvent { at: now, level, job, text });
+    }
+
+    /// An export is at a path, or could not be written.
+    pub(super) fn exported(&mut self, now: Timestamp, outcome: &Result<PathBuf, String>) {
+        let (level, said) = match outcome {
+            Ok(path) => (Level::Info, format!("exported {} to {}", text::count(self.jobs.order().len(), "job"), path.display())),
+            Err(why) => (Level::Warning, format!("not exported: {why}")),
+        };
+        let said = text::clean(&said).into_owned();
+        self.log(now, level, None, said.clone());
+        self.say(level, said);
     }
 
     /// Tells a person who looks elsewhere (product §6).
@@ -105,27 +133,12 @@ impl App {
         }
     }
 
-    fn take_notice(&mut self, notice: &Notice, effects: &mut Effects) {
-        let name = |id| self.jobs.job(id).map_or_else(|| id.to_string(), |job| format!("{}:{}", job.source.short(), job.image));
-        let text = notice_text(notice, &name, &self.options.keymap);
-        self.log(LoggedEvent { at: notice.at, level: notice.level(), job: notice.job, text }, effects);
-    }
-
-    /// An export is written, or it is not.
-    pub(super) fn exported(&mut self, now: Timestamp, outcome: &Result<PathBuf, String>, effects: &mut Effects) {
-        self.dirty = true;
-        let (level, said) = match outcome {
-            Ok(path) => (Level::Info, format!("exported to {}", path.display())),
-            Err(said) => (Level::Warning, format!("not exported: {said}")),
-        };
-        self.log(LoggedEvent { at: now, level, job: None, text: text::clean(&said).into_owned() }, effects);
-    }
-
-    fn log(&mut self, event: LoggedEvent, effects: &mut Effects) {
-        if event.level == Level::Alarm {
-            self.tell(&event.text, effects);
+    fn take_notice(&mut self, notice: Notice, effects: &mut Effects) {
+        let text = text::clean(&notice.text).into_owned();
+        if notice.level == Level::Alarm {
+            self.tell(&text, effects);
         }
-        self.messages.take_notice(notice);
+        self.log(notice.at, notice.level, notice.job, text);
     }
 
     fn take_answer(&mut self, ticket: u64, outcome: Result<CommandOutcome, String>, now: Timestamp, effects: &mut Effects) {
@@ -160,10 +173,31 @@ impl App {
             Pending::Local { undo, back: true } => self.take_back(undo.limited_to(&done.jobs), now, effects),
             Pending::Plain => {}
         }
-        let name =
-            |id: JobId| self.jobs.job(id).map_or_else(|| id.to_string(), |job| format!("{}:{}", job.source.short(), job.image));
-        if let Some(said) = outcomes::sentence(&done, name) {
-            self.say(if done.left_out.is_empty() { Level::Info } else { Level::Warning }, said);
+        let mut said = text::clean(&done.said).into_owned();
+        if !done.left_out.is_empty() {
+            let (what, why) = &done.left_out[0];
+            let named = format!("{} ({})", text::clean(what), text::clean(why));
+            let more = done.left_out.len() - 1;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            said = format!("{said}{}left out: {named}{more}", if said.is_empty() { "" } else { "; " });
+        }
+        if said.is_empty() {
+            return;
+        }
+        let level = if done.left_out.is_empty() { Level::Info } else { Level::Warning };
+        self.log(now, Level::Info, None, said.clone());
+        // The countdown of a send says it all.
+        if done.approval.is_none() || !done.left_out.is_empty() {
+            self.say(level, said);
         }
     }
+}
+
+/// The jobs of a batch of news whose paid request was accepted since.
+fn sent_now(known: &JobList, news: &[Arc<Job>]) -> Vec<Arc<Job>> {
+    if !known.is_loaded() {
+        return Vec::new();
+    }
+    let is_new = |job: &&Arc<Job>| job.sent_at.is_some() && known.job(job.id).is_some_and(|old| old.sent_at.is_none());
+    news.iter().filter(is_new).cloned().collect()
 }

@@ -1,11 +1,12 @@
-//! The shown jobs as CSV or JSON lines, with the fields of product §7.
+//! The shown jobs as CSV or JSON lines, with the fields of the command line.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::app::App;
 use super::super::dialogs::{Choice, Dialog, Menu, MenuItem};
-use super::super::effect::ExportFormat;
+use super::super::effect::{Effect, ExportFormat};
+use super::Effects;
 use crate::job::{Job, record};
 
 impl App {
@@ -15,13 +16,20 @@ impl App {
             key,
             label: label.to_owned(),
             note: rows.clone(),
+            present: false,
             choice: Choice::Export(format),
         };
         let items = vec![item('c', "CSV", ExportFormat::Csv), item('j', "JSON lines", ExportFormat::Json)];
         self.dialogs.open(Dialog::Menu(Menu { title: "export what the list shows".to_owned(), items, cursor: 0, opened: now }));
     }
 
-    pub(super) fn export(&self, format: ExportFormat) -> String {
+    /// Hands the shown jobs over to be written; where they are comes back as an event.
+    pub(super) fn start_export(&mut self, format: ExportFormat, effects: &mut Effects) {
+        let content = self.export(format);
+        effects.push(Effect::Export { format, content });
+    }
+
+    fn export(&self, format: ExportFormat) -> String {
         let jobs = self.jobs.order().iter().filter_map(|id| self.jobs.job(*id));
         let mut out = String::new();
         match format {
@@ -44,7 +52,7 @@ impl App {
     }
 }
 
-/// A job as product §7 prints it.
+/// A job as the command line prints it.
 pub(super) fn job_json(job: &Job) -> Value {
     record::json(job)
 }

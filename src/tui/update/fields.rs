@@ -5,12 +5,16 @@ use jiff::Timestamp;
 
 use super::super::app::App;
 use super::super::dialogs::{AddDialog, AddField, CommandInput, Dialog, FilterInput, HelpDialog};
+use super::super::effect::ExportFormat;
+use super::super::job_list::{COLUMN_NAMES, Sort};
 use super::super::keymap::{Action, Key};
 use super::super::layout::Page;
-use super::super::undo::Undo;
+use super::super::undo::{Pending, Undo};
+use super::super::view;
 use super::Effects;
-use crate::engine::Level;
+use crate::engine::{Command, Level};
 use crate::job::query::Query;
+use crate::job::{Caps, Credits, Tag};
 
 impl App {
     pub(super) fn press_in_filter(&mut self, now: Timestamp, mut line: FilterInput, key: Key) {
@@ -62,7 +66,10 @@ impl App {
         match (key.code, add.at) {
             (KeyCode::Esc, _) => {
                 if !add.lines.is_empty() {
-                    self.say(Level::Info, "nothing was added; a brings the lines back");
+                    self.say(
+                        Level::Info,
+                        format!("nothing added; {} brings the lines back", self.options.keymap.named(Action::Add)),
+                    );
                     self.dialogs.keep_draft(add);
                 }
                 return;
@@ -114,54 +121,119 @@ impl App {
         if word.is_empty() && line.cursor == 0 {
             return;
         }
-        // `:mark QUERY` marks what fits; without a query it is the key that marks a row.
-        if !rest.is_empty() && matches!(Action::from_name(word), Some(Action::Mark | Action::MarkQuery)) {
-            match Query::parse(rest) {
-                Ok(query) => {
-                    let ids = self.jobs.matching(&query, now);
-                    self.mark_fitting(ids);
-                }
-                Err(wrong) => self.say(Level::Warning, wrong[0].message.clone()),
-            }
-            return;
-        }
-        if !rest.is_empty() && Action::from_name(word) == Some(Action::Filter) {
-            let before = self.jobs.set_filter(crate::job::text::clean(rest).into_owned(), now);
-            self.messages.push_undo(Undo::Filter(before));
-            return;
+        let named = Action::from_name(word).or_else(|| fitting.get(line.cursor).copied());
+        if let Some(action) = named.filter(|_| !rest.is_empty()) {
+            return self.run_with(now, action, rest, effects);
         }
         if let Some(action) = fitting.get(line.cursor) {
             return self.run(now, *action, effects);
         }
         let word = word.to_ascii_lowercase();
         let near = super::super::keymap::TABLE.iter().map(|row| row.name).min_by_key(|name| strsim::osa_distance(name, &word));
-        self.say(Level::Warning, format!("there is no action {word:?}; the nearest is {}", near.unwrap_or("help")));
+        self.say(Level::Warning, format!("unknown action {word:?}; did you mean {}?", near.unwrap_or("help")));
+    }
+
+    /// Does an action with the argument that was typed behind its name.
+    fn run_with(&mut self, now: Timestamp, action: Action, rest: &str, effects: &mut Effects) {
+        if let Err(why) = self.allows(action) {
+            self.say(Level::Info, why);
+            return;
+        }
+        let done = match action {
+            Action::Mark | Action::MarkQuery => match Query::parse(rest) {
+                Ok(query) => {
+                    let ids = self.jobs.matching(&query, now);
+                    self.mark_fitting(ids);
+                    Ok(())
+                }
+                Err(wrong) => Err(wrong[0].message.clone()),
+            },
+            Action::Filter if self.screens.page() == Page::Events => {
+                self.screens.filter_events(crate::job::text::clean(rest).into_owned());
+                Ok(())
+            }
+            Action::Filter => {
+                let before = self.jobs.set_filter(crate::job::text::clean(rest).into_owned(), now);
+                self.messages.push_undo(Undo::Filter(before));
+                Ok(())
+            }
+            Action::Sort => one_of("order", rest, Sort::ALL.iter().map(|(sort, _, word, _)| (*word, *sort)))
+                .map(|sort| self.order(sort, false, now)),
+            Action::Columns => {
+                one_of("column", rest, COLUMN_NAMES.iter().map(|name| (*name, *name))).map(|name| self.jobs.toggle_column(name))
+            }
+            Action::Export => one_of("format", rest, [("csv", ExportFormat::Csv), ("json", ExportFormat::Json)].into_iter())
+                .map(|format| self.start_export(format, effects)),
+            Action::More | Action::Fewer => self.set_in_flight(rest, effects),
+            Action::EditCaps => self.set_caps(rest, effects),
+            Action::Tag => self.tag_all(rest, effects),
+            _ => Err(format!(":{} takes no argument", action.name())),
+        };
+        if let Err(why) = done {
+            self.say(Level::Warning, why);
+        }
+    }
+
+    fn set_in_flight(&mut self, rest: &str, effects: &mut Effects) -> Result<(), String> {
+        let Some(before) = self.status.as_ref().map(|status| status.max_in_flight) else { return Ok(()) };
+        let wanted = rest.parse().ok().filter(|count| (1..=10_000).contains(count));
+        let to = wanted.ok_or_else(|| format!("{rest:?} is not a number from 1 to 10,000"))?;
+        self.send(Command::MaxInFlight(to), Pending::local(Undo::InFlight(before)), effects);
+        Ok(())
+    }
+
+    /// `50`, `none`, or both: `50 20` is the day's and the session's cap.
+    fn set_caps(&mut self, rest: &str, effects: &mut Effects) -> Result<(), String> {
+        let before = self.status.as_ref().map(|status| status.caps).unwrap_or_default();
+        let mut words = rest.split_whitespace();
+        let day = read_cap(words.next().unwrap_or_default())?;
+        let session = words.next().map_or(Ok(before.session), read_cap)?;
+        if words.next().is_some() {
+            return Err("write the day's cap and, if you like, the session's: :caps 50 20".to_owned());
+        }
+        self.send(Command::Caps(Caps { session, day }), Pending::local(Undo::Caps(before)), effects);
+        Ok(())
+    }
+
+    fn tag_all(&mut self, rest: &str, effects: &mut Effects) -> Result<(), String> {
+        let tag = if rest == "-" { None } else { Some(Tag::new(rest).map_err(|why| why.to_string())?) };
+        let jobs = self.jobs.targets();
+        self.retag(jobs, tag, effects);
+        Ok(())
     }
 
     pub(super) fn press_in_help(&mut self, mut help: HelpDialog, key: Key) {
-        match key.code {
-            KeyCode::Esc if help.search.line().is_empty() => return,
-            KeyCode::Esc => {
+        let action = self.options.keymap.action(key, self.screens.context());
+        let page = usize::from(self.screens.size().1 / 2).max(1);
+        match (key.code, action) {
+            (KeyCode::Esc, _) if !help.searching => return,
+            (KeyCode::Esc, _) => {
                 help.search.set("");
-                help.scroll = 0;
+                (help.scroll, help.searching) = (0, false);
             }
-            KeyCode::Enter | KeyCode::F(1) => return,
-            KeyCode::Down => help.scroll += 1,
-            KeyCode::Up => help.scroll = help.scroll.saturating_sub(1),
-            KeyCode::PageDown => help.scroll += 10,
-            KeyCode::PageUp => help.scroll = help.scroll.saturating_sub(10),
-            KeyCode::Home => help.scroll = 0,
+            (KeyCode::Enter | KeyCode::F(1), _) => return,
+            // Where nobody searches yet, what moves everywhere else moves here, and `?` closes what it opened.
+            (_, Some(Action::Help)) if !help.searching => return,
+            (_, Some(Action::Filter)) if !help.searching => help.searching = true,
+            (KeyCode::Down, _) => help.scroll += 1,
+            (KeyCode::Up, _) => help.scroll = help.scroll.saturating_sub(1),
+            (_, Some(Action::Down)) if !help.searching => help.scroll += 1,
+            (_, Some(Action::Up)) if !help.searching => help.scroll = help.scroll.saturating_sub(1),
+            (KeyCode::PageDown, _) => help.scroll += page,
+            (KeyCode::PageUp, _) => help.scroll = help.scroll.saturating_sub(page),
+            (_, Some(Action::PageDown | Action::HalfDown)) if !help.searching && key.ctrl => help.scroll += page,
+            (_, Some(Action::PageUp | Action::HalfUp)) if !help.searching && key.ctrl => {
+                help.scroll = help.scroll.saturating_sub(page);
+            }
+            (KeyCode::Home, _) => help.scroll = 0,
+            (KeyCode::End, _) => help.scroll = usize::MAX,
             _ => {
-                // `?` and `q` close a help that nobody searches in, as they do everywhere else.
-                if help.search.line().is_empty() && matches!(key.typed(), Some('?' | 'q')) {
-                    return;
-                }
                 if help.search.press(key) {
-                    help.scroll = 0;
+                    (help.scroll, help.searching) = (0, true);
                 }
             }
         }
-        help.scroll = help.scroll.min(self.help_rows(&help).len().saturating_sub(1));
+        help.scroll = help.scroll.min(view::help_last(self, &help));
         self.dialogs.open(Dialog::Help(help));
     }
 
@@ -190,6 +262,7 @@ impl App {
             }
             Dialog::Help(mut help) => {
                 help.search.insert(text);
+                help.searching = true;
                 Dialog::Help(help)
             }
             Dialog::Caps(mut caps) => {
@@ -198,6 +271,31 @@ impl App {
             }
             // What asks takes no paste: a y in it would be a yes nobody gave.
             asks @ (Dialog::Price(_) | Dialog::Ask(_) | Dialog::Menu(_) | Dialog::Show(_)) => asks,
+        }
+    }
+}
+
+/// A cap as it is typed: an amount, `none` or nothing.
+pub(super) fn read_cap(text: &str) -> Result<Option<Credits>, String> {
+    let text = text.trim();
+    if text.is_empty() || text == "none" {
+        return Ok(None);
+    }
+    let cap: Credits = text.parse().map_err(|why| format!("{text:?} is {why}"))?;
+    if cap < Credits::ZERO { Err("a cap cannot be below zero".to_owned()) } else { Ok(Some(cap)) }
+}
+
+/// The value with this name, or the only one that begins so.
+fn one_of<T: Copy>(what: &str, typed: &str, all: impl Iterator<Item = (&'static str, T)>) -> Result<T, String> {
+    let typed = typed.trim().to_lowercase();
+    let all: Vec<(&str, T)> = all.collect();
+    let mut begin = all.iter().filter(|(name, _)| name.starts_with(&typed));
+    let exact = all.iter().find(|(name, _)| *name == typed);
+    match (exact, begin.next(), begin.next()) {
+        (Some((_, value)), ..) | (None, Some((_, value)), None) => Ok(*value),
+        _ => {
+            let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+            Err(format!("unknown {what} {typed:?}: {}", names.join(", ")))
         }
     }
 }

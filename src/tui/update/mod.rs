@@ -20,8 +20,12 @@ use super::keymap::{Action, Key};
 use super::layout::Page;
 use super::line_input::LineInput;
 use super::undo::{Pending, Undo};
+use super::view::{self, Target};
 use crate::engine::{Command, Level};
 use crate::job::text;
+
+/// A letter for each column in its menu; none that moves or leaves there.
+const COLUMN_KEYS: &str = "itpelcn";
 
 pub(crate) type Effects = Vec<Effect>;
 
@@ -37,7 +41,7 @@ impl App {
     /// Brings selection, scroll, title and details in line with what is known now.
     fn settle(&mut self, now: Timestamp, effects: &mut Effects) {
         self.jobs.refresh(now);
-        self.jobs.settle(self.screens.layout().rows());
+        self.jobs.settle(self.layout().rows());
         let shown = self.jobs.selected_job().filter(|_| self.screens.shows_details()).map(|job| (job.id, job.revision));
         if let Some((id, _)) = shown.filter(|(id, revision)| self.screens.ask_for(*id, *revision)) {
             effects.push(Effect::LoadDetails(id));
@@ -61,9 +65,13 @@ impl App {
     fn warn_of_expiring_links(&mut self, now: Timestamp, effects: &mut Effects) {
         let Some((count, hours)) = self.link_warnings.due(self.jobs.expiring(), now) else { return };
         let hours = text::count(usize::try_from(hours).unwrap_or(0), "hour");
-        let (verb, whose) = if count == 1 { ("is", "its link dies") } else { ("are", "their links die") };
-        let count = text::count(count, "picture");
-        self.say(Level::Warning, format!("{count} {verb} not here yet and {whose} within {hours}: d fetches now"));
+        let verb = if count == 1 {
+            "picture is not fetched yet; its link expires"
+        } else {
+            "pictures are not fetched yet; links expire"
+        };
+        let key = self.options.keymap.named(Action::Fetch);
+        self.say(Level::Warning, format!("{key} fetches now: {count} {verb} within {hours}"));
         effects.push(Effect::Bell);
     }
 
@@ -82,7 +90,7 @@ impl App {
             }
             Event::Focus(focused) => self.screens.set_focused(focused),
             Event::EngineEvent(news) => self.hear(now, news, effects),
-            Event::Exported(outcome) => self.exported(now, &outcome, effects),
+            Event::Exported(outcome) => self.exported(now, &outcome),
             Event::Tick => self.dirty = true,
             Event::Interrupted | Event::Terminate => self.leave(effects),
             Event::Scheme { dark } => {
@@ -112,6 +120,8 @@ impl App {
             && let Some(action @ (Action::Leave | Action::Redraw | Action::Suspend)) = action
         {
             self.run(now, action, effects);
+        } else if key == Key::char('y') && !view::asks_in_full(self, now) {
+            // Dropped; the box says why.
         } else if let Some(overlay) = self.dialogs.take() {
             self.press_in(now, overlay, key, effects);
         } else if let Some(action) = action {
@@ -171,9 +181,10 @@ impl App {
             A::Unmark => self.set_marks(std::collections::HashSet::new()),
             A::Add => self.open_add(None),
             A::Hold => self.hold_or_release(now, effects),
-            A::Pause => self.pause_or_go_on(now, effects),
+            A::Pause => self.pause_or_resume(now, effects),
             A::Later => self.shift(crate::engine::QueueMove::Later, effects),
             A::Earlier => self.shift(crate::engine::QueueMove::Earlier, effects),
+            A::ToFront => self.shift(crate::engine::QueueMove::Front, effects),
             A::More => self.change_in_flight(1, effects),
             A::Fewer => self.change_in_flight(-1, effects),
             A::Cancel => self.cancel(now, effects),
@@ -197,7 +208,7 @@ impl App {
                 effects.push(Effect::Mouse(on));
             }
             A::Command => self.dialogs.open(Dialog::Command(CommandInput { field: LineInput::new(""), cursor: 0 })),
-            A::Help => self.dialogs.open(Dialog::Help(HelpDialog { search: LineInput::new(""), scroll: 0 })),
+            A::Help => self.dialogs.open(Dialog::Help(HelpDialog { search: LineInput::new(""), searching: false, scroll: 0 })),
             A::Escape => self.escape(now),
             A::Quit => self.quit(effects),
             A::Leave => self.leave(effects),
@@ -229,10 +240,12 @@ impl App {
         } else if !self.jobs.filter().is_empty() {
             let before = self.jobs.set_filter(String::new(), now);
             self.messages.push_undo(Undo::Filter(before));
-            self.say(Level::Info, "the filter is gone; u brings it back");
+            let key = self.options.keymap.named(Action::Undo);
+            self.say(Level::Info, format!("filter cleared · {key} restores it"));
         } else if !self.jobs.marks().is_empty() {
             self.set_marks(std::collections::HashSet::new());
-            self.say(Level::Info, "the marks are gone; u brings them back");
+            let key = self.options.keymap.named(Action::Undo);
+            self.say(Level::Info, format!("marks cleared · {key} restores them"));
         } else {
             self.screens.close_details();
         }
@@ -247,7 +260,7 @@ impl App {
     }
 
     fn quit(&mut self, effects: &mut Effects) {
-        if self.screens.page() != Page::Jobs || self.screens.details_open() {
+        if self.screens.page() != Page::Jobs || self.screens.in_details() || self.screens.details_were_opened() {
             self.back();
         } else {
             self.leave(effects);
@@ -266,16 +279,18 @@ impl App {
         if before != (sort, reverse) {
             self.messages.push_undo(Undo::Order(before.0, before.1));
             self.set_view_filter(|view_filter| (view_filter.sort, view_filter.reverse) = (sort, reverse), now);
-            let way = if reverse { ", turned round" } else { "" };
-            self.say(Level::Info, format!("ordered by {}{way}", sort.word()));
+            let way = if reverse { ", reversed" } else { "" };
+            self.say(Level::Info, format!("sorted by {}{way}", sort.word()));
         }
     }
 
     fn open_sort_menu(&mut self, now: Timestamp) {
+        let present = self.jobs.view_filter().sort;
         let items = Sort::ALL.iter().map(|(sort, key, word, note)| MenuItem {
             key: *key,
             label: (*word).to_owned(),
             note: (*note).to_owned(),
+            present: *sort == present,
             choice: Choice::Sort(*sort),
         });
         let cursor = Sort::ALL.iter().position(|(sort, ..)| *sort == self.jobs.view_filter().sort).unwrap_or(0);
@@ -283,10 +298,11 @@ impl App {
     }
 
     pub(super) fn open_columns_menu(&mut self, now: Timestamp, cursor: usize) {
-        let items = COLUMN_NAMES.iter().zip('a'..).map(|(name, key)| MenuItem {
+        let items = COLUMN_NAMES.iter().zip(COLUMN_KEYS.chars()).map(|(name, key)| MenuItem {
             key,
             label: (*name).to_owned(),
             note: if self.jobs.hidden().contains(name) { "hidden" } else { "shown" }.to_owned(),
+            present: !self.jobs.hidden().contains(name),
             choice: Choice::Column(name),
         });
         let menu = Menu { title: "columns".to_owned(), items: items.collect(), cursor, opened: now };
@@ -320,25 +336,57 @@ impl App {
             return;
         }
         self.dirty = true;
-        let covered = !self.dialogs.is_empty();
-        match mouse.kind {
-            MouseEventKind::ScrollDown if !covered => self.step(3),
-            MouseEventKind::ScrollUp if !covered => self.step(-3),
-            MouseEventKind::Down(MouseButton::Left) if !covered && self.screens.page() == Page::Jobs => {
-                let layout = self.screens.layout();
-                let first = layout.first_row();
-                if let Some(row) = mouse.row.checked_sub(first).map(usize::from).filter(|row| *row < layout.rows())
-                    && mouse.column < layout.list.right()
-                    && let Some(id) = self.jobs.order().get(self.jobs.offset() + row).copied()
-                {
-                    if self.jobs.selected() == Some(id) {
-                        self.run(now, Action::Open, effects);
-                    }
-                    self.jobs.select(id);
-                    self.screens.leave_details();
+        let wheel = match mouse.kind {
+            MouseEventKind::ScrollDown => 3,
+            MouseEventKind::ScrollUp => -3,
+            MouseEventKind::Down(MouseButton::Left) => return self.click(now, (mouse.column, mouse.row), effects),
+            _ => return,
+        };
+        match self.dialogs.top_mut() {
+            None => self.step(wheel),
+            Some(Dialog::Help(help)) => help.scroll = help.scroll.saturating_add_signed(wheel),
+            // Nothing that asks is answered by a mouse.
+            Some(_) => {}
+        }
+    }
+
+    fn click(&mut self, now: Timestamp, place: (u16, u16), effects: &mut Effects) {
+        let Some(target) = view::target_at(self, now, place) else { return };
+        match target {
+            Target::Tab(view) => {
+                if self.screens.page() != Page::Jobs {
+                    self.screens.go_to(Page::Jobs);
+                }
+                self.show_view(view, now);
+            }
+            Target::Heading(sort) => self.toggle_order(sort, now),
+            Target::Details => {
+                if !self.screens.in_details() {
+                    self.screens.next_pane();
                 }
             }
-            _ => {}
+            Target::Key(action) => self.run(now, action, effects),
+            Target::Item(index) => {
+                if let Some(Dialog::Menu(menu)) = self.dialogs.take() {
+                    self.choose(now, menu, index, effects);
+                }
+            }
+            Target::Row(row) => {
+                let Some(id) = self.jobs.order().get(self.jobs.offset() + row).copied() else { return };
+                let again = self.jobs.selected() == Some(id);
+                self.jobs.select(id);
+                self.screens.leave_details();
+                if again {
+                    self.run(now, Action::Open, effects);
+                }
+            }
         }
+    }
+
+    /// Orders by this, or the other way round where it is so already.
+    pub(super) fn toggle_order(&mut self, sort: Sort, now: Timestamp) {
+        let view_filter = self.jobs.view_filter();
+        let reverse = view_filter.sort == sort && !view_filter.reverse;
+        self.order(sort, reverse, now);
     }
 }

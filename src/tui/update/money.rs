@@ -1,16 +1,17 @@
-//! The way to a yes: every box that names a price is opened here, and every consent is made here.
+//! The way to a confirmation: every box that names a price is opened here, and every consent is made here.
 
 use jiff::Timestamp;
 
 use super::super::app::App;
 use super::super::availability;
 use super::super::dialogs::{AddDialog, AddField, Dialog, PriceDialog, Purpose};
+use super::super::keymap::Action;
 use super::super::line_input::LineInput;
 use super::super::text_area::TextArea;
 use super::super::undo::{Pending, Undo};
 use super::Effects;
 use crate::engine::{Command, Consent, Level, PauseReason};
-use crate::job::{Credits, HoldReason, JobId, Phase, Quote, State, Tag, check_lines, text};
+use crate::job::{HoldReason, JobId, Phase, Quote, State, Tag, check_lines, text};
 
 impl App {
     pub(super) fn open_add(&mut self, pasted: Option<&str>) {
@@ -21,6 +22,7 @@ impl App {
                 at: AddField::Lines,
                 checked: Vec::new(),
                 said: None,
+                skip_wrong: false,
             })
         });
         add.at = AddField::Lines;
@@ -34,6 +36,7 @@ impl App {
     /// Looks at every line anew.
     pub(super) fn check(&self, add: &mut AddDialog) {
         add.said = None;
+        add.skip_wrong = false;
         add.checked = check_lines(&add.lines.text(), |spec| self.jobs.has_duplicate(spec));
     }
 
@@ -41,12 +44,22 @@ impl App {
     pub(super) fn finish_add(&mut self, now: Timestamp, mut add: Box<AddDialog>) {
         let (ok, double, wrong) = add.counts();
         let tag = if add.tag.is_empty() { Ok(None) } else { Tag::new(add.tag.line()).map(Some) };
+        let skip = std::mem::take(&mut add.skip_wrong);
         let said = match &tag {
             Err(why) => Some(why.to_string()),
-            _ if wrong > 0 => {
-                Some(format!("{} cannot be read; nothing is queued before that is mended", text::count(wrong, "line")))
+            _ if wrong > 0 && !(skip && ok > 0) => {
+                let first = add.first_wrong().unwrap_or(1);
+                add.skip_wrong = true;
+                let good = text::count(ok, "picture");
+                Some(if ok > 0 {
+                    format!("fix line {first} first; nothing is queued yet · Ctrl+d again: go on with the {good} that are right")
+                } else {
+                    format!("fix line {first} first; nothing is queued yet")
+                })
             }
-            _ if ok == 0 && double > 0 => Some("all of it is in the list already; R runs a finished one again".to_owned()),
+            _ if ok == 0 && double > 0 => {
+                Some(format!("already in the list · {} reruns finished jobs", self.options.keymap.named(Action::RunAgain)))
+            }
             _ if ok == 0 => Some("write or paste the ids of drafts first, one per line".to_owned()),
             _ => None,
         };
@@ -59,12 +72,15 @@ impl App {
         if double > 0 {
             notes.push(format!("{} left out: in the list already, or given twice", text::count(double, "picture")));
         }
+        if wrong > 0 {
+            notes.push(format!("{} left out: cannot be read", text::count(wrong, "line")));
+        }
         let purpose = Purpose::Add { specs: add.specs(), tag: tag.unwrap_or_default() };
         self.dialogs.keep_draft(add);
-        self.open_price(purpose, ok, format!("add {}", text::count(ok, "job")), notes, now);
+        self.open_price(purpose, ok, format!("send {}", text::count(ok, "job")), notes, now);
     }
 
-    pub(super) fn open_release(&mut self, jobs: Vec<JobId>, left_out: Option<String>, now: Timestamp) {
+    pub(super) fn open_release(&mut self, jobs: Vec<JobId>, left_out: Option<String>, undoes_hold: bool, now: Timestamp) {
         let mut notes: Vec<String> = left_out.into_iter().collect();
         let reasons = |why: fn(&HoldReason) -> bool| {
             let is =
@@ -73,14 +89,17 @@ impl App {
         };
         let source = reasons(|why| matches!(why, HoldReason::Source { .. }));
         if source > 0 {
-            notes.push(format!("{source} held because the look at the draft found trouble; a yes sends all the same"));
+            notes.push(format!("{source} held because the draft check failed; y sends anyway"));
         }
         let capped = reasons(|why| matches!(why, HoldReason::Cap { .. }));
         if capped > 0 {
-            notes.push(format!("{capped} held by a cap; the cap still counts, $ changes it"));
+            let key = self.options.keymap.named(Action::Spending);
+            notes.push(format!("{capped} held by a cap, which still counts; {key} changes it"));
         }
         let count = jobs.len();
-        self.open_price(Purpose::Release { jobs }, count, format!("release {}", text::count(count, "held job")), notes, now);
+        let what = text::count(count, "held job");
+        let title = if undoes_hold { format!("undo the hold: send {what}") } else { format!("release and send {what}") };
+        self.open_price(Purpose::Release { jobs }, count, title, notes, now);
     }
 
     pub(super) fn run_again(&mut self, now: Timestamp) {
@@ -95,7 +114,7 @@ impl App {
             return;
         }
         let mut notes: Vec<String> = sorted.left_out().into_iter().collect();
-        notes.push("each is a new paid wish; what the first one cost stays as it is".to_owned());
+        notes.push("each is a new paid job; earlier charges stay".to_owned());
         if alone && let Some(job) = self.jobs.selected_job() {
             if self.jobs.is_on_its_way_elsewhere(job) {
                 notes.push("another job for this picture is in the list already".to_owned());
@@ -107,11 +126,11 @@ impl App {
                 notes.push(format!("{}: it will probably fail again", failure.meaning()));
             }
         }
-        let quote = format!("run {count} again");
-        self.open_price(Purpose::RunAgain { jobs: sorted.jobs }, count, quote, notes, now);
+        let title = format!("run {} again", text::count(count, "job"));
+        self.open_price(Purpose::RunAgain { jobs: sorted.jobs }, count, title, notes, now);
     }
 
-    pub(super) fn pause_or_go_on(&mut self, now: Timestamp, effects: &mut Effects) {
+    pub(super) fn pause_or_resume(&mut self, now: Timestamp, effects: &mut Effects) {
         let Some(status) = self.status.clone() else { return };
         let mut jobs = status.waiting_for_go.clone();
         if status.paused.is_none() && jobs.is_empty() {
@@ -136,10 +155,10 @@ impl App {
         }
         let mut notes = Vec::new();
         if !status.waiting_for_go.is_empty() {
-            notes.push(format!("{} approved before this start", are_words(status.waiting_for_go.len())));
+            notes.push(format!("{} approved earlier", status.waiting_for_go.len()));
         }
         match &status.paused {
-            Some(PauseReason::Price { agreed, now }) => notes.push(format!("the price is {now} now, agreed were {agreed}")),
+            Some(PauseReason::Price { agreed, now }) => notes.push(format!("the price is {now} now, confirmed were {agreed}")),
             Some(PauseReason::Login { said } | PauseReason::Balance { said } | PauseReason::Access { said }) => {
                 notes.push(format!("paused because: {}", text::clean(said)));
             }
@@ -150,7 +169,7 @@ impl App {
             Some(PauseReason::You) | None => {}
         }
         let count = jobs.len();
-        self.open_price(Purpose::GoOn { jobs }, count, format!("go on sending {}", text::count(count, "job")), notes, now);
+        self.open_price(Purpose::Resume { jobs }, count, format!("resume sending {}", text::count(count, "job")), notes, now);
     }
 
     fn open_price(&mut self, purpose: Purpose, count: usize, title: String, mut notes: Vec<String>, now: Timestamp) {
@@ -160,19 +179,38 @@ impl App {
         };
         let quote = Quote { count, price: status.price, balance: status.balance.map(|seen| seen.amount) };
         if !status.price_is_reported {
-            notes.push("the price is the published one; the service has not told its own yet".to_owned());
+            notes.push("list price; the service has not confirmed it".to_owned());
         }
-        let mut warnings = Vec::new();
-        if let Some(room) = status.caps.room(&status.spent, status.price).filter(|room| *room < count) {
-            warnings.push(format!("the caps leave room for {room}; the rest will be held"));
-        }
-        if quote.balance_after().is_some_and(|after| after < Credits::ZERO) {
-            warnings.push("the balance does not cover it; what it does not cover will be held".to_owned());
-        }
-        self.dialogs.open(Dialog::Price(PriceDialog { purpose, quote, title, notes, warnings, opened: now }));
+        let mut price = PriceDialog { purpose, quote, before: 0, covered: None, cap_room: None, title, notes, opened: now };
+        price.follow(self.approved_besides(&price.purpose), status);
+        self.dialogs.open(Dialog::Price(price));
     }
 
-    /// The yes: the only place where a consent is made.
+    /// The box on top follows the balance, the caps and what is approved.
+    pub(super) fn refresh_price(&mut self) {
+        let (Some(status), Some(Dialog::Price(price))) = (self.status.clone(), self.dialogs.top()) else { return };
+        let before = self.approved_besides(&price.purpose);
+        if let Some(Dialog::Price(price)) = self.dialogs.top_mut() {
+            price.follow(before, &status);
+        }
+    }
+
+    /// How many jobs are approved, not sent, and none of those that the box is about. What was approved before this start is
+    /// none of them: it needs a confirmation of its own.
+    fn approved_besides(&self, purpose: &Purpose) -> usize {
+        let waits = |id: &&JobId| self.jobs.job(**id).is_some_and(|job| job.state() == State::Waiting);
+        let own: std::collections::HashSet<&JobId> = match purpose {
+            Purpose::Add { .. } => std::collections::HashSet::new(),
+            Purpose::Release { jobs } | Purpose::RunAgain { jobs } | Purpose::Resume { jobs } => {
+                jobs.iter().filter(waits).collect()
+            }
+        };
+        let earlier = self.status.iter().flat_map(|status| &status.waiting_for_go);
+        let earlier = earlier.filter(waits).filter(|id| !own.contains(id)).count();
+        self.jobs.count(State::Waiting).saturating_sub(own.len() + earlier)
+    }
+
+    /// The confirmation: the only place where a consent is made.
     pub(super) fn agree(&mut self, price: PriceDialog, effects: &mut Effects) {
         let consent = Consent { count: price.quote.count, price: price.quote.price, grace: self.options.grace };
         let adds = matches!(price.purpose, Purpose::Add { .. });
@@ -181,17 +219,17 @@ impl App {
                 self.dialogs.take_draft();
                 Command::Add { specs, tag, front: false, again: false, consent: Some(consent) }
             }
-            Purpose::Release { jobs } => Command::Approve { jobs, consent },
-            Purpose::RunAgain { jobs } => {
-                let deliberate = self.marks.is_empty();
-                Command::RunAgain { jobs, front: false, deliberate, again: false, consent }
+            Purpose::Release { jobs } => {
+                self.stay_behind(&jobs);
+                Command::Approve { jobs, consent }
             }
-            Purpose::GoOn { jobs } => Command::Resume { jobs, consent: Some(consent) },
+            Purpose::RunAgain { jobs } => Command::RunAgain { jobs, consent },
+            Purpose::Resume { jobs } => Command::Resume { jobs, consent: Some(consent) },
         };
         self.send(command, Pending::Consent { withdraw: false, adds }, effects);
     }
 
-    /// Adds without a yes: the jobs are held.
+    /// Adds without a confirmation: the jobs are held.
     pub(super) fn add_held(&mut self, price: PriceDialog, effects: &mut Effects) {
         if let Purpose::Add { specs, tag } = price.purpose {
             self.dialogs.take_draft();
@@ -199,8 +237,4 @@ impl App {
             self.send(command, Pending::Added, effects);
         }
     }
-}
-
-fn are_words(count: usize) -> String {
-    if count == 1 { "1 was".to_owned() } else { format!("{count} were") }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::app::App;
+use super::super::keymap::Action;
 use super::super::layout::Page;
 use super::super::undo::Undo;
 use super::super::view;
@@ -20,9 +21,12 @@ impl App {
         match self.screens.page() {
             Page::Events => {
                 let last = self.shown_events().count().saturating_sub(1);
-                self.screens.scroll_events(moved(self.screens.events_scroll(), by, last));
+                self.screens.scroll_page(moved(self.screens.page_scroll(), by, last));
             }
-            Page::Spending => {}
+            Page::Spending => {
+                let last = self.jobs.tags().len().saturating_sub(1);
+                self.screens.scroll_page(moved(self.screens.page_scroll(), by, last));
+            }
             Page::Jobs if self.screens.in_details() => {
                 let last = view::details_height(self).saturating_sub(1);
                 self.screens.scroll_details(moved(self.screens.details_scroll(), by, last));
@@ -37,7 +41,7 @@ impl App {
     /// Moves by half pages.
     pub(super) fn page(&mut self, halves: isize) {
         let rows = match self.screens.page() {
-            Page::Jobs if !self.screens.in_details() => self.screens.layout().rows(),
+            Page::Jobs if !self.screens.in_details() => self.layout().rows(),
             _ => usize::from(self.screens.size().1).saturating_sub(6),
         };
         let half = isize::try_from(rows / 2).unwrap_or(1).max(1);
@@ -68,7 +72,9 @@ impl App {
         match anchor.and_then(|anchor| self.jobs.row(anchor)) {
             None => {
                 self.jobs.set_anchor(Some(id));
-                self.say(Level::Info, "the range begins here; V again ends it, Esc drops it");
+                let key = |action| self.options.keymap.named(action);
+                let (end, drop) = (key(Action::MarkRange), key(Action::Escape));
+                self.say(Level::Info, format!("the range starts here; {end} again ends it, {drop} drops it"));
             }
             Some(from) => {
                 let (from, to) = (from.min(self.jobs.cursor_row()), from.max(self.jobs.cursor_row()));

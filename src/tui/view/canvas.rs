@@ -1,4 +1,4 @@
-//! The brush: styles of the theme, the charset, and text cut by display width.
+//! The canvas: styles of the theme, the charset, and text cut by display width.
 
 use std::borrow::Cow;
 
@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
+use ratatui::symbols;
+use ratatui::widgets::{Block, Clear, Padding, Scrollbar, ScrollbarOrientation, ScrollbarState, StatefulWidget, Widget};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::super::app::App;
@@ -131,6 +133,11 @@ impl<'a> Canvas<'a> {
         used
     }
 
+    /// Empties an area.
+    pub(super) fn blank(&mut self, area: Rect) {
+        Clear.render(area.intersection(self.buffer.area), self.buffer);
+    }
+
     pub(super) fn restyle(&mut self, area: Rect, style: Style) {
         self.buffer.set_style(area.intersection(self.buffer.area), style);
     }
@@ -141,7 +148,7 @@ impl<'a> Canvas<'a> {
     }
 
     /// What the charset has no sign for becomes plain ASCII.
-    fn in_charset<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub(super) fn in_charset<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if !self.ascii || text.is_ascii() {
             return Cow::Borrowed(text);
         }
@@ -151,8 +158,12 @@ impl<'a> Canvas<'a> {
             "→" => ">",
             "×" => "x",
             "≤" => "<",
-            "↑" => "^",
-            "↓" => "v",
+            "↑" | "▲" => "^",
+            "↓" | "▼" => "v",
+            "−" => "-",
+            "●" => "*",
+            "◆" => "#",
+            "›" => ">",
             ascii if ascii.is_ascii() => ascii,
             other if columns(other) > 1 => "??",
             _ => "?",
@@ -197,32 +208,36 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// A bar of eighth blocks (or `#-`), as wide as asked.
+    /// A thin bar as wide as asked: what is done, and the track of the rest. Rows stay apart, and a step costs one cell.
     pub(super) fn bar(&self, percent: u8, width: u16) -> (String, String) {
-        let eighths = usize::from(percent.min(100)) * usize::from(width) * 8 / 100;
+        let halves = usize::from(percent.min(100)) * usize::from(width) * 2 / 100;
         let width = usize::from(width);
+        let (full, half) = (halves / 2, halves % 2 == 1);
         if self.ascii {
-            let full = (eighths / 8).min(width);
-            return ("#".repeat(full), "-".repeat(width - full));
+            return ("=".repeat(full), "-".repeat(width - full));
         }
-        let (full, part) = ((eighths / 8).min(width), eighths % 8);
-        let mut done = "█".repeat(full);
-        let mut rest = width - full;
-        if part > 0 && rest > 0 {
-            done.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][part - 1]);
-            rest -= 1;
+        let mut done = "━".repeat(full);
+        if half {
+            done.push('╸');
         }
-        (done, "·".repeat(rest))
+        (done, "─".repeat(width - full - usize::from(half)))
     }
 
     /// Empties an area and draws a frame with a title round it; what is inside comes back.
     pub(super) fn frame(&mut self, area: Rect, title: &str) -> Rect {
+        let set = if self.ascii { ASCII_BORDER } else { symbols::border::ROUNDED };
+        self.framed(area, title, set, self.styles.dim)
+    }
+
+    /// The frame of a box that asks for money.
+    pub(super) fn heavy_frame(&mut self, area: Rect, title: &str) -> Rect {
+        let set = if self.ascii { ASCII_HEAVY } else { symbols::border::THICK };
+        self.framed(area, title, set, self.styles.warn)
+    }
+
+    fn framed(&mut self, area: Rect, title: &str, set: symbols::border::Set<'static>, style: Style) -> Rect {
         let area = area.intersection(self.buffer.area);
-        for y in area.top()..area.bottom() {
-            for x in area.left()..area.right() {
-                self.buffer[(x, y)].reset();
-            }
-        }
+        Clear.render(area, self.buffer);
         // The left neighbour may be the first half of a wide character that is half covered now.
         if area.left() > 0 {
             for y in area.top()..area.bottom() {
@@ -235,23 +250,54 @@ impl<'a> Canvas<'a> {
         if area.width < 4 || area.height < 3 {
             return Rect::ZERO;
         }
-        let [corner_a, corner_b, corner_c, corner_d, across, down] =
-            if self.ascii { ["+", "+", "+", "+", "-", "|"] } else { ["╭", "╮", "╰", "╯", "─", "│"] };
-        let style = self.styles.dim;
-        let middle = across.repeat(usize::from(area.width - 2));
-        let (top, bottom) = (area.top(), area.bottom() - 1);
-        self.text(area.x, top, area.width, &format!("{corner_a}{middle}{corner_b}"), style);
-        self.text(area.x, bottom, area.width, &format!("{corner_c}{middle}{corner_d}"), style);
-        for y in top + 1..bottom {
-            self.text(area.x, y, 1, down, style);
-            self.text(area.right() - 1, y, 1, down, style);
-        }
+        let block = Block::bordered().border_set(set).border_style(style).padding(Padding::horizontal(1));
+        let inner = block.inner(area);
+        block.render(area, self.buffer);
         if !title.is_empty() {
-            self.text(area.x + 2, top, area.width.saturating_sub(4), &format!(" {title} "), self.styles.strong);
+            self.text(area.x + 2, area.y, area.width.saturating_sub(4), &format!(" {title} "), self.styles.strong);
         }
-        Rect::new(area.x + 2, top + 1, area.width - 4, area.height - 2)
+        inner
+    }
+
+    /// Where one is in something longer than its room: on the right edge of `area`.
+    pub(super) fn scrollbar(&mut self, area: Rect, length: usize, position: usize) {
+        let rows = usize::from(area.height);
+        if length <= rows || rows < 3 {
+            return;
+        }
+        let (track, thumb) = if self.ascii { ("|", "#") } else { ("│", "┃") };
+        let bar = Scrollbar::new(ScrollbarOrientation::VerticalRight)
+            .begin_symbol(None)
+            .end_symbol(None)
+            .track_symbol(Some(track))
+            .thumb_symbol(thumb)
+            .style(self.styles.dim);
+        let mut state = ScrollbarState::new(length - rows + 1).viewport_content_length(rows).position(position);
+        bar.render(area, self.buffer, &mut state);
     }
 }
+
+const ASCII_BORDER: symbols::border::Set<'static> = symbols::border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+const ASCII_HEAVY: symbols::border::Set<'static> = symbols::border::Set {
+    top_left: "#",
+    top_right: "#",
+    bottom_left: "#",
+    bottom_right: "#",
+    vertical_left: "#",
+    vertical_right: "#",
+    horizontal_top: "=",
+    horizontal_bottom: "=",
+};
 
 /// The text in at most `width` columns; where something is cut off an ellipsis says so.
 pub(super) fn fit(text: &str, width: u16, ascii: bool) -> Cow<'_, str> {

@@ -1,12 +1,15 @@
 //! Everything about one job.
 
 use jiff::Timestamp;
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 
 use super::super::app::App;
+use super::super::keymap::Action;
+use super::super::layout::Layout;
+use super::super::reasons;
+use super::super::wording;
 use super::canvas::{Canvas, Pieces, Styles, wrap};
-use super::{Layout, wording};
-use crate::job::{Charge, Job, Phase, text};
+use crate::job::{Charge, Job, Phase, State, text};
 use crate::tui::width::columns;
 
 /// Most lines of the raw answer that are shown.
@@ -28,7 +31,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     }
     let Some(job) = app.jobs.selected_job() else { return };
     let focus = if app.screens.in_details() { canvas.styles.chosen } else { canvas.styles.strong };
-    let title = format!(" {}:{} ", job.source.short(), job.image);
+    let title = format!(" {} ", reasons::name(job));
     let used = canvas.text(inner.x + u16::from(!layout.beside) * 2, inner.y, inner.width, &title, focus);
     if !layout.narrow && layout.beside {
         canvas.rule(inner.x + used, inner.y, inner.width - used);
@@ -41,161 +44,186 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     }
     if lines.len() > scroll + rows {
         let more = format!(" {} more ", lines.len() - scroll - rows);
-        let key = if app.screens.in_details() { more } else { format!("{more}· Tab ") };
+        let next = app.options.keymap.named(Action::NextPane);
+        let key = if app.screens.in_details() { more } else { format!("{more}· {next} ") };
         canvas.right(inner.x, inner.y, inner.width, &key, canvas.styles.dim);
     }
 }
 
 pub(super) fn height(app: &App, width: u16) -> usize {
-    let plain = ratatui::style::Style::new();
+    let plain = Style::new();
     let styles = Styles { plain, dim: plain, strong: plain, accent: plain, good: plain, warn: plain, bad: plain, chosen: plain };
     app.jobs.selected_job().map_or(0, |job| lines(app, job, Timestamp::UNIX_EPOCH, width, styles).len())
 }
 
 struct Sheet {
     lines: Vec<Pieces>,
+    section: Option<&'static str>,
     width: u16,
     styles: Styles,
 }
 
 impl Sheet {
-    /// A name and its value, wrapped under itself.
-    fn fact(&mut self, name: &str, value: &str, style: ratatui::style::Style) {
+    /// The name of a section stands before its first line.
+    fn section(&mut self, name: &'static str) {
+        self.section = Some(name);
+    }
+
+    fn line(&mut self, pieces: Pieces) {
+        let name = self.section.take().unwrap_or_default();
+        let mut line = vec![(format!("{name:<9}"), self.styles.dim)];
+        line.extend(pieces);
+        self.lines.push(line);
+    }
+
+    /// Text of one style, wrapped under itself.
+    fn say(&mut self, said: &str, style: Style) {
+        for part in wrap(said, self.width.saturating_sub(9)) {
+            self.line(vec![(part, style)]);
+        }
+    }
+
+    /// A name and its value.
+    fn fact(&mut self, name: &str, value: &str) {
         if value.is_empty() {
             return;
         }
-        let indent = 9;
-        for (index, part) in wrap(value, self.width.saturating_sub(indent)).into_iter().enumerate() {
-            let name = if index == 0 { name } else { "" };
-            self.lines.push(vec![(format!("{name:<9}"), self.styles.dim), (part, style)]);
+        let indent = columns(name) + 1;
+        for (index, part) in wrap(value, self.width.saturating_sub(9 + indent)).into_iter().enumerate() {
+            let name = if index == 0 { format!("{name} ") } else { " ".repeat(usize::from(indent)) };
+            self.line(vec![(name, self.styles.dim), (part, self.styles.plain)]);
         }
-    }
-
-    fn gap(&mut self) {
-        if self.lines.last().is_some_and(|line| !line.is_empty()) {
-            self.lines.push(Vec::new());
-        }
-    }
-
-    fn head(&mut self, title: &str) {
-        self.gap();
-        self.lines.push(vec![(title.to_owned(), self.styles.strong)]);
     }
 }
 
 fn lines(app: &App, job: &Job, now: Timestamp, width: u16, styles: Styles) -> Vec<Pieces> {
-    let mut sheet = Sheet { lines: Vec::new(), width, styles };
-    let plain = styles.plain;
-    let state = job.state();
-    let reason = job.reason().map(|reason| format!(" · {}", text::clean(&reason))).unwrap_or_default();
-    let style = match state {
-        crate::job::State::Failed => styles.bad,
-        crate::job::State::Held | crate::job::State::Unsure => styles.warn,
-        crate::job::State::Saved => styles.good,
-        _ => styles.accent,
-    };
-    sheet.fact("state", &format!("{state}{reason}"), style.add_modifier(styles.bold));
-    if let Some(failure) = job.failure() {
-        sheet.fact("said", &text::clean(&failure.message), plain);
-        let status = failure.status.map(|status| format!("HTTP {status}")).unwrap_or_default();
-        sheet.fact("answer", &status, plain);
-        sheet.fact("next", failure.next_step(), styles.strong);
-    } else if let Some(next) = next_step(job) {
-        sheet.fact("next", next, styles.strong);
-    }
+    let mut sheet = Sheet { lines: Vec::new(), section: None, width, styles };
+    result(&mut sheet, app, job, now);
     money(&mut sheet, job);
-    if let Some(progress) = app.jobs.entry(job.id).and_then(|entry| entry.progress()) {
-        let percent = progress.percent.map_or_else(|| "no number from the service".to_owned(), |p| format!("{}%", p.get()));
-        sheet.fact("progress", &percent, plain);
-    }
-    if let Some(end) = job.link_expires_at.filter(|_| !job.links.is_empty()) {
-        let left = end.duration_since(now).as_secs();
-        let said = if left > 0 { format!("dies in {}", wording::minutes(left)) } else { "dead: 24 hours have passed".to_owned() };
-        let open = !state.is_final();
-        sheet.fact("link", &said, if open && left < 4 * 3_600 { styles.warn } else { plain });
-    }
-    for file in &job.files {
-        sheet.fact("file", &text::clean(&file.path.to_string_lossy()), plain);
-        sheet.fact("", &format!("{} · SHA-256 {}", wording::bytes(file.bytes), file.sha256), styles.dim);
-    }
-    sheet.gap();
-    sheet.fact("job", &job.id.to_string(), plain);
-    sheet.fact("draft", job.source.as_str(), plain);
-    sheet.fact("picture", &format!("{} (the first is 0)", job.image), plain);
-    sheet.fact("task", job.task.as_ref().map_or("", |task| task.as_str()), plain);
-    sheet.fact("request", job.request_id.as_deref().map(text::clean).as_deref().unwrap_or_default(), plain);
-    sheet.fact("tag", job.tag.as_ref().map_or("", |tag| tag.as_str()), plain);
-    sheet.fact("again of", &job.again_of.map(|id| id.to_string()).unwrap_or_default(), plain);
-    if let Phase::Unsure(doubt) = &job.phase {
-        for task in &doubt.candidates {
-            sheet.fact("fits", task.as_str(), plain);
-        }
-    }
-    if let Some(details) = app.screens.details_of(job.id) {
-        if !details.timeline.is_empty() {
-            sheet.head("time line");
-        }
-        let mut before: Option<Timestamp> = None;
-        for entry in &details.timeline {
-            let at = wording::clock(entry.at, now.max(job.created_at), &app.options.zone);
-            let gap = before.map(|before| format!("+{}", wording::duration(wording::since(before, entry.at), false)));
-            before = Some(entry.at);
-            let head = format!("{at} {:>7} {:<9} ", gap.unwrap_or_default(), entry.state.word());
-            let indent = columns(&head);
-            for (index, part) in wrap(&text::clean(&entry.note), width.saturating_sub(indent)).into_iter().enumerate() {
-                let head = if index == 0 { head.clone() } else { " ".repeat(usize::from(indent)) };
-                sheet.lines.push(vec![(head, styles.dim), (part, plain)]);
-            }
-        }
-        if let Some(raw) = details.raw.as_deref().filter(|raw| !raw.trim().is_empty()) {
-            sheet.head("last answer");
-            let parts = raw.lines().flat_map(|line| wrap(&indented(line), width)).take(MOST_RAW);
-            sheet.lines.extend(parts.map(|part| vec![(part, styles.dim)]));
-        }
-    }
+    times(&mut sheet, app, job, now);
+    ids(&mut sheet, job);
+    raw(&mut sheet, app, job);
     sheet.lines
 }
 
-/// A line of the answer, made safe, with its indentation kept.
-fn indented(line: &str) -> String {
-    let spaces = line.bytes().take_while(|b| *b == b' ').count().min(20);
-    format!("{}{}", " ".repeat(spaces), text::clean(line.trim_start()))
+fn result(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
+    let styles = sheet.styles;
+    let state = job.state();
+    let style = match state {
+        State::Failed => styles.bad,
+        State::Held | State::Unsure => styles.warn,
+        State::Saved => styles.good,
+        State::Cancelled | State::Unwatched => styles.dim,
+        _ => styles.accent,
+    };
+    sheet.section("result");
+    let percent = app.jobs.entry(job.id).and_then(|entry| entry.progress()).and_then(|progress| progress.percent);
+    let percent = percent.map(|percent| format!(" {}%", percent.get())).unwrap_or_default();
+    sheet.line(vec![(format!("{state}{percent}"), style.add_modifier(Modifier::BOLD))]);
+    if let Some(reason) = reasons::reason(job) {
+        sheet.say(&reason, styles.plain);
+    }
+    if let Some(failure) = job.failure() {
+        let status = failure.status.map(|status| format!("HTTP {status}")).unwrap_or_default();
+        let message = text::clean(&failure.message);
+        if !reasons::reason(job).is_some_and(|reason| reason.starts_with(message.as_ref())) {
+            sheet.fact("message", &message);
+        }
+        sheet.fact("answer", &status);
+    }
+    if let Some(next) = reasons::next_step(job, &app.options.keymap).filter(|_| !app.options.read_only) {
+        sheet.say(&next, styles.strong);
+    }
+    for file in &job.files {
+        sheet.say(&text::clean(&file.path.to_string_lossy()), styles.plain);
+        sheet.say(&format!("{} · SHA-256 {}", wording::bytes(file.bytes), file.sha256), styles.dim);
+    }
+    if let Some(end) = job.link_expires_at.filter(|_| !job.links.is_empty()) {
+        let left = end.duration_since(now).as_secs();
+        let said = if left > 0 { format!("link expires in {}", wording::minutes(left)) } else { "link expired".to_owned() };
+        let soon = !state.is_final() && left < 4 * 3_600;
+        sheet.say(&said, if soon { styles.warn } else { styles.dim });
+    }
 }
 
 fn money(sheet: &mut Sheet, job: &Job) {
-    let plain = sheet.styles.plain;
-    let mut parts = Vec::new();
-    if let Some(yes) = job.approval {
-        parts.push(format!("agreed {}", yes.price));
-    }
-    if let Some(reserved) = job.reserved {
-        parts.push(format!("reserved {reserved}"));
-    }
-    if let Some(charged) = job.charged {
-        parts.push(format!("charged {charged}"));
-    }
+    let styles = sheet.styles;
+    let amount = job.charged.or(job.reserved).or(job.approval.map(|approval| approval.price));
+    let amount = amount.map_or_else(String::new, |amount| format!("{amount} "));
     let (said, style) = match job.charge {
-        None => ("nothing was paid", plain),
-        Some(Charge::Reserved) if job.reserved.is_none() => ("counted as spent until the service answers", plain),
-        Some(Charge::Reserved) => ("the service holds it until the end", plain),
-        Some(Charge::Charged) => ("charged", plain),
-        Some(Charge::Refunded) => ("refunded: nothing was charged", sheet.styles.good),
-        Some(Charge::NotKnown) => ("the service gave no evidence whether it was charged", sheet.styles.warn),
+        None if job.approval.is_some() => (format!("{amount}confirmed, not sent yet"), styles.plain),
+        None => ("nothing was paid".to_owned(), styles.plain),
+        Some(Charge::Reserved) if job.reserved.is_none() => (format!("{amount}counted as spent until resolved"), styles.plain),
+        Some(Charge::Reserved) => (format!("{amount}reserved by the service"), styles.plain),
+        Some(Charge::Charged) => (format!("{amount}charged"), styles.plain),
+        Some(Charge::GivenBack) => ("refunded: nothing was charged".to_owned(), styles.good),
+        Some(Charge::NotKnown) => (format!("{amount}charged or not: the service gave no evidence"), styles.warn),
     };
-    parts.push(said.to_owned());
-    sheet.fact("credits", &parts.join(" · "), style);
+    sheet.section("money");
+    sheet.say(&said, style);
 }
 
-/// The one safe next key where no failure names one.
-pub(super) fn next_step(job: &Job) -> Option<&'static str> {
-    match &job.phase {
-        Phase::Held(_) => Some("p releases it, with its price first; x drops it"),
-        Phase::Unsure(doubt) if !doubt.candidates.is_empty() => Some("w chooses its task; nothing is paid for that"),
-        Phase::Unsure(_) => Some("r looks through the account's tasks; nothing is paid for that"),
-        Phase::ToFetch(error) if error.last.is_some() => Some("d fetches again; nothing is paid for that"),
-        Phase::Unwatched => Some("w watches it again"),
-        Phase::Cancelled(_) => Some("R runs it again: a new paid job"),
-        Phase::Saved => Some("o shows where it is; Y copies path or scp line"),
-        _ => None,
+/// The timeline, with what lies between its moments.
+fn times(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
+    let Some(details) = app.screens.details_of(job.id) else { return };
+    let styles = sheet.styles;
+    let mut before: Option<Timestamp> = None;
+    sheet.section("time");
+    for entry in &details.timeline {
+        let at = wording::clock(entry.at, now.max(job.created_at), &app.options.zone);
+        let gap = before.map(|before| format!("+{}", wording::duration(wording::since(before, entry.at), false)));
+        before = Some(entry.at);
+        let head = format!("{at} {:<7} ", gap.unwrap_or_default());
+        let note = text::clean(&entry.note).into_owned();
+        let said = if note.is_empty() { entry.state.word().to_owned() } else { format!("{}: {note}", entry.state.word()) };
+        let indent = columns(&head);
+        for (index, part) in wrap(&said, sheet.width.saturating_sub(9 + indent)).into_iter().enumerate() {
+            let head = if index == 0 { head.clone() } else { " ".repeat(usize::from(indent)) };
+            sheet.line(vec![(head, styles.dim), (part, styles.plain)]);
+        }
     }
+}
+
+fn ids(sheet: &mut Sheet, job: &Job) {
+    sheet.section("ids");
+    sheet.fact("job", &job.id.to_string());
+    sheet.fact("draft", job.source.as_str());
+    sheet.fact("picture", &format!("{} (of 0–3)", job.image));
+    sheet.fact("task", job.task.as_ref().map_or("", |task| task.as_str()));
+    sheet.fact("request", job.request_id.as_deref().map(text::clean).as_deref().unwrap_or_default());
+    sheet.fact("tag", job.tag.as_ref().map_or("", |tag| tag.as_str()));
+    sheet.fact("again of", &job.again_of.map(|id| id.to_string()).unwrap_or_default());
+    if let Phase::Unsure(doubt) = &job.phase {
+        for task in &doubt.candidates {
+            sheet.fact("fits", task.as_str());
+        }
+    }
+}
+
+/// The last response, folded until the keys go to the details and open it.
+fn raw(sheet: &mut Sheet, app: &App, job: &Job) {
+    let raw = app.screens.details_of(job.id).and_then(|details| details.raw.as_deref());
+    let Some(raw) = raw.filter(|raw| !raw.trim().is_empty()) else { return };
+    let styles = sheet.styles;
+    sheet.section("raw");
+    let key = app.options.keymap.named(Action::Open);
+    if !app.screens.raw_open() {
+        let how = if app.screens.in_details() { key } else { format!("{} {key}", app.options.keymap.named(Action::NextPane)) };
+        sheet.line(vec![("› last response ".to_owned(), styles.plain), (format!("({how})"), styles.dim)]);
+        return;
+    }
+    let pretty = serde_json::from_str::<serde_json::Value>(raw).ok().and_then(|value| serde_json::to_string_pretty(&value).ok());
+    let width = sheet.width.saturating_sub(9);
+    let lines: Vec<String> =
+        pretty.as_deref().unwrap_or(raw).lines().take(MOST_RAW).flat_map(|line| indented(line, width)).collect();
+    for line in lines {
+        sheet.line(vec![(line, styles.dim)]);
+    }
+}
+
+/// A line of the response, made safe, wrapped under its own indentation.
+fn indented(line: &str, width: u16) -> Vec<String> {
+    let spaces = " ".repeat(line.bytes().take_while(|b| *b == b' ').count().min(20));
+    let room = width.saturating_sub(columns(&spaces)).max(1);
+    wrap(&text::clean(line.trim_start()), room).into_iter().map(|part| format!("{spaces}{part}")).collect()
 }

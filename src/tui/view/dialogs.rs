@@ -3,92 +3,44 @@
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::super::dialogs::{
-    AddDialog, AddField, CapsDialog, CommandInput, ConfirmDialog, Dialog, HelpDialog, Menu, PriceDialog, Purpose, TagDialog,
-};
+use super::super::dialogs::{AddDialog, AddField, CapsDialog, CommandInput, Dialog, Menu, TagDialog};
+use super::super::layout::Layout;
 use super::super::location::scp_line;
-use super::canvas::{Canvas, Pieces, fit, wrap};
+use super::super::reasons;
+use super::super::wording;
+use super::canvas::{Canvas, Piece, Pieces, fit, wrap};
 use super::fields::{field, line};
-use super::{Layout, wording};
-use crate::job::{Credits, JobId, LineVerdict, text};
+use super::{ask, help};
+use crate::job::{JobId, LineVerdict, text};
 use crate::tui::width::columns;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     let app = canvas.app;
-    let room = Rect::new(0, 0, layout.footer.width, layout.message.y);
+    let room = ask::room(layout);
     match app.dialogs.top() {
         None | Some(Dialog::Filter(_)) => {}
         Some(Dialog::Add(add)) => add_box(canvas, room, add),
-        Some(Dialog::Price(price)) => price_box(canvas, room, price),
-        Some(Dialog::Ask(ask)) => ask_box(canvas, room, ask),
+        Some(Dialog::Price(price)) => ask::draw_price(canvas, room, price),
+        Some(Dialog::Ask(ask)) => ask::draw_confirm(canvas, room, ask),
         Some(Dialog::Menu(menu)) => menu_box(canvas, room, menu),
         Some(Dialog::Tag(tag)) => tag_box(canvas, room, tag),
         Some(Dialog::Caps(caps)) => caps_box(canvas, room, caps),
         Some(Dialog::Command(line)) => palette(canvas, room, line),
-        Some(Dialog::Help(help)) => help_box(canvas, room, help),
-        Some(Dialog::Show(id)) => show_box(canvas, room, *id),
+        Some(Dialog::Help(help)) => help::draw(canvas, room, help),
+        Some(Dialog::Show(id)) => show_lines(canvas, layout, *id),
     }
 }
 
-/// Where boxes may lie: above message and footer.
-fn room(layout: &Layout) -> Rect {
-    Rect::new(0, 0, layout.footer.width, layout.message.y)
-}
-
-/// Whether everything that the box on top says has room, if it asks.
-pub(super) fn asks_in_full(canvas: &Canvas<'_>, layout: &Layout) -> bool {
-    let room = room(layout);
-    match canvas.app.overlays.last() {
-        Some(Overlay::Price(price)) => price_sheet(canvas, room, price).is_whole,
-        Some(Overlay::Ask(ask)) => confirm_sheet(canvas, room, ask).is_whole,
-        _ => true,
-    }
-}
-
-/// A box that asks.
-struct AskSheet {
-    title: String,
-    width: u16,
-    lines: Vec<Pieces>,
-    /// All of it has room: only then can it be confirmed.
-    is_whole: bool,
-}
-
-impl AskSheet {
-    /// The lines and below them the keys; what is in the way of a confirmation stands between.
-    fn new(canvas: &Canvas<'_>, room: Rect, title: String, mut lines: Vec<Pieces>, pairs: &[(&str, String)]) -> Self {
-        let (styles, most) = (canvas.styles, ask_width(room));
-        let keys = wrapped_keys(canvas, pairs, most);
-        let widest = lines.iter().chain(&keys).map(line_width).max().unwrap_or(0).max(columns(&title) + 4);
-        let height = lines.len() + 1 + keys.len() + 2;
-        let is_whole = widest <= most && height <= usize::from(room.height);
-        // In the empty line, so that the box does not move.
-        let early = if canvas.app.seen.early && is_whole { "press y again" } else { "" };
-        lines.push(vec![(early.to_owned(), styles.warn)]);
-        if is_whole {
-            lines.extend(keys);
-        } else {
-            put(&mut lines, "window too small to confirm · n back", most, styles.warn);
-        }
-        let widest = lines.iter().map(line_width).max().unwrap_or(0).max(widest);
-        Self { title, width: widest.min(most), lines, is_whole }
-    }
-
-    fn draw(&self, canvas: &mut Canvas<'_>, room: Rect) {
-        sheet(canvas, room, &self.title, self.width, &self.lines);
-    }
-}
-
-fn ask_width(room: Rect) -> u16 {
-    room.width.saturating_sub(4).min(66)
+fn sheet_area(room: Rect, width: u16, height: u16) -> Rect {
+    Rect::new((room.width - width) / 2, (room.height - height) / 3, width, height)
 }
 
 /// A box in the middle, as high as its lines, with them in it. The last lines stay where not all fit: they hold the keys.
-fn sheet(canvas: &mut Canvas<'_>, room: Rect, title: &str, width: u16, lines: &[Pieces]) -> Rect {
+pub(super) fn sheet(canvas: &mut Canvas<'_>, room: Rect, title: &str, width: u16, lines: &[Pieces], heavy: bool) -> Rect {
     let width = (width + 4).min(room.width);
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).min(room.height);
-    let area = Rect::new((room.width - width) / 2, (room.height - height) / 3, width, height);
-    let inner = canvas.frame(area, title);
+    let area = sheet_area(room, width, height);
+    let inner = if heavy { canvas.heavy_frame(area, title) } else { canvas.frame(area, title) };
     let rows = usize::from(inner.height);
     let cut = lines.len().saturating_sub(rows);
     let (head, tail) = if cut > 0 { (rows.saturating_sub(2), lines.len() - rows.min(2)) } else { (lines.len(), lines.len()) };
@@ -99,103 +51,24 @@ fn sheet(canvas: &mut Canvas<'_>, room: Rect, title: &str, width: u16, lines: &[
 }
 
 /// Text wrapped to lines of one style.
-fn put(lines: &mut Vec<Pieces>, said: &str, width: u16, style: Style) {
+pub(super) fn put(lines: &mut Vec<Pieces>, said: &str, width: u16, style: Style) {
     lines.extend(wrap(said, width).into_iter().map(|part| vec![(part, style)]));
 }
 
-/// Keys and what they do, in as many lines as it takes.
-fn wrapped_keys(canvas: &Canvas<'_>, pairs: &[(&str, String)], width: u16) -> Vec<Pieces> {
-    let mut lines: Vec<Pieces> = Vec::new();
-    for (key, word) in pairs {
-        let pair =
-            [((*key).to_owned(), canvas.styles.accent.add_modifier(Modifier::BOLD)), (format!(" {word}"), canvas.styles.plain)];
-        let needed = columns(key) + columns(word) + 1;
-        match lines.last_mut().filter(|line| line_width(line) + 3 + needed <= width) {
-            Some(line) => {
-                line.push((" · ".to_owned(), canvas.styles.dim));
-                line.extend(pair);
-            }
-            None if needed <= width => lines.push(pair.to_vec()),
-            None => {
-                let indent = columns(key) + 1;
-                let [key, (word, style)] = pair;
-                for (at, part) in wrap(word.trim(), width.saturating_sub(indent)).into_iter().enumerate() {
-                    let lead = if at == 0 { (format!("{} ", key.0), key.1) } else { (" ".repeat(usize::from(indent)), style) };
-                    lines.push(vec![lead, (part, style)]);
-                }
-            }
-        }
-    }
-    lines
-}
-
-fn price_sheet(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog) -> AskSheet {
-    let styles = canvas.styles;
-    let width = ask_width(room);
-    let quote = &price.quote;
-    let mut lines: Vec<Pieces> = vec![Vec::new()];
-    let jobs = text::count(quote.count, "job");
-    lines.push(vec![
-        (format!("{jobs} × {} credits = ", quote.price), styles.plain),
-        (format!("{} credits", quote.total()), styles.strong),
-    ]);
-    let balance = match (quote.balance, quote.balance_after()) {
-        (Some(now), Some(after)) => {
-            let style = if after < Credits::ZERO { styles.warn } else { styles.strong };
-            vec![(format!("balance {now} → "), styles.plain), (after.to_string(), style), (" after it".to_owned(), styles.plain)]
-        }
-        _ => vec![("the balance is not known".to_owned(), styles.warn)],
-    };
-    lines.push(balance);
-    if let Some(status) = &canvas.app.status {
-        let mut parts = Vec::new();
-        for (name, spent, cap) in
-            [("today", status.spent.day, status.caps.day), ("session", status.spent.session, status.caps.session)]
-        {
-            if let Some(cap) = cap {
-                parts.push(format!("{name} {spent} → {} of {cap}", spent + quote.total()));
-            }
-        }
-        if !parts.is_empty() {
-            put(&mut lines, &parts.join(" · "), width, styles.plain);
-        }
-    }
-    for said in &price.warnings {
-        put(&mut lines, said, width, styles.warn);
-    }
-    for said in &price.notes {
-        put(&mut lines, said, width, styles.dim);
-    }
-    if !canvas.app.options.grace.is_zero() {
-        let said = format!("after the yes u stops it for {} s", canvas.app.options.grace.as_secs());
-        put(&mut lines, &said, width, styles.dim);
-    }
-    let mut pairs = vec![("y", format!("{} {}", price.purpose.verb(), quote.words()))];
-    if matches!(price.purpose, Purpose::Add { .. }) {
-        pairs.push(("h", "add held".to_owned()));
-    }
-    pairs.push(("n", "back".to_owned()));
-    AskSheet::new(canvas, room, format!("{}?", price.title), lines, &pairs)
-}
-
-fn line_width(line: &Pieces) -> u16 {
+pub(super) fn line_width(line: &[Piece]) -> u16 {
     line.iter().map(|(text, _)| columns(text)).sum()
 }
 
-fn confirm_sheet(canvas: &Canvas<'_>, room: Rect, ask: &ConfirmDialog) -> AskSheet {
-    let width = ask_width(room);
-    let mut lines: Vec<Pieces> = vec![Vec::new()];
-    for said in &ask.lines {
-        put(&mut lines, said, width, canvas.styles.plain);
-    }
-    AskSheet::new(canvas, room, ask.title.clone(), lines, &[("y", ask.yes.clone()), ("n", "back".to_owned())])
+fn menu_width(room: Rect, menu: &Menu) -> u16 {
+    let label = menu.items.iter().map(|item| columns(&item.label)).max().unwrap_or(0);
+    let note = menu.items.iter().map(|item| columns(&item.note)).max().unwrap_or(0);
+    (label + note + 8).max(columns(&menu.title) + 4).min(room.width.saturating_sub(4)).min(90)
 }
 
 fn menu_box(canvas: &mut Canvas<'_>, room: Rect, menu: &Menu) {
     let styles = canvas.styles;
     let label = menu.items.iter().map(|item| columns(&item.label)).max().unwrap_or(0);
-    let note = menu.items.iter().map(|item| columns(&item.note)).max().unwrap_or(0);
-    let width = (label + note + 7).max(columns(&menu.title) + 4).min(room.width.saturating_sub(4)).min(90);
+    let width = menu_width(room, menu);
     let lines: Vec<Pieces> = menu
         .items
         .iter()
@@ -206,26 +79,45 @@ fn menu_box(canvas: &mut Canvas<'_>, room: Rect, menu: &Menu) {
             let pad = " ".repeat(usize::from(label.saturating_sub(columns(&item.label))));
             vec![
                 (format!(" {} ", item.key), styles.accent.add_modifier(Modifier::BOLD)),
+                (if item.present { "●".to_owned() } else { " ".to_owned() }, styles.accent),
                 (format!(" {}{pad} ", item.label), style),
                 (format!(" {}", item.note), styles.dim),
             ]
         })
         .collect();
-    sheet(canvas, room, &menu.title, width, &lines);
+    sheet(canvas, room, &menu.title, width, &lines, false);
+}
+
+/// The entry of a menu at a place of the screen.
+pub(super) fn item_at(canvas: &Canvas<'_>, layout: &Layout, menu: &Menu, (x, y): (u16, u16)) -> Option<usize> {
+    let room = ask::room(layout);
+    let width = (menu_width(room, menu) + 4).min(room.width);
+    let height = u16::try_from(menu.items.len()).unwrap_or(u16::MAX).saturating_add(2).min(room.height);
+    let area = sheet_area(room, width, height);
+    let inside = area.intersection(canvas.buffer.area).contains(ratatui::layout::Position::new(x, y));
+    let item = usize::from(y.checked_sub(area.y + 1)?);
+    // Where not all entries fit, what stands in a line is not what counting says.
+    (inside && item < menu.items.len() && usize::from(height) == menu.items.len() + 2).then_some(item)
 }
 
 fn tag_box(canvas: &mut Canvas<'_>, room: Rect, tag: &TagDialog) {
-    let width = room.width.saturating_sub(4).min(50);
+    let width = room.width.saturating_sub(4).min(60);
     let styles = canvas.styles;
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     if let Some(said) = &tag.said {
         put(&mut lines, said, width, styles.bad);
     } else {
-        let near = canvas.app.tags_like(tag.field.line()).map(|near| format!("Tab: {near}")).unwrap_or_default();
-        put(&mut lines, &near, width, styles.dim);
+        let near = canvas.app.tags_like(tag.field.line()).map(|near| format!("Tab: {near}"));
+        let said = match near {
+            _ if tag.field.is_empty() && tag.various => "(various) · empty changes nothing · - removes them".to_owned(),
+            Some(near) => near,
+            None if tag.field.is_empty() => "empty changes nothing · - removes it".to_owned(),
+            None => String::new(),
+        };
+        put(&mut lines, &said, width, styles.dim);
     }
     let title = format!("tag for {}", text::count(tag.jobs.len(), "job"));
-    let inner = sheet(canvas, room, &title, width, &lines);
+    let inner = sheet(canvas, room, &title, width, &lines, false);
     if inner.height > 0 {
         field(canvas, inner.x, inner.y, inner.width, &tag.field, styles.strong, true);
     }
@@ -237,7 +129,7 @@ fn caps_box(canvas: &mut Canvas<'_>, room: Rect, caps: &CapsDialog) {
     let mut lines: Vec<Pieces> = vec![Vec::new(), Vec::new(), Vec::new()];
     let said = caps.said.clone().unwrap_or_else(|| "credits; empty is no cap".to_owned());
     put(&mut lines, &said, width, if caps.said.is_some() { styles.bad } else { styles.dim });
-    let inner = sheet(canvas, room, "caps", width, &lines);
+    let inner = sheet(canvas, room, "caps", width, &lines, false);
     for (y, name, value, here) in [(0, "today    ", &caps.day, caps.on_day), (1, "session  ", &caps.session, !caps.on_day)] {
         if y < inner.height {
             let style = if here { styles.strong } else { styles.plain };
@@ -269,12 +161,14 @@ fn add_box(canvas: &mut Canvas<'_>, room: Rect, add: &AddDialog) {
             "CSV and JSON lines are read too",
         ];
         for (hint, y) in hints.iter().skip(usize::from(rows < 6) * 2).zip(inner.y + 1..inner.y + rows) {
-            canvas.text(x, y, inner.width, hint, styles.dim);
+            canvas.text(x + 4, y, inner.width.saturating_sub(4), hint, styles.dim);
         }
     }
     let numbers = if lines.len() > 999 { 6 } else { 4 };
     let first = add.lines.row().saturating_sub(usize::from(rows.saturating_sub(1)));
-    let verdict_width = (inner.width / 3).clamp(6, 34);
+    let longest = lines.iter().skip(first).take(usize::from(rows)).map(|line| columns(line)).max().unwrap_or(0);
+    // What the lines leave free is for the verdicts.
+    let verdict_width = inner.width.saturating_sub(numbers + longest.max(20) + 3).clamp(6.max(inner.width / 4), 60);
     for (index, y) in (first..lines.len()).zip(inner.y..inner.y + rows) {
         let verdict = add.checked.binary_search_by_key(&(index + 1), |line| line.number).ok().map(|at| &add.checked[at].verdict);
         let (said, style) = match verdict {
@@ -331,18 +225,18 @@ fn add_foot(canvas: &mut Canvas<'_>, inner: Rect, rows: u16, add: &AddDialog) {
     }
     if y < inner.bottom() {
         let on = add.at == AddField::Tag;
-        let used = canvas.text(inner.x, y, inner.width, "tag  ", if on { styles.accent } else { styles.dim });
-        field(canvas, inner.x + used, y, inner.width.saturating_sub(used), &add.tag, styles.plain, on);
+        let used = canvas.text(inner.x, y, inner.width, "tag [", if on { styles.accent } else { styles.dim });
+        let room = inner.width.saturating_sub(used + 1).min(33);
+        field(canvas, inner.x + used, y, room, &add.tag, styles.plain, on);
+        canvas.text(inner.x + used + room, y, 1, "]", if on { styles.accent } else { styles.dim });
         y += 1;
     }
     if y < inner.bottom() {
         let (said, style) = match (&add.said, error) {
             (Some(said), _) => (said.clone(), styles.bad),
             (None, Some(why)) => (why, styles.bad),
-            (None, None) if add.lines.is_at_open_end() => {
-                ("Enter on this empty line goes on to the price".to_owned(), styles.dim)
-            }
-            (None, None) => ("nothing is sent before you say yes to the price".to_owned(), styles.dim),
+            (None, None) if add.lines.is_at_open_end() => ("Enter on this empty line shows the price".to_owned(), styles.dim),
+            (None, None) => ("nothing is sent until you confirm its price".to_owned(), styles.dim),
         };
         canvas.text(inner.x, y, inner.width, &said, style);
     }
@@ -393,81 +287,57 @@ fn palette(canvas: &mut Canvas<'_>, room: Rect, line: &CommandInput) {
     }
 }
 
-fn help_box(canvas: &mut Canvas<'_>, room: Rect, help: &HelpDialog) {
-    let styles = canvas.styles;
-    let app = canvas.app;
-    let width = room.width.min(92);
-    let area = Rect::new((room.width - width) / 2, 0, width, room.height);
-    let inner = canvas.frame(area, "keys");
-    if inner.height == 0 {
-        return;
-    }
-    let used = canvas.text(inner.x, inner.y, inner.width, "search  ", styles.dim);
-    field(canvas, inner.x + used, inner.y, inner.width.saturating_sub(used), &help.search, styles.plain, true);
-    let rows = app.help_rows(help);
-    let rows_len = rows.len();
-    let visible = usize::from(inner.height.saturating_sub(1));
-    let first = help.scroll.min(rows_len.saturating_sub(visible));
-    for (row, y) in rows.iter().skip(first).zip(inner.y + 1..inner.bottom()) {
-        let keys: Vec<_> = app.options.keymap.keys(row.action).iter().map(|key| key.shown()).collect();
-        let keys = if keys.is_empty() { format!(":{}", row.name) } else { keys.join(" ") };
-        let fits = app.allows(row.action).is_ok();
-        let style = if fits { styles.plain } else { styles.dim };
-        let kind = match row.kind {
-            super::super::keymap::ActionKind::Paid => "paid, asks",
-            kind => kind.word(),
-        };
-        let mut x = inner.x;
-        x += canvas.text(x, y, 16.min(inner.width), &format!("{keys:<15} "), if fits { styles.accent } else { styles.dim });
-        let side = if inner.width >= 70 { 23 } else { 0 };
-        canvas.text(x, y, inner.right().saturating_sub(x + side), row.help, style);
-        if side > 0 {
-            let where_ = format!("{:<14} {kind}", fit(&row.places.words(), 13, canvas.ascii));
-            canvas.text(inner.right() - side + 1, y, side - 1, &where_, styles.dim);
-        }
-    }
-    if rows_len > first + visible {
-        let more = format!(" {} more below ", rows_len - first - visible);
-        canvas.right(area.x + 2, area.bottom() - 1, area.width - 4, &more, styles.dim);
-    }
-    if rows_len == 0 {
-        canvas.text(inner.x, inner.y + 1, inner.width, "no key does that; Esc clears the search", styles.dim);
-    }
-}
-
-fn show_box(canvas: &mut Canvas<'_>, room: Rect, id: JobId) {
+/// Path, scp line, link and id as plain lines without a frame, each whole where the screen is wide enough, so that the mouse of
+/// any terminal can select them.
+fn show_lines(canvas: &mut Canvas<'_>, layout: &Layout, id: JobId) {
     let styles = canvas.styles;
     let app = canvas.app;
     let Some(job) = app.jobs.job(id) else { return };
-    let width = room.width.saturating_sub(4).min(110);
-    let mut lines: Vec<Pieces> = Vec::new();
+    let mut lines: Vec<(String, Style)> = Vec::new();
     for file in &job.files {
-        let path = text::clean(&file.path.to_string_lossy()).into_owned();
-        put(&mut lines, &path, width, styles.strong);
-        let said = format!("{} · SHA-256 {}", wording::bytes(file.bytes), file.sha256);
-        put(&mut lines, &said, width, styles.dim);
-        let scp = scp_line(&app.options, &file.path.to_string_lossy());
-        put(&mut lines, &scp, width, styles.accent);
+        lines.push((text::clean(&file.path.to_string_lossy()).into_owned(), styles.strong));
+        lines.push((scp_line(&app.options, &file.path.to_string_lossy()), styles.plain));
     }
     if job.files.is_empty() {
-        put(&mut lines, "no picture is here yet", width, styles.plain);
+        lines.push(("no picture here yet".to_owned(), styles.dim));
     }
-    let dead = job.link_expires_at.is_some_and(|end| end <= canvas.now);
+    let expired = job.link_expires_at.is_some_and(|end| end <= canvas.now);
     for link in &job.links {
-        put(&mut lines, &text::clean(link), width, if dead { styles.dim } else { styles.plain });
+        lines.push((text::clean(link).into_owned(), if expired { styles.dim } else { styles.plain }));
+    }
+    lines.extend(job.task.as_ref().map(|task| (task.to_string(), styles.plain)));
+    let mut about = reasons::name(job);
+    for file in &job.files {
+        about.push_str(&format!(" · {} · SHA-256 {}", wording::bytes(file.bytes), file.sha256));
     }
     if let Some(end) = job.link_expires_at {
         let left = wording::minutes(end.duration_since(canvas.now).as_secs());
-        put(
-            &mut lines,
-            &if dead { "the link is dead".to_owned() } else { format!("the link dies in {left}") },
-            width,
-            styles.dim,
-        );
+        about.push_str(&if expired { " · link expired".to_owned() } else { format!(" · link expires in {left}") });
     }
-    if let Some(task) = &job.task {
-        put(&mut lines, task.as_str(), width, styles.plain);
+    canvas.blank(layout.body);
+    let mut y = layout.body.y;
+    for (line, style) in [(about, styles.dim), (String::new(), styles.plain)].into_iter().chain(lines) {
+        for part in unbroken(&line, layout.body.width) {
+            if y < layout.body.bottom() {
+                canvas.text(0, y, layout.body.width, part, style);
+            }
+            y += 1;
+        }
     }
-    let widest = lines.iter().map(line_width).max().unwrap_or(0).max(20);
-    sheet(canvas, room, &format!("{}:{}", job.source.short(), job.image), widest.min(width), &lines);
+}
+
+/// A line cut where the screen ends and nowhere else, so that what a terminal selects over the edge is the line again.
+fn unbroken(line: &str, width: u16) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = line;
+    while columns(rest) > width {
+        let fits = |at: &usize| columns(&rest[..*at]) <= width;
+        let at = rest.char_indices().map(|(at, _)| at).take_while(fits).last().filter(|at| *at > 0);
+        let Some(at) = at else { break };
+        let (head, tail) = rest.split_at(at);
+        parts.push(head);
+        rest = tail;
+    }
+    parts.push(rest);
+    parts
 }

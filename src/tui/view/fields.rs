@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::super::dialogs::{CommandInput, Dialog, FilterInput, Purpose};
+use super::super::keymap::{Action, Keymap};
 use super::super::layout::Page;
 use super::super::line_input::LineInput;
 use super::canvas::Canvas;
@@ -80,21 +81,26 @@ pub(super) fn command_line(canvas: &mut Canvas<'_>, area: Rect, line: &CommandIn
 }
 
 /// The keys of a box, for the footer; they are fixed, so that they can be printed in it.
-pub(super) fn keys_of(overlay: &Dialog) -> &'static [(&'static str, &'static str)] {
-    match overlay {
+pub(super) fn keys_of(dialog: &Dialog, keymap: &Keymap) -> Vec<(String, String)> {
+    let pairs: &[(&str, &str)] = match dialog {
         Dialog::Filter(_) => {
-            &[("Enter", "keep"), ("Esc", "clear"), ("Up Down", "move"), ("", "state:failed age>2h cost>5 tag:x -text")]
+            &[("Enter", "keep"), ("Esc", "clear"), ("Up Down", "move"), ("", "state:failed age>2h credits>5 tag:x -text")]
         }
-        Dialog::Add(_) => &[("Ctrl+d", "go on to the price"), ("Tab", "lines or tag"), ("Esc", "back, the lines are kept")],
+        Dialog::Add(_) => &[("Ctrl+d", "show the price"), ("Tab", "lines or tag"), ("Esc", "back, the lines are kept")],
         Dialog::Price(price) if matches!(price.purpose, Purpose::Add { .. }) => {
-            &[("y", "yes"), ("n", "back"), ("h", "add them held, nothing is sent")]
+            &[("y", "confirm"), ("n", "back"), ("h", "add held, nothing is sent")]
         }
-        Dialog::Price(_) | Dialog::Ask(_) => &[("y", "yes"), ("n", "back")],
+        Dialog::Price(_) | Dialog::Ask(_) => &[("y", "confirm"), ("n", "back")],
         Dialog::Menu(_) => &[("Enter", "choose"), ("Up Down", "move"), ("Esc", "back")],
-        Dialog::Tag(_) => &[("Enter", "set the tag; empty takes it away"), ("Tab", "known tags"), ("Esc", "back")],
+        Dialog::Tag(_) => &[("Enter", "set the tag"), ("Tab", "known tags"), ("Esc", "back")],
         Dialog::Caps(_) => &[("Enter", "set; empty is no cap"), ("Tab", "other cap"), ("Esc", "back")],
         Dialog::Command(_) => &[("Enter", "do it"), ("Tab", "complete"), ("Up Down", "choose"), ("Esc", "back")],
         Dialog::Help(_) => &[("Esc", "back"), ("Up Down", "scroll"), ("", "type to search")],
-        Dialog::Show(_) => &[("y", "copy task id"), ("Y", "copy menu"), ("Esc", "back")],
-    }
+        Dialog::Show(_) => {
+            let copy = [(Action::CopyId, "copy task id"), (Action::CopyMenu, "copy …")];
+            let copy = copy.map(|(action, word)| (keymap.named(action), word.to_owned()));
+            return copy.into_iter().chain([("Esc".to_owned(), "back".to_owned())]).collect();
+        }
+    };
+    pairs.iter().map(|(key, word)| ((*key).to_owned(), (*word).to_owned())).collect()
 }

@@ -1,15 +1,16 @@
-//! Header, tabs, message line and footer.
+//! Header and tabs.
+//!
+//! What changes what one sees stands on the right and is never dropped; what does not fit beside it leaves the left side.
 
-use jiff::Timestamp;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
-use super::super::app::App;
 use super::super::dialogs::Dialog;
-use super::super::job_list::View;
-use super::super::layout::Page;
-use super::canvas::{Canvas, Piece, wrap};
-use super::{Layout, fields, wording};
+use super::super::job_list::{Sort, View};
+use super::super::keymap::Action;
+use super::super::layout::{Layout, Page};
+use super::super::wording;
+use super::canvas::{Canvas, Piece, Pieces, wrap};
 use crate::engine::{Connection, PauseReason, Role};
 use crate::job::{State, text};
 use crate::tui::width::columns;
@@ -17,290 +18,302 @@ use crate::tui::width::columns;
 /// All that fits on a very small screen.
 pub(super) fn sentence(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
-    let said = format!(
-        "{} running, {} waiting, {} failed. Too small for more: q leaves.",
-        app.jobs.count_of(View::Running),
-        app.jobs.count_of(View::Waiting),
-        app.jobs.count_of(View::Failed)
-    );
+    let asks = matches!(app.dialogs.top(), Some(Dialog::Price(_) | Dialog::Ask(_)));
+    let said = if asks {
+        "Make the window larger to see what is asked; n goes back.".to_owned()
+    } else {
+        format!(
+            "{} running, {} waiting, {} failed. Too small for more: {} leaves.",
+            app.jobs.count_of(View::Running),
+            app.jobs.count_of(View::Waiting),
+            app.jobs.count_of(View::Failed),
+            app.options.keymap.named(Action::Quit)
+        )
+    };
     for (y, line) in (area.top()..area.bottom()).zip(wrap(&said, area.width)) {
         canvas.text(area.x, y, area.width, &line, canvas.styles.plain);
     }
 }
 
-/// Lays pieces out from the left and from the right; what is on the right gives way.
-fn spread(canvas: &mut Canvas<'_>, y: u16, width: u16, left: &[Piece], right: &[Piece]) {
-    let used = canvas.pieces(0, y, width, left);
-    let mut right = right;
-    let size = |pieces: &[Piece]| pieces.iter().map(|(text, _)| columns(text)).sum::<u16>();
-    while !right.is_empty() && size(right) + used + 2 > width {
-        right = &right[1..];
+fn size(pieces: &[Piece]) -> u16 {
+    pieces.iter().map(|(text, _)| columns(text)).sum()
+}
+
+/// Two spaces between the items of the right-hand side.
+fn joined(items: impl IntoIterator<Item = Pieces>) -> Pieces {
+    let mut out = Pieces::new();
+    for item in items.into_iter().filter(|item| !item.is_empty()) {
+        if !out.is_empty() {
+            out.push(("  ".to_owned(), ratatui::style::Style::new()));
+        }
+        out.extend(item);
     }
-    canvas.pieces(width.saturating_sub(size(right)), y, size(right), right);
+    out
+}
+
+/// Lays a line out: `slot` stands on the right whatever happens, `extra` beside it while there is room for all of the left
+/// side, and of the left side as many items as fit, from the first on.
+fn spread(canvas: &mut Canvas<'_>, y: u16, width: u16, left: &[Pieces], slot: Pieces, extra: Pieces) {
+    let all: u16 = left.iter().map(|item| size(item)).sum();
+    let with_extra = joined([extra, slot.clone()]);
+    let right = if all + 2 + size(&with_extra) <= width { with_extra } else { slot };
+    let taken = size(&right).min(width);
+    let mut room = if taken == 0 { width } else { (width - taken).saturating_sub(2) };
+    let mut x = 0;
+    for item in left {
+        let needed = size(item);
+        if needed > room {
+            break;
+        }
+        canvas.pieces(x, y, needed, item);
+        x += needed;
+        room -= needed;
+    }
+    canvas.pieces(width - taken, y, taken, &right);
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     let width = layout.header.width;
-    let left = first_left(canvas, layout.narrow);
-    let right = first_right(canvas);
-    spread(canvas, 0, width, &left, &right);
     if layout.narrow {
-        return;
+        let slot = joined([alarms(canvas), looking_at(canvas, width / 2)]);
+        let left = [name(canvas), in_flight(canvas), counts(canvas)].concat();
+        return spread(canvas, 0, width, &left, slot, Pieces::new());
     }
-    let left = money(canvas);
-    let right = looking_at(canvas);
-    spread(canvas, 1, width, &left, &right);
+    let left = [name(canvas), in_flight(canvas)].concat();
+    let (slot, extra) = (alarms(canvas), role_and_connection(canvas));
+    spread(canvas, 0, width, &left, slot, extra);
+    let slot = looking_at(canvas, width / 2);
+    spread(canvas, 1, width, &money(canvas), slot, Pieces::new());
     tabs(canvas, layout.tabs);
 }
 
-fn first_left(canvas: &Canvas<'_>, narrow: bool) -> Vec<Piece> {
+fn name(canvas: &Canvas<'_>) -> Vec<Pieces> {
     let (app, styles) = (canvas.app, canvas.styles);
-    let mut out = vec![("mj-enhance".to_owned(), styles.accent.add_modifier(Modifier::BOLD))];
+    let mut out = vec![vec![("mj-enhance".to_owned(), styles.accent.add_modifier(Modifier::BOLD))]];
+    if app.options.read_only {
+        out.push(vec![(" read-only".to_owned(), styles.warn)]);
+    }
     if app.options.demo {
-        out.push((" demo".to_owned(), styles.warn));
+        out.push(vec![(" demo".to_owned(), styles.warn)]);
     }
     if let Some(profile) = &app.options.profile {
-        out.push((format!(" {}", text::clean(profile)), styles.plain));
+        out.push(vec![(format!(" {}", text::shorten(&text::clean(profile), 20)), styles.plain)]);
     }
-    if app.options.read_only {
-        out.push((" only looking".to_owned(), styles.dim));
+    out
+}
+
+fn in_flight(canvas: &Canvas<'_>) -> Vec<Pieces> {
+    let styles = canvas.styles;
+    let Some(status) = &canvas.app.status else { return vec![vec![("  starting".to_owned(), styles.dim)]] };
+    let numbers = format!("{}/{}", status.in_flight, status.max_in_flight);
+    vec![vec![("  in flight ".to_owned(), styles.dim), (numbers, styles.plain)]]
+}
+
+/// How many jobs there are of what matters most, where tabs have no room.
+fn counts(canvas: &Canvas<'_>) -> Vec<Pieces> {
+    let (app, styles) = (canvas.app, canvas.styles);
+    let mut out = Vec::new();
+    for (view, style) in
+        [(View::Unsure, styles.warn), (View::Running, styles.plain), (View::Waiting, styles.plain), (View::Failed, styles.bad)]
+    {
+        let count = app.jobs.count_of(view);
+        if count > 0 {
+            out.push(vec![(format!(" {} {}", wording::short_count(count), view.short()), style)]);
+        }
     }
-    let Some(status) = &app.status else {
-        out.push(("  starting".to_owned(), styles.dim));
-        return out;
-    };
-    let on_wire = status.in_flight;
-    out.push((if narrow { "  ".to_owned() } else { "  in flight ".to_owned() }, styles.dim));
-    out.push((format!("{on_wire}/{}", status.max_in_flight), styles.plain));
+    out
+}
+
+/// What keeps jobs from going on.
+fn alarms(canvas: &Canvas<'_>) -> Pieces {
+    let (app, styles) = (canvas.app, canvas.styles);
+    let Some(status) = &app.status else { return Pieces::new() };
+    let mut items = Vec::new();
     if let Some(why) = &status.paused {
         let why = match why {
             PauseReason::You => "",
-            PauseReason::Price { .. } => ": the price moved",
-            PauseReason::Login { .. } => ": the key was refused",
+            PauseReason::Price { .. } => ": new price",
+            PauseReason::Login { .. } => ": key refused",
             PauseReason::Balance { .. } => ": balance or limit",
             PauseReason::Access { .. } => ": access refused",
             PauseReason::NoPrice { .. } => ": no price",
             PauseReason::Failures { .. } => ": jobs fail",
         };
-        out.push(("  ".to_owned(), styles.plain));
-        out.push((format!("PAUSED{why}"), styles.warn.add_modifier(styles.bold)));
+        items.push(vec![(format!("PAUSED{why}"), styles.warn.add_modifier(Modifier::BOLD))]);
     } else if !status.waiting_for_go.is_empty() {
-        let key = app.options.keymap.shown(super::super::keymap::Action::Pause).unwrap_or_else(|| ":pause".to_owned());
-        let said = format!("  {} wait for {key}", status.waiting_for_go.len());
-        out.push((said, styles.warn));
+        let key = app.options.keymap.named(Action::Pause);
+        items.push(vec![(format!("{} approved earlier · {key} sends", status.waiting_for_go.len()), styles.warn)]);
     }
-    if narrow {
-        for (view, style) in [
-            (View::Running, styles.plain),
-            (View::Waiting, styles.plain),
-            (View::Failed, styles.bad),
-            (View::Unsure, styles.warn),
-        ] {
-            let count = app.jobs.count_of(view);
-            if count > 0 {
-                out.push((format!(" {} {}", wording::short_count(count), view.short()), style));
-            }
-        }
+    if let Connection::Down { since, .. } = &status.connection {
+        let minutes = wording::since(*since, canvas.now) / 60;
+        let since = if minutes > 0 { format!(" {}", wording::minutes(minutes * 60)) } else { String::new() };
+        items.push(vec![(format!("offline{since}"), styles.bad)]);
     }
-    out
+    if let Some(until) = status.all_wait_until.filter(|until| *until > canvas.now) {
+        let left = wording::duration(until.duration_since(canvas.now).as_secs() + 1, app.options.slow_link);
+        let what = if matches!(status.connection, Connection::Down { .. }) { "retry in" } else { "rate-limited: next try in" };
+        items.push(vec![(format!("{what} {left}"), styles.warn)]);
+    }
+    joined(items)
 }
 
-/// Connection and role; the least important first, for it goes first.
-fn first_right(canvas: &Canvas<'_>) -> Vec<Piece> {
-    let (app, styles) = (canvas.app, canvas.styles);
-    let Some(status) = &app.status else { return Vec::new() };
-    let mut out = Vec::new();
-    match &status.role {
-        Role::Engine => out.push(("engine here  ".to_owned(), styles.dim)),
-        Role::Screen { engine_pid: Some(pid) } => out.push((format!("engine is process {pid}  "), styles.dim)),
-        Role::Screen { engine_pid: None } => out.push(("no engine runs  ".to_owned(), styles.warn)),
-    }
-    let waits = status.all_wait_until.filter(|until| *until > canvas.now);
-    match (&status.connection, waits) {
-        (_, Some(until)) => {
-            let left = wording::duration(until.duration_since(canvas.now).as_secs() + 1, app.options.slow_link);
-            out.push((format!("429: all wait {left}, nothing is lost"), styles.warn));
+fn role_and_connection(canvas: &Canvas<'_>) -> Pieces {
+    let styles = canvas.styles;
+    let Some(status) = &canvas.app.status else { return Pieces::new() };
+    let role = match &status.role {
+        Role::Engine => ("engine here".to_owned(), styles.dim),
+        Role::Screen { engine_pid: Some(pid) } => (format!("engine: pid {pid}"), styles.dim),
+        Role::Screen { engine_pid: None } => ("no engine is running".to_owned(), styles.warn),
+    };
+    let connection = match &status.connection {
+        // Another process asks the service; how its connection is, this one does not know.
+        Connection::Unknown if matches!(status.role, Role::Screen { .. }) => Pieces::new(),
+        Connection::Unknown => vec![("not asked yet".to_owned(), styles.dim)],
+        Connection::Up if status.all_wait_until.is_none_or(|until| until <= canvas.now) => {
+            vec![("connected".to_owned(), styles.good)]
         }
-        // Another process asks the service; how its line is, this one does not know.
-        (Connection::Unknown, None) if matches!(status.role, Role::Screen { .. }) => {}
-        (Connection::Unknown, None) => out.push(("not asked yet".to_owned(), styles.dim)),
-        (Connection::Up, None) => out.push(("connected".to_owned(), styles.good)),
-        (Connection::Down { since, why }, None) => {
-            let at = wording::clock(*since, canvas.now, &app.options.zone);
-            let said = if why.message.is_empty() { why.meaning() } else { why.message.as_str().into() };
-            out.push((format!("no connection since {at}: {}", text::shorten(&text::clean(&said), 40)), styles.bad));
-        }
-    }
-    out
+        Connection::Up | Connection::Down { .. } => Pieces::new(),
+    };
+    joined([vec![role], connection])
 }
 
-fn money(canvas: &Canvas<'_>) -> Vec<Piece> {
+fn money(canvas: &Canvas<'_>) -> Vec<Pieces> {
     let (app, styles) = (canvas.app, canvas.styles);
     let Some(status) = &app.status else { return Vec::new() };
-    let mut out = vec![("balance ".to_owned(), styles.dim)];
+    let mut balance = vec![("balance ".to_owned(), styles.dim)];
     match status.balance {
         Some(seen) => {
             let low = seen.amount < status.price;
-            out.push((seen.amount.to_string(), if low { styles.warn } else { styles.strong }));
+            balance.push((seen.amount.to_string(), if low { styles.warn } else { styles.strong }));
             if let Some(age) = wording::age(seen.at, canvas.now) {
-                out.push((format!(" {age}"), styles.dim));
+                balance.push((format!(" {age}"), styles.dim));
             }
         }
-        None => out.push(("not known".to_owned(), styles.dim)),
+        None => balance.push(("not known".to_owned(), styles.dim)),
     }
-    if status.reserved.uc() != 0 {
-        out.push((" · reserved ".to_owned(), styles.dim));
-        out.push((status.reserved.to_string(), styles.plain));
-    }
-    out.push((" · today ".to_owned(), styles.dim));
-    out.push((status.spent.day.to_string(), styles.plain));
+    let mut today = vec![(" · today ".to_owned(), styles.dim), (status.spent.day.to_string(), styles.plain)];
     if let Some(cap) = status.caps.day {
         let near = status.spent.day + status.price > cap;
-        out.push((format!(" of {cap}"), if near { styles.warn } else { styles.dim }));
+        today.push((format!(" of {cap}"), if near { styles.warn } else { styles.dim }));
     }
-    for (state, style) in [(State::Held, styles.warn), (State::Unwatched, styles.dim)] {
-        let count = app.jobs.count(state);
-        if count > 0 {
-            out.push((" · ".to_owned(), styles.dim));
-            out.push((format!("{} {state}", wording::short_count(count)), style));
-        }
+    let mut out = vec![balance];
+    if status.reserved.uc() != 0 {
+        out.push(vec![(" · reserved ".to_owned(), styles.dim), (status.reserved.to_string(), styles.plain)]);
+    }
+    out.push(today);
+    let unwatched = app.jobs.count(State::Unwatched);
+    if unwatched > 0 {
+        let count = format!("{} {}", wording::short_count(unwatched), State::Unwatched);
+        out.push(vec![(" · ".to_owned(), styles.dim), (count, styles.dim)]);
     }
     out
 }
 
-/// What narrows or orders the list.
-fn looking_at(canvas: &Canvas<'_>) -> Vec<Piece> {
+/// What narrows, marks or orders the list; the filter gives way to `most` columns.
+fn looking_at(canvas: &Canvas<'_>, most: u16) -> Pieces {
     let (app, styles) = (canvas.app, canvas.styles);
-    let mut out = Vec::new();
     if app.screens.page() != Page::Jobs {
-        return out;
+        return Pieces::new();
     }
     let view_filter = app.jobs.view_filter();
-    if view_filter.sort != super::super::job_list::Sort::default() || view_filter.reverse {
-        out.push((format!("by {}{}  ", view_filter.sort.word(), if view_filter.reverse { " reversed" } else { "" }), styles.dim));
-    }
+    let (mut filter, mut marks, mut order) = (Pieces::new(), Pieces::new(), Pieces::new());
     if !app.jobs.filter().is_empty() && !matches!(app.dialogs.top(), Some(Dialog::Filter(_))) {
-        out.push((format!("filter: {}  ", text::shorten(&app.jobs.filter(), 30)), styles.accent));
+        let counts = format!(" {} of {}", app.jobs.order().len(), app.jobs.count_of(view_filter.view));
+        let room = usize::from(most.saturating_sub(columns(&counts) + 1)).max(3);
+        filter.push((format!("/{}", text::shorten(app.jobs.filter(), room)), styles.accent.add_modifier(Modifier::BOLD)));
+        filter.push((counts, styles.plain));
     }
     if app.jobs.marks().anchor().is_some() {
-        out.push(("range…  ".to_owned(), styles.accent));
+        marks.push(("range… ".to_owned(), styles.accent));
     }
     if !app.jobs.marks().is_empty() {
-        out.push((format!("{} marked", app.jobs.marks().len()), styles.accent.add_modifier(Modifier::BOLD)));
+        marks.push((format!("{} marked", app.jobs.marks().len()), styles.accent.add_modifier(Modifier::BOLD)));
+        let sum = wording::sum_of(app.jobs.marked(), app.status.as_ref().map(|status| status.price));
+        marks.push((format!(", {sum}"), styles.plain));
     }
-    out
+    if view_filter.sort != Sort::default() || view_filter.reverse {
+        let way = if view_filter.reverse { "▼" } else { "▲" };
+        order.push((format!("by {} {way}", view_filter.sort.word()), styles.plain));
+    }
+    joined([filter, marks, order])
+}
+
+/// How the tabs are written, from the roomiest to the tightest; every one names every tab.
+#[derive(Clone, Copy)]
+struct TabForm {
+    word: fn(View) -> &'static str,
+    gap: u16,
+    /// Every tab keeps room for the largest count there can be, so that counting jobs does not move the others.
+    steady: bool,
+}
+
+const TAB_FORMS: [TabForm; 6] = [
+    TabForm { word: View::word, gap: 3, steady: true },
+    TabForm { word: View::short, gap: 2, steady: true },
+    TabForm { word: View::short, gap: 2, steady: false },
+    TabForm { word: View::short, gap: 1, steady: false },
+    TabForm { word: View::shortest, gap: 1, steady: false },
+    TabForm { word: |_| "", gap: 1, steady: false },
+];
+
+/// `10+2` for what waits and what is held.
+fn tab_count(canvas: &Canvas<'_>, view: View) -> String {
+    let jobs = &canvas.app.jobs;
+    let held = jobs.count(State::Held);
+    if view == View::Waiting && held > 0 {
+        return format!("{}+{}", wording::short_count(jobs.count(State::Waiting)), wording::short_count(held));
+    }
+    wording::short_count(jobs.count_of(view))
+}
+
+/// The tabs with their places: for drawing, and for the mouse.
+fn tab_places(canvas: &Canvas<'_>, width: u16) -> (TabForm, Vec<(View, u16, u16)>) {
+    let most = columns(&wording::short_count(canvas.app.jobs.count_of(View::All))).max(2);
+    let size = |form: &TabForm, view: View| {
+        let steady = if view == View::Waiting { most * 2 + 1 } else { most };
+        let count = columns(&tab_count(canvas, view)).max(if form.steady { steady } else { 0 });
+        columns((form.word)(view)) + 3 + count
+    };
+    let total = |form: &TabForm| View::ALL.iter().map(|view| size(form, *view)).sum::<u16>() + form.gap * 6;
+    let form = TAB_FORMS.into_iter().find(|form| total(form) <= width).unwrap_or(TAB_FORMS[5]);
+    let mut x = 0;
+    let mut places = Vec::new();
+    for view in View::ALL {
+        let wide = size(&form, view);
+        places.push((view, x, wide));
+        x += wide + form.gap;
+    }
+    (form, places)
 }
 
 fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     let (app, styles) = (canvas.app, canvas.styles);
-    let label = |view: View, index: usize, short: bool| {
-        let count = app.jobs.count_of(view);
-        let name = if short { view.short() } else { view.word() };
-        let count = if count > 0 || view == View::All { format!(" {}", wording::short_count(count)) } else { String::new() };
-        format!("{} {name}{count}", index + 1)
-    };
-    // Every name keeps room for the largest count there can be, so that counting jobs does not move the other names.
-    let digits = columns(&wording::short_count(app.jobs.count_of(View::All))).max(2);
-    let roomy = |view: View, short: bool| 3 + columns(if short { view.short() } else { view.word() }) + digits;
-    let size = |short: bool| View::ALL.iter().map(|view| roomy(*view, short)).sum::<u16>();
-    let gaps = 6;
-    let short = size(false) + gaps * 2 > area.width;
-    let gap = if short && size(true) + gaps * 2 > area.width { 1 } else { 2 };
-    let crowded = short && size(true) + gaps > area.width;
-    let mut x = area.x;
-    for (index, view) in View::ALL.into_iter().enumerate() {
-        let chosen = app.jobs.view_filter().view == view && app.screens.page() == Page::Jobs;
-        let count = app.jobs.count_of(view);
-        let style = match view {
-            _ if chosen => styles.chosen,
-            _ if count == 0 => styles.dim,
-            View::Failed => styles.bad,
-            View::Unsure => styles.warn,
-            _ => styles.plain,
+    let (form, places) = tab_places(canvas, area.width);
+    for ((view, x, _), number) in places.into_iter().zip(1..) {
+        let open = app.jobs.view_filter().view == view && app.screens.page() == Page::Jobs;
+        let none = app.jobs.count_of(view) == 0;
+        let count = match view {
+            _ if none => styles.dim,
+            View::Failed => styles.bad.add_modifier(Modifier::BOLD),
+            View::Unsure => styles.warn.add_modifier(Modifier::BOLD),
+            _ => styles.strong,
         };
-        let text = label(view, index, short);
-        if x + columns(&text) > area.right() {
-            break;
+        let word = (form.word)(view);
+        let mut pieces = vec![(number.to_string(), styles.accent.add_modifier(Modifier::BOLD))];
+        let label = if word.is_empty() { String::new() } else { format!(" {word}") };
+        pieces.push((label, if none { styles.dim } else { styles.plain }));
+        pieces.push((format!("·{}", tab_count(canvas, view)), count));
+        if open {
+            for piece in &mut pieces {
+                piece.1 = styles.chosen;
+            }
         }
-        canvas.text(x, area.y, area.right() - x, &text, style);
-        x += gap + if crowded { columns(&text) } else { roomy(view, short) };
+        canvas.pieces(area.x + x, area.y, area.width.saturating_sub(x), &pieces);
     }
 }
 
-/// Countdown, message, or the line that is typed.
-pub(super) fn message(canvas: &mut Canvas<'_>, layout: &Layout) {
-    let (app, styles) = (canvas.app, canvas.styles);
-    let area = layout.message;
-    if layout.rule.height > 0 {
-        canvas.rule(0, layout.rule.y, layout.rule.width);
-    }
-    match app.dialogs.top() {
-        Some(Dialog::Filter(line)) => return fields::filter_line(canvas, area, line),
-        Some(Dialog::Command(line)) => return fields::command_line(canvas, area, line),
-        _ => {}
-    }
-    let mut pieces = Vec::new();
-    let going: usize = app.messages.windows().iter().map(|grace| grace.jobs).sum();
-    if let Some(until) = app.messages.windows().iter().map(|grace| grace.until).max().filter(|until| *until > canvas.now) {
-        let key = app.options.keymap.shown(super::super::keymap::Action::Undo).unwrap_or_else(|| ":undo".to_owned());
-        let left = match seconds_left(until, canvas.now) {
-            seconds @ ..60 => format!("{seconds} s"),
-            seconds => wording::duration(seconds, false),
-        };
-        let said = format!("{} in {left}", goes(going));
-        pieces.push((said, styles.warn.add_modifier(styles.bold)));
-        pieces.push((format!(" · {key} stops {}", if going == 1 { "it" } else { "them" }), styles.warn));
-        if app.messages.message().is_some() {
-            pieces.push(("  ".to_owned(), styles.plain));
-        }
-    }
-    if let Some((level, said)) = &app.messages.message() {
-        pieces.push((said.clone(), canvas.level_style(*level)));
-    } else if pieces.is_empty()
-        && let Some(said) = standing_word(app)
-    {
-        pieces.push((said, styles.dim));
-    }
-    canvas.pieces(area.x, area.y, area.width, &pieces);
-}
-
-fn goes(count: usize) -> String {
-    if count == 1 { "1 job goes".to_owned() } else { format!("{count} jobs go") }
-}
-
-fn seconds_left(until: Timestamp, now: Timestamp) -> i64 {
-    (until.as_millisecond() - now.as_millisecond() + 999) / 1_000
-}
-
-/// What the selected row wants said when nothing else does.
-fn standing_word(app: &App) -> Option<String> {
-    if app.screens.page() != Page::Jobs || app.screens.details_open() {
-        return None;
-    }
-    let job = app.jobs.selected_job()?;
-    if let Some(failure) = job.failure() {
-        return Some(format!("{}: {}", failure.meaning(), failure.next_step()));
-    }
-    let next = super::details::next_step(job).filter(|_| job.state() != State::Saved);
-    let said: Vec<String> = job.reason().into_iter().chain(next.map(str::to_owned)).collect();
-    (!said.is_empty()).then(|| said.join(": "))
-}
-
-/// The keys that work on this row now, as many as fit.
-pub(super) fn footer(canvas: &mut Canvas<'_>, layout: &Layout) {
-    let styles = canvas.styles;
-    let area = layout.footer;
-    let hints: Vec<(String, &str)> = match canvas.app.dialogs.top() {
-        None => canvas.app.hints(),
-        Some(overlay) => fields::keys_of(overlay).iter().map(|(key, word)| ((*key).to_owned(), *word)).collect(),
-    };
-    let mut x = area.x;
-    for (key, word) in hints {
-        let room = area.right().saturating_sub(x);
-        if columns(&key) + 1 + columns(word) > room {
-            continue;
-        }
-        x += canvas.text(x, area.y, room, &key, styles.accent.add_modifier(Modifier::BOLD)) + 1;
-        x += canvas.text(x, area.y, area.right().saturating_sub(x), word, styles.dim) + 2;
-    }
+/// The view whose tab stands in a column.
+pub(super) fn tab_at(canvas: &Canvas<'_>, width: u16, column: u16) -> Option<View> {
+    let (_, places) = tab_places(canvas, width);
+    places.into_iter().find(|(_, x, wide)| (*x..x + wide).contains(&column)).map(|(view, ..)| view)
 }

@@ -2,26 +2,34 @@
 //!
 //! Only the rows that are visible are built. Nothing here changes the app.
 
+mod ask;
 mod canvas;
 mod details;
 mod dialogs;
 mod fields;
+mod footer;
 mod header;
+mod help;
 mod pages;
 mod table;
-mod wording;
 
 use jiff::Timestamp;
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
 
 use super::app::App;
+use super::dialogs::{Dialog, HelpDialog};
+use super::job_list::{Sort, View};
+use super::keymap::Action;
 use super::layout::{Layout, Page};
 use canvas::Canvas;
 
 /// Draws the whole screen.
 pub fn screen(app: &App, frame: &mut Frame<'_>, now: Timestamp) {
     let area = frame.area();
-    let layout = Layout::of(area.width, area.height, app.screens.shows_details());
+    let rows = (app.screens.page() == Page::Jobs).then(|| app.jobs.order().len());
+    let layout = Layout::of(area.width, area.height, rows, app.screens.shows_details());
     let mut canvas = Canvas::new(app, frame.buffer_mut(), now);
     if layout.tiny {
         header::sentence(&mut canvas, area);
@@ -38,8 +46,9 @@ pub fn screen(app: &App, frame: &mut Frame<'_>, now: Timestamp) {
         Page::Events => pages::events(&mut canvas, layout.body),
         Page::Spending => pages::spending(&mut canvas, layout.body),
     }
-    header::message(&mut canvas, &layout);
-    header::footer(&mut canvas, &layout);
+    footer::activity(&mut canvas, &layout);
+    footer::message(&mut canvas, &layout);
+    footer::footer(&mut canvas, &layout);
     dialogs::draw(&mut canvas, &layout);
     if let Some((x, y)) = canvas.cursor.filter(|(x, y)| *x < area.right() && *y < area.bottom()) {
         frame.set_cursor_position((x, y));
@@ -55,6 +64,73 @@ pub(crate) fn asks_in_full(app: &App, now: Timestamp) -> bool {
 
 /// How many lines the details of the selected job have.
 pub(crate) fn details_height(app: &App) -> usize {
-    let layout = app.screens.layout();
+    let layout = app.layout();
     details::height(app, layout.details.width)
+}
+
+/// Whether the box that asks has room for all it says.
+pub(crate) fn asks_in_full(app: &App, now: Timestamp) -> bool {
+    let (layout, mut buffer) = offscreen(app);
+    !layout.tiny && ask::asks_in_full(&Canvas::new(app, &mut buffer, now), &layout)
+}
+
+/// What stands at a place of the screen, for the mouse.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    Tab(View),
+    Heading(Sort),
+    /// A row of the list, counted from the first one shown.
+    Row(usize),
+    Details,
+    /// A key of the footer.
+    Key(Action),
+    /// An entry of the menu on top.
+    Item(usize),
+}
+
+/// What a click at this place is for.
+pub(crate) fn target_at(app: &App, now: Timestamp, (x, y): (u16, u16)) -> Option<Target> {
+    let (layout, mut buffer) = offscreen(app);
+    if layout.tiny {
+        return None;
+    }
+    let canvas = Canvas::new(app, &mut buffer, now);
+    if let Some(top) = app.dialogs.top() {
+        return match top {
+            Dialog::Menu(menu) => dialogs::item_at(&canvas, &layout, menu, (x, y)).map(Target::Item),
+            _ => None,
+        };
+    }
+    let inside = |area: Rect| area.contains(Position::new(x, y));
+    if inside(layout.footer) {
+        return footer::action_at(&canvas, &layout, x).map(Target::Key);
+    }
+    if inside(layout.tabs) {
+        return header::tab_at(&canvas, layout.tabs.width, x).map(Target::Tab);
+    }
+    if app.screens.page() != Page::Jobs {
+        return None;
+    }
+    if inside(layout.details) {
+        return Some(Target::Details);
+    }
+    if !inside(layout.list) {
+        return None;
+    }
+    match y.checked_sub(layout.first_row()) {
+        Some(row) => Some(Target::Row(usize::from(row))),
+        None => table::heading_at(app, &layout, x).map(Target::Heading),
+    }
+}
+
+fn offscreen(app: &App) -> (Layout, Buffer) {
+    let (width, height) = app.screens.size();
+    (app.layout(), Buffer::empty(Rect::new(0, 0, width, height)))
+}
+
+/// The furthest that the help scrolls.
+pub(crate) fn help_last(app: &App, help: &HelpDialog) -> usize {
+    let (layout, mut buffer) = offscreen(app);
+    let styles = Canvas::new(app, &mut buffer, Timestamp::UNIX_EPOCH).styles;
+    help::last(app, styles, ask::room(&layout), help)
 }

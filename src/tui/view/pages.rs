@@ -1,12 +1,14 @@
 //! Events and spending.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::symbols;
+use ratatui::text::Line;
+use ratatui::widgets::{Cell, Row, Sparkline, SparklineBar, Table, Widget};
 
 use super::super::job_list::Totals;
+use super::super::wording;
 use super::canvas::{Canvas, Pieces, wrap};
-use super::wording;
 use crate::job::{Credits, text};
-use crate::tui::width::columns;
 
 pub(super) fn events(canvas: &mut Canvas<'_>, area: Rect) {
     let (app, styles) = (canvas.app, canvas.styles);
@@ -18,15 +20,13 @@ pub(super) fn events(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.text(area.x, area.y, area.width, &title, styles.strong);
     let mut y = area.y + 1;
     let mut any = false;
-    for notice in app.shown_events().skip(app.screens.events_scroll()) {
+    for notice in app.shown_events().skip(app.screens.page_scroll()) {
         if y >= area.bottom() {
             break;
         }
         any = true;
         let at = wording::clock(notice.at, canvas.now, &app.options.zone);
-        let job = notice.job.map(|job| format!("{job}  ")).unwrap_or_default();
-        let mut x = area.x + canvas.text(area.x, y, area.width, &format!("{at}  "), styles.dim);
-        x += canvas.text(x, y, area.right().saturating_sub(x), &job, styles.dim);
+        let x = area.x + canvas.text(area.x, y, area.width, &format!("{at}  "), styles.dim);
         let room = area.right().saturating_sub(x);
         for part in wrap(&notice.text, room).into_iter().take(3) {
             if y >= area.bottom() {
@@ -37,59 +37,64 @@ pub(super) fn events(canvas: &mut Canvas<'_>, area: Rect) {
         }
     }
     if !any {
-        canvas.text(area.x, y, area.width, "nothing has happened yet", styles.dim);
+        canvas.text(area.x, y, area.width, "no events yet", styles.dim);
     }
 }
 
 pub(super) fn spending(canvas: &mut Canvas<'_>, area: Rect) {
-    let lines = spending_lines(canvas, area.width);
-    for (line, y) in lines.iter().zip(area.top()..area.bottom()) {
-        canvas.pieces(area.x, y, area.width, line);
+    let app = canvas.app;
+    let facts = facts(canvas);
+    let has_hours = !app.options.slow_link && area.width > 40;
+    let times = times(canvas);
+    let heights = [1, height(&facts), 1, u16::from(has_hours), height(&times), 1].map(Constraint::Length);
+    let [title, facts_area, _, hours, times_area, _, tags] =
+        Layout::vertical(heights.into_iter().chain([Constraint::Fill(1)])).areas(area);
+    canvas.text(title.x, title.y, title.width, "spending", canvas.styles.strong);
+    for (lines, place) in [(&facts, facts_area), (&times, times_area)] {
+        for (line, y) in lines.iter().zip(place.top()..place.bottom()) {
+            canvas.pieces(place.x, y, place.width, line);
+        }
     }
+    if has_hours && hours.height > 0 {
+        per_hour(canvas, hours);
+    }
+    by_tag(canvas, tags);
 }
 
-fn spending_lines(canvas: &Canvas<'_>, width: u16) -> Vec<Pieces> {
+fn height(lines: &[Pieces]) -> u16 {
+    u16::try_from(lines.len()).unwrap_or(u16::MAX)
+}
+
+fn facts(canvas: &Canvas<'_>) -> Vec<Pieces> {
     let (app, styles) = (canvas.app, canvas.styles);
-    let mut lines = vec![vec![("spending".to_owned(), styles.strong)]];
+    let Some(status) = &app.status else { return Vec::new() };
     let amount = |credits: Credits| format!("{:>10}", credits.to_string());
-    if let Some(status) = &app.status {
-        let cap = |cap: Option<Credits>| cap.map_or_else(|| "  no cap".to_owned(), |cap| format!("  of {cap}"));
-        let spent = &status.spent;
-        for (name, sum, limit) in [
-            ("session", spent.session, cap(status.caps.session)),
-            ("today", spent.day, cap(status.caps.day)),
-            ("this month", spent.month, String::new()),
-            ("reserved", status.reserved, "  held by the service for jobs that are not over".to_owned()),
-        ] {
-            lines.push(vec![(format!("  {name:<12}"), styles.dim), (amount(sum), styles.plain), (limit, styles.dim)]);
-        }
-        let balance = status.balance.map_or_else(|| format!("{:>10}", "not known"), |seen| amount(seen.amount));
-        let age =
-            status.balance.and_then(|seen| wording::age(seen.at, canvas.now)).map(|age| format!("  {age}")).unwrap_or_default();
-        lines.push(vec![("  balance     ".to_owned(), styles.dim), (balance, styles.strong), (age, styles.dim)]);
-        let source = if status.price_is_reported { "  as the service reports it" } else { "  as published" };
-        lines.push(vec![
-            ("  price       ".to_owned(), styles.dim),
-            (amount(status.price), styles.plain),
-            (source.to_owned(), styles.dim),
-        ]);
+    let cap = |cap: Option<Credits>| cap.map_or_else(|| "  no cap".to_owned(), |cap| format!("  of {cap}"));
+    let spent = &status.spent;
+    let mut lines: Vec<Pieces> = Vec::new();
+    for (name, sum, note) in [
+        ("session", spent.session, cap(status.caps.session)),
+        ("today", spent.day, cap(status.caps.day)),
+        ("this month", spent.month, String::new()),
+        ("reserved", status.reserved, "  held by the service for jobs that are not finished".to_owned()),
+    ] {
+        lines.push(vec![(format!("  {name:<12}"), styles.dim), (amount(sum), styles.plain), (note, styles.dim)]);
     }
-    lines.push(Vec::new());
-    let hours = i64::from(width.saturating_sub(26).min(24));
-    if !app.options.slow_link && hours > 0 {
-        let now = canvas.now.as_second().div_euclid(3_600);
-        let counts: Vec<i64> = (now - hours + 1..=now).map(|hour| app.jobs.finished_in_hour(hour)).collect();
-        let most = counts.iter().copied().max().unwrap_or(0);
-        let bar = sparkline(&counts, canvas.ascii);
-        lines.push(vec![
-            (format!("  {:<12}", "per hour"), styles.dim),
-            (bar, styles.accent),
-            (format!("  finished, last {hours} h, most {most}"), styles.dim),
-        ]);
-    }
+    let balance = status.balance.map_or_else(|| format!("{:>10}", "not known"), |seen| amount(seen.amount));
+    let age = status.balance.and_then(|seen| wording::age(seen.at, canvas.now)).map(|age| format!("  {age}"));
+    let age = (age.unwrap_or_default(), styles.dim);
+    lines.push(vec![("  balance     ".to_owned(), styles.dim), (balance, styles.strong), age]);
+    let source = if status.price_is_reported { "  as the service reports it" } else { "  list price" };
+    let price = (amount(status.price), styles.plain);
+    lines.push(vec![("  price       ".to_owned(), styles.dim), price, (source.to_owned(), styles.dim)]);
+    lines
+}
+
+fn times(canvas: &Canvas<'_>) -> Vec<Pieces> {
+    let (app, styles) = (canvas.app, canvas.styles);
+    let mut lines: Vec<Pieces> = Vec::new();
     if let (Some(half), Some(most)) = (app.jobs.percentile(50), app.jobs.percentile(90)) {
-        let said =
-            format!("half within {}, nine of ten within {}", wording::duration(half, false), wording::duration(most, false));
+        let said = format!("median {}, 90 % within {}", wording::duration(half, false), wording::duration(most, false));
         lines.push(vec![(format!("  {:<12}", "run time"), styles.dim), (said, styles.plain)]);
     }
     let total = app.jobs.total();
@@ -98,39 +103,75 @@ fn spending_lines(canvas: &Canvas<'_>, width: u16) -> Vec<Pieces> {
         let said = format!("runs take {percent}% of the service's first estimate");
         lines.push(vec![(format!("  {:<12}", "est/real"), styles.dim), (said, styles.plain)]);
     }
-    lines.push(Vec::new());
-    let head = format!("  {:<18}{:>7}{:>7}{:>7}{:>7}{:>11}{:>11}", "tag", "jobs", "saved", "failed", "open", "charged", "spent");
-    lines.push(vec![(head, styles.dim)]);
-    let row = |name: &str, totals: &Totals, style| -> Pieces {
-        let name = super::canvas::fit(name, 16, canvas.ascii).into_owned();
-        let pad = " ".repeat(usize::from(18_u16.saturating_sub(columns(&name))));
-        let numbers = format!(
-            "{:>7}{:>7}{:>7}{:>7}{:>11}{:>11}",
-            totals.jobs,
-            totals.saved,
-            totals.failed,
-            totals.open,
-            totals.charged.to_string(),
-            totals.spent.to_string()
-        );
-        vec![(format!("  {name}{pad}"), style), (numbers, style)]
-    };
-    let mut tags: Vec<_> = app.jobs.tags().iter().collect();
-    tags.sort_by_key(|(_, totals)| std::cmp::Reverse(totals.spent));
-    for (tag, totals) in tags {
-        let name = if tag.is_empty() { "no tag" } else { tag };
-        lines.push(row(&text::clean(name), totals, styles.plain));
-    }
-    lines.push(row("all", total, styles.strong));
     lines
 }
 
-/// One character an hour.
-fn sparkline(counts: &[i64], ascii: bool) -> String {
-    let most = counts.iter().copied().max().unwrap_or(0).max(1);
-    let steps: &[char] =
-        if ascii { &['_', '.', ':', '|', '#'] } else { &['·', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] };
-    let last = i64::try_from(steps.len() - 1).unwrap_or(1);
-    let step = |count: i64| if count == 0 { 0 } else { (count * last / most).clamp(1, last) };
-    counts.iter().map(|count| steps[usize::try_from(step(*count)).unwrap_or(0)]).collect()
+/// Finished jobs, one character an hour.
+fn per_hour(canvas: &mut Canvas<'_>, area: Rect) {
+    let (app, styles) = (canvas.app, canvas.styles);
+    let hours = i64::from(area.width.saturating_sub(26).min(24));
+    let now = canvas.now.as_second().div_euclid(3_600);
+    let counts = (now - hours + 1..=now).map(|hour| u64::try_from(app.jobs.finished_in_hour(hour)).unwrap_or(0));
+    let counts: Vec<u64> = counts.collect();
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let used = canvas.text(area.x, area.y, area.width, &format!("  {:<12}", "per hour"), styles.dim);
+    let width = u16::try_from(hours).unwrap_or(0);
+    let place = Rect { x: area.x + used, width, height: 1, ..area };
+    // Something is never drawn as nothing.
+    let scaled = counts.iter().map(|count| if *count == 0 { None } else { Some((count * 8).div_ceil(most.max(1))) });
+    Sparkline::default()
+        .data(scaled.map(SparklineBar::from))
+        .max(8)
+        .bar_set(if canvas.ascii { ASCII_BARS } else { symbols::bar::NINE_LEVELS })
+        .absent_value_symbol(if canvas.ascii { "_" } else { "·" })
+        .absent_value_style(styles.dim)
+        .style(styles.accent)
+        .render(place, canvas.buffer);
+    let note = format!("  finished, last {hours} h, most {most}");
+    canvas.text(place.right(), area.y, area.right().saturating_sub(place.right()), &note, styles.dim);
+}
+
+const ASCII_BARS: symbols::bar::Set<'static> = symbols::bar::Set {
+    full: "#",
+    seven_eighths: "#",
+    three_quarters: "|",
+    five_eighths: "|",
+    half: ":",
+    three_eighths: ":",
+    one_quarter: ".",
+    one_eighth: ".",
+    empty: "_",
+};
+
+/// The sum of all first, so that it is never below the edge; then the tags, the dearest first.
+fn by_tag(canvas: &mut Canvas<'_>, area: Rect) {
+    let (app, styles) = (canvas.app, canvas.styles);
+    if area.height < 2 {
+        return;
+    }
+    let number = |text: String| Cell::new(Line::from(text).right_aligned());
+    let row = |name: &str, totals: &Totals| {
+        let name = super::canvas::fit(&canvas.in_charset(name), 17, canvas.ascii).into_owned();
+        let counts = [totals.jobs, totals.saved, totals.failed, totals.open].map(|count| number(count.to_string()));
+        let sums = [totals.charged, totals.spent].map(|sum| number(sum.to_string()));
+        Row::new([Cell::new(name)].into_iter().chain(counts).chain(sums))
+    };
+    let mut tags: Vec<_> = app.jobs.tags().iter().collect();
+    tags.sort_by_key(|(_, totals)| std::cmp::Reverse(totals.spent));
+    let room = usize::from(area.height) - 2;
+    let first = app.screens.page_scroll().min(tags.len().saturating_sub(room));
+    let mut rows = vec![row("all", app.jobs.total()).style(styles.strong)];
+    for (tag, totals) in tags.iter().skip(first).take(room) {
+        rows.push(row(&text::clean(if tag.is_empty() { "no tag" } else { tag }), totals));
+    }
+    let head = ["jobs", "saved", "failed", "open", "charged", "spent"].map(|word| number(word.to_owned()));
+    let head = Row::new([Cell::new("tag")].into_iter().chain(head)).style(styles.dim);
+    let widths = [17, 6, 6, 6, 6, 10, 10].map(Constraint::Length);
+    let place = Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area };
+    Table::new(rows, widths).header(head).render(place, canvas.buffer);
+    let hidden = tags.len().saturating_sub(first + room);
+    if hidden > 0 {
+        let said = format!(" {hidden} more below ");
+        canvas.right(area.x, area.bottom() - 1, area.width, &said, styles.dim);
+    }
 }

@@ -1,65 +1,87 @@
 //! The table of jobs: each column is one value.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
-use ratatui::layout::Rect;
+use ratatui::layout::{Alignment, Constraint, Rect};
 use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Cell, Row, Table, Widget};
 
 use super::super::app::App;
-use super::super::job_list::{Entry, View};
+use super::super::job_list::{Entry, Sort, View};
 use super::super::keymap::Action;
-use super::canvas::{Canvas, wrap};
-use super::{Layout, wording};
-use crate::job::{Job, Phase, State, text};
+use super::super::layout::Layout;
+use super::super::reasons;
+use super::super::wording;
+use super::canvas::{Canvas, fit, wrap};
+use crate::job::{Job, State, text};
 use crate::tui::width::columns;
 
 /// One column.
 #[derive(Clone, Copy)]
 struct Column {
-    /// For hiding; empty for those that stay.
+    /// Its name and heading; the same word as in menus and filters.
     name: &'static str,
-    title: &'static str,
+    /// Whether it can be hidden.
+    stays: bool,
+    /// By which order it is marked.
+    sort: Option<Sort>,
     /// Columns it needs, and the most it can use.
     least: u16,
     most: u16,
     /// Which goes first where there is no room: the highest.
     rank: u8,
-    right: bool,
+    align: Alignment,
     cell: fn(&Canvas<'_>, &Entry) -> (String, Style),
 }
 
-const COLUMNS: [Column; 8] = [
-    Column {
-        name: "id",
-        title: "job",
-        least: 8,
-        most: 8,
-        rank: 9,
-        right: false,
-        cell: |p, e| (e.job.id.to_string(), p.styles.dim),
-    },
-    Column { name: "", title: "state", least: 11, most: 11, rank: 0, right: false, cell: state },
-    Column { name: "", title: "draft", least: 10, most: 10, rank: 0, right: false, cell: draft },
-    Column { name: "tag", title: "tag", least: 8, most: 16, rank: 6, right: false, cell: tag },
+const LEFT: Alignment = Alignment::Left;
+const RIGHT: Alignment = Alignment::Right;
+
+const COLUMNS: [Column; 9] = [
+    Column { name: "job", stays: false, sort: None, least: 8, most: 8, rank: 9, align: LEFT, cell: job_id },
+    Column { name: "state", stays: true, sort: Some(Sort::State), least: 11, most: 11, rank: 0, align: LEFT, cell: state },
+    Column { name: "draft", stays: true, sort: Some(Sort::Draft), least: 10, most: 10, rank: 0, align: LEFT, cell: draft },
+    Column { name: "tag", stays: false, sort: Some(Sort::Tag), least: 8, most: 20, rank: 5, align: LEFT, cell: tag },
     // What changes every second stands together.
     Column {
         name: "progress",
-        title: "progress",
+        stays: false,
+        sort: Some(Sort::Progress),
         least: 15,
-        most: 25,
+        most: 72,
         rank: 1,
-        right: false,
+        align: LEFT,
         cell: |p, _| (String::new(), p.styles.plain),
     },
-    Column { name: "elapsed", title: "time", least: 6, most: 6, rank: 2, right: true, cell: elapsed },
-    Column { name: "left", title: "est.", least: 7, most: 7, rank: 5, right: true, cell: left },
-    Column { name: "credits", title: "credit", least: 6, most: 6, rank: 3, right: true, cell: credits },
+    Column { name: "elapsed", stays: false, sort: Some(Sort::Sent), least: 7, most: 8, rank: 2, align: RIGHT, cell: elapsed },
+    Column { name: "left", stays: false, sort: None, least: 7, most: 9, rank: 4, align: RIGHT, cell: left },
+    Column { name: "credits", stays: false, sort: Some(Sort::Cost), least: 7, most: 9, rank: 3, align: RIGHT, cell: credits },
+    // Only while a row has one.
+    Column { name: "link", stays: false, sort: None, least: 6, most: 6, rank: 6, align: RIGHT, cell: link },
 ];
-const LINK: Column = Column { name: "link", title: "link", least: 6, most: 6, rank: 4, right: true, cell: link };
+
+/// Columns of the screen before the table: cursor, mark, and one to part them from the rest.
+const GUTTER: u16 = 3;
+
+fn job_id(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
+    (entry.job.id.to_string(), canvas.styles.dim)
+}
 
 fn state(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
-    let state = entry.job.state();
-    let word = if entry.job.stop_requested && state == State::Sending { "stopping" } else { state.word() };
-    (format!("{} {word}", canvas.sign(state)), canvas.state_style(state))
+    let job = &entry.job;
+    let state = job.state();
+    let status = canvas.app.status.as_ref();
+    let (word, style) = match state {
+        State::Sending if job.stop_requested => ("stopping", canvas.state_style(state)),
+        State::Waiting if status.is_some_and(|status| status.waiting_for_go.contains(&job.id)) => {
+            ("approve?", canvas.styles.warn)
+        }
+        State::Saved => (state.word(), canvas.styles.good.add_modifier(Modifier::DIM)),
+        _ => (state.word(), canvas.state_style(state)),
+    };
+    (format!("{} {word}", canvas.sign(state)), style)
 }
 
 fn draft(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
@@ -136,14 +158,20 @@ fn link(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
     }
 }
 
-/// The columns that fit, each with its place and width.
+/// The columns that fit, each with its place (from the left edge of the screen) and width.
 fn plan(app: &App, width: u16) -> Vec<(Column, u16, u16)> {
     let tagged = app.jobs.tags().keys().any(|tag| !tag.is_empty());
-    let shown = |column: &&Column| !app.jobs.hidden().contains(column.name) && (column.name != "tag" || tagged);
-    let all: Vec<Column> = COLUMNS.iter().chain([&LINK]).filter(shown).copied().collect();
-    let gap = if width >= 100 { 2 } else { 1 };
-    // Two columns for cursor and mark, one to part them from the rest.
-    let mut room = width.saturating_sub(3);
+    let expiring = !app.jobs.expiring().is_empty();
+    let shown = |column: &&Column| match column.name {
+        _ if column.stays => true,
+        name if app.jobs.hidden().contains(name) => false,
+        "tag" => tagged,
+        "link" => expiring,
+        _ => true,
+    };
+    let all: Vec<Column> = COLUMNS.iter().filter(shown).copied().collect();
+    let gap = gap(width);
+    let mut room = width.saturating_sub(GUTTER);
     let mut by_rank: Vec<usize> = (0..all.len()).collect();
     by_rank.sort_by_key(|index| all[*index].rank);
     let mut widths = vec![0; all.len()];
@@ -158,19 +186,27 @@ fn plan(app: &App, width: u16) -> Vec<(Column, u16, u16)> {
         }
     }
     for (index, column) in all.iter().enumerate() {
-        if widths[index] > 0 {
+        // Progress, with the reasons in its place, gets what the others leave.
+        if widths[index] > 0 && column.name != "progress" {
             let more = room.min(column.most - column.least.min(column.most));
             widths[index] += more;
             room -= more;
         }
     }
-    let mut x = 3;
+    if let Some(index) = all.iter().position(|column| column.name == "progress").filter(|index| widths[*index] > 0) {
+        widths[index] += room.min(all[index].most - all[index].least);
+    }
+    let mut x = GUTTER;
     let mut out = Vec::new();
     for (column, width) in all.into_iter().zip(widths).filter(|(_, width)| *width > 0) {
         out.push((column, x, width));
         x += width + gap;
     }
     out
+}
+
+fn gap(width: u16) -> u16 {
+    if width >= 100 { 2 } else { 1 }
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
@@ -183,119 +219,134 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
         return empty(canvas, area);
     }
     let columns = plan(app, area.width);
+    let shown: Vec<&Entry> =
+        app.jobs.order().iter().skip(app.jobs.offset()).take(layout.rows()).filter_map(|id| app.jobs.entry(*id)).collect();
+    let rows: Vec<Row<'_>> = shown.iter().map(|entry| row(canvas, &columns, gap(area.width), entry)).collect();
+    let widths = columns.iter().map(|(.., width)| Constraint::Length(*width));
+    let mut table = Table::new(rows, widths).column_spacing(gap(area.width));
     if !layout.narrow {
-        for (column, x, width) in &columns {
-            let title = if column.title == "est." && *width >= 7 { "est." } else { column.title };
-            if column.right {
-                canvas.right(*x, area.y, *width, title, canvas.styles.dim);
-            } else {
-                canvas.text(*x, area.y, *width, title, canvas.styles.dim);
-            }
-        }
+        table = table.header(headings(canvas, &columns));
     }
-    let range = app
-        .jobs
-        .marks()
-        .anchor()
-        .and_then(|id| app.jobs.row(id))
-        .map(|row| row.min(app.jobs.cursor_row())..=row.max(app.jobs.cursor_row()));
-    let shown = app.jobs.order().iter().enumerate().skip(app.jobs.offset()).take(layout.rows());
-    for ((index, id), y) in shown.zip(layout.first_row()..) {
-        if let Some(entry) = app.jobs.entry(*id) {
-            let marked = app.jobs.marks().contains(*id);
-            let in_range = range.as_ref().is_some_and(|range| range.contains(&index));
-            row(canvas, y, &columns, entry, app.jobs.selected() == Some(*id), marked, in_range);
+    let inner = Rect { x: area.x + GUTTER.min(area.width), width: area.width.saturating_sub(GUTTER), ..area };
+    table.render(inner, canvas.buffer);
+    signs(canvas, layout, &columns, &shown);
+}
+
+/// Cursor and marks; the selection runs from the left edge to the end of the tag.
+fn signs(canvas: &mut Canvas<'_>, layout: &Layout, columns: &[(Column, u16, u16)], shown: &[&Entry]) {
+    let app = canvas.app;
+    let styles = canvas.styles;
+    let cursor = app.jobs.cursor_row();
+    let range = app.jobs.marks().anchor().and_then(|id| app.jobs.row(id)).map(|row| row.min(cursor)..=row.max(cursor));
+    for ((index, entry), y) in shown.iter().enumerate().zip(layout.first_row()..) {
+        let id = entry.job.id;
+        let marked = app.jobs.marks().contains(id);
+        if marked || range.as_ref().is_some_and(|range| range.contains(&(index + app.jobs.offset()))) {
+            let sign = match (marked, canvas.ascii) {
+                (true, false) => "◆",
+                (true, true) => "#",
+                (false, false) => "┆",
+                (false, true) => ":",
+            };
+            canvas.text(1, y, 1, sign, styles.accent);
+        }
+        if app.jobs.selected() == Some(id) {
+            let core = columns.iter().filter(|(column, ..)| column.stays || column.name == "tag");
+            let end = core.map(|(_, x, width)| x + width).max().unwrap_or(GUTTER);
+            canvas.restyle(Rect::new(0, y, end, 1), styles.plain.add_modifier(Modifier::REVERSED | Modifier::BOLD));
+            let sign = if canvas.ascii { ">" } else { "▌" };
+            canvas.text(0, y, 1, sign, styles.accent.add_modifier(Modifier::BOLD));
         }
     }
 }
 
-fn row(
-    canvas: &mut Canvas<'_>,
-    y: u16,
-    columns: &[(Column, u16, u16)],
-    entry: &Entry,
-    selected: bool,
-    marked: bool,
-    in_range: bool,
-) {
-    let styles = canvas.styles;
-    if selected {
-        let sign = if canvas.ascii { ">" } else { "▌" };
-        canvas.text(0, y, 1, sign, styles.accent.add_modifier(Modifier::BOLD));
-    }
-    if marked || in_range {
-        let sign = match (marked, canvas.ascii) {
-            (true, false) => "◆",
-            (true, true) => "#",
-            (false, false) => "┆",
-            (false, true) => ":",
+/// The word of each column, and the present order.
+fn headings(canvas: &Canvas<'_>, columns: &[(Column, u16, u16)]) -> Row<'static> {
+    let view_filter = canvas.app.jobs.view_filter();
+    let cells = columns.iter().map(|(column, _, width)| {
+        let mut title = match column.name {
+            "left" if *width >= 9 => "left est.".to_owned(),
+            name => name.to_owned(),
         };
-        canvas.text(1, y, 1, sign, styles.accent);
-    }
-    // The columns that never go are the mark of the selection, in one piece with the gap between them. Narrow on purpose:
-    // a reversed line would cost a key three times the bytes.
-    let chosen = styles.plain.add_modifier(Modifier::REVERSED | Modifier::BOLD);
-    let core = || columns.iter().filter(|(column, ..)| column.rank == 0);
-    if selected && let (Some((_, from, _)), Some((_, to, width))) = (core().next(), core().next_back()) {
-        canvas.restyle(Rect::new(*from, y, to + width - from, 1), chosen);
-    }
-    let mut note_from = None;
-    let mut note_to = 0;
-    for (column, x, width) in columns {
-        match column.name {
-            "progress" => {
-                progress(canvas, entry, *x, y, *width);
-                if let Some(name) = saved_as(&entry.job, *width, canvas.ascii) {
-                    canvas.text(*x, y, *width, &name, styles.dim);
-                }
-                note_from = Some(*x);
-                note_to = x + width;
-            }
-            "elapsed" | "left" if note_from.is_some() && note(&entry.job, u16::MAX).is_some() => note_to = x + width,
-            _ => {
-                let (text, style) = (column.cell)(canvas, entry);
-                let style = if selected && column.rank == 0 { chosen } else { style };
-                if column.right {
-                    canvas.right(*x, y, *width, &text, style);
-                } else {
-                    canvas.text(*x, y, *width, &text, style);
-                }
-            }
+        if column.sort == Some(view_filter.sort) && self::columns(&title) < *width {
+            title.push_str(if view_filter.reverse { "▼" } else { "▲" });
         }
+        let title = canvas.in_charset(&title).into_owned();
+        Cell::new(Line::styled(title, canvas.styles.dim).alignment(column.align))
+    });
+    Row::new(cells)
+}
+
+fn row<'a>(canvas: &Canvas<'_>, columns: &[(Column, u16, u16)], gap: u16, entry: &Entry) -> Row<'a> {
+    let app = canvas.app;
+    let selected = app.jobs.selected() == Some(entry.job.id);
+    let mut cells: Vec<Cell<'a>> = Vec::with_capacity(columns.len());
+    let mut at = 0;
+    while let Some((column, _, width)) = columns.get(at) {
+        at += 1;
+        if column.name == "progress" {
+            // A reason takes the place of progress, and of what is empty beside it.
+            let note = reasons::reason(&entry.job);
+            let (mut span, mut room) = (1, *width);
+            while let (Some(note), Some((next, _, width))) = (&note, columns.get(at)) {
+                // Times give way to a reason that would be cut.
+                let gives_way = matches!(next.name, "elapsed" | "left") && self::columns(note) > room;
+                if !gives_way && !(next.cell)(canvas, entry).0.is_empty() {
+                    break;
+                }
+                (span, room, at) = (span + 1, room + width + gap, at + 1);
+            }
+            let line = match note {
+                Some(note) => Line::styled(fitted(canvas, shortened(&note, room), room), note_style(canvas, &entry.job)),
+                None => progress(canvas, entry, room),
+            };
+            cells.push(Cell::new(line).column_span(span));
+            continue;
+        }
+        let (text, style) = (column.cell)(canvas, entry);
+        let core = selected && (column.stays || matches!(column.name, "tag" | "job"));
+        let style = if core { canvas.styles.plain } else { style };
+        cells.push(Cell::new(Line::styled(fitted(canvas, &text, *width), style).alignment(column.align)));
     }
-    if let Some(x) = note_from
-        && let Some(said) = note(&entry.job, note_to - x)
-    {
-        let style = if entry.job.state() == State::Cancelled { styles.dim } else { canvas.state_style(entry.job.state()) };
-        canvas.text(x, y, note_to - x, &said, style.add_modifier(canvas.styles.pale));
+    Row::new(cells)
+}
+
+fn fitted(canvas: &Canvas<'_>, text: &str, width: u16) -> String {
+    let in_charset: Cow<'_, str> = canvas.in_charset(text);
+    fit(&in_charset, width, canvas.ascii).into_owned()
+}
+
+/// Without what stands in brackets at its end, where the whole has no room: the details have it.
+fn shortened(note: &str, room: u16) -> &str {
+    let short = note.strip_suffix(')').and_then(|note| note.rsplit_once(" ("));
+    short.filter(|_| columns(note) > room).map_or(note, |(short, _)| short)
+}
+
+/// A reason is as legible as a state; what is over for good is not as loud.
+fn note_style(canvas: &Canvas<'_>, job: &Job) -> Style {
+    match job.state() {
+        State::Cancelled | State::Unwatched => canvas.styles.dim,
+        State::Unsure => canvas.styles.warn,
+        _ => canvas.styles.plain,
     }
 }
 
-/// A bar and a number where the service gave a number, and nothing where it did not.
-fn progress(canvas: &mut Canvas<'_>, entry: &Entry, x: u16, y: u16, width: u16) {
-    let Some(percent) = entry.progress().and_then(|progress| progress.percent) else { return };
-    let bar_width = width.saturating_sub(5);
-    let (done, rest) = canvas.bar(percent.get(), bar_width);
+/// A bar and a number where the service gave a number, the file where there is one, and nothing else.
+fn progress(canvas: &Canvas<'_>, entry: &Entry, width: u16) -> Line<'static> {
     let styles = canvas.styles;
-    let used = canvas.text(x, y, bar_width, &done, styles.accent);
-    canvas.text(x + used, y, bar_width - used, &rest, styles.dim);
-    canvas.right(x + bar_width, y, width - bar_width, &format!("{}%", percent.get()), styles.plain);
-}
-
-/// Why a row stands where it stands, in the place where running rows have their progress.
-fn note(job: &Job, width: u16) -> Option<String> {
-    match &job.phase {
-        Phase::Failed(failure) => {
-            let meaning = failure.meaning();
-            Some(if columns(&meaning) <= width { meaning.into_owned() } else { failure.code.replace('_', " ") })
-        }
-        Phase::Held(_) | Phase::Unsure(_) | Phase::Cancelled(_) | Phase::ToFetch(_) => job.reason(),
-        Phase::Unwatched => Some("goes on at EvoLink, unwatched".to_owned()),
-        _ => None,
+    if let Some(name) = saved_as(&entry.job, width, canvas.ascii) {
+        return Line::styled(canvas.in_charset(&name).into_owned(), styles.dim);
     }
+    let Some(percent) = entry.progress().and_then(|progress| progress.percent) else { return Line::default() };
+    let (done, rest) = canvas.bar(percent.get(), width.saturating_sub(5).min(MOST_BAR));
+    let number = Span::styled(format!("{:>4}%", percent.get()), styles.plain);
+    Line::from(vec![Span::styled(done, styles.accent), Span::styled(rest, styles.dim), number])
 }
 
-/// The telling end of a saved file's name, in the place where running rows have their progress.
+/// A longer bar tells nothing more.
+const MOST_BAR: u16 = 40;
+
+/// The telling end of a saved file's name, and its size where there is room.
 fn saved_as(job: &Job, width: u16, ascii: bool) -> Option<String> {
     let file = job.files.first().filter(|_| job.state() == State::Saved)?;
     let name = text::clean(&file.path.file_name()?.to_string_lossy()).into_owned();
@@ -303,49 +354,45 @@ fn saved_as(job: &Job, width: u16, ascii: bool) -> Option<String> {
     let more = if more > 0 { format!(" +{more}") } else { String::new() };
     let room = usize::from(width).saturating_sub(more.len());
     let dots = if ascii { ".." } else { "…" };
-    if columns(&name) as usize <= room {
-        return Some(name + &more);
+    let wide = columns(&name) as usize;
+    if wide <= room {
+        let size = format!("  {}", wording::bytes(file.bytes));
+        let size = if wide + size.len() <= room { size } else { String::new() };
+        return Some(name + &more + &size);
     }
     let keep = room.saturating_sub(dots.chars().count());
     let tail: String = name.chars().rev().take(keep).collect::<Vec<_>>().into_iter().rev().collect();
     Some(format!("{dots}{tail}{more}"))
 }
 
+/// By what a click on the heading in this column of the screen orders.
+pub(super) fn heading_at(app: &App, layout: &Layout, column: u16) -> Option<Sort> {
+    let columns = plan(app, layout.list.width);
+    columns.into_iter().find(|(_, x, width)| (*x..x + width).contains(&column)).and_then(|(heading, ..)| heading.sort)
+}
+
 /// What to do where there is nothing.
 fn empty(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
-    let key = |action| app.options.keymap.shown(action).unwrap_or_else(|| format!(":{}", Action::name(action)));
+    let key = |action| app.options.keymap.named(action);
     let (title, hint) = if !app.jobs.is_loaded() {
         ("opening the store".to_owned(), String::new())
     } else if !app.jobs.filter().is_empty() {
-        ("the filter finds nothing".to_owned(), format!("{} clears it", key(Action::Escape)))
+        ("no match".to_owned(), format!("{} clears the filter", key(Action::Escape)))
     } else if app.jobs.count_of(View::All) > 0 {
         let view = app.jobs.view_filter().view;
         (format!("no job is {}", view.word()), format!("{} shows all", key(Action::ViewAll)))
+    } else if app.options.read_only {
+        ("no jobs yet".to_owned(), String::new())
     } else {
-        (
-            "no jobs yet".to_owned(),
-            format!(
-                "{} adds some: paste the ids of finished drafts, one per line. Nothing is sent before you say yes to its price. {} shows all keys.",
-                key(Action::Add),
-                key(Action::Help)
-            ),
-        )
+        ("no jobs yet".to_owned(), format!("{} adds jobs · {} keys", key(Action::Add), key(Action::Help)))
     };
-    let width = area.width.saturating_sub(4).min(60);
-    let lines = if hint.is_empty() { Vec::new() } else { wrap(&hint, width) };
-    let height = u16::try_from(lines.len()).unwrap_or(0) + 2;
-    let mut y = area.y + area.height.saturating_sub(height) / 3;
-    let centre = |text: &str| (area.width.saturating_sub(columns(text))) / 2;
-    if y < area.bottom() {
-        canvas.text(area.x + centre(&title), y, area.width, &title, canvas.styles.strong);
-    }
-    y += 2;
-    for line in lines {
-        if y >= area.bottom() {
-            break;
-        }
-        canvas.text(area.x + centre(&line), y, area.width, &line, canvas.styles.dim);
-        y += 1;
+    let lines: Vec<(String, Style)> = [(title, canvas.styles.strong), (String::new(), canvas.styles.plain)]
+        .into_iter()
+        .chain(wrap(&hint, area.width.saturating_sub(4).max(1)).into_iter().map(|line| (line, canvas.styles.dim)))
+        .collect();
+    let top = area.y + area.height.saturating_sub(u16::try_from(lines.len()).unwrap_or(0)) / 3;
+    for ((line, style), y) in lines.iter().zip(top..area.bottom()) {
+        canvas.text(area.x + area.width.saturating_sub(columns(line)) / 2, y, area.width, line, *style);
     }
 }

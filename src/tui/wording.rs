@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::super::ticks::AGE_STEPS;
+use super::ticks::AGE_STEPS;
 use crate::job::{Charge, Credits, Job};
 
-/// `45s`, `12m03s`, `3h05m`, `5d`: at most six characters. In minutes for a slow link.
+/// `45s`, `12m03s`, `3h05m`, `5d`: at most six characters. For a slow link in steps of 15 s, and from a minute on in minutes.
 pub(super) fn duration(seconds: i64, in_minutes: bool) -> String {
     let seconds = seconds.max(0);
     match seconds {
+        _ if in_minutes && seconds < 15 => "<15s".to_owned(),
+        _ if in_minutes && seconds < 60 => format!("{}s", seconds / 15 * 15),
         _ if in_minutes && seconds < 3_600 => format!("{}m", seconds / 60),
         0..=59 => format!("{seconds}s"),
         60..=3_599 => format!("{}m{:02}s", seconds / 60, seconds % 60),
@@ -21,7 +23,7 @@ pub(super) fn duration(seconds: i64, in_minutes: bool) -> String {
 /// `23h10m`, `59m`: for what turns by the minute.
 pub(super) fn minutes(seconds: i64) -> String {
     let seconds = seconds.max(0);
-    if seconds < 3_600 { format!("{}m", seconds / 60) } else { duration(seconds, true) }
+    if seconds < 3_600 { format!("{}m", seconds / 60) } else { duration(seconds, false) }
 }
 
 pub(super) fn since(from: Timestamp, now: Timestamp) -> i64 {
@@ -67,6 +69,16 @@ pub(super) fn credits(job: &Job, price: Option<Credits>) -> String {
     }
 }
 
+/// What jobs cost so far, or will: `10.8`.
+pub(super) fn sum_of<'a>(jobs: impl Iterator<Item = &'a Job>, price: Option<Credits>) -> Credits {
+    let cost = |job: &Job| match job.charge {
+        None if job.state().is_final() => Credits::ZERO,
+        None => job.approval.map(|approval| approval.price).or(price).unwrap_or(Credits::ZERO),
+        Some(_) => job.spent(),
+    };
+    jobs.fold(Credits::ZERO, |sum, job| sum + cost(job))
+}
+
 /// `10.2k` for what has no room.
 pub(super) fn short_count(count: usize) -> String {
     match count {
@@ -98,6 +110,6 @@ mod tests {
             }
         }
         assert_eq!(duration(600_000, false), "6d");
-        assert_eq!(duration(90, true), "1m");
+        assert_eq!((duration(90, true), duration(44, true)), ("1m".to_owned(), "30s".to_owned()));
     }
 }

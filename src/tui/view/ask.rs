@@ -1,0 +1,207 @@
+//! The boxes that ask: a price, or a free act that weighs something.
+//!
+//! A box is confirmed only while all of it has room: count, price and balance are never cut.
+
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::super::dialogs::{ConfirmDialog, Dialog, PriceDialog, Purpose};
+use super::super::keymap::Action;
+use super::super::layout::Layout;
+use super::canvas::{Canvas, Pieces, wrap};
+use super::dialogs::{line_width, put, sheet};
+use crate::job::{Credits, text};
+use crate::tui::width::columns;
+
+/// Whether everything that the box on top says has room, if it asks.
+pub(super) fn asks_in_full(canvas: &Canvas<'_>, layout: &Layout) -> bool {
+    let room = room(layout);
+    match canvas.app.dialogs.top() {
+        Some(Dialog::Price(price)) => price_sheet(canvas, room, price).is_whole,
+        Some(Dialog::Ask(ask)) => confirm_sheet(canvas, room, ask).is_whole,
+        _ => true,
+    }
+}
+
+/// Where boxes may lie: above message and footer.
+pub(super) fn room(layout: &Layout) -> Rect {
+    Rect::new(0, 0, layout.footer.width, layout.message.y)
+}
+
+/// A box that asks.
+struct AskSheet {
+    title: String,
+    width: u16,
+    lines: Vec<Pieces>,
+    /// It is about money.
+    heavy: bool,
+    /// All of it has room: only then can it be confirmed.
+    is_whole: bool,
+}
+
+impl AskSheet {
+    /// The lines, and below them the keys.
+    fn new(canvas: &Canvas<'_>, room: Rect, title: String, mut lines: Vec<Pieces>, pairs: &[(&str, String)]) -> Self {
+        let most = ask_width(room);
+        let keys = wrapped_keys(canvas, pairs, most);
+        let widest = lines.iter().chain(&keys).map(|line| line_width(line)).max().unwrap_or(0).max(columns(&title) + 4);
+        let height = lines.len() + 1 + keys.len() + 2;
+        let is_whole = widest <= most && height <= usize::from(room.height);
+        lines.push(Pieces::new());
+        if is_whole {
+            lines.extend(keys);
+        } else {
+            put(&mut lines, "make the window larger to confirm · n back", most, canvas.styles.warn);
+        }
+        let widest = lines.iter().map(|line| line_width(line)).max().unwrap_or(0).max(widest);
+        Self { title, width: widest.min(most), lines, heavy: false, is_whole }
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>, room: Rect) {
+        sheet(canvas, room, &self.title, self.width, &self.lines, self.heavy);
+    }
+}
+
+fn ask_width(room: Rect) -> u16 {
+    room.width.saturating_sub(4).min(66)
+}
+
+/// Keys and what they do, in as many lines as it takes. The first one is what the box is for.
+fn wrapped_keys(canvas: &Canvas<'_>, pairs: &[(&str, String)], width: u16) -> Vec<Pieces> {
+    let styles = canvas.styles;
+    let mut lines: Vec<Pieces> = Vec::new();
+    for (index, (key, word)) in pairs.iter().enumerate() {
+        let bold = styles.accent.add_modifier(Modifier::BOLD);
+        let pair = if index == 0 {
+            let style = styles.chosen.add_modifier(Modifier::BOLD);
+            [(format!(" {key} "), style), (format!(" {word}"), styles.strong)]
+        } else {
+            [((*key).to_owned(), bold), (format!(" {word}"), styles.plain)]
+        };
+        let needed = line_width(&pair);
+        match lines.last_mut().filter(|line| line_width(line) + 3 + needed <= width) {
+            Some(line) => {
+                line.push((" · ".to_owned(), styles.dim));
+                line.extend(pair);
+            }
+            None if needed <= width => lines.push(pair.to_vec()),
+            None => {
+                let [(key, key_style), (word, style)] = pair;
+                let indent = columns(&key) + 1;
+                for (at, part) in wrap(word.trim(), width.saturating_sub(indent)).into_iter().enumerate() {
+                    let lead = if at == 0 { (format!("{key} "), key_style) } else { (" ".repeat(usize::from(indent)), style) };
+                    lines.push(vec![lead, (part, style)]);
+                }
+            }
+        }
+    }
+    lines
+}
+
+/// A column of amounts with their points below each other.
+struct Amounts {
+    decimals: usize,
+    width: usize,
+}
+
+impl Amounts {
+    /// Wide enough for all of these.
+    fn of(all: &[Credits]) -> Self {
+        let decimals = all.iter().map(|amount| amount.to_string().split_once('.').map_or(0, |(_, part)| part.len()));
+        let decimals = decimals.max().unwrap_or(0).max(1);
+        let mut amounts = Self { decimals, width: 0 };
+        amounts.width = all.iter().map(|amount| amounts.text(*amount).chars().count() + 1).max().unwrap_or(0);
+        amounts
+    }
+
+    fn text(&self, amount: Credits) -> String {
+        let text = amount.to_string();
+        let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+        format!("{whole}.{part:0<width$}", width = self.decimals)
+    }
+
+    /// A name on the left, the amount on the right, with its sign.
+    fn line(&self, name: &str, sign: &str, amount: Credits, style: Style) -> Pieces {
+        let number = format!("{sign}{}", self.text(amount));
+        vec![(format!("{name:<NAMES$}"), style), (format!("{number:>width$}", width = self.width), style)]
+    }
+}
+
+/// Columns for the names of the amounts.
+const NAMES: usize = 24;
+
+fn price_sheet(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog) -> AskSheet {
+    let (styles, width) = (canvas.styles, ask_width(room));
+    let quote = &price.quote;
+    let these = quote.price.times(price.sends());
+    let before = quote.price.times(price.before);
+    let mut all = vec![quote.price, these, before];
+    all.extend(quote.balance);
+    let amounts = Amounts::of(&all);
+    let mut lines: Vec<Pieces> = vec![Vec::new()];
+    let mut sum = amounts.line(&format!("{} × {}", price.sends(), quote.price), "", these, styles.strong);
+    sum.push((" credits".to_owned(), styles.strong));
+    lines.push(sum);
+    match quote.balance {
+        Some(balance) => {
+            lines.push(amounts.line("balance now", "", balance, styles.plain));
+            if price.before > 0 {
+                lines.push(amounts.line(&format!("approved before ({})", price.before), "−", before, styles.plain));
+            }
+            lines.push(amounts.line(&format!("these {}", price.sends()), "−", these, styles.plain));
+            let after = (balance - before - these).max(Credits::ZERO);
+            lines.push(amounts.line("balance after", "", after, styles.strong));
+        }
+        None => lines.push(vec![("the balance is not known".to_owned(), styles.warn)]),
+    }
+    if let Some(status) = &canvas.app.status {
+        for (name, spent, cap) in
+            [("today", status.spent.day, status.caps.day), ("session", status.spent.session, status.caps.session)]
+        {
+            let Some(cap) = cap else { continue };
+            let after = spent + before + these;
+            let near = after.uc() * 5 >= cap.uc() * 4;
+            let said = format!("{name:<NAMES$}{spent} → {after} of {cap}");
+            put(&mut lines, &said, width, if near { styles.warn } else { styles.plain });
+        }
+    }
+    for said in price.limits() {
+        put(&mut lines, &said, width, styles.warn);
+    }
+    for said in &price.notes {
+        put(&mut lines, said, width, styles.dim);
+    }
+    let grace = canvas.app.options.grace;
+    if !grace.is_zero() {
+        let key = canvas.app.options.keymap.named(Action::Undo);
+        put(&mut lines, &format!("then {} s to stop it with {key}", grace.as_secs()), width, styles.dim);
+    }
+    let jobs = if price.sends() == quote.count {
+        text::count(quote.count, "job")
+    } else {
+        format!("{} of {}", price.sends(), text::count(quote.count, "job"))
+    };
+    let mut pairs = vec![("y", format!("{} {jobs}, {these} credits", price.purpose.verb()))];
+    if matches!(price.purpose, Purpose::Add { .. }) {
+        pairs.push(("h", "add held".to_owned()));
+    }
+    pairs.push(("n", "back".to_owned()));
+    AskSheet { heavy: true, ..AskSheet::new(canvas, room, format!("{}?", price.title), lines, &pairs) }
+}
+
+fn confirm_sheet(canvas: &Canvas<'_>, room: Rect, ask: &ConfirmDialog) -> AskSheet {
+    let width = ask_width(room);
+    let mut lines: Vec<Pieces> = vec![Vec::new()];
+    for said in &ask.lines {
+        put(&mut lines, said, width, canvas.styles.plain);
+    }
+    AskSheet::new(canvas, room, ask.title.clone(), lines, &[("y", ask.yes.clone()), ("n", "back".to_owned())])
+}
+
+pub(super) fn draw_price(canvas: &mut Canvas<'_>, room: Rect, price: &PriceDialog) {
+    price_sheet(canvas, room, price).draw(canvas, room);
+}
+
+pub(super) fn draw_confirm(canvas: &mut Canvas<'_>, room: Rect, ask: &ConfirmDialog) {
+    confirm_sheet(canvas, room, ask).draw(canvas, room);
+}
