@@ -15,6 +15,8 @@ use crate::job::{Credits, JobId, LineVerdict, Quote, Spec, SpecLine, Tag, TaskId
 pub(crate) struct Dialogs {
     stack: Vec<Dialog>,
     draft: Option<Box<AddDialog>>,
+    /// The lines that were confirmed last; they come back with the undo of their send.
+    confirmed: Option<Box<AddDialog>>,
 }
 
 impl Dialogs {
@@ -42,6 +44,18 @@ impl Dialogs {
     /// Keeps the lines of an add box for the next one.
     pub(crate) fn keep_draft(&mut self, add: Box<AddDialog>) {
         self.draft = Some(add);
+    }
+
+    /// The lines were confirmed.
+    pub(crate) fn set_draft_aside(&mut self) {
+        self.confirmed = self.draft.take();
+    }
+
+    /// The confirmation was taken back.
+    pub(crate) fn bring_draft_back(&mut self) {
+        if self.draft.is_none() {
+            self.draft = self.confirmed.take();
+        }
     }
 
     pub(crate) fn has_draft(&self) -> bool {

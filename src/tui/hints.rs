@@ -30,6 +30,7 @@ impl App {
             Action::Events => self.screens.page() == Page::Jobs,
             Action::Spending => self.screens.page() != Page::Spending,
             Action::Open => !self.screens.details_open(),
+            Action::Undo => self.messages.is_worth_undoing(),
             _ => true,
         }
     }

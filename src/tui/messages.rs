@@ -113,8 +113,21 @@ impl Messages {
         self.undo_windows.retain(|window| window.until > now);
     }
 
+    /// A confirmation was taken back: nothing is left of its send.
+    pub(crate) fn forget_send(&mut self, approval: u64) {
+        self.undo.retain(|undo| *undo != Undo::Sent(approval));
+    }
+
+    /// Whether the last act can be taken back.
+    pub(crate) fn is_worth_undoing(&self) -> bool {
+        let is_final = matches!(self.undo.last(), Some(Undo::Final(_) | Undo::Sent(_)));
+        self.can_undo() && !(is_final && self.undo_windows.is_empty())
+    }
+
     pub(crate) fn can_undo(&self) -> bool {
-        !self.undo.is_empty() || !self.undo_windows.is_empty() || self.tickets.values().any(Pending::can_be_taken_back)
+        !self.undo.is_empty()
+            || !self.undo_windows.is_empty()
+            || self.tickets.values().any(|pending| pending.can_be_taken_back() || matches!(pending, Pending::Final(_)))
     }
 
     /// Takes the last act that can be taken back: a send in its grace period first, then what has no answer yet.
@@ -122,7 +135,8 @@ impl Messages {
         if let Some(window) = self.undo_windows.pop() {
             return Some(NextUndo::Send(window));
         }
-        let open = self.tickets.iter_mut().filter(|(_, pending)| pending.can_be_taken_back());
+        let last = |pending: &Pending| pending.can_be_taken_back() || matches!(pending, Pending::Final(_));
+        let open = self.tickets.iter_mut().filter(|(_, pending)| last(pending));
         match open.max_by_key(|(ticket, _)| **ticket).map(|(_, pending)| pending) {
             Some(Pending::Consent { withdraw, .. }) => {
                 *withdraw = true;
@@ -131,6 +145,13 @@ impl Messages {
             Some(Pending::Local { back, .. }) => {
                 *back = true;
                 Some(NextUndo::PendingAct)
+            }
+            Some(pending @ Pending::Final(_)) => {
+                // Said now, not once more when its answer is here.
+                match std::mem::replace(pending, Pending::Plain) {
+                    Pending::Final(why) => Some(NextUndo::Act(Undo::Final(why))),
+                    _ => None,
+                }
             }
             _ => self.undo.pop().map(NextUndo::Act),
         }

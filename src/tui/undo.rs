@@ -14,15 +14,23 @@ pub(crate) struct UndoWindow {
     pub approval: u64,
     pub until: Timestamp,
     pub jobs: usize,
+    /// The jobs that the act made: they go with it.
+    pub made: Vec<JobId>,
 }
 
 /// What an answer to a command will be used for.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Pending {
     /// A consent; it may have been taken back before the answer came.
-    Consent { withdraw: bool, adds: bool },
+    Consent { withdraw: bool, makes: bool },
     /// Held jobs.
     Added,
+    /// A confirmation was taken back; what its act made goes too.
+    Withdrawal { made: Vec<JobId> },
+    /// An act that has to be told of as final when the next undo comes.
+    Final(&'static str),
+    /// Part of another act, whose sentence says it all.
+    Quiet,
     /// An act of here that can be undone; that may have been asked for before the answer came.
     Local { undo: Undo, back: bool },
     /// Everything else.
@@ -48,6 +56,14 @@ pub(crate) enum Undo {
     Move(Vec<JobId>, QueueMove),
     Retag(Vec<(Option<Tag>, Vec<JobId>)>),
     Remove(Vec<JobId>),
+    /// Watch again what was stopped being watched.
+    Unwatch(Vec<JobId>),
+    /// Pause again.
+    Resume,
+    /// Nothing takes it back; why.
+    Final(&'static str),
+    /// It was sent with this approval: final once its undo window is over.
+    Sent(u64),
     /// Marks that were set, and marks that were taken away.
     Marks {
         set: Vec<JobId>,
@@ -73,6 +89,7 @@ impl Undo {
             Self::Hold(ids) => Self::Hold(keep(ids)),
             Self::Move(ids, place) => Self::Move(keep(ids), *place),
             Self::Remove(ids) => Self::Remove(keep(ids)),
+            Self::Unwatch(ids) => Self::Unwatch(keep(ids)),
             Self::Retag(groups) => Self::Retag(groups.iter().map(|(tag, ids)| (tag.clone(), keep(ids))).collect()),
             other => other.clone(),
         }

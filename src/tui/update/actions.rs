@@ -114,7 +114,7 @@ impl App {
                 self.say(Level::Info, said);
             }
             self.stay_behind(&drop);
-            self.send(Command::Cancel { jobs: drop }, Pending::Plain, effects);
+            self.send(Command::Cancel { jobs: drop }, Pending::Final("cancelled jobs stay cancelled"), effects);
             return;
         }
         let mut lines = Vec::new();
@@ -169,13 +169,15 @@ impl App {
             ConfirmPurpose::Stop { drop, unwatch, give_up } => {
                 self.stay_behind(&[drop.as_slice(), &unwatch, &give_up].concat());
                 if !drop.is_empty() {
-                    self.send(Command::Cancel { jobs: drop }, Pending::Plain, effects);
+                    self.send(Command::Cancel { jobs: drop }, Pending::Final("cancelled jobs stay cancelled"), effects);
                 }
                 if !unwatch.is_empty() {
-                    self.send(Command::Unwatch { jobs: unwatch }, Pending::Plain, effects);
+                    let undo = Undo::Unwatch(unwatch.clone());
+                    self.send(Command::Unwatch { jobs: unwatch }, Pending::local(undo), effects);
                 }
                 if !give_up.is_empty() {
-                    self.send(Command::GiveUp { jobs: give_up }, Pending::Plain, effects);
+                    let last = Pending::Final("giving up is final");
+                    self.send(Command::GiveUp { jobs: give_up }, last, effects);
                 }
             }
             ConfirmPurpose::Remove(jobs) => {
@@ -288,13 +290,19 @@ impl App {
     pub(super) fn undo(&mut self, now: Timestamp, effects: &mut Effects) {
         match self.messages.next_undo() {
             Some(NextUndo::Send(window)) => {
-                self.send(Command::Withdraw { approval: window.approval }, Pending::Plain, effects);
+                self.withdraw(window.approval, window.made, effects);
             }
             Some(NextUndo::PendingConsent) => self.say(Level::Info, "stopping the send"),
             Some(NextUndo::Act(undo)) => self.take_back(undo, now, effects),
             // What is on its way to the engine is taken back as soon as its answer is here.
             Some(NextUndo::PendingAct) | None => {}
         }
+    }
+
+    /// Takes a confirmation back, with what its act made.
+    pub(super) fn withdraw(&mut self, approval: u64, made: Vec<JobId>, effects: &mut Effects) {
+        self.messages.forget_send(approval);
+        self.send(Command::Withdraw { approval }, Pending::Withdrawal { made }, effects);
     }
 
     /// Takes a local act back that was done.
@@ -334,6 +342,13 @@ impl App {
             }
             Undo::InFlight(count) => self.send(Command::MaxInFlight(count), Pending::Plain, effects),
             Undo::Caps(caps) => self.send(Command::Caps(caps), Pending::Plain, effects),
+            Undo::Unwatch(jobs) => self.send(Command::Watch { jobs }, Pending::Plain, effects),
+            Undo::Resume => self.send(Command::Pause, Pending::Plain, effects),
+            Undo::Final(why) => self.say(Level::Info, why),
+            Undo::Sent(_) => {
+                let key = self.options.keymap.named(Action::Cancel);
+                self.say(Level::Info, format!("too late to undo: the jobs were sent; {key} stops watching them"));
+            }
             Undo::Pause => {
                 if self.status.as_ref().is_some_and(|status| status.paused.is_some()) {
                     self.pause_or_resume(now, effects);

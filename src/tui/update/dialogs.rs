@@ -131,7 +131,10 @@ impl App {
                 self.say(Level::Info, format!("{what} sent to the terminal's clipboard (OSC 52): {text}"));
                 effects.push(Effect::Copy(text));
             }
-            Choice::Adopt { job, task } => self.send(Command::Adopt { job, task }, Pending::Plain, effects),
+            Choice::Adopt { job, task } => {
+                let last = Pending::Final("a chosen task stays chosen");
+                self.send(Command::Adopt { job, task }, last, effects);
+            }
             Choice::Export(format) => self.start_export(format, effects),
         }
     }

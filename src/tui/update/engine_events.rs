@@ -11,7 +11,7 @@ use super::super::job_list::JobList;
 use super::super::messages::LoggedEvent;
 use super::super::options::NotifyMethod;
 use super::super::reasons;
-use super::super::undo::{Pending, UndoWindow};
+use super::super::undo::{Pending, Undo, UndoWindow};
 use super::super::wording::{duration, sum_of};
 use super::Effects;
 use crate::engine::{Command, CommandError, CommandOutcome, EngineEvent, Level, Notice};
@@ -152,18 +152,34 @@ impl App {
             }
         };
         match &pending {
-            Pending::Consent { withdraw, adds } => {
+            Pending::Consent { withdraw, makes } => {
                 if let Some((approval, until)) = done.approval {
+                    let made = if *makes { done.jobs.clone() } else { Vec::new() };
                     if *withdraw {
-                        self.send(Command::Withdraw { approval }, Pending::Plain, effects);
+                        self.withdraw(approval, made, effects);
                     } else {
-                        self.messages.open_window(UndoWindow { approval, until, jobs: done.jobs.len() });
+                        self.messages.open_window(UndoWindow { approval, until, jobs: done.jobs.len(), made });
+                        self.messages.push_undo(Undo::Sent(approval));
                     }
                 }
-                if *adds && let Some(first) = done.jobs.first() {
+                if *makes && let Some(first) = done.jobs.first() {
                     self.jobs.select(*first);
                 }
             }
+            Pending::Withdrawal { made } => {
+                // They are held now: nothing of them was sent, and nothing of them stays.
+                let jobs: Vec<JobId> = made.iter().copied().filter(|id| done.jobs.contains(id)).collect();
+                if !jobs.is_empty() {
+                    self.dialogs.bring_draft_back();
+                    self.send(Command::Cancel { jobs: jobs.clone() }, Pending::Quiet, effects);
+                    self.send(Command::Remove { jobs, removed: true }, Pending::Quiet, effects);
+                    self.log(now, Level::Info, None, "sending stopped; nothing was sent".to_owned());
+                    self.say(Level::Info, "sending stopped; nothing was sent");
+                    return;
+                }
+            }
+            Pending::Final(why) => self.messages.push_undo(Undo::Final(why)),
+            Pending::Quiet => return,
             Pending::Added => {
                 if let Some(first) = done.jobs.first() {
                     self.jobs.select(*first);

@@ -150,7 +150,7 @@ impl App {
         jobs.retain(|id| self.jobs.job(*id).is_some_and(|job| matches!(job.state(), State::Waiting | State::Held)));
         jobs.sort_by_key(|id| self.jobs.job(*id).map(|job| job.place));
         if jobs.is_empty() {
-            self.send(Command::Resume { jobs, consent: None }, Pending::Plain, effects);
+            self.send(Command::Resume { jobs, consent: None }, Pending::local(Undo::Resume), effects);
             return;
         }
         let mut notes = Vec::new();
@@ -213,10 +213,10 @@ impl App {
     /// The confirmation: the only place where a consent is made.
     pub(super) fn agree(&mut self, price: PriceDialog, effects: &mut Effects) {
         let consent = Consent { count: price.quote.count, price: price.quote.price, grace: self.options.grace };
-        let adds = matches!(price.purpose, Purpose::Add { .. });
+        let makes = matches!(price.purpose, Purpose::Add { .. } | Purpose::RunAgain { .. });
         let command = match price.purpose {
             Purpose::Add { specs, tag } => {
-                self.dialogs.take_draft();
+                self.dialogs.set_draft_aside();
                 Command::Add { specs, tag, front: false, again: false, consent: Some(consent) }
             }
             Purpose::Release { jobs } => {
@@ -226,7 +226,7 @@ impl App {
             Purpose::RunAgain { jobs } => Command::RunAgain { jobs, consent },
             Purpose::Resume { jobs } => Command::Resume { jobs, consent: Some(consent) },
         };
-        self.send(command, Pending::Consent { withdraw: false, adds }, effects);
+        self.send(command, Pending::Consent { withdraw: false, makes }, effects);
     }
 
     /// Adds without a confirmation: the jobs are held.
