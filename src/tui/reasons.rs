@@ -90,7 +90,7 @@ fn after(failure: &Failure, state: State) -> Step {
         ErrorClass::ModelDenied | ErrorClass::Access => Step::Do("check what the key may do at evolink.ai/dashboard/keys"),
         ErrorClass::Link => Step::Press(Action::Fetch, "ask for a fresh link (free)"),
         ErrorClass::Local => Step::Then("fix the folder or disk", Action::Fetch, "fetch again (free)"),
-        ErrorClass::PaidOutcomeUnknown | ErrorClass::Network | ErrorClass::Nonsense => {
+        ErrorClass::PaidOutcomeUnknown | ErrorClass::Network | ErrorClass::InvalidResponse => {
             Step::Press(Action::Ask, "ask the service (free)")
         }
         ErrorClass::NoCapacity | ErrorClass::Passing | ErrorClass::Server | ErrorClass::RateLimited => {

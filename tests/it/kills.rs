@@ -141,7 +141,7 @@ fn on_screen(goal: usize) -> Row {
             row.starts += 1;
             let mut pty = Pty::dashboard(&house);
             // It can only be killed at a moment of sending if somebody says yes.
-            if rng.u8(..4) > 0 && pty.within(Duration::from_secs(1), |screen| screen.contains("wait for P")) {
+            if rng.u8(..4) > 0 && pty.within(Duration::from_secs(1), |screen| screen.contains("approved earlier")) {
                 pty.keys("P");
                 if pty.within(Duration::from_secs(1), |screen| screen.contains("y send")) {
                     pty.confirm();

@@ -128,7 +128,7 @@ fn every_size_of_the_terminal_is_drawn_and_none_breaks_the_screen() {
         pty.resize(columns, rows);
         until(|| pty.bytes() > before);
     }
-    pty.until("the whole screen again", |screen| screen.contains("wait 8") && screen.contains("8 wait for P"));
+    pty.until("the whole screen again", |screen| screen.contains("wait·8") && screen.contains("8 approved earlier"));
     pty.keys("q");
     pty.ended().assert_restored();
 }

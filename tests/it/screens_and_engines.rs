@@ -33,17 +33,17 @@ fn a_second_screen_shows_the_first_ones_progress_and_its_commands_are_acted_upon
     let mut first = Pty::dashboard(&house);
     first.shows("engine here");
     let mut second = Pty::dashboard(&house);
-    second.shows(&format!("engine is process {}", first.pid()));
+    second.shows(&format!("engine: pid {}", first.pid()));
     add_on_screen(&mut first, &specs[..3]);
-    second.until("what the first one sent", |screen| screen.contains("run 3"));
+    second.until("what the first one sent", |screen| screen.contains("run·3"));
     // A command of the screen that is no engine: paid by the engine, after a yes to a price here.
     add_on_screen(&mut second, &specs[3..]);
-    first.until("what the second one outcomes", |screen| screen.contains("run 6"));
+    first.until("what the second one outcomes", |screen| screen.contains("run·6"));
     assert_eq!((house.paid(), engine(&house)), (6, Some(first.pid())));
     // Until this screen has heard of it, `x` would be about a waiting job.
-    second.until("what it outcomes itself", |screen| screen.contains("run 6"));
-    second.press("x", "stop watching?");
-    second.confirm();
+    second.until("what it outcomes itself", |screen| screen.contains("run·6"));
+    second.press("x", "stop watching 1?");
+    second.keys("y");
     first.shows("1 unwatched");
     until(|| house.count("unwatched") == 1);
     // This screen, too, has to hear of it before it can find it.
@@ -53,9 +53,9 @@ fn a_second_screen_shows_the_first_ones_progress_and_its_commands_are_acted_upon
     until(|| house.count("running") == 6);
     // EngineEvent travel fast.
     house.simulator.finish_all();
-    first.until("all saved", |screen| screen.contains("saved 6"));
+    first.until("all saved", |screen| screen.contains("saved·6"));
     let begun = Instant::now();
-    second.until("all saved", |screen| screen.contains("saved 6"));
+    second.until("all saved", |screen| screen.contains("saved·6"));
     let late = begun.elapsed();
     println!("the second screen shows it {late:?} later");
     assert!(late < Duration::from_secs(3), "{late:?}");
@@ -90,7 +90,7 @@ fn two_screens_and_a_headless_engine_killed_in_turn_lose_no_job_and_pay_none_twi
         let commands = &specs[round * 4..round * 4 + 4];
         let mut screens = [Pty::dashboard(&house), Pty::dashboard(&house)];
         for screen in &screens {
-            screen.shows("engine is process");
+            screen.shows("engine: pid");
         }
         house.program.add(&[commands[0].as_str(), commands[1].as_str()]);
         add_on_screen(&mut screens[round % 2], &commands[2..]);

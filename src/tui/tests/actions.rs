@@ -211,7 +211,7 @@ fn a_bulk_act_names_what_it_leaves_out() {
     for part in ["run 1 job again", "10 left out: ", "1 running", "1 saved", "1 refused by moderation"] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    assert!(screen_harness.screen().contains(" y  run again 1 job, 5.4 credits"), "{}", screen_harness.screen());
+    assert!(screen_harness.screen().contains(" y run again 1 job, 5.4 credits"), "{}", screen_harness.screen());
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn a_price_box_counts_what_is_approved_and_follows_the_balance() {
     screen.status(|status| status.balance.as_mut().unwrap().amount = "50".parse().unwrap());
     let said = screen.screen();
     assert!(said.contains("the balance covers 3 of 4; 1 will be held"), "{said}");
-    assert!(said.contains(" y  send 3 of 4 jobs, 16.2 credits"), "{said}");
+    assert!(said.contains(" y send 3 of 4 jobs, 16.2 credits"), "{said}");
     screen.status(|status| status.balance.as_mut().unwrap().amount = "30".parse().unwrap());
     let said = screen.screen();
     assert!(!said.lines().any(|line| line.contains("balance after") && line.contains('-')), "never negative: {said}");
@@ -455,7 +455,7 @@ fn the_mouse_reaches_tabs_headings_menus_and_footer_but_no_price() {
     assert!(matches!(screen.app.dialogs.top(), Some(Dialog::Help(_))));
     screen.keys("esc 6 R");
     screen.effects.clear();
-    click(&mut screen, " y  run again");
+    click(&mut screen, " y run again");
     assert!(screen.commands().is_empty() && matches!(screen.app.dialogs.top(), Some(Dialog::Price(_))));
 }
 

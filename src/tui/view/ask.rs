@@ -74,7 +74,7 @@ fn wrapped_keys(canvas: &Canvas<'_>, pairs: &[(&str, String)], width: u16) -> Ve
         let bold = styles.accent.add_modifier(Modifier::BOLD);
         let pair = if index == 0 {
             let style = styles.chosen.add_modifier(Modifier::BOLD);
-            [(format!(" {key} "), style), (format!(" {word}"), styles.strong)]
+            [(format!(" {key}"), style), (format!(" {word}"), styles.strong)]
         } else {
             [((*key).to_owned(), bold), (format!(" {word}"), styles.plain)]
         };
