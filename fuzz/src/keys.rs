@@ -142,7 +142,6 @@ impl ScreenHarness {
             210..=214 => Event::Focus(bytes.yes()),
             215..=219 => Event::Tick,
             220 => Event::Resumed,
-            221 => Event::Tick,
             _ => Event::EngineEvent(self.news(bytes)),
         }
     }

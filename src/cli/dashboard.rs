@@ -18,7 +18,7 @@ use crate::store::{Access, Store};
 use crate::tui::terminal::capabilities::Colours;
 use crate::tui::terminal::osc::Notifier;
 use crate::tui::terminal::paint::Encoder;
-use crate::tui::terminal::{self, Abilities, Device, Inbox};
+use crate::tui::terminal::{self, Capabilities, Device, Inbox};
 use crate::tui::{self, App, AppOptions, Charset, DashboardDeps, Event, Exporter, Keymap, NotifyMethod, Theme};
 
 /// Opens the dashboard.

@@ -12,6 +12,7 @@ use super::link_warnings::LinkWarnings;
 use super::messages::Messages;
 use super::options::AppOptions;
 use super::screens::Screens;
+use super::seen::Seen;
 use super::title::Title;
 use crate::engine::{Level, Status};
 use crate::job::{Job, Quote};
@@ -39,6 +40,8 @@ pub struct App {
     pub(super) saved_state: String,
     /// The screen is not what it should be.
     pub(super) dirty: bool,
+    /// What of the box that asks has been before the user's eyes.
+    pub(super) seen: Seen,
     pub(super) exit: Option<Exit>,
 }
 
@@ -68,7 +71,6 @@ impl App {
             saved_state: String::new(),
             dirty: true,
             seen: Seen::default(),
-            light_background: false,
             exit: None,
             options,
         };
@@ -77,6 +79,12 @@ impl App {
         }
         app.saved_state = super::screen_state::of(&app.jobs);
         app
+    }
+
+    /// Names the present state for [`super::Event::Settled`]; grows with every event.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.seen.revision()
     }
 
     /// Whether the screen is not what it should be.

@@ -67,6 +67,11 @@ impl Dialogs {
     }
 
     #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.stack.len()
+    }
+
+    #[cfg(test)]
     pub(crate) fn clear(&mut self) {
         self.stack.clear();
     }

@@ -31,6 +31,7 @@ mod messages;
 mod reasons;
 mod screen_state;
 mod screens;
+mod seen;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub(crate) struct Screens {
     page: Page,
     size: (u16, u16),
     focused: bool,
+    /// The terminal said that its background is light.
+    light_background: bool,
     mouse: bool,
     /// Nothing large opens automatically.
     slow_link: bool,
@@ -34,6 +36,7 @@ impl Screens {
             page: Page::Jobs,
             size: (80, 24),
             focused: true,
+            light_background: false,
             mouse,
             slow_link,
             details_wanted: None,
@@ -72,6 +75,14 @@ impl Screens {
 
     pub(crate) fn set_focused(&mut self, focused: bool) {
         self.focused = focused;
+    }
+
+    pub(crate) fn light_background(&self) -> bool {
+        self.light_background
+    }
+
+    pub(crate) fn set_light_background(&mut self, light: bool) {
+        self.light_background = light;
     }
 
     pub(crate) fn mouse_is_on(&self) -> bool {

@@ -6,11 +6,14 @@
 
 use jiff::Timestamp;
 
-use super::dialogs::Overlay;
+use super::dialogs::Dialog;
 use crate::job::Quote;
 
+/// What a price box says besides its words: the quote, what was approved before, and what is covered.
+type Price = (Quote, usize, Option<usize>, Option<usize>);
+
 /// What makes one box that asks another one.
-type Asked = (Timestamp, Option<Quote>);
+type Asked = (Timestamp, Option<Price>);
 
 /// Revisions of the screen, and since when the present box asks.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
@@ -43,11 +46,14 @@ impl Seen {
     }
 
     /// An event was taken; this lies on top now.
-    pub(crate) fn turn(&mut self, top: Option<&Overlay>) {
+    pub(crate) fn turn(&mut self, top: Option<&Dialog>) {
         self.revision += 1;
         let asked = match top {
-            Some(Overlay::Price(price)) => Some((price.opened, Some(price.quote))),
-            Some(Overlay::Ask(ask)) => Some((ask.opened, None)),
+            Some(Dialog::Price(price)) => {
+                let says = (price.quote, price.before, price.covered, price.cap_room);
+                Some((price.opened, Some(says)))
+            }
+            Some(Dialog::Ask(ask)) => Some((ask.opened, None)),
             _ => None,
         };
         if asked != self.asked {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::super::dialogs::Dialog;
-use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state, many_jobs, new_job};
+use super::super::keymap::Key;
+use super::super::testing::{ScreenHarness, at, event_of, job_in, jobs_in_every_state, many_jobs, new_job};
 use crate::engine::{Command, CommandOutcome, Consent, EngineEvent, PauseReason, QueueMove};
 use crate::job::{Caps, Credits, JobId, State, Tag};
 use crate::tui::effect::Effect;
@@ -95,7 +96,7 @@ fn only_a_latin_y_that_was_typed_is_a_yes_and_letters_of_another_layout_are_noth
         screen_harness.keys(keys);
         for other in "нНтТυטЙйρу".chars() {
             screen_harness.key(other.to_string().parse().unwrap());
-            assert_eq!(screen_harness.app.overlays.len(), 1, "{other} leaves the box as it is");
+            assert_eq!(screen_harness.app.dialogs.len(), 1, "{other} leaves the box as it is");
         }
         for modifiers in [KeyModifiers::CONTROL, KeyModifiers::ALT, KeyModifiers::SUPER, KeyModifiers::SHIFT] {
             screen_harness.wait(1_000);
@@ -108,7 +109,7 @@ fn only_a_latin_y_that_was_typed_is_a_yes_and_letters_of_another_layout_are_noth
     // Outside of such a box the letters still count by their place.
     let mut screen_harness = screen_harness();
     screen_harness.keys("6 К");
-    assert!(matches!(screen_harness.app.overlays.last(), Some(Overlay::Price(_))), "К lies where R does");
+    assert!(matches!(screen_harness.app.dialogs.top(), Some(Dialog::Price(_))), "К lies where R does");
 }
 
 #[test]

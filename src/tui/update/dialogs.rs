@@ -32,7 +32,7 @@ impl App {
             Dialog::Price(price) if now <= price.opened => self.dialogs.open(Dialog::Price(price)),
             Dialog::Ask(ask) if now <= ask.opened => self.dialogs.open(Dialog::Ask(ask)),
             Dialog::Menu(menu) if now <= menu.opened => self.dialogs.open(Dialog::Menu(menu)),
-            Dialog::Price(price) => match letter(key) {
+            Dialog::Price(price) => match key.typed() {
                 Some('y') => self.agree(price, effects),
                 Some('h') => match &price.purpose {
                     super::super::dialogs::Purpose::Add { .. } => self.add_held(price, effects),
@@ -50,7 +50,7 @@ impl App {
                 }
                 _ => self.dialogs.open(Dialog::Price(price)),
             },
-            Dialog::Ask(ask) => match letter(key) {
+            Dialog::Ask(ask) => match key.typed() {
                 Some('y') => self.say_yes(ask.purpose, effects),
                 _ if is_back(key) => self.say(Level::Info, "nothing was changed"),
                 _ => self.dialogs.open(Dialog::Ask(ask)),

@@ -19,6 +19,7 @@ use super::job_list::{COLUMN_NAMES, Sort, View};
 use super::keymap::{Action, Key};
 use super::layout::Page;
 use super::line_input::LineInput;
+use super::options::Theme;
 use super::undo::{Pending, Undo};
 use super::view::{self, Target};
 use crate::engine::{Command, Level};
@@ -34,6 +35,7 @@ impl App {
     pub fn update(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.take(now, event, &mut effects);
+        self.seen.turn(self.dialogs.top());
         self.settle(now, &mut effects);
         effects
     }
@@ -86,6 +88,7 @@ impl App {
             Event::Mouse(mouse) => self.point(now, mouse, effects),
             Event::Resize(width, height) => {
                 self.screens.resize(width, height);
+                self.seen.lost();
                 self.dirty = true;
             }
             Event::Focus(focused) => self.screens.set_focused(focused),
@@ -95,8 +98,8 @@ impl App {
             Event::Interrupted | Event::Terminate => self.leave(effects),
             Event::Scheme { dark } => {
                 // Dark needs no other colours than those before the answer.
-                self.dirty |= self.light_background == dark && self.options.theme == Theme::Auto;
-                self.light_background = !dark;
+                self.dirty |= self.screens.light_background() == dark && self.options.theme == Theme::Auto;
+                self.screens.set_light_background(!dark);
             }
             Event::Settled(revision) => self.seen.settle(revision),
             Event::Resumed => {
@@ -120,7 +123,7 @@ impl App {
             && let Some(action @ (Action::Leave | Action::Redraw | Action::Suspend)) = action
         {
             self.run(now, action, effects);
-        } else if key == Key::char('y') && !view::asks_in_full(self, now) {
+        } else if key == Key::char('y') && !self.may_confirm(now) {
             // Dropped; the box says why.
         } else if let Some(overlay) = self.dialogs.take() {
             self.press_in(now, overlay, key, effects);
@@ -131,12 +134,12 @@ impl App {
 
     /// Whether a `y` counts now: `false` where a box asks that nobody can have read as it is.
     fn may_confirm(&mut self, now: Timestamp) -> bool {
-        if !matches!(self.overlays.last(), Some(Overlay::Price(_) | Overlay::Ask(_))) {
+        if !matches!(self.dialogs.top(), Some(Dialog::Price(_) | Dialog::Ask(_))) {
             return true;
         }
         let settled = self.seen.is_settled();
         self.seen.early |= !settled;
-        settled && super::view::asks_in_full(self, now)
+        settled && view::asks_in_full(self, now)
     }
 
     /// Does an action, if it fits; says why where it does not.

@@ -45,13 +45,19 @@ impl AskSheet {
         let most = ask_width(room);
         let keys = wrapped_keys(canvas, pairs, most);
         let widest = lines.iter().chain(&keys).map(|line| line_width(line)).max().unwrap_or(0).max(columns(&title) + 4);
+        // The air at the top is the first to go.
+        if lines.len() + keys.len() + 3 > usize::from(room.height) && lines.first().is_some_and(Vec::is_empty) {
+            lines.remove(0);
+        }
         let height = lines.len() + 1 + keys.len() + 2;
         let is_whole = widest <= most && height <= usize::from(room.height);
-        lines.push(Pieces::new());
+        // In the empty line, so that the box does not move.
+        let early = if canvas.app.seen.early && is_whole { "press y again" } else { "" };
+        lines.push(vec![(early.to_owned(), canvas.styles.warn)]);
         if is_whole {
             lines.extend(keys);
         } else {
-            put(&mut lines, "make the window larger to confirm · n back", most, canvas.styles.warn);
+            put(&mut lines, "window too small to confirm; make it larger · n back", most, canvas.styles.warn);
         }
         let widest = lines.iter().map(|line| line_width(line)).max().unwrap_or(0).max(widest);
         Self { title, width: widest.min(most), lines, heavy: false, is_whole }
@@ -71,7 +77,7 @@ fn wrapped_keys(canvas: &Canvas<'_>, pairs: &[(&str, String)], width: u16) -> Ve
     let styles = canvas.styles;
     let mut lines: Vec<Pieces> = Vec::new();
     for (index, (key, word)) in pairs.iter().enumerate() {
-        let bold = styles.accent.add_modifier(Modifier::BOLD);
+        let bold = styles.accent.add_modifier(styles.bold);
         let pair = if index == 0 {
             let style = styles.chosen.add_modifier(Modifier::BOLD);
             [(format!(" {key}"), style), (format!(" {word}"), styles.strong)]
@@ -140,7 +146,9 @@ fn price_sheet(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog) -> AskSheet
     let amounts = Amounts::of(&all);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     let mut sum = amounts.line(&format!("{} × {}", price.sends(), quote.price), "", these, styles.strong);
-    sum.push((" credits".to_owned(), styles.strong));
+    if line_width(&sum) + 8 <= width {
+        sum.push((" credits".to_owned(), styles.strong));
+    }
     lines.push(sum);
     match quote.balance {
         Some(balance) => {

@@ -37,7 +37,7 @@ impl Styles {
     fn of(app: &App) -> Self {
         match app.options.theme {
             Theme::Light if app.options.color => Self::light(app.options.rich_color),
-            Theme::Auto if app.options.color && app.light_background => Self::light(app.options.rich_color),
+            Theme::Auto if app.options.color && app.screens.light_background() => Self::light(app.options.rich_color),
             _ => Self::usual(app),
         }
     }
@@ -254,7 +254,13 @@ impl<'a> Canvas<'a> {
         let inner = block.inner(area);
         block.render(area, self.buffer);
         if !title.is_empty() {
-            self.text(area.x + 2, area.y, area.width.saturating_sub(4), &format!(" {title} "), self.styles.strong);
+            self.text(
+                area.x + 2,
+                area.y,
+                area.width.saturating_sub(4),
+                &format!(" {title} "),
+                Style::reset().add_modifier(Modifier::BOLD),
+            );
         }
         inner
     }

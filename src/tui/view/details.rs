@@ -52,7 +52,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
 
 pub(super) fn height(app: &App, width: u16) -> usize {
     let plain = Style::new();
-    let styles = Styles { plain, dim: plain, strong: plain, accent: plain, good: plain, warn: plain, bad: plain, chosen: plain };
+    let styles = Styles {
+        plain,
+        dim: plain,
+        strong: plain,
+        accent: plain,
+        good: plain,
+        warn: plain,
+        bad: plain,
+        chosen: plain,
+        bold: Modifier::empty(),
+        pale: Modifier::empty(),
+    };
     app.jobs.selected_job().map_or(0, |job| lines(app, job, Timestamp::UNIX_EPOCH, width, styles).len())
 }
 
@@ -119,7 +130,7 @@ fn result(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
     sheet.section("result");
     let percent = app.jobs.entry(job.id).and_then(|entry| entry.progress()).and_then(|progress| progress.percent);
     let percent = percent.map(|percent| format!(" {}%", percent.get())).unwrap_or_default();
-    sheet.line(vec![(format!("{state}{percent}"), style.add_modifier(Modifier::BOLD))]);
+    sheet.line(vec![(format!("{state}{percent}"), style.add_modifier(styles.bold))]);
     if let Some(reason) = reasons::reason(job) {
         sheet.say(&reason, styles.plain);
     }

@@ -1,7 +1,7 @@
 //! What lies over the screen.
 
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 
 use super::super::dialogs::{AddDialog, AddField, CapsDialog, CommandInput, Dialog, Menu, TagDialog};
 use super::super::layout::Layout;
@@ -78,7 +78,7 @@ fn menu_box(canvas: &mut Canvas<'_>, room: Rect, menu: &Menu) {
             let style = if chosen { styles.chosen } else { styles.plain };
             let pad = " ".repeat(usize::from(label.saturating_sub(columns(&item.label))));
             vec![
-                (format!(" {} ", item.key), styles.accent.add_modifier(Modifier::BOLD)),
+                (format!(" {} ", item.key), styles.accent.add_modifier(styles.bold)),
                 (if item.present { "●".to_owned() } else { " ".to_owned() }, styles.accent),
                 (format!(" {}{pad} ", item.label), style),
                 (format!(" {}", item.note), styles.dim),

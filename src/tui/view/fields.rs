@@ -51,7 +51,7 @@ fn skip_columns(line: &str, count: usize) -> &str {
 
 pub(super) fn filter_line(canvas: &mut Canvas<'_>, area: Rect, line: &FilterInput) {
     let styles = canvas.styles;
-    canvas.text(area.x, area.y, area.width, "/", styles.accent.add_modifier(Modifier::BOLD));
+    canvas.text(area.x, area.y, area.width, "/", styles.accent.add_modifier(styles.bold));
     let text = line.field.line();
     let events = canvas.app.screens.page() == Page::Events;
     let wrong = if events { Vec::new() } else { Query::read(text).1 };
@@ -76,7 +76,7 @@ pub(super) fn filter_line(canvas: &mut Canvas<'_>, area: Rect, line: &FilterInpu
 }
 
 pub(super) fn command_line(canvas: &mut Canvas<'_>, area: Rect, line: &CommandInput) {
-    canvas.text(area.x, area.y, area.width, ":", canvas.styles.accent.add_modifier(Modifier::BOLD));
+    canvas.text(area.x, area.y, area.width, ":", canvas.styles.accent.add_modifier(canvas.styles.bold));
     field(canvas, area.x + 1, area.y, area.width.saturating_sub(1), &line.field, canvas.styles.plain, true);
 }
 

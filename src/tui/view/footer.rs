@@ -1,7 +1,6 @@
 //! Activity, message line and footer.
 
 use jiff::Timestamp;
-use ratatui::style::Modifier;
 
 use super::super::app::App;
 use super::super::dialogs::Dialog;
@@ -53,7 +52,7 @@ pub(super) fn message(canvas: &mut Canvas<'_>, layout: &Layout) {
         };
         let key = app.options.keymap.named(Action::Undo);
         let words = format!("sending {} in {left} · {key} stops", text::count(going, "job"));
-        said.push((words, styles.warn.add_modifier(Modifier::BOLD)));
+        said.push((words, styles.warn.add_modifier(styles.bold)));
     }
     if let Some((level, words)) = app.messages.message() {
         said.push((words.clone(), canvas.level_style(*level)));
@@ -138,7 +137,7 @@ pub(super) fn footer(canvas: &mut Canvas<'_>, layout: &Layout) {
     let styles = canvas.styles;
     let area = layout.footer;
     for (x, key, word) in hints_in(canvas, layout) {
-        let used = canvas.text(x, area.y, area.right() - x, &key, styles.accent.add_modifier(Modifier::BOLD)) + 1;
+        let used = canvas.text(x, area.y, area.right() - x, &key, styles.accent.add_modifier(styles.bold)) + 1;
         canvas.text(x + used, area.y, area.right().saturating_sub(x + used), &word, styles.dim);
     }
 }

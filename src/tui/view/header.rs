@@ -3,7 +3,6 @@
 //! What changes what one sees stands on the right and is never dropped; what does not fit beside it leaves the left side.
 
 use ratatui::layout::Rect;
-use ratatui::style::Modifier;
 
 use super::super::dialogs::Dialog;
 use super::super::job_list::{Sort, View};
@@ -89,7 +88,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
 
 fn name(canvas: &Canvas<'_>) -> Vec<Pieces> {
     let (app, styles) = (canvas.app, canvas.styles);
-    let mut out = vec![vec![("mj-enhance".to_owned(), styles.accent.add_modifier(Modifier::BOLD))]];
+    let mut out = vec![vec![("mj-enhance".to_owned(), styles.accent.add_modifier(styles.bold))]];
     if app.options.read_only {
         out.push(vec![(" read-only".to_owned(), styles.warn)]);
     }
@@ -139,7 +138,7 @@ fn alarms(canvas: &Canvas<'_>) -> Pieces {
             PauseReason::NoPrice { .. } => ": no price",
             PauseReason::Failures { .. } => ": jobs fail",
         };
-        items.push(vec![(format!("PAUSED{why}"), styles.warn.add_modifier(Modifier::BOLD))]);
+        items.push(vec![(format!("PAUSED{why}"), styles.warn.add_modifier(styles.bold))]);
     } else if !status.waiting_for_go.is_empty() {
         let key = app.options.keymap.named(Action::Pause);
         items.push(vec![(format!("{} approved earlier · {key} sends", status.waiting_for_go.len()), styles.warn)]);
@@ -220,14 +219,14 @@ fn looking_at(canvas: &Canvas<'_>, most: u16) -> Pieces {
     if !app.jobs.filter().is_empty() && !matches!(app.dialogs.top(), Some(Dialog::Filter(_))) {
         let counts = format!(" {} of {}", app.jobs.order().len(), app.jobs.count_of(view_filter.view));
         let room = usize::from(most.saturating_sub(columns(&counts) + 1)).max(3);
-        filter.push((format!("/{}", text::shorten(app.jobs.filter(), room)), styles.accent.add_modifier(Modifier::BOLD)));
+        filter.push((format!("/{}", text::shorten(app.jobs.filter(), room)), styles.accent.add_modifier(styles.bold)));
         filter.push((counts, styles.plain));
     }
     if app.jobs.marks().anchor().is_some() {
         marks.push(("range… ".to_owned(), styles.accent));
     }
     if !app.jobs.marks().is_empty() {
-        marks.push((format!("{} marked", app.jobs.marks().len()), styles.accent.add_modifier(Modifier::BOLD)));
+        marks.push((format!("{} marked", app.jobs.marks().len()), styles.accent.add_modifier(styles.bold)));
         let sum = wording::sum_of(app.jobs.marked(), app.status.as_ref().map(|status| status.price));
         marks.push((format!(", {sum}"), styles.plain));
     }
@@ -294,12 +293,12 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         let none = app.jobs.count_of(view) == 0;
         let count = match view {
             _ if none => styles.dim,
-            View::Failed => styles.bad.add_modifier(Modifier::BOLD),
-            View::Unsure => styles.warn.add_modifier(Modifier::BOLD),
+            View::Failed => styles.bad.add_modifier(styles.bold),
+            View::Unsure => styles.warn.add_modifier(styles.bold),
             _ => styles.strong,
         };
         let word = (form.word)(view);
-        let mut pieces = vec![(number.to_string(), styles.accent.add_modifier(Modifier::BOLD))];
+        let mut pieces = vec![(number.to_string(), styles.accent.add_modifier(styles.bold))];
         let label = if word.is_empty() { String::new() } else { format!(" {word}") };
         pieces.push((label, if none { styles.dim } else { styles.plain }));
         pieces.push((format!("·{}", tab_count(canvas, view)), count));

@@ -55,13 +55,6 @@ pub fn screen(app: &App, frame: &mut Frame<'_>, now: Timestamp) {
     }
 }
 
-/// Whether the box that asks has room for all it says.
-pub(crate) fn asks_in_full(app: &App, now: Timestamp) -> bool {
-    let layout = app.layout();
-    let mut buffer = Buffer::empty(Rect::new(0, 0, app.size.0, app.size.1));
-    !layout.tiny && dialogs::asks_in_full(&Canvas::new(app, &mut buffer, now), &layout)
-}
-
 /// How many lines the details of the selected job have.
 pub(crate) fn details_height(app: &App) -> usize {
     let layout = app.layout();

@@ -78,7 +78,7 @@ fn state(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
         State::Waiting if status.is_some_and(|status| status.waiting_for_go.contains(&job.id)) => {
             ("approve?", canvas.styles.warn)
         }
-        State::Saved => (state.word(), canvas.styles.good.add_modifier(Modifier::DIM)),
+        State::Saved => (state.word(), canvas.styles.good.add_modifier(canvas.styles.pale)),
         _ => (state.word(), canvas.state_style(state)),
     };
     (format!("{} {word}", canvas.sign(state)), style)
@@ -255,7 +255,7 @@ fn signs(canvas: &mut Canvas<'_>, layout: &Layout, columns: &[(Column, u16, u16)
             let end = core.map(|(_, x, width)| x + width).max().unwrap_or(GUTTER);
             canvas.restyle(Rect::new(0, y, end, 1), styles.plain.add_modifier(Modifier::REVERSED | Modifier::BOLD));
             let sign = if canvas.ascii { ">" } else { "▌" };
-            canvas.text(0, y, 1, sign, styles.accent.add_modifier(Modifier::BOLD));
+            canvas.text(0, y, 1, sign, styles.accent.add_modifier(styles.bold));
         }
     }
 }
