@@ -9,7 +9,7 @@ use super::super::job_list::Sort;
 use super::super::keymap::Keymap;
 use super::super::options::{AppOptions, Charset};
 use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state, many_jobs};
-use crate::engine::{Command, CommandOutcome, EngineEvent};
+use crate::engine::{Command, CommandOutcome, EngineEvent, Role};
 use crate::job::{Caps, Job, JobId, State};
 
 const SMALL: (u16, u16) = (80, 24);
@@ -335,7 +335,6 @@ fn leaving_says_what_is_true() {
         screen.keys("q");
         screen.app.exit().unwrap().exit_summary.clone()
     };
-    use crate::engine::Role;
     let said = leave(AppOptions::default(), Role::Screen { engine_pid: None });
     assert!(said.contains("no engine is running"), "{said}");
     let said = leave(AppOptions::default(), Role::Screen { engine_pid: Some(42) });

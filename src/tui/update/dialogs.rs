@@ -112,13 +112,13 @@ impl App {
             _ => None,
         };
         match chosen {
-            Some(index) => self.choose(now, menu, index, effects),
+            Some(index) => self.choose(now, &menu, index, effects),
             None => self.dialogs.open(Dialog::Menu(menu)),
         }
     }
 
     /// Takes an entry of a menu.
-    pub(super) fn choose(&mut self, now: Timestamp, menu: Menu, index: usize, effects: &mut Effects) {
+    pub(super) fn choose(&mut self, now: Timestamp, menu: &Menu, index: usize, effects: &mut Effects) {
         let Some(item) = menu.items.get(index).cloned() else { return };
         match item.choice {
             Choice::Sort(sort) => self.toggle_order(sort, now),

@@ -40,7 +40,7 @@ impl App {
                 self.status = Some(status);
                 self.refresh_price();
             }
-            EngineEvent::Notice(notice) => self.take_notice(notice, effects),
+            EngineEvent::Notice(notice) => self.take_notice(&notice, effects),
             EngineEvent::CommandDone { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
             EngineEvent::Details { job, details } => self.screens.take_details(job, details),
             EngineEvent::Broken(said) => {
@@ -133,7 +133,7 @@ impl App {
         }
     }
 
-    fn take_notice(&mut self, notice: Notice, effects: &mut Effects) {
+    fn take_notice(&mut self, notice: &Notice, effects: &mut Effects) {
         let text = text::clean(&notice.text).into_owned();
         if notice.level == Level::Alarm {
             self.tell(&text, effects);

@@ -371,7 +371,7 @@ impl App {
             Target::Key(action) => self.run(now, action, effects),
             Target::Item(index) => {
                 if let Some(Dialog::Menu(menu)) = self.dialogs.take() {
-                    self.choose(now, menu, index, effects);
+                    self.choose(now, &menu, index, effects);
                 }
             }
             Target::Row(row) => {

@@ -136,7 +136,13 @@ impl Amounts {
 /// Columns for the names of the amounts.
 const NAMES: usize = 24;
 
+/// The price box; in a small window without what is only good to know.
 fn price_sheet(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog) -> AskSheet {
+    let full = price_lines(canvas, room, price, true);
+    if full.is_whole { full } else { price_lines(canvas, room, price, false) }
+}
+
+fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes: bool) -> AskSheet {
     let (styles, width) = (canvas.styles, ask_width(room));
     let quote = &price.quote;
     let these = quote.price.times(price.sends());
@@ -169,14 +175,16 @@ fn price_sheet(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog) -> AskSheet
             let Some(cap) = cap else { continue };
             let after = spent + before + these;
             let near = after.uc() * 5 >= cap.uc() * 4;
-            let said = format!("{name:<NAMES$}{spent} → {after} of {cap}");
+            let sums = format!("{spent} → {after} of {cap}");
+            let wide = NAMES + usize::from(columns(&sums)) > usize::from(width);
+            let said = if wide { format!("{name} {sums}") } else { format!("{name:<NAMES$}{sums}") };
             put(&mut lines, &said, width, if near { styles.warn } else { styles.plain });
         }
     }
     for said in price.limits() {
         put(&mut lines, &said, width, styles.warn);
     }
-    for said in &price.notes {
+    for said in price.notes.iter().filter(|_| with_notes) {
         put(&mut lines, said, width, styles.dim);
     }
     let grace = canvas.app.options.grace;

@@ -153,17 +153,15 @@ impl<'a> Canvas<'a> {
             return Cow::Borrowed(text);
         }
         let out = text.graphemes(true).map(|grapheme| match grapheme {
-            "·" | "─" | "–" | "—" => "-",
+            "·" | "─" | "–" | "—" | "−" => "-",
             "…" => ".",
-            "→" => ">",
+            "→" | "›" => ">",
             "×" => "x",
             "≤" => "<",
             "↑" | "▲" => "^",
             "↓" | "▼" => "v",
-            "−" => "-",
             "●" => "*",
             "◆" => "#",
-            "›" => ">",
             ascii if ascii.is_ascii() => ascii,
             other if columns(other) > 1 => "??",
             _ => "?",

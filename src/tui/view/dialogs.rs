@@ -1,5 +1,7 @@
 //! What lies over the screen.
 
+use std::fmt::Write as _;
+
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -308,11 +310,11 @@ fn show_lines(canvas: &mut Canvas<'_>, layout: &Layout, id: JobId) {
     lines.extend(job.task.as_ref().map(|task| (task.to_string(), styles.plain)));
     let mut about = reasons::name(job);
     for file in &job.files {
-        about.push_str(&format!(" · {} · SHA-256 {}", wording::bytes(file.bytes), file.sha256));
+        let _ = write!(about, " · {} · SHA-256 {}", wording::bytes(file.bytes), file.sha256);
     }
     if let Some(end) = job.link_expires_at {
         let left = wording::minutes(end.duration_since(canvas.now).as_secs());
-        about.push_str(&if expired { " · link expired".to_owned() } else { format!(" · link expires in {left}") });
+        let _ = if expired { write!(about, " · link expired") } else { write!(about, " · link expires in {left}") };
     }
     canvas.blank(layout.body);
     let mut y = layout.body.y;
