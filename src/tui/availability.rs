@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::app::App;
 use super::keymap::Action;
 use super::layout::Page;
-use crate::job::{ErrorClass, HoldReason, Job, Phase, State};
+use super::outcomes;
+use crate::job::{HoldReason, Job, Phase, State, Unavailable};
 
 /// Why an action does not fit, as a sentence for the status line.
 pub type Reason = Cow<'static, str>;
@@ -33,7 +34,7 @@ impl App {
             A::Add | A::Pause | A::More | A::Fewer | A::EditCaps if self.status.is_none() => no(starting),
             A::Hold => self
                 .any(|job| hold(job).or_else(|_| release(job)), || "only waiting and held jobs can be held or released".into()),
-            A::Later | A::Earlier | A::ToFront => {
+            A::Later | A::Earlier | A::ToFront | A::ToBack => {
                 self.any(movable, || "only jobs that are not sent have a place in the queue".into())
             }
             A::Cancel => self.any(stoppable, || format!("nothing to cancel; {} removes it from the list", key(A::Remove)).into()),
@@ -112,6 +113,7 @@ pub(crate) const fn changes(action: Action) -> bool {
             | A::Later
             | A::Earlier
             | A::ToFront
+            | A::ToBack
             | A::More
             | A::Fewer
             | A::Cancel
@@ -129,6 +131,10 @@ pub(crate) const fn changes(action: Action) -> bool {
 fn shown(job: &Job) -> Availability {
     let none = job.state() == State::Cancelled || (job.state() == State::Failed && job.links.is_empty());
     if job.files.is_empty() && none { Err(job.state().word()) } else { Ok(()) }
+}
+
+fn in_words(fits: Result<(), Unavailable>) -> Availability {
+    fits.map_err(|why| outcomes::reason(&why))
 }
 
 pub(crate) fn hold(job: &Job) -> Availability {

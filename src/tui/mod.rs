@@ -28,6 +28,7 @@ mod line_input;
 mod link_warnings;
 mod location;
 mod messages;
+mod outcomes;
 mod reasons;
 mod screen_state;
 mod screens;

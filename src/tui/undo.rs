@@ -56,6 +56,8 @@ pub(crate) enum Undo {
     Move(Vec<JobId>, QueueMove),
     Retag(Vec<(Option<Tag>, Vec<JobId>)>),
     Remove(Vec<JobId>),
+    /// Back, held.
+    Cancel(Vec<JobId>),
     /// Watch again what was stopped being watched.
     Unwatch(Vec<JobId>),
     /// Pause again.
@@ -90,6 +92,7 @@ impl Undo {
             Self::Move(ids, place) => Self::Move(keep(ids), *place),
             Self::Remove(ids) => Self::Remove(keep(ids)),
             Self::Unwatch(ids) => Self::Unwatch(keep(ids)),
+            Self::Cancel(ids) => Self::Cancel(keep(ids)),
             Self::Retag(groups) => Self::Retag(groups.iter().map(|(tag, ids)| (tag.clone(), keep(ids))).collect()),
             other => other.clone(),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::job::{ErrorClass, Job, JobId, State};
+use crate::job::{CancelledBy, ErrorClass, Job, JobId, Phase, State};
 
 /// Marked jobs. Marks are tied to ids, so they stay with their jobs.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -84,6 +84,8 @@ impl Marks {
 }
 
 /// What decides which acts fit a job.
-fn kind(job: &Job) -> (State, Option<ErrorClass>, bool, bool) {
-    (job.state(), job.failure().map(|failure| failure.class), job.stop_requested, job.task.is_some())
+fn kind(job: &Job) -> (State, Option<(ErrorClass, bool)>, bool, bool, bool) {
+    let failure = job.failure().map(|failure| (failure.class, failure.is_passing_loss()));
+    let given_up = job.phase == Phase::Cancelled(CancelledBy::YouUnsure);
+    (job.state(), failure, job.stop_requested || given_up, job.task.is_some(), job.is_approved_elsewhere())
 }

@@ -201,6 +201,7 @@ actions! {
     Later "later" LIST "J" "later in the queue" "later" 81 Queue Local;
     Earlier "earlier" LIST "K" "earlier in the queue" "earlier" 80 Queue Local;
     ToFront "to_front" LIST "T" "to the front of the queue" "" 0 Queue Local;
+    ToBack "to_back" LIST "B" "to the end of the queue" "" 0 Queue Local;
     More "more_in_flight" LIST "+" "more jobs in flight" "" 0 Queue Local;
     Fewer "fewer_in_flight" LIST "-" "fewer jobs in flight" "" 0 Queue Local;
     Pause "pause" ALL "P" "pause sending, or resume with its price" "resume" 12 Money Asks;
@@ -257,6 +258,7 @@ impl Action {
             Self::Ask => &["reload", "update", "poll"],
             Self::Add => &["new", "enhance", "upscale", "paste", "queue"],
             Self::ToFront => &["priority", "top", "first", "next"],
+            Self::ToBack => &["last", "bottom"],
             Self::Mark | Self::MarkAll => &["select"],
             Self::More | Self::Fewer => &["concurrency", "parallel", "limit", "speed"],
             Self::Events => &["log", "history", "messages"],

@@ -190,11 +190,29 @@ fn an_undo_never_takes_back_an_older_act() {
     assert!(screen.commands().is_empty(), "{:?}", screen.commands());
 
     let mut screen = every_state();
+    screen.keys("+");
+    screen.answer(CommandOutcome::default());
+    screen.keys("2 x");
+    screen.answer(reached(&[id(State::Waiting)]));
+    screen.effects.clear();
+    screen.keys("u");
+    assert_eq!(screen.commands(), [&Command::Uncancel { jobs: vec![id(State::Waiting)] }], "held again, and nothing older");
+
+    let mut screen = every_state();
     screen.keys("3 G x y");
     screen.answer(reached(&[id(State::Running)]));
     screen.effects.clear();
     screen.keys("u");
     assert_eq!(screen.commands(), [&Command::Watch { jobs: vec![id(State::Running)] }]);
+}
+
+#[test]
+fn front_and_end_of_the_queue_are_one_key_away() {
+    use crate::engine::QueueMove;
+    for (key, to) in [("T", QueueMove::Front), ("B", QueueMove::Back)] {
+        let screen = after(&format!("2 {key}"));
+        assert_eq!(screen.commands(), [&Command::Move { jobs: vec![id(State::Waiting)], to }]);
+    }
 }
 
 #[test]

@@ -76,10 +76,14 @@ impl App {
 
     pub(super) fn shift(&mut self, to: QueueMove, effects: &mut Effects) {
         let sorted = self.sort_out(availability::movable);
-        let back = if to == QueueMove::Later { QueueMove::Earlier } else { QueueMove::Later };
+        let jobs = sorted.jobs.clone();
+        let pending = match to {
+            QueueMove::Later => Pending::local(Undo::Move(jobs, QueueMove::Earlier)),
+            QueueMove::Earlier => Pending::local(Undo::Move(jobs, QueueMove::Later)),
+            QueueMove::Front | QueueMove::Back => Pending::Final("the old place in the queue is not kept"),
+        };
         self.say_left_out(&sorted);
-        let undo = Undo::Move(sorted.jobs.clone(), back);
-        self.send(Command::Move { jobs: sorted.jobs, to }, Pending::local(undo), effects);
+        self.send(Command::Move { jobs: sorted.jobs, to }, pending, effects);
     }
 
     pub(super) fn change_in_flight(&mut self, by: i64, effects: &mut Effects) {
@@ -114,7 +118,8 @@ impl App {
                 self.say(Level::Info, said);
             }
             self.stay_behind(&drop);
-            self.send(Command::Cancel { jobs: drop }, Pending::Final("cancelled jobs stay cancelled"), effects);
+            let undo = Undo::Cancel(drop.clone());
+            self.send(Command::Cancel { jobs: drop }, Pending::local(undo), effects);
             return;
         }
         let mut lines = Vec::new();
@@ -169,7 +174,8 @@ impl App {
             ConfirmPurpose::Stop { drop, unwatch, give_up } => {
                 self.stay_behind(&[drop.as_slice(), &unwatch, &give_up].concat());
                 if !drop.is_empty() {
-                    self.send(Command::Cancel { jobs: drop }, Pending::Final("cancelled jobs stay cancelled"), effects);
+                    let undo = Undo::Cancel(drop.clone());
+                    self.send(Command::Cancel { jobs: drop }, Pending::local(undo), effects);
                 }
                 if !unwatch.is_empty() {
                     let undo = Undo::Unwatch(unwatch.clone());
@@ -342,6 +348,7 @@ impl App {
             }
             Undo::InFlight(count) => self.send(Command::MaxInFlight(count), Pending::Plain, effects),
             Undo::Caps(caps) => self.send(Command::Caps(caps), Pending::Plain, effects),
+            Undo::Cancel(jobs) => self.send(Command::Uncancel { jobs }, Pending::Plain, effects),
             Undo::Unwatch(jobs) => self.send(Command::Watch { jobs }, Pending::Plain, effects),
             Undo::Resume => self.send(Command::Pause, Pending::Plain, effects),
             Undo::Final(why) => self.say(Level::Info, why),

@@ -10,6 +10,7 @@ use super::super::effect::Effect;
 use super::super::job_list::JobList;
 use super::super::messages::LoggedEvent;
 use super::super::options::NotifyMethod;
+use super::super::outcomes;
 use super::super::reasons;
 use super::super::undo::{Pending, Undo, UndoWindow};
 use super::super::wording::{duration, sum_of};
@@ -141,7 +142,7 @@ impl App {
         self.log(notice.at, notice.level, notice.job, text);
     }
 
-    fn take_answer(&mut self, ticket: u64, outcome: Result<CommandOutcome, String>, now: Timestamp, effects: &mut Effects) {
+    fn take_answer(&mut self, ticket: u64, outcome: Result<CommandOutcome, CommandError>, now: Timestamp, effects: &mut Effects) {
         let Some(pending) = self.messages.answered(ticket) else { return };
         let done = match outcome {
             Ok(done) => done,
@@ -189,17 +190,9 @@ impl App {
             Pending::Local { undo, back: true } => self.take_back(undo.limited_to(&done.jobs), now, effects),
             Pending::Plain => {}
         }
-        let mut said = text::clean(&done.said).into_owned();
-        if !done.left_out.is_empty() {
-            let (what, why) = &done.left_out[0];
-            let named = format!("{} ({})", text::clean(what), text::clean(why));
-            let more = done.left_out.len() - 1;
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            said = format!("{said}{}left out: {named}{more}", if said.is_empty() { "" } else { "; " });
-        }
-        if said.is_empty() {
-            return;
-        }
+        let name = |id: JobId| self.jobs.job(id).map_or_else(|| id.to_string(), |job| reasons::name(job));
+        let Some(said) = outcomes::sentence(&done, name) else { return };
+        let said = text::clean(&said).into_owned();
         let level = if done.left_out.is_empty() { Level::Info } else { Level::Warning };
         self.log(now, Level::Info, None, said.clone());
         // The countdown of a send says it all.

@@ -188,6 +188,7 @@ impl App {
             A::Later => self.shift(crate::engine::QueueMove::Later, effects),
             A::Earlier => self.shift(crate::engine::QueueMove::Earlier, effects),
             A::ToFront => self.shift(crate::engine::QueueMove::Front, effects),
+            A::ToBack => self.shift(crate::engine::QueueMove::Back, effects),
             A::More => self.change_in_flight(1, effects),
             A::Fewer => self.change_in_flight(-1, effects),
             A::Cancel => self.cancel(now, effects),

@@ -223,7 +223,10 @@ impl App {
                 self.stay_behind(&jobs);
                 Command::Approve { jobs, consent }
             }
-            Purpose::RunAgain { jobs } => Command::RunAgain { jobs, consent },
+            Purpose::RunAgain { jobs } => {
+                let deliberate = self.jobs.marks().is_empty();
+                Command::RunAgain { jobs, front: false, deliberate, again: false, consent }
+            }
             Purpose::Resume { jobs } => Command::Resume { jobs, consent: Some(consent) },
         };
         self.send(command, Pending::Consent { withdraw: false, makes }, effects);

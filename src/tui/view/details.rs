@@ -167,7 +167,7 @@ fn money(sheet: &mut Sheet, job: &Job) {
         Some(Charge::Reserved) if job.reserved.is_none() => (format!("{amount}counted as spent until resolved"), styles.plain),
         Some(Charge::Reserved) => (format!("{amount}reserved by the service"), styles.plain),
         Some(Charge::Charged) => (format!("{amount}charged"), styles.plain),
-        Some(Charge::GivenBack) => ("refunded: nothing was charged".to_owned(), styles.good),
+        Some(Charge::Refunded) => ("refunded: nothing was charged".to_owned(), styles.good),
         Some(Charge::NotKnown) => (format!("{amount}charged or not: the service gave no evidence"), styles.warn),
     };
     sheet.section("money");
