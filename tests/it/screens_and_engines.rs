@@ -43,7 +43,7 @@ fn a_second_screen_shows_the_first_ones_progress_and_its_commands_are_acted_upon
     // Until this screen has heard of it, `x` would be about a waiting job.
     second.until("what it outcomes itself", |screen| screen.contains("run·6"));
     second.press("x", "stop watching 1?");
-    second.keys("y");
+    second.confirm();
     first.shows("1 unwatched");
     until(|| house.count("unwatched") == 1);
     // This screen, too, has to hear of it before it can find it.

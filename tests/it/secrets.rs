@@ -137,7 +137,7 @@ fn the_dashboard_shows_and_writes_the_key_nowhere_not_even_when_it_panics() {
     let mut pty = Pty::open(&house, (120, 40), &["-vv"], &env);
     pty.shows("approved earlier");
     pty.press("P", "y send 4 jobs");
-    pty.keys("y");
+    pty.confirm();
     pty.until("the end of all", |screen| screen.contains("saved·3") && screen.contains("failed·1"));
     pty.keys("6");
     pty.until("only the failed one", |screen| !screen.contains("✓ saved"));

@@ -65,12 +65,12 @@ fn main_job(size: (u16, u16)) {
     // Read why, and what to press.
     pty.keys("6");
     pty.until("the two", two_failed);
-    let details = pty.press("\r", "could not be read");
+    let details = pty.press("\r", "result   failed");
     for word in ["image_processing_error", "R"] {
         assert!(details.contains(word), "{word}: {details}");
     }
-    pty.keys("\x1b");
-    pty.until("the list", |screen| !screen.contains("could not be read"));
+    pty.keys("h");
+    pty.until("the list", |screen| !screen.contains("result   failed"));
     pty.keys("1");
     pty.shows("✓ saved");
     // Filter to failed, mark all, run again with its price.
@@ -80,7 +80,7 @@ fn main_job(size: (u16, u16)) {
     pty.press("A", "2 marked");
     let price = pty.press("R", "10.8 credits");
     assert!(price.contains("902.8") && price.contains("892.0"), "{price}");
-    pty.keys("y");
+    pty.confirm();
     pty.until("20 saved", |screen| screen.contains("saved·20"));
 
     // Leave and come back: nothing is missing, nothing is sent.
@@ -115,7 +115,7 @@ fn a_waiting_job_is_cancelled_free_and_a_running_one_is_left_and_watched_again()
     let house = House::with("run_seconds = 3600\nmore_drafts = 2\n[balance]\naccount = 100\n", "max_in_flight = 1\n");
     let mut pty = Pty::dashboard(&house);
     paste_jobs(&mut pty, &house, 2);
-    pty.keys("y");
+    pty.confirm();
     pty.until("one runs, one waits", |screen| screen.contains("● running") && screen.contains("wait·1"));
     pty.keys("2");
     pty.until("only the waiting one", |screen| !screen.contains("● running"));
@@ -185,7 +185,7 @@ fn a_grace_period_counts_down_and_u_stops_it_with_nothing_sent() {
     let house = House::with(QUICK, "grace = \"10m\"\n");
     let mut pty = Pty::dashboard(&house);
     paste_jobs(&mut pty, &house, 3);
-    pty.keys("y");
+    pty.confirm();
     pty.until("a countdown", |screen| screen.contains("u stops"));
     pty.keys("u");
     until(|| house.count("held") == 3 || house.jobs().is_empty());
@@ -276,7 +276,7 @@ fn the_simulator_of_the_command_line_serves_the_dashboard() {
     pty.paste(&(drafts[..5].join("\n") + "\n"));
     pty.shows("20 ok");
     pty.press("\x04", "y send 20 jobs");
-    pty.keys("y");
+    pty.confirm();
     pty.shows("saved·20");
     pty.keys("q");
     pty.ended().assert_restored();
