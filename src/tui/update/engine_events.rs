@@ -9,6 +9,7 @@ use super::super::app::App;
 use super::super::effect::Effect;
 use super::super::job_list::JobList;
 use super::super::messages::LoggedEvent;
+use super::super::notices::notice_text;
 use super::super::options::NotifyMethod;
 use super::super::outcomes;
 use super::super::reasons;
@@ -135,11 +136,12 @@ impl App {
     }
 
     fn take_notice(&mut self, notice: &Notice, effects: &mut Effects) {
-        let text = text::clean(&notice.text).into_owned();
-        if notice.level == Level::Alarm {
+        let name = |id: JobId| self.jobs.job(id).map_or_else(|| id.to_string(), |job| reasons::name(job));
+        let text = notice_text(notice, &name, &self.options.keymap);
+        if notice.level() == Level::Alarm {
             self.tell(&text, effects);
         }
-        self.log(notice.at, notice.level, notice.job, text);
+        self.log(notice.at, notice.level(), notice.job, text);
     }
 
     fn take_answer(&mut self, ticket: u64, outcome: Result<CommandOutcome, CommandError>, now: Timestamp, effects: &mut Effects) {
