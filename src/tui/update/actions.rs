@@ -355,13 +355,7 @@ impl App {
 
     /// A line that copies a result to the machine at the other end, ready to paste there.
     pub(crate) fn scp_line(&self, path: &str) -> String {
-        let path = text::clean(path);
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '@' | ',');
-        let path = if path.chars().all(plain) { path.into_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) };
-        let (user, host) = (&self.options.user, &self.options.host);
-        let at = if user.is_empty() { String::new() } else { format!("{user}@") };
-        let host = if host.is_empty() { "HOST" } else { host };
-        format!("scp {at}{host}:{path} .")
+        super::super::location::scp_line(&self.options, path)
     }
 
     /// The actions for the footer that fit now, the most important first, each with its key and word.
