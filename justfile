@@ -18,6 +18,21 @@ lint:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
     cargo deny check bans licenses sources
 
+# The program as it is given away: the same bytes from the same source, whoever builds it and wherever, and no path of the
+# builder in it
+release:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo_home="${CARGO_HOME:-$HOME/.cargo}"
+    export CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$PWD=/mj-enhance"$'\x1f'"--remap-path-prefix=$cargo_home=/cargo"$'\x1f'"--remap-path-prefix=$(rustc --print sysroot)=/rust"
+    export CFLAGS="${CFLAGS:-} -ffile-prefix-map=$PWD=/mj-enhance -ffile-prefix-map=$cargo_home=/cargo"
+    SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)" cargo build --release --locked
+    if grep -aqF -e "$HOME/" -e "$PWD/" target/release/mj-enhance; then
+        echo "a path of this machine is in the binary" >&2
+        exit 1
+    fi
+    sha256sum target/release/mj-enhance
+
 # The dashboard on the built-in simulator; nothing costs anything
 demo:
     cargo run --release -- --demo

@@ -83,7 +83,9 @@ impl Report {
 /// Drops what is not sent, stops watching what is.
 pub fn cancel(args: &CancelArgs, context: &Context) -> Outcome {
     let mut store = existing(context)?;
-    let mut report = Report::new(Context::jobs(&store, &args.ids)?);
+    let mut report = Report::new(Context::selected(&store, &args.jobs, |job| {
+        job.can_cancel().is_ok() || job.can_unwatch().is_ok() || (args.give_up && job.can_give_up().is_ok())
+    })?);
     let (drop, unwatch) = (report.pick(|job| job.can_cancel().is_ok()), report.pick(|job| job.can_unwatch().is_ok()));
     let give_up = if args.give_up { report.pick(|job| job.can_give_up().is_ok()) } else { Vec::new() };
     report.perform(&mut store, drop, |jobs| Command::Cancel { jobs }, context)?;
@@ -123,7 +125,9 @@ fn after_cancel(job: &Job, give_up: bool) -> (Option<String>, Exit) {
 /// Fetches now, and watches unwatched jobs again; free.
 pub fn fetch(args: &IdsArgs, context: &Context) -> Outcome {
     let mut store = existing(context)?;
-    let mut report = Report::new(Context::jobs(&store, &args.ids)?);
+    let mut report = Report::new(Context::selected(&store, &args.jobs, |job| {
+        job.can_fetch().is_ok() || job.can_watch().is_ok() || job.state() == State::Running
+    })?);
     let fetch = report.pick(|job| job.can_fetch().is_ok() || job.can_watch().is_ok());
     let ask = report.pick(|job| job.state() == State::Running);
     let is_work = !fetch.is_empty() || !ask.is_empty();
@@ -157,7 +161,7 @@ fn after_fetch(job: &Job) -> (Option<String>, Exit) {
 /// Holds waiting jobs back.
 pub fn hold(args: &IdsArgs, context: &Context) -> Outcome {
     let mut store = existing(context)?;
-    let mut report = Report::new(Context::jobs(&store, &args.ids)?);
+    let mut report = Report::new(Context::selected(&store, &args.jobs, |job| job.can_hold().is_ok())?);
     let waiting = report.pick(|job| job.can_hold().is_ok());
     report.perform(&mut store, waiting, |jobs| Command::Hold { jobs }, context)?;
     let note = |before: &Job, _: &Job| match before.can_hold() {
@@ -171,7 +175,7 @@ pub fn hold(args: &IdsArgs, context: &Context) -> Outcome {
 /// Confirms held jobs, so that they may be sent.
 pub fn release(args: &ReleaseArgs, context: &Context) -> Outcome {
     let mut store = existing(context)?;
-    let mut report = Report::new(Context::jobs(&store, &args.ids)?);
+    let mut report = Report::new(Context::selected(&store, &args.jobs, |job| job.can_approve().is_ok())?);
     let wrong: Vec<(String, String)> =
         report.jobs.iter().filter_map(|job| Some((wording::name(job), outcomes::reason(&job.can_approve().err()?)))).collect();
     if !wrong.is_empty() {
@@ -199,7 +203,7 @@ fn cannot(job: &Job, what: &str, why: &Unavailable) -> String {
 /// Runs jobs again: new paid jobs.
 pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
     let mut store = existing(context)?;
-    let jobs = Context::jobs(&store, &args.ids)?;
+    let jobs = Context::selected(&store, &args.jobs, |job| job.can_run_again(args.again).is_ok())?;
     let rules = AddRules { front: args.front, again: args.again, deliberate: args.again };
     let left_out = store.check_add(&jobs.iter().map(as_new).collect::<Vec<_>>(), rules)?;
     let left_out: Vec<(JobId, Unavailable)> = left_out.into_iter().map(|(at, why)| (jobs[at].id, why)).collect();

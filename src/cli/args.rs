@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{ColorWhen, Flags};
+use crate::job::query::Query;
 use crate::job::{Credits, State, Tag};
 
 /// A keyboard-driven dashboard for Midjourney V7 enhance jobs at EvoLink.
 ///
-/// Without a command, the dashboard opens. A job costs money: nothing is sent without a yes that named the price, and a
-/// script says that yes with --yes and --max-credits together. The API key comes from EVOLINK_API_KEY, key_file or
-/// key_command, never from an argument.
+/// Without a command, the dashboard opens. A job costs money: nothing is sent until you confirm its price, and a script
+/// confirms with --yes and --max-credits together. The API key comes from EVOLINK_API_KEY, key_file or key_command, never
+/// from an argument.
 #[derive(Parser, Debug)]
 #[command(name = "mj-enhance", version, max_term_width = 100, after_help = EXIT_CODES, subcommand_help_heading = "Commands")]
 pub struct Cli {
@@ -26,7 +28,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 ok, 1 some job failed, 2 bad input, 3 no consent or cap, 4 unsure jobs left,
+Exit codes: 0 ok, 1 some job failed, 2 bad input, 3 not confirmed or cap, 4 unsure jobs left,
 5 network, 6 login, 7 locked by another engine, 8 --timeout passed, 130 interrupted.
 When several fit: the first of 130, 6, 7, 2, 3, 4, 5, 1.";
 
@@ -55,7 +57,7 @@ pub struct Global {
     /// Draw with ASCII only
     #[arg(long, global = true)]
     pub ascii: bool,
-    /// Send as few bytes as can be to the terminal
+    /// Send as few bytes as possible to the terminal
     #[arg(long, global = true)]
     pub slow_link: bool,
     /// Change nothing: no send, no download, no write to the store
@@ -81,14 +83,14 @@ impl Global {
     }
 }
 
-/// A yes in a script; only both together are one.
+/// A confirmation in a script; only both flags together are one.
 #[derive(Args, Debug, Clone, Copy, Default)]
-#[command(next_help_heading = "Consent")]
+#[command(next_help_heading = "Spending")]
 pub struct ConsentFlags {
-    /// Yes, spend; counts only together with --max-credits
+    /// Confirm spending; requires --max-credits
     #[arg(long)]
     pub yes: bool,
-    /// Spend at most this many credits; counts only together with --yes
+    /// Spend at most this many credits; requires --yes
     #[arg(long, value_name = "N", value_parser = credits)]
     pub max_credits: Option<Credits>,
 }
@@ -115,7 +117,7 @@ pub enum Command {
     Release(ReleaseArgs),
     /// Follow what happens, changing nothing
     Watch(WatchArgs),
-    /// The engine without a screen: send, watch, fetch
+    /// The engine without a dashboard: send, watch, fetch
     Run(RunArgs),
     /// List the account's finished drafts that can be enhanced
     Drafts(DraftsArgs),
@@ -123,11 +125,13 @@ pub enum Command {
     Credits,
     /// Print jobs with all that is kept, for `import` or a spreadsheet
     Export(ExportArgs),
-    /// Take in what `export` printed
+    /// Import what `export` printed
     Import(ImportArgs),
     /// Forget jobs that ended long ago; their files and the spending stay
     Prune(PruneArgs),
-    /// Make, check or find the configuration
+    /// Ask for the API key without showing it, keep it in a file, check it
+    Login,
+    /// Make, check, edit or find the configuration
     Config(ConfigArgs),
     /// Check key, balance, clock, disk, store and terminal; nothing is paid
     Doctor,
@@ -157,7 +161,7 @@ pub struct AddArgs {
     /// Tag the jobs with a word; a line's own tag wins
     #[arg(short, long, value_parser = tag)]
     pub tag: Option<Tag>,
-    /// Put them before all others in line
+    /// Put them at the front of the queue
     #[arg(long)]
     pub front: bool,
     /// Store them held; nothing is sent until they are released
@@ -175,14 +179,41 @@ pub struct AddArgs {
 
 #[derive(Args, Debug)]
 pub struct ListArgs {
-    /// Only jobs in this state; may be given several times
-    #[arg(short, long, value_name = "STATE", value_parser = state)]
+    /// Only jobs in these states, like waiting,held; may be given several times
+    #[arg(short, long, value_name = "STATE", value_delimiter = ',', value_parser = states())]
     pub state: Vec<State>,
     /// Only jobs with this tag
     #[arg(short, long, value_parser = tag)]
     pub tag: Option<Tag>,
+    /// Only jobs that fit a filter of the dashboard, like 'failed age>2h credits>5'
+    #[arg(long, value_name = "QUERY", value_parser = query)]
+    pub query: Option<Query>,
     /// Also jobs that were removed from the list
     #[arg(short, long)]
+    pub all: bool,
+    /// Print ids alone, one per line
+    #[arg(short, long, conflicts_with = "json")]
+    pub quiet: bool,
+}
+
+/// Which jobs: by name, or by what they have in common.
+#[derive(Args, Debug, Default)]
+#[group(id = "jobs", required = true, multiple = true)]
+pub struct Selector {
+    /// The jobs: ids, beginnings of ids, or task ids
+    #[arg(value_name = "ID", group = "jobs", conflicts_with_all = ["state", "tag", "query", "all"])]
+    pub ids: Vec<String>,
+    /// All jobs in these states, like waiting,held
+    #[arg(short, long, value_name = "STATE", value_delimiter = ',', value_parser = states(), group = "jobs")]
+    pub state: Vec<State>,
+    /// All jobs with this tag
+    #[arg(short, long, value_parser = tag, group = "jobs")]
+    pub tag: Option<Tag>,
+    /// All jobs that fit a filter of the dashboard, like 'failed age>2h'
+    #[arg(long, value_name = "QUERY", value_parser = query, group = "jobs")]
+    pub query: Option<Query>,
+    /// All jobs that this can be done to
+    #[arg(long, group = "jobs", conflicts_with_all = ["state", "tag", "query"])]
     pub all: bool,
 }
 
@@ -198,8 +229,8 @@ pub struct ShowArgs {
 
 /// Wait until jobs are over; runs no engine.
 ///
-/// Over is saved, failed or cancelled, and also held, unsure or unwatched, where nothing moves by itself. Without an ID,
-/// all jobs that are under way.
+/// Over is saved, failed or cancelled, and also held, unsure or unwatched, where nothing changes automatically. Without an
+/// ID, all jobs that are under way.
 #[derive(Args, Debug)]
 pub struct WaitArgs {
     /// The jobs
@@ -212,14 +243,13 @@ pub struct WaitArgs {
 
 /// Drop what is not sent; stop watching what is.
 ///
-/// EvoLink publishes no way to cancel a sent job: it goes on and is paid for if it completes. `fetch` watches it again.
+/// EvoLink cannot cancel a sent job: it keeps running and is charged if it completes. `fetch` watches it again.
 /// An unsure job stays unsure unless --give-up is given.
 #[derive(Args, Debug)]
 pub struct CancelArgs {
-    /// The jobs
-    #[arg(value_name = "ID", required = true)]
-    pub ids: Vec<String>,
-    /// Also give up unsure jobs, which may have been paid
+    #[command(flatten)]
+    pub jobs: Selector,
+    /// Also give up unsure jobs, which may have been charged
     #[arg(long)]
     pub give_up: bool,
 }
@@ -229,10 +259,9 @@ pub struct CancelArgs {
 /// For jobs that failed or were cancelled; with --again also for saved and unwatched ones. Needs --yes and --max-credits together.
 #[derive(Args, Debug)]
 pub struct RetryArgs {
-    /// The jobs
-    #[arg(value_name = "ID", required = true)]
-    pub ids: Vec<String>,
-    /// Put them before all others in line
+    #[command(flatten)]
+    pub jobs: Selector,
+    /// Put them at the front of the queue
     #[arg(long)]
     pub front: bool,
     /// Also run again what is saved or unwatched, or has a live job already
@@ -247,18 +276,16 @@ pub struct RetryArgs {
 /// Needs --yes and --max-credits together.
 #[derive(Args, Debug)]
 pub struct ReleaseArgs {
-    /// The jobs
-    #[arg(value_name = "ID", required = true)]
-    pub ids: Vec<String>,
+    #[command(flatten)]
+    pub jobs: Selector,
     #[command(flatten)]
     pub consent: ConsentFlags,
 }
 
 #[derive(Args, Debug)]
 pub struct IdsArgs {
-    /// The jobs: ids, beginnings of ids, or task ids
-    #[arg(value_name = "ID", required = true)]
-    pub ids: Vec<String>,
+    #[command(flatten)]
+    pub jobs: Selector,
 }
 
 /// Follow what happens, changing nothing.
@@ -266,24 +293,25 @@ pub struct IdsArgs {
 /// Opens the dashboard read-only. With --plain: one sentence per change, for screen readers and logs.
 #[derive(Args, Debug)]
 pub struct WatchArgs {
-    /// One sentence per change, no screen, no escape codes
+    /// One sentence per change, no dashboard, no escape codes
     #[arg(long)]
     pub plain: bool,
-    /// With --plain: end when nothing is under way any more
+    /// With --plain: end when nothing is under way
     #[arg(long, requires = "plain")]
     pub until_idle: bool,
 }
 
-/// The engine without a screen: send, watch, fetch.
+/// The engine without a dashboard: send, watch, fetch.
 ///
 /// Sends only with --yes and --max-credits together, and at most that much in this run; without them it watches, fetches
-/// and looks into unsure jobs. Ctrl+c stops sending and leaves; jobs that were sent go on at EvoLink.
+/// and looks into unsure jobs. Ctrl+c stops sending and leaves; jobs that were sent keep running at EvoLink.
 #[derive(Args, Debug)]
 pub struct RunArgs {
     /// End when nothing is under way and no approved job is left to send
     #[arg(long)]
     pub until_idle: bool,
-    /// With --until-idle: give up after this time without any answer of the service (exit 5)
+    /// With --until-idle: give up after this time without any answer of the service (exit 5) or with nothing but downloads in
+    /// trouble (exit 1)
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub patience: Duration,
     #[command(flatten)]
@@ -292,12 +320,15 @@ pub struct RunArgs {
 
 #[derive(Args, Debug)]
 pub struct DraftsArgs {
-    /// How many finished mj-v7 tasks to look at, newest first
+    /// How many finished mj-v7 tasks to check, newest first
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
-    /// Also tasks whose price says that they are no drafts
+    /// Also tasks whose price says that they are not drafts
     #[arg(short, long)]
     pub all: bool,
+    /// Print one `id 0-3` line for each, for `add -f -`
+    #[arg(long)]
+    pub specs: bool,
 }
 
 #[derive(Args, Debug)]
@@ -345,10 +376,17 @@ pub struct ConfigArgs {
 pub enum ConfigCommand {
     /// Write a file with every option and its default, if there is none
     Init,
-    /// Read everything and tell every mistake
+    /// Read everything and report every mistake, missing key files and hooks included
     Check,
     /// Print where the file is looked for
     Path,
+    /// Open the file in $VISUAL or $EDITOR, and check it afterwards
+    Edit,
+    /// Say that a new key or address is the same account as before
+    ///
+    /// A store belongs to one service address and one account, and refuses others while jobs are open. After a key was
+    /// renewed, this makes the new one its key. Where jobs run, the service must know one of them under the new key.
+    AdoptAccount,
 }
 
 /// Serve a simulated EvoLink on this machine, for tries and tests.
@@ -390,17 +428,23 @@ pub struct ManArgs {
 
 fn credits(text: &str) -> Result<Credits, String> {
     let amount: Credits = text.parse().map_err(|error: crate::job::CreditsError| error.to_string())?;
-    if amount < Credits::ZERO { Err("an amount below zero is no limit".to_owned()) } else { Ok(amount) }
+    if amount < Credits::ZERO { Err("an amount below zero is not a limit".to_owned()) } else { Ok(amount) }
 }
 
 fn tag(text: &str) -> Result<Tag, String> {
     Tag::new(text).map_err(|error| error.to_string())
 }
 
-fn state(text: &str) -> Result<State, String> {
-    State::from_word(text).ok_or_else(|| {
-        let words: Vec<&str> = State::ALL.iter().map(|state| state.word()).collect();
-        format!("the states are {}", words.join(", "))
+/// The states by their words, which completions offer.
+fn states() -> impl TypedValueParser<Value = State> {
+    let words = State::ALL.iter().map(|state| state.word());
+    clap::builder::PossibleValuesParser::new(words).try_map(|word| State::from_word(&word).ok_or("is not a state"))
+}
+
+fn query(text: &str) -> Result<Query, String> {
+    Query::parse(text).map_err(|errors| {
+        let said: Vec<String> = errors.into_iter().map(|error| error.message).collect();
+        said.join("; ")
     })
 }
 
@@ -429,6 +473,26 @@ mod tests {
             command.get_subcommands().for_each(walk);
         }
         walk(&Cli::command());
+    }
+
+    #[test]
+    fn jobs_are_named_or_selected_and_never_both() {
+        let parsed = |args: &[&str]| Cli::try_parse_from([&["mj-enhance", "cancel"], args].concat()).is_ok();
+        for good in
+            [&["a", "b"][..], &["--state", "waiting,held", "--tag", "x"], &["-s", "held"], &["--all"], &["--query", "failed"]]
+        {
+            assert!(parsed(good), "{good:?}");
+        }
+        for bad in [
+            &[][..],
+            &["a", "--all"],
+            &["a", "--tag", "x"],
+            &["--all", "--state", "held"],
+            &["-s", "sleeping"],
+            &["--query", "x:"],
+        ] {
+            assert!(!parsed(bad), "{bad:?}");
+        }
     }
 
     #[test]

@@ -4,13 +4,18 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::args::Selector;
 use super::out::Out;
 use super::problem::Problem;
 use super::start;
 use crate::api::{Client, ClientOptions};
 use crate::config::{Config, Environment};
-use crate::job::{Job, text};
+use crate::job::query::{Query, Searcher};
+use crate::job::{Job, State, Tag, text};
 use crate::store::{Access, Store};
+
+/// The store's file in the data folder.
+pub const STORE_FILE: &str = "mj-enhance.db";
 
 /// One run of the program.
 pub struct Context {
@@ -63,14 +68,14 @@ impl Context {
             Err(error) => Err(Problem::input(
                 "unusable_folder",
                 format!("{}: {error}", file.display()),
-                "mend the folder, or name another one with --data-dir",
+                "fix the folder, or name another one with --data-dir",
             )),
         }
     }
 
     /// Where the store is.
     pub fn store_file(&self) -> PathBuf {
-        self.config.data_dir.join("mj-enhance.db")
+        self.config.data_dir.join(STORE_FILE)
     }
 
     /// The jobs that these names mean, each once, in the order given. All or none.
@@ -98,6 +103,24 @@ impl Context {
         }
     }
 
+    /// The jobs that a selector means: all that are named, or those of the list that fit it and to which the act can be done.
+    ///
+    /// # Errors
+    /// As [`Context::jobs`]; or when no job fits.
+    pub fn selected(store: &Store, selector: &Selector, can_be_done: impl Fn(&Job) -> bool) -> Result<Vec<Job>, Problem> {
+        if !selector.ids.is_empty() {
+            return Self::jobs(store, &selector.ids);
+        }
+        let mut fits = filter(&selector.state, selector.tag.as_ref(), selector.query.as_ref());
+        let mut jobs = store.jobs()?;
+        jobs.retain(|job| !job.removed && fits(job) && can_be_done(job));
+        jobs.sort_by_key(|job| (job.place, job.id));
+        if jobs.is_empty() {
+            return Err(Problem::input("no_such_job", "no job fits; nothing was changed", "`mj-enhance list` shows the jobs"));
+        }
+        Ok(jobs)
+    }
+
     /// The service, and a runtime to call it on.
     ///
     /// # Errors
@@ -113,6 +136,17 @@ impl Context {
         Store::engine_pid(&self.config.data_dir)
             .is_none()
             .then_some("no engine is running: open `mj-enhance`, or start `mj-enhance run --until-idle`")
+    }
+}
+
+/// Whether a job is in one of these states (any, for none), has this tag, and fits this query.
+pub fn filter(states: &[State], tag: Option<&Tag>, query: Option<&Query>) -> impl FnMut(&Job) -> bool {
+    let mut searcher = Searcher::default();
+    let now = now();
+    move |job| {
+        (states.is_empty() || states.contains(&job.state()))
+            && (tag.is_none() || tag == job.tag.as_ref())
+            && query.is_none_or(|query| query.matches(job, job.progress(), now, &mut searcher))
     }
 }
 

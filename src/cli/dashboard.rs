@@ -4,12 +4,12 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex};
 
 use super::args::Global;
-use super::context::{Context, now};
+use super::context::{Context, STORE_FILE, now};
 use super::exit::Exit;
 use super::hooks::Hooks;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
-use super::{environment, session, simulate, start};
+use super::{config_file, environment, session, simulate, start};
 use crate::config::{self, Config, Environment, KEY_VARIABLE, TerminalBackend, variables};
 use crate::engine::{Command, Consent, EngineEvent, Sending, Session, StartMode};
 use crate::job::{CancelledBy, Charge, Credits, IdempotencyKey, Job, JobId, PaidSend, Phase, Tag, TaskId, parse_line};
@@ -38,12 +38,21 @@ pub fn watch(context: &Context) -> Outcome {
 pub fn demo(global: &Global, env: &Environment) -> Outcome {
     // Refused before anything is started.
     let mut flags = global.flags();
-    let probe = config::load(&flags, &Environment::default())?;
+    let probe = config_file::load(&flags, &Environment::default())?;
     let temporary = tempfile::Builder::new().prefix("mj-enhance-demo-").tempdir().map_err(|error| {
-        Problem::input("unusable_folder", format!("no temporary folder can be made: {error}"), "look at TMPDIR and the disk")
+        Problem::input("unusable_folder", format!("no temporary folder can be made: {error}"), "check TMPDIR and the disk")
     })?;
-    if flags.data_dir.is_none() {
-        flags.data_dir = Some(temporary.path().join("data"));
+    match &flags.data_dir {
+        None => flags.data_dir = Some(temporary.path().join("data")),
+        // Its jobs are real, and the demo's would be among them.
+        Some(folder) if folder.join(STORE_FILE).exists() => {
+            return Err(Problem::input(
+                "not_a_demo_store",
+                format!("--demo never opens a store, and {} holds one", folder.display()),
+                "leave --data-dir out, or name an empty folder",
+            ));
+        }
+        Some(_) => {}
     }
     let out = Out::new(global.json, probe.color);
     let context = |config, env| Context { config, env, out, read_only: global.read_only, verbose: global.verbose };
@@ -58,14 +67,14 @@ pub fn demo(global: &Global, env: &Environment) -> Outcome {
     flags.base_url = None;
     flags.profile = None;
     let env = Environment::of(pairs);
-    let mut config = config::load(&flags, &env)?;
+    let mut config = config_file::load(&flags, &env)?;
     config.results_dir = config.data_dir.join("results");
     config.hooks = config::Hooks::default();
     config.callback_url = None;
     open(&context(config, env), Sending::WithConsent, true)
 }
 
-/// What the demo's user has already said yes to, so that something moves without a key: some of it works, some does not.
+/// What the demo's user has already confirmed, so that something moves without a key: some of it works, some does not.
 const DEMO_JOBS: [(&str, &str); 5] = [
     ("task-unified-1790000100-k3v9q2ad all", "harbour"),
     ("task-unified-1790000460-h8m4t7xe 0-2", "harbour"),
@@ -74,7 +83,7 @@ const DEMO_JOBS: [(&str, &str); 5] = [
     ("task-unified-1790001540-q7d3y6ug 0,3", "portraits"),
 ];
 
-/// Pictures that stay held until somebody says yes.
+/// Pictures that stay held until somebody confirms them.
 const DEMO_HELD: (&str, &str) = ("task-unified-1790001540-q7d3y6ug 1,2", "portraits");
 
 /// Jobs of an earlier hour, in the states that nothing in the demo leads to by itself; their tasks are in the demo's scenario.
@@ -153,7 +162,7 @@ fn needs_terminal(context: &Context) -> Result<(), Problem> {
 /// Opens the screen over a session; the demo's own jobs are added first.
 fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     let config = &context.config;
-    let keymap = keymap(config)?;
+    let keymap = config_file::keymap(&config.keys).unwrap_or_default();
     config.key.read(&context.env)?;
     start::log_to(config, context.verbose)?;
     let capabilities = environment::capabilities(config, &context.env);
@@ -187,7 +196,14 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     if demo {
         begin_demo(&mut session);
     }
-    let mut app = App::new(AppOptions { demo, ..app_options(context, keymap, &capabilities, session.remembered()) }, now());
+    let mut app = App::new(
+        AppOptions {
+            demo,
+            read_only: sending == Sending::Nothing,
+            ..app_options(context, keymap, &capabilities, session.remembered())
+        },
+        now(),
+    );
     let exit = tui::run(
         &mut app,
         DashboardDeps { session, inbox, device, options: terminal_options(config, &capabilities), exporter: exporter(config) },
@@ -200,10 +216,16 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     }
     if let Some(exit) = app.exit() {
         if let Some(broken) = &exit.broken {
-            return Err(Problem::input("store", broken.clone(), "look at the log, then start again"));
+            return Err(Problem::input("store", broken.clone(), "check the log, then start again"));
         }
-        if !exit.exit_summary.is_empty() {
-            Out::status(&exit.exit_summary);
+        // What the demo's jobs are at is gone with its store.
+        let summary = if demo {
+            "mj-enhance: demo over, nothing was kept. First real use: `mj-enhance login`."
+        } else {
+            &exit.exit_summary
+        };
+        if !summary.is_empty() {
+            Out::status(summary);
         }
     }
     Ok(match exit {
@@ -212,29 +234,9 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     })
 }
 
-/// The keys with the user's changes.
-///
-/// # Errors
-/// Every unknown action, unknown key and clash, with its line.
-pub fn keymap(config: &Config) -> Result<Keymap, Problem> {
-    let overrides: Vec<(&str, Vec<String>, usize)> =
-        config.keys.iter().map(|key| (key.action.as_str(), key.keys.clone(), key.line)).collect();
-    Keymap::with_overrides(&overrides).map_err(|wrong| {
-        let place = config.file.as_ref().map_or_else(|| "[keys]".to_owned(), |file| file.display().to_string());
-        let message = match wrong.as_slice() {
-            [one] => format!("{place}: {one}"),
-            many => format!("[keys] has {} mistakes", many.len()),
-        };
-        Problem {
-            lines: wrong.iter().map(|said| (place.clone(), said.clone())).collect(),
-            ..Problem::input("bad_config", message, "`?` in the dashboard and the README list every action and its key")
-        }
-    })
-}
-
 fn app_options(context: &Context, keymap: Keymap, capabilities: &Capabilities, remembered: Option<&str>) -> AppOptions {
     let config = &context.config;
-    let (user, host) = environment::scp(&context.env);
+    let scp = environment::scp(&context.env);
     AppOptions {
         keymap,
         charset: if capabilities.unicode.value { Charset::Unicode } else { Charset::Ascii },
@@ -252,8 +254,9 @@ fn app_options(context: &Context, keymap: Keymap, capabilities: &Capabilities, r
         demo: false,
         read_only: context.read_only,
         mouse: environment::mouse(config, capabilities).value,
-        user,
-        host,
+        user: scp.user,
+        host: scp.host,
+        port: scp.port,
         zone: jiff::tz::TimeZone::system(),
         notify: match (config.notify, capabilities.notices.value) {
             (config::Notify::Off, _) => NotifyMethod::Off,

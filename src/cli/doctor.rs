@@ -1,13 +1,15 @@
-//! `doctor`: looks at everything a first run can stumble over. Nothing is paid and nothing is changed.
+//! `doctor`: checks everything a first run can stumble over. Nothing is paid and nothing is changed.
 
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use url::Url;
 
+use super::context::STORE_FILE;
 use super::environment;
 use super::exit::Exit;
 use super::json::SCHEMA;
@@ -15,9 +17,9 @@ use super::out::{Out, Paint};
 use super::problem::{Outcome, Problem};
 use super::start;
 use crate::api::{Client, ClientOptions, ListQuery, Service};
-use crate::config::{self, Config, Environment, Flags, KEY_VARIABLE};
+use crate::config::{self, Config, Environment, Flags, KEY_VARIABLE, KeySource};
 use crate::http::ProxySettings;
-use crate::store::{Access, Store};
+use crate::store::{Access, AccountCheck, Store};
 
 /// Less free space than this is worth a word: about a hundred pictures.
 const LITTLE_SPACE: u64 = 500 * 1024 * 1024;
@@ -53,7 +55,7 @@ impl Report {
 /// Checks everything, tells everything, and gives the code of what is worst.
 pub fn doctor(flags: &Flags, env: &Environment, out: Out) -> Outcome {
     let mut report = Report(Vec::new());
-    let loaded = config::load(flags, env);
+    let loaded = super::config_file::load(flags, env);
     match &loaded {
         Ok(config) => {
             let file = config.file.as_ref().map_or_else(
@@ -64,15 +66,11 @@ pub fn doctor(flags: &Flags, env: &Environment, out: Out) -> Outcome {
             for note in &config.notes {
                 report.note("configuration", note.clone(), "");
             }
-            if let Err(problem) = super::dashboard::keymap(config) {
-                for (place, what) in &problem.lines {
-                    report.bad("configuration", Problem::input(problem.code, format!("{place}: {what}"), problem.next.clone()));
-                }
-            }
-            service(config, env, &mut report);
+            let key = service(config, env, &mut report);
             disk("data folder", &config.data_dir, &mut report);
             disk("results", &config.results_dir, &mut report);
-            store(config, &mut report);
+            others(config, &mut report);
+            store(config, key.as_ref(), &mut report);
         }
         Err(errors) => {
             for error in &errors.0 {
@@ -119,17 +117,21 @@ fn tell(report: &Report, out: Out) -> Outcome {
     Ok(exit)
 }
 
-fn service(config: &Config, env: &Environment, report: &mut Report) {
+/// Gives the key, where there is one that may be asked with.
+fn service(config: &Config, env: &Environment, report: &mut Report) -> Option<SecretString> {
     report.good("service", format!("{}{}", config.base_url, if config.is_loopback() { " (on this machine)" } else { "" }));
     if !proxy(&config.base_url, env, report) {
-        return;
+        return None;
     }
     let key = match config.key.read(env) {
         Ok(key) => key,
-        Err(error) => return report.bad("key", error.into()),
+        Err(error) => {
+            report.bad("key", error.into());
+            return None;
+        }
     };
     let asked = start::runtime().and_then(|runtime| {
-        let client = Client::new(&ClientOptions { base_url: config.base_url.clone(), key })?;
+        let client = Client::new(&ClientOptions { base_url: config.base_url.clone(), key: key.clone() })?;
         let balance = runtime.block_on(client.credits())?;
         let query = ListQuery { model: None, status: None, page: 1, page_size: 1 };
         // Only used for the clock; its failing says nothing new.
@@ -148,7 +150,7 @@ fn service(config: &Config, env: &Environment, report: &mut Report) {
                 Some(_) => report.note(
                     "model",
                     format!("the service does not list {} for this key", crate::api::ENHANCE_MODEL),
-                    "look at https://evolink.ai/dashboard/keys",
+                    "check https://evolink.ai/dashboard/keys",
                 ),
                 None => report.note("model", "the list of models could not be read", ""),
             }
@@ -158,11 +160,12 @@ fn service(config: &Config, env: &Environment, report: &mut Report) {
             let name = if problem.exit == Exit::Login { "key" } else { "network" };
             // Elsewhere the next step is this command.
             if problem.next.contains("doctor") {
-                problem.next = format!("look at {}; keys are made at https://evolink.ai/dashboard/keys", config.key.words());
+                problem.next = format!("check {}; keys are made at https://evolink.ai/dashboard/keys", config.key.words());
             }
             report.bad(name, problem);
         }
     }
+    Some(key)
 }
 
 /// The proxy that calls and downloads take; `false` where it cannot be used, so that asking the service is in vain.
@@ -204,11 +207,11 @@ fn disk(name: &'static str, folder: &Path, report: &mut Report) {
         Problem::input(
             "unusable_folder",
             format!("{}: {why}", there.display()),
-            "mend the folder, or name another one with --data-dir",
+            "fix the folder, or name another one with --data-dir",
         )
     };
     if !there.is_dir() {
-        return report.bad(name, unusable("is no folder".to_owned()));
+        return report.bad(name, unusable("is not a folder".to_owned()));
     }
     if let Err(error) = rustix::fs::access(there, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK) {
         return report.bad(name, unusable(format!("cannot be written to ({error})")));
@@ -219,7 +222,7 @@ fn disk(name: &'static str, folder: &Path, report: &mut Report) {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
             let found = format!("{}{made}, {} MB free", folder.display(), free / (1024 * 1024));
             if free < LITTLE_SPACE {
-                report.note(name, found, "make room: results that cannot be saved wait, and their links die after 24 h");
+                report.note(name, found, "make room: results that cannot be saved wait, and their links expire after 24 h");
             } else {
                 report.good(name, found);
             }
@@ -228,20 +231,33 @@ fn disk(name: &'static str, folder: &Path, report: &mut Report) {
     }
 }
 
-fn store(config: &Config, report: &mut Report) {
-    let file = config.data_dir.join("mj-enhance.db");
+fn store(config: &Config, key: Option<&SecretString>, report: &mut Report) {
+    let file = config.data_dir.join(STORE_FILE);
     match file.try_exists() {
         Ok(false) => report.good("store", "nothing stored yet"),
         Err(error) => {
-            report.bad("store", Problem::input("unusable_folder", format!("{}: {error}", file.display()), "mend the folder"));
+            report.bad("store", Problem::input("unusable_folder", format!("{}: {error}", file.display()), "fix the folder"));
         }
-        Ok(true) => match Store::open(&config.data_dir, Access::ReadOnly).and_then(|store| store.jobs()) {
-            Ok(jobs) => report.good("store", format!("opens, {} jobs: {}", jobs.len(), super::list::totals(&jobs))),
-            Err(error) => report.bad("store", error.into()),
-        },
+        Ok(true) => {
+            let read = Store::open(&config.data_dir, Access::ReadOnly).and_then(|store| {
+                let address = config.base_url.as_str();
+                let account = key.map(|key| store.check_account(address, key.expose_secret())).transpose()?;
+                Ok((store.jobs()?, account))
+            });
+            match read {
+                Ok((jobs, account)) => {
+                    report.good("store", format!("opens, {} jobs: {}", jobs.len(), super::list::totals(&jobs)));
+                    if let (Some(AccountCheck::Refused { known, open }), Some(key)) = (account, key) {
+                        let now = known.alike(config.base_url.as_str(), key.expose_secret());
+                        report.bad("account", super::account::refused(&known, &now, open));
+                    }
+                }
+                Err(error) => report.bad("store", error.into()),
+            }
+        }
     }
     match Store::engine_pid(&config.data_dir) {
-        Some(pid) => report.good("engine", format!("process {pid} is the engine of this store")),
+        Some(pid) => report.good("engine", format!("pid {pid}")),
         None => report.good("engine", "none is running"),
     }
 }
@@ -249,7 +265,7 @@ fn store(config: &Config, report: &mut Report) {
 fn terminal(config: Option<&Config>, env: &Environment, report: &mut Report) {
     let name = "terminal";
     if !std::io::stdout().is_terminal() {
-        return report.note(name, "stdout is no terminal", "the dashboard needs one; `run` and `watch --plain` do not");
+        return report.note(name, "stdout is not a terminal", "the dashboard needs one; `run` and `watch --plain` do not");
     }
     let term = env.get("TERM").unwrap_or("not set");
     report.good(name, format!("TERM is {term}"));
@@ -274,6 +290,40 @@ fn terminal(config: Option<&Config>, env: &Environment, report: &mut Report) {
     }
 }
 
+/// Folders in which other users can put a file in the place of ours: store, results, configuration, key.
+fn others(config: &Config, report: &mut Report) {
+    let key = match &config.key {
+        KeySource::File(file) => file.parent(),
+        _ => None,
+    };
+    let folders = [
+        ("data folder", Some(config.data_dir.as_path())),
+        ("results", Some(config.results_dir.as_path())),
+        ("configuration", config.file.as_deref().and_then(Path::parent)),
+        ("key", key),
+    ];
+    let mut told: Vec<&Path> = Vec::new();
+    for (name, folder) in folders.into_iter().filter_map(|(name, folder)| Some((name, folder?))) {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let Ok(stat) = rustix::fs::stat(folder) else { continue };
+        let mode = stat.st_mode & 0o7777;
+        // With the sticky bit, as /tmp has it, nobody can rename or remove what is another's.
+        let open = mode & 0o022 != 0 && mode & 0o1000 == 0;
+        let foreign = stat.st_uid != 0 && stat.st_uid != rustix::process::geteuid().as_raw();
+        if (!open && !foreign) || told.contains(&folder) {
+            continue;
+        }
+        told.push(folder);
+        if open {
+            let next = format!("close it with `chmod go-w {}`", config::shell_quoted(folder));
+            report.note(name, format!("others can write to {} (mode {mode:04o})", folder.display()), next);
+        } else {
+            let found = format!("{} belongs to another user (uid {})", folder.display(), stat.st_uid);
+            report.note(name, found, "use a folder of your own");
+        }
+    }
+}
+
 /// Settings of tmux that decide what gets through to the terminal.
 fn tmux(env: &Environment, report: &mut Report) {
     if env.get("TMUX").is_none() {
@@ -291,7 +341,8 @@ fn tmux(env: &Environment, report: &mut Report) {
     };
     for (name, good, why) in [
         ("allow-passthrough", &["on", "all"][..], "notices and pictures reach the terminal"),
-        ("set-clipboard", &["on", "external"][..], "copying with y works"),
+        // With `external`, its default, tmux copies by itself but drops what a program inside it sends.
+        ("set-clipboard", &["on"][..], "copying with y reaches the terminal"),
         ("focus-events", &["on"][..], "notices come only when you look elsewhere"),
     ] {
         match option(name) {

@@ -26,23 +26,36 @@ pub fn mouse(config: &Config, capabilities: &Capabilities) -> Known<bool> {
         Switch::On => (true, "mouse is set to true"),
         Switch::Off => (false, "mouse is set to false"),
         Switch::Auto if capabilities.ssh.value => (false, "over SSH the terminal's own selection is wanted"),
-        Switch::Auto => (true, "this is no SSH connection"),
+        Switch::Auto => (true, "this is not an SSH connection"),
     };
     Known { value, why: why.to_owned() }
 }
 
-/// User and host of a ready `scp` line: the address this machine was reached at, else its name.
+/// Where `scp` finds this machine from the other end of an SSH connection.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ScpTarget {
+    /// The user; empty where it is not known.
+    pub user: String,
+    /// The address this machine was reached at, else its name.
+    pub host: String,
+    /// The port, where it is not the usual one.
+    pub port: Option<u16>,
+}
+
+/// Where `scp` finds this machine, as the SSH connection in the environment tells.
 #[must_use]
-pub fn scp(env: &Environment) -> (String, String) {
+pub fn scp(env: &Environment) -> ScpTarget {
     let user = env.get("USER").or(env.get("LOGNAME")).unwrap_or_default().to_owned();
     // "client client-port server server-port"
-    let host = match env.get("SSH_CONNECTION").and_then(|text| text.split_whitespace().nth(2)) {
+    let connection: Vec<&str> = env.get("SSH_CONNECTION").unwrap_or_default().split_whitespace().collect();
+    let host = match connection.get(2).copied() {
         // scp wants an IPv6 address in brackets.
         Some(server) if server.contains(':') => format!("[{server}]"),
         Some(server) => server.to_owned(),
         None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
-    (user, host)
+    let port = connection.get(3).and_then(|port| port.parse().ok()).filter(|port| *port != 22);
+    ScpTarget { user, host, port }
 }
 
 #[cfg(test)]
@@ -72,7 +85,10 @@ mod tests {
         let here = capabilities(&config(""), &env);
         assert!(!mouse(&config(""), &here).value);
         assert!(mouse(&config("mouse = true"), &here).value);
-        assert_eq!(scp(&env), ("me".to_owned(), "10.0.0.1".to_owned()));
+        let target = ScpTarget { user: "me".to_owned(), host: "10.0.0.1".to_owned(), port: None };
+        assert_eq!(scp(&env), target);
+        let far = Environment::of([("SSH_CONNECTION", "fd00::9 5022 fd00::1 2222"), ("USER", "me")]);
+        assert_eq!(scp(&far), ScpTarget { host: "[fd00::1]".to_owned(), port: Some(2222), ..target });
         let local = capabilities(&config(""), &Environment::of([("TERM", "xterm")]));
         assert!(mouse(&config(""), &local).value);
     }

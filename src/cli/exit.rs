@@ -10,7 +10,7 @@ pub enum Exit {
     JobFailed = 1,
     /// Bad input: an argument, a line, the configuration, an unusable folder, a newer or damaged store.
     BadInput = 2,
-    /// There was no consent, or a cap or limit was in the way.
+    /// It was not confirmed, or a cap or limit was in the way.
     NoConsent = 3,
     /// Jobs are left whose paid request got no answer.
     Unsure = 4,
@@ -27,7 +27,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Which code wins when several fit (product §7). [`Exit::TimedOut`] stands alone there; it is placed behind an interruption.
+    /// Which code wins when several fit. [`Exit::TimedOut`] stands alone there; it is placed behind an interruption.
     const ORDER: [Self; 10] = [
         Self::Interrupted,
         Self::TimedOut,

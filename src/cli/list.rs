@@ -1,7 +1,7 @@
 //! `list` and `show`: what is in the store.
 
 use super::args::{ListArgs, ShowArgs};
-use super::context::Context;
+use super::context::{Context, filter};
 use super::exit::Exit;
 use super::out::{Out, Paint};
 use super::problem::{Outcome, Problem};
@@ -14,11 +14,8 @@ pub fn list(args: &ListArgs, context: &Context) -> Outcome {
         Some(store) => store.jobs()?,
         None => Vec::new(),
     };
-    jobs.retain(|job| {
-        (args.all || !job.removed)
-            && (args.state.is_empty() || args.state.contains(&job.state()))
-            && (args.tag.is_none() || args.tag == job.tag)
-    });
+    let mut fits = filter(&args.state, args.tag.as_ref(), args.query.as_ref());
+    jobs.retain(|job| (args.all || !job.removed) && fits(job));
     jobs.sort_by_key(|job| (job.place, job.id));
     if context.out.json {
         for job in &jobs {
@@ -26,8 +23,14 @@ pub fn list(args: &ListArgs, context: &Context) -> Outcome {
         }
         return Ok(Exit::Ok);
     }
+    if args.quiet {
+        for job in &jobs {
+            context.out.line(&job.id.to_string())?;
+        }
+        return Ok(Exit::Ok);
+    }
     if jobs.is_empty() {
-        Out::status("There are no such jobs; `mj-enhance add` records some.");
+        Out::status("No jobs; `mj-enhance add` records some.");
         return Ok(Exit::Ok);
     }
     let out = context.out;
@@ -60,12 +63,15 @@ fn row(job: &Job, out: Out) -> String {
     format!("{:<8}  {state}  {draft:<10}  {:<12}  {credits:>8}  {why}", job.id, text::shorten(tag, 12)).trim_end().to_owned()
 }
 
+/// As in the dashboard.
 fn color(state: State) -> Paint {
     match state {
         State::Saved => Paint::Green,
-        State::Failed | State::Unsure => Paint::Red,
-        State::Held | State::Unwatched | State::Cancelled => Paint::Yellow,
-        State::Waiting | State::Sending | State::Running | State::ToFetch | State::Fetching => Paint::Cyan,
+        State::Failed => Paint::Red,
+        State::Held | State::Unsure => Paint::Yellow,
+        State::Sending | State::Running | State::ToFetch | State::Fetching => Paint::Cyan,
+        State::Waiting => Paint::Plain,
+        State::Cancelled | State::Unwatched => Paint::Dim,
     }
 }
 

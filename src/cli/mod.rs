@@ -6,6 +6,7 @@
 //! Invariants: with `--json`, stdout carries nothing but JSON; a command that refuses its input has changed nothing; the
 //! key is read only by commands that talk to the service.
 
+mod account;
 mod act;
 mod add;
 mod args;
@@ -20,6 +21,7 @@ mod export;
 pub mod hooks;
 pub mod json;
 mod list;
+mod login;
 mod notices;
 mod out;
 mod outcomes;
@@ -91,7 +93,7 @@ fn not_understood(error: &clap::Error) -> Exit {
     if wants_json {
         let text = error.render().to_string();
         let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let problem = Problem::input("bad_arguments", first, "look at `mj-enhance --help`");
+        let problem = Problem::input("bad_arguments", first, "see `mj-enhance --help`");
         let _ = Out::new(true, config::ColorWhen::Never).object(&problem.json());
     }
     Exit::BadInput
@@ -118,13 +120,16 @@ fn perform(cli: &Cli, env: &Environment) -> Outcome {
         Some(Command::Config(args)) => match args.what {
             ConfigCommand::Init => return config_file::init(&flags, env, out, global.read_only),
             ConfigCommand::Path => return config_file::path(&flags, env, out),
-            ConfigCommand::Check => {}
+            ConfigCommand::Check => return config_file::check(&flags, env, out),
+            ConfigCommand::Edit => return config_file::edit(&flags, env, out, global.read_only),
+            ConfigCommand::AdoptAccount => {}
         },
+        Some(Command::Login) => return login::login(&flags, env, out, global.read_only),
         Some(Command::Simulate(args)) => return simulate::simulate(args),
         Some(Command::Doctor) => return doctor::doctor(&flags, env, out),
         _ => {}
     }
-    let config = config::load(&flags, env)?;
+    let config = config_file::load(&flags, env)?;
     for note in &config.notes {
         Out::status(&format!("mj-enhance: {note}"));
     }
@@ -149,8 +154,8 @@ fn perform(cli: &Cli, env: &Environment) -> Outcome {
         Some(Command::Export(args)) => export::export(args, &context),
         Some(Command::Import(args)) => export::import(args, &context),
         Some(Command::Prune(args)) => export::prune(args, &context),
-        Some(Command::Config(_)) => config_file::check(&context),
-        Some(Command::Completions(_) | Command::Man(_) | Command::Simulate(_) | Command::Doctor) => {
+        Some(Command::Config(_)) => account::adopt(&context),
+        Some(Command::Completions(_) | Command::Man(_) | Command::Simulate(_) | Command::Doctor | Command::Login) => {
             unreachable!("done before the configuration was read")
         }
     }

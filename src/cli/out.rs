@@ -68,7 +68,8 @@ impl Out {
 
     /// A word in an ANSI colour, where colour may be used.
     pub fn paint(self, color: Paint, text: &str) -> String {
-        if self.color { format!("\u{1b}[{}m{text}\u{1b}[0m", color as u8) } else { text.to_owned() }
+        let is_painted = self.color && !matches!(color, Paint::Plain);
+        if is_painted { format!("\u{1b}[{}m{text}\u{1b}[0m", color as u8) } else { text.to_owned() }
     }
 }
 
@@ -76,8 +77,12 @@ impl Out {
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
 pub enum Paint {
+    /// What is as usual.
+    Plain = 0,
     /// Heads and ids.
     Bold = 1,
+    /// What is over and of no more interest.
+    Dim = 2,
     /// What went wrong.
     Red = 31,
     /// What is done.
@@ -94,7 +99,7 @@ fn write(text: &str) -> Result<(), Problem> {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Problem::closed_pipe()
         } else {
-            Problem::input("stdout", format!("the output cannot be written: {error}"), "look where it is sent to")
+            Problem::input("stdout", format!("the output cannot be written: {error}"), "check where it is sent to")
         }
     })
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use crate::api::ApiError;
-use crate::config::{ConfigErrors, KeyError};
+use crate::config::{ConfigError, ConfigErrors, KeyError};
 use crate::job::ErrorClass;
 use crate::store::StoreError;
 
@@ -75,15 +75,19 @@ impl From<ConfigErrors> for Problem {
         match errors.0.as_slice() {
             [one] => Self::input("bad_config", format!("{}: {}", one.place, one.what), one.next.clone()),
             many => Self {
-                lines: many.iter().map(|e| (e.place.clone(), format!("{}; {}", e.what, e.next))).collect(),
+                lines: many.iter().map(|e| (e.place.clone(), said(e))).collect(),
                 ..Self::input(
                     "bad_config",
                     format!("the configuration has {} mistakes", many.len()),
-                    "mend them, then look again with `mj-enhance config check`",
+                    "fix them, then check again with `mj-enhance config check`",
                 )
             },
         }
     }
+}
+
+fn said(error: &ConfigError) -> String {
+    if error.next.is_empty() { error.what.clone() } else { format!("{}; {}", error.what, error.next) }
 }
 
 impl From<KeyError> for Problem {
@@ -95,11 +99,11 @@ impl From<KeyError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let (code, next) = match &error {
-            StoreError::Unusable { .. } => ("unusable_folder", "mend the folder, or name another one with --data-dir"),
+            StoreError::Unusable { .. } => ("unusable_folder", "fix the folder, or name another one with --data-dir"),
             StoreError::Newer { .. } => ("newer_store", ""),
             StoreError::Damaged { .. } => ("damaged_store", ""),
             StoreError::NotConfirmed { .. } => ("no_consent", "confirm again"),
-            StoreError::Database(_) => ("store", "look whether the disk is full, then try again"),
+            StoreError::Database(_) => ("store", "check whether the disk is full, then try again"),
         };
         Self::input(code, error.to_string(), next)
     }
@@ -114,7 +118,7 @@ impl From<ApiError> for Problem {
         let code = if exit == Exit::Login { "login" } else { "service" };
         let next = match exit {
             Exit::Login => error.failure().next_step(),
-            _ => "look at the connection, then try again; nothing was sent and nothing is paid for asking",
+            _ => "check the connection, then try again; nothing was sent, and asking is free",
         };
         Self::new(exit, code, error.sentence(), next)
     }

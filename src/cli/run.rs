@@ -37,8 +37,12 @@ pub fn run(args: &RunArgs, context: &Context) -> Outcome {
             return Err(Problem::new(
                 Exit::NoConsent,
                 "no_consent",
-                "--yes and --max-credits are a yes only together; nothing was started",
-                "give both, or none to watch and fetch only",
+                if args.consent.yes {
+                    "`--yes` needs `--max-credits`; nothing was started"
+                } else {
+                    "`--max-credits` needs `--yes`; nothing was started"
+                },
+                "pass both, or none to watch and fetch only",
             ));
         }
     };
@@ -117,6 +121,8 @@ struct Watch {
     /// Jobs that came to a stop in this run and count for the exit code.
     ended: HashMap<JobId, Exit>,
     saved: usize,
+    /// Downloads in trouble, since when.
+    troubled: HashMap<JobId, Instant>,
     broken: Option<String>,
     hooks: Hooks,
     /// Nobody takes the JSON any more; the engine goes on without it.
@@ -136,6 +142,7 @@ impl Watch {
             saw_wait: false,
             ended: HashMap::new(),
             saved: 0,
+            troubled: HashMap::new(),
             broken: None,
             hooks: Hooks::new(context.config.hooks.clone()),
             output_gone: false,
@@ -152,13 +159,16 @@ impl Watch {
         loop {
             match events.recv_timeout(QUIET) {
                 Ok(Event::Signal) => {
-                    Out::status("Leaving; nothing more is sent, and what was sent goes on at EvoLink. Once more leaves at once.");
+                    Out::status("Leaving; nothing more is sent, running jobs continue at EvoLink. Once more leaves at once.");
                     return Ok(Some(Exit::Interrupted));
                 }
                 Ok(Event::EngineEvent(news)) => self.hear(news, context),
                 Err(mpsc::RecvTimeoutError::Timeout) if args.until_idle => {
                     if self.is_idle() {
                         return Ok(None);
+                    }
+                    if self.give_up_fetching(args.patience) {
+                        return Ok(Some(Exit::JobFailed));
                     }
                     if self.last_answer.elapsed() >= args.patience && self.is_down() {
                         let problem = Problem::new(
@@ -179,7 +189,7 @@ impl Watch {
                 }
             }
             if let Some(why) = self.broken.take() {
-                return Err(Problem::input("store", why, "look at the log, then start again"));
+                return Err(Problem::input("store", why, "check the log, then start again"));
             }
             match self.status.as_deref() {
                 Some(Status { role: Role::Screen { engine_pid }, .. }) => return Err(locked(*engine_pid)),
@@ -208,7 +218,7 @@ impl Watch {
                 self.hooks.loaded();
                 let jobs: Vec<Job> = self.jobs.values().map(|job| Job::clone(job)).collect();
                 let totals = list::totals(&jobs);
-                Out::status(&format!("The engine runs; {}.", if totals.is_empty() { "no jobs yet" } else { &totals }));
+                Out::status(&format!("The engine is running; {}.", if totals.is_empty() { "no jobs yet" } else { &totals }));
             }
             EngineEvent::Gone(ids) => ids.iter().for_each(|id| drop(self.jobs.remove(id))),
             EngineEvent::Status(status) => self.hear_status(status),
@@ -223,6 +233,12 @@ impl Watch {
 
     fn hear_job(&mut self, job: Arc<Job>, context: &Context) {
         self.hooks.saw([&*job]);
+        match &job.phase {
+            Phase::ToFetch(trouble) if trouble.attempts > 0 => drop(self.troubled.entry(job.id).or_insert_with(Instant::now)),
+            // The next try of the same.
+            Phase::ToFetch(_) | Phase::Fetching(_) => {}
+            _ => drop(self.troubled.remove(&job.id)),
+        }
         let stands = (job.state(), job.reason());
         if self.loaded && self.told.get(&job.id) != Some(&stands) {
             if matches!(job.state(), State::Running | State::ToFetch | State::Saved) {
@@ -251,6 +267,21 @@ impl Watch {
         }
         self.told.insert(job.id, stands);
         self.jobs.insert(job.id, job);
+    }
+
+    /// Whether everything that still moves is a download in trouble, each for longer than this; then names them.
+    fn give_up_fetching(&self, patience: Duration) -> bool {
+        let moves = |job: &&Arc<Job>| matches!(job.state(), State::Sending | State::Running | State::ToFetch | State::Fetching);
+        let open: Vec<&Arc<Job>> = self.jobs.values().filter(moves).collect();
+        let is_stuck = |job: &&Arc<Job>| self.troubled.get(&job.id).is_some_and(|since| since.elapsed() >= patience);
+        if open.is_empty() || !open.iter().all(is_stuck) {
+            return false;
+        }
+        for job in open {
+            Out::status(&super::wording::sentence(job));
+        }
+        Out::status("These results cannot be fetched now; they stay to-fetch. Start this again later: fetching is free.");
+        true
     }
 
     /// A line of JSON. A reader that went away, or an output that is full, must not leave paid jobs behind: said once.
@@ -286,10 +317,8 @@ impl Watch {
         match &status.connection {
             Connection::Down { why, .. } if !self.saw_down => {
                 self.saw_down = true;
-                Out::status(&format!(
-                    "The service cannot be reached ({}); nothing is lost, it is asked again.",
-                    text::clean(&notices::reply(why))
-                ));
+                let why = notices::reply(why);
+                Out::status(&format!("Cannot reach the service ({}); nothing is lost, retrying.", text::clean(&why)));
             }
             Connection::Up => {
                 if self.saw_down {
@@ -302,7 +331,7 @@ impl Watch {
         }
         match status.all_wait_until {
             Some(until) if !self.saw_wait => {
-                Out::status(&format!("The service asks to wait until {until} (429); nothing is lost."));
+                Out::status(&format!("Rate-limited: next try at {until}; nothing is lost."));
             }
             _ => {}
         }
@@ -359,7 +388,7 @@ impl Watch {
             }
         }
         let hint = if self.sending == Sending::Nothing && count(State::Waiting) > 0 {
-            " To send what waits: run --yes --max-credits N."
+            " To send what is waiting: run --yes --max-credits N."
         } else {
             ""
         };
@@ -369,16 +398,16 @@ impl Watch {
 
 fn pause_words(why: &PauseReason) -> String {
     match why {
-        PauseReason::You => "Sending is paused by you; P in a dashboard goes on.".to_owned(),
+        PauseReason::You => "Sending paused by you; resume it in a dashboard, or pass --yes --max-credits N.".to_owned(),
         PauseReason::Price { agreed, now } => {
-            format!("Sending is paused: the price is {now} credits now, agreed were {agreed}; a new yes is needed.")
+            format!("Sending paused: the price is now {now} credits, {agreed} were agreed; confirm again.")
         }
-        PauseReason::Login { said } => format!("Sending is paused, the key is not accepted: {}", text::clean(said)),
-        PauseReason::Balance { said } => format!("Sending is paused, the balance does not suffice: {}", text::clean(said)),
-        PauseReason::Access { said } => format!("Sending is paused, the service does not let us in: {}", text::clean(said)),
-        PauseReason::NoPrice { said } => format!("Sending is paused, no price can be named: {}.", text::clean(said)),
+        PauseReason::Login { said } => format!("Sending paused, the key is not accepted: {}", text::clean(said)),
+        PauseReason::Balance { said } => format!("Sending paused, the balance is not enough: {}", text::clean(said)),
+        PauseReason::Access { said } => format!("Sending paused, access denied: {}", text::clean(said)),
+        PauseReason::NoPrice { said } => format!("Sending paused, no price can be named: {}.", text::clean(said)),
         PauseReason::Failures { code, count } => {
-            format!("Sending is paused: {count} jobs in a row failed with {}.", text::clean(code))
+            format!("Sending paused: {count} jobs in a row failed with {}.", text::clean(code))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::args::DraftsArgs;
@@ -13,10 +14,10 @@ use super::problem::{Outcome, Problem};
 use crate::api::{ListQuery, Service, TaskRow};
 use crate::job::{Credits, Job, TaskId, TaskReport, text};
 
-/// The published price of a draft (reference §9.1). A task does not say that it was a draft; the price is the only hint.
+/// The published price of a draft. A task does not say that it was a draft; the price is the only hint.
 const DRAFT_PRICE: Credits = Credits::from_uc(27_000);
 
-/// Most rows and ids of one request (reference §4.5, §4.6).
+/// Most rows and ids of one request.
 const PAGE: u32 = 50;
 
 /// Lists finished `mj-v7` tasks that can probably be enhanced.
@@ -37,21 +38,40 @@ pub fn drafts(args: &DraftsArgs, context: &Context) -> Outcome {
         if guess == Guess::No && !args.all {
             continue;
         }
+        if args.specs {
+            let images = match pictures_of(row, report) {
+                Some(0 | 1) => "0".to_owned(),
+                Some(count) => format!("0-{}", count.min(4) - 1),
+                None => "0-3".to_owned(),
+            };
+            context.out.object(&json!({ "schema": SCHEMA, "spec": format!("{} {images}", row.id) }))?;
+            if !context.out.json {
+                context.out.line(&format!("{} {images}", row.id))?;
+            }
+            shown += 1;
+            continue;
+        }
         if shown == 0 && !context.out.json {
-            let head = format!("{:<44}  {:<20}  {:>8}  {:>7}  {:<6}  JOBS", "DRAFT", "MADE", "PICTURES", "CREDITS", "DRAFT?");
+            let head =
+                format!("{:<44}  {:>6}  {:>8}  {:>7}  {:<12}  JOBS", "DRAFT", "AGE", "PICTURES", "CREDITS", "LIKELY DRAFT");
             context.out.line(&context.out.paint(Paint::Bold, &head))?;
         }
         shown += 1;
-        let pictures = report.map(|report| u32::try_from(report.links.len()).unwrap_or(u32::MAX)).or(row.result_count);
+        let pictures = pictures_of(row, report);
         tell(row, pictures, price, guess, &jobs, context)?;
     }
     Out::status(&format!(
-        "{} shown of {} looked at. Certain: these tasks are finished mj-v7 runs of your account. Guessed: that one is a draft, from its \
+        "{} shown of {} checked. Certain: these are finished mj-v7 tasks of your account. Guessed: which ones are drafts, from the \
          price ({DRAFT_PRICE} credits when last published); the service does not say. With fewer than 4 pictures, numbers may not match.",
         text::count(shown, "task"),
         rows.len()
     ));
     Ok(Exit::Ok)
+}
+
+/// How many pictures a task has, where that is known.
+fn pictures_of(row: &TaskRow, report: Option<&TaskReport>) -> Option<u32> {
+    report.map(|report| u32::try_from(report.links.len()).unwrap_or(u32::MAX)).or(row.result_count)
 }
 
 fn tell(
@@ -81,15 +101,23 @@ fn tell(
     }
     let words: Vec<String> = of_it.iter().map(|job| format!("{}:{}", job.image, job.state())).collect();
     let line = format!(
-        "{:<44}  {:<20}  {:>8}  {:>7}  {:<6}  {}",
+        "{:<44}  {:>6}  {:>8}  {:>7}  {:<12}  {}",
         row.id,
-        row.created_at.map_or_else(String::new, |at| at.to_string()),
+        row.created_at.map_or_else(|| "?".to_owned(), age),
         pictures.map_or_else(|| "?".to_owned(), |n| n.to_string()),
         price.map_or_else(|| "?".to_owned(), |amount| amount.to_string()),
         guess.word(),
         words.join(" ")
     );
     context.out.line(line.trim_end())
+}
+
+/// How long ago, in the largest unit that holds it.
+fn age(at: Timestamp) -> String {
+    let seconds = now().duration_since(at).as_secs().max(0);
+    let (size, unit) =
+        [(86_400, "d"), (3_600, "h"), (60, "m")].into_iter().find(|(size, _)| seconds >= *size).unwrap_or((1, "s"));
+    format!("{}{unit}", seconds / size)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,7 +137,7 @@ impl Guess {
     }
 }
 
-/// By the price: the published one is a draft; the fast and turbo prices are none; discounts make others possible (reference §10).
+/// By the price: the published one is a draft; the fast and turbo prices are none; discounts make others possible.
 fn guess(price: Option<Credits>) -> Guess {
     match price {
         Some(DRAFT_PRICE) => Guess::Likely,

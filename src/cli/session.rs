@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret as _;
+
+use super::account::{self, Witness};
 use super::context::Context;
 use super::exit::Exit;
 use super::problem::Problem;
-use crate::api::{Client, ClientOptions};
+use crate::api::{Client, ClientOptions, Service};
 use crate::engine::{EngineEvent, Options, Sending, Services, Session, StartError, StartMode, SystemClock};
 use crate::fetch::{Downloader, FetchOptions};
+use crate::store::Account;
 
 /// Starts the engine with the real service, real downloads, and this machine's clock and rng.
 ///
@@ -21,21 +25,23 @@ pub fn start(
 ) -> Result<Session, Problem> {
     let config = &context.config;
     let key = config.key.read(&context.env)?;
-    let client = Client::new(&ClientOptions { base_url: config.base_url.clone(), key })?;
+    // Before anything is read or sent.
+    let store = account::enter(context, &key, join != StartMode::ReadOnly)?;
+    let client = Client::new(&ClientOptions { base_url: config.base_url.clone(), key: key.clone() })?;
+    let service: Arc<dyn Service> = match store {
+        None => Arc::new(client),
+        Some(store) => {
+            let account = Account::new(config.base_url.as_str(), key.expose_secret(), fastrand::u128(..));
+            Arc::new(Witness::new(client, account, store)?)
+        }
+    };
     let fetcher = Downloader::new(FetchOptions {
         results_dir: config.results_dir.clone(),
         name_template: config.name_template.clone(),
         allow_loopback: config.is_loopback(),
     })
-    .map_err(|error| {
-        Problem::input("unusable_folder", error.to_string(), "mend the folder, or set results_dir to another one")
-    })?;
-    let services = Services {
-        service: Arc::new(client),
-        fetcher: Arc::new(fetcher),
-        clock: Arc::new(SystemClock),
-        rng: fastrand::Rng::new(),
-    };
+    .map_err(|error| Problem::input("unusable_folder", error.to_string(), "fix the folder, or set results_dir to another one"))?;
+    let services = Services { service, fetcher: Arc::new(fetcher), clock: Arc::new(SystemClock), rng: fastrand::Rng::new() };
     let options = Options {
         data_dir: config.data_dir.clone(),
         sending,
@@ -43,7 +49,7 @@ pub fn start(
         submit_gap: config.submit_gap,
         reads_per_minute: config.reads_per_minute,
         caps: config.caps,
-        pause_after_failures: 5,
+        pause_after_failures: config.pause_after_failures,
         callback_url: config.callback_url.clone(),
         fetches_at_once: config.fetches_at_once,
         time_zone: jiff::tz::TimeZone::system(),
@@ -61,7 +67,7 @@ pub fn locked(pid: Option<u32>) -> Problem {
     Problem::new(
         Exit::Locked,
         "locked",
-        format!("{who} is the engine of this store already"),
-        "look on with `mj-enhance watch --plain`, or end the other one first",
+        format!("already running: {who} is the engine of this store"),
+        "follow it with `mj-enhance watch`, or end it first",
     )
 }

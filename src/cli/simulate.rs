@@ -18,7 +18,7 @@ pub fn start(scenario: Scenario, port: u16) -> Result<Running, Problem> {
 }
 
 fn problem(error: &SimulatorError) -> Problem {
-    Problem::input("simulator", error.to_string(), "mend the scenario, or give another --port (0 takes a free one)")
+    Problem::input("simulator", error.to_string(), "fix the scenario, or pass another --port (0 takes a free one)")
 }
 
 /// Serves until it is interrupted.
@@ -34,7 +34,7 @@ pub fn simulate(args: &SimulateArgs) -> Outcome {
     about["schema"] = json!(SCHEMA);
     Out::raw(&format!("{about}\n"))?;
     Out::status(&format!(
-        "Serving. In another terminal: EVOLINK_BASE_URL={} EVOLINK_API_KEY={} mj-enhance   (Ctrl+c ends it)",
+        "Simulator ready. In another terminal: EVOLINK_BASE_URL={} EVOLINK_API_KEY={} mj-enhance   (Ctrl+c ends it)",
         running.base_url(),
         running.key()
     ));

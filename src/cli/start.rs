@@ -14,7 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::problem::Problem;
 use crate::config::{Config, Environment};
 
-/// A log larger than this is put aside at the next start; one old one is kept.
+/// A log that grows beyond this is put aside; one old one is kept.
 const LOG_LIMIT: u64 = 10 * 1024 * 1024;
 
 /// How many lines may wait for the disk; more at once are dropped. The room for all of them is made at the start, and for the
@@ -64,7 +64,7 @@ pub fn install_reports(env: &Environment) -> color_eyre::Result<()> {
     color_eyre::config::HookBuilder::default()
         .theme(theme)
         .display_env_section(false)
-        .panic_section("This is a fault of mj-enhance. Jobs that were sent go on, and nothing is sent twice: start it again.")
+        .panic_section("This is a bug in mj-enhance. Running jobs continue, and nothing is sent twice: start it again.")
         .install()?;
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
@@ -86,11 +86,11 @@ pub fn log_to(config: &Config, verbose: u8) -> Result<(), Problem> {
     if LOG.get().is_some() {
         return Ok(());
     }
-    let file = open_log(&path).map_err(|error| {
+    let file = Log::open(&path, LOG_LIMIT).map_err(|error| {
         Problem::input(
             "unusable_folder",
             format!("the log {} cannot be written: {error}", path.display()),
-            "mend the folder, or name another one with --data-dir",
+            "fix the folder, or name another one with --data-dir",
         )
     })?;
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MOST).finish(file);
@@ -114,13 +114,59 @@ fn wanted(verbose: u8) -> Targets {
     Targets::new().with_default(LevelFilter::WARN).with_target("mj_enhance", ours)
 }
 
+/// The log file with its limit. A dashboard may run for weeks.
+struct Log {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    limit: u64,
+}
+
+impl Log {
+    fn open(path: &Path, limit: u64) -> std::io::Result<Self> {
+        let file = open_log(path)?;
+        let size = file.metadata()?.len();
+        let mut log = Self { path: path.to_owned(), file, size, limit };
+        log.put_aside()?;
+        Ok(log)
+    }
+
+    /// Goes on in a new file when this one is full.
+    fn put_aside(&mut self) -> std::io::Result<()> {
+        if self.size <= self.limit {
+            return Ok(());
+        }
+        // Several processes write to one log: the first to notice has put it aside, and the others only follow.
+        let now_there = std::fs::metadata(&self.path).map(|about| about.len()).unwrap_or_default();
+        if now_there > self.limit {
+            std::fs::rename(&self.path, self.path.with_extension("log.old"))?;
+        }
+        self.file = open_log(&self.path)?;
+        self.size = self.file.metadata()?.len();
+        Ok(())
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        // What cannot be put aside goes on growing: a line too many is better than one too few.
+        if self.put_aside().is_err() {
+            self.size = 0;
+        }
+        let written = self.file.write(line)?;
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
 fn open_log(path: &Path) -> std::io::Result<File> {
     if let Some(folder) = path.parent() {
         use std::os::unix::fs::DirBuilderExt;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
-    if std::fs::metadata(path).is_ok_and(|meta| meta.len() > LOG_LIMIT) {
-        std::fs::rename(path, path.with_extension("log.old"))?;
     }
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     // A file of an earlier time may be open to others.
@@ -168,8 +214,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mj-enhance.log");
         File::create(&path).unwrap().set_len(LOG_LIMIT + 1).unwrap();
-        drop(open_log(&path).unwrap());
+        drop(Log::open(&path, LOG_LIMIT).unwrap());
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
         assert!(path.with_extension("log.old").exists());
+    }
+
+    #[test]
+    fn a_log_that_grows_while_the_program_runs_keeps_to_twice_its_limit_and_its_last_lines() {
+        use std::io::Write as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mj-enhance.log");
+        // Two processes, one log.
+        let mut logs = [Log::open(&path, 100).unwrap(), Log::open(&path, 100).unwrap()];
+        for n in 0..200 {
+            writeln!(logs[n % 2], "line {n}").unwrap();
+        }
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        let (now, old) = (read(&path), read(&path.with_extension("log.old")));
+        assert!(now.len() <= 250 && old.len() <= 250, "{} {}", now.len(), old.len());
+        assert!(format!("{old}{now}").contains("line 199"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "one old one");
     }
 }

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
-use super::{json, wording};
+use super::{json, start, wording};
 use crate::job::{HoldReason, Job, JobId, Phase, State, text};
 use crate::store::Store;
 
@@ -21,7 +21,9 @@ const LOOK: Duration = Duration::from_millis(200);
 fn interruption() -> Result<Arc<AtomicBool>, Problem> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let flag = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    // A SIGHUP that came in ignored stays so: `nohup` keeps the command beyond its terminal.
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !start::is_ignored(SIGHUP));
+    for signal in wanted {
         // The second Ctrl+c ends the program at once, whatever it does.
         signal_hook::flag::register_conditional_shutdown(signal, i32::from(Exit::Interrupted.code()), Arc::clone(&flag))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))

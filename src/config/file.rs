@@ -2,74 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use url::Url;
 
-use super::options::{OPTIONS, OptionInfo, info};
-use super::{ColorWhen, ConfigError, KeyLine, Notify, Switch, TerminalBackend, Theme, units};
-use crate::job::Credits;
-
-/// A cap that was set: to an amount, or to none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cap(pub Option<Credits>);
-
-/// What one table sets; `None` is "not said".
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Settings {
-    pub key_file: Option<String>,
-    pub key_command: Option<Vec<String>>,
-    pub base_url: Option<Url>,
-    pub data_dir: Option<String>,
-    pub results_dir: Option<String>,
-    pub name_template: Option<String>,
-    pub max_in_flight: Option<u32>,
-    pub submit_gap: Option<Duration>,
-    pub reads_per_minute: Option<u32>,
-    pub cap_session: Option<Cap>,
-    pub cap_day: Option<Cap>,
-    pub grace: Option<Duration>,
-    pub fetches_at_once: Option<u32>,
-    pub callback_url: Option<String>,
-    pub theme: Option<Theme>,
-    pub color: Option<ColorWhen>,
-    pub ascii: Option<Switch>,
-    pub slow_link: Option<bool>,
-    pub mouse: Option<Switch>,
-    pub notify: Option<Notify>,
-    pub on_done: Option<Vec<String>>,
-    pub on_failed: Option<Vec<String>>,
-    pub on_batch: Option<Vec<String>>,
-    pub hook_timeout: Option<Duration>,
-    pub terminal_backend: Option<TerminalBackend>,
-}
-
-impl Settings {
-    /// The options that name one path, as they stand.
-    pub fn paths(&self) -> Vec<(&'static str, String)> {
-        [("key_file", &self.key_file), ("data_dir", &self.data_dir), ("results_dir", &self.results_dir)]
-            .into_iter()
-            .filter_map(|(name, text)| Some((name, text.clone()?)))
-            .collect()
-    }
-
-    /// What a profile says, and for the rest what the file says. A profile sets only the options marked so.
-    pub fn or(self, below: Self) -> Self {
-        Self {
-            key_file: self.key_file.or(below.key_file),
-            key_command: self.key_command.or(below.key_command),
-            base_url: self.base_url.or(below.base_url),
-            data_dir: self.data_dir.or(below.data_dir),
-            results_dir: self.results_dir.or(below.results_dir),
-            cap_session: self.cap_session.or(below.cap_session),
-            cap_day: self.cap_day.or(below.cap_day),
-            ..below
-        }
-    }
-}
+use super::options::{OPTIONS, Settings, info};
+use super::values::texts;
+use super::{ConfigError, KeyLine, units};
 
 /// What a whole file says.
 #[derive(Debug, Default)]
@@ -77,22 +17,44 @@ pub struct FileContent {
     pub settings: Settings,
     pub profiles: BTreeMap<String, Settings>,
     pub keys: Vec<KeyLine>,
+    /// Key files and programs of all tables: what must be there when it is needed.
+    pub named: Vec<Named>,
 }
 
-/// Reads a file's text. Mistakes go to `errors`, in the order of their lines.
-pub fn read(text: &str, path: &Path, errors: &mut Vec<ConfigError>) -> FileContent {
-    let mut reader = Reader { path, text, errors: Vec::new() };
-    let content = reader.file();
-    let mut found = reader.errors;
-    found.sort_by_key(|(line, _)| *line);
-    errors.extend(found.into_iter().map(|(_, error)| error));
+/// Something on this machine that the file names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Named {
+    /// The line, from 1.
+    pub line: usize,
+    /// The option.
+    pub option: &'static str,
+    /// What it names, as written.
+    pub what: String,
+    /// Where that is; for a program only where it has a slash.
+    pub path: PathBuf,
+    /// Whether it is a program, and not a file.
+    pub is_program: bool,
+}
+
+/// Reads a file's text. Mistakes go to `errors`, each with its line.
+pub fn read(text: &str, path: &Path, errors: &mut Vec<(usize, ConfigError)>) -> FileContent {
+    let mut reader = Reader { path, text, errors: Vec::new(), named: Vec::new() };
+    let mut content = reader.file();
+    content.named = reader.named;
+    errors.extend(reader.errors);
     content
+}
+
+/// A place in the file, as every mistake names it.
+pub fn place(path: &Path, line: usize, key: &str) -> String {
+    format!("{}:{line}: {}", path.display(), crate::job::text::clean(key))
 }
 
 struct Reader<'a> {
     path: &'a Path,
     text: &'a str,
     errors: Vec<(usize, ConfigError)>,
+    named: Vec<Named>,
 }
 
 type Value<'i> = Spanned<DeValue<'i>>;
@@ -106,7 +68,7 @@ impl Reader<'_> {
             let line = self.line(&error.span().unwrap_or(0..0));
             let place = format!("{}:{line}", self.path.display());
             let what = format!("this is not TOML: {}", crate::job::text::clean(error.message()));
-            self.errors.push((line, ConfigError { place, what, next: "mend this line".to_owned() }));
+            self.errors.push((line, ConfigError { place, what, next: "fix this line".to_owned() }));
         }
         // What a broken file seems to say would only give follow-up messages.
         if !syntax.is_empty() {
@@ -136,7 +98,7 @@ impl Reader<'_> {
         let shown = format!("profiles.{text}");
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if text.is_empty() || text.len() > 32 || !text.chars().all(fits) {
-            self.wrong(name.span(), &shown, "is no profile name", "use 1 to 32 letters, digits, - and _");
+            self.wrong(name.span(), &shown, "is not a profile name", "use 1 to 32 letters, digits, - and _");
             return;
         }
         let DeValue::Table(table) = value.get_ref() else {
@@ -182,17 +144,26 @@ impl Reader<'_> {
                     None => "take it out; config.example.toml lists the options".to_owned(),
                 }
             };
-            self.wrong(span, name, "is no option", &next);
+            self.wrong(span, name, "is not an option", &next);
             return;
         };
         if in_profile && !option.in_profile {
             self.wrong(span, name, "cannot be set in a profile", "set it above the first [table] of the file");
             return;
         }
-        if let Err(what) = set(option, value.get_ref(), into) {
+        if let Err(what) = into.set(option.name, value.get_ref()) {
             let line_span = value.span();
-            self.wrong(line_span, name, &what, &format!("it must be {}", option.form));
+            // A message that says how to write the value needs no second one.
+            let next = if what.contains("write it like") { String::new() } else { format!("it must be {}", option.form) };
+            self.wrong(line_span, name, &what, &next);
             return;
+        }
+        let line = self.line(&span);
+        if let Some((option, program)) = into.programs().into_iter().find(|(set, _)| *set == option.name) {
+            self.named.push(Named { line, option, what: program.to_owned(), path: PathBuf::from(program), is_program: true });
+        }
+        if let (Some(file), "key_file") = (&into.key_file, option.name) {
+            self.named.push(Named { line, option: "key_file", what: file.clone(), path: PathBuf::from(file), is_program: false });
         }
         if into.key_file.is_some() && into.key_command.is_some() {
             self.wrong(span, name, "key_file and key_command are both set", "keep one of them");
@@ -202,7 +173,7 @@ impl Reader<'_> {
 
     fn wrong(&mut self, span: Range<usize>, key: &str, what: &str, next: &str) {
         let line = self.line(&span);
-        let place = format!("{}:{line}: {}", self.path.display(), crate::job::text::clean(key));
+        let place = place(self.path, line, key);
         self.errors.push((line, ConfigError { place, what: what.to_owned(), next: next.to_owned() }));
     }
 
@@ -211,148 +182,4 @@ impl Reader<'_> {
         let until = span.start.min(self.text.len());
         self.text.as_bytes()[..until].split(|byte| *byte == b'\n').count()
     }
-}
-
-fn set(option: &OptionInfo, value: &DeValue<'_>, into: &mut Settings) -> Result<(), String> {
-    match option.name {
-        "key_file" => into.key_file = optional(text(value)?),
-        "key_command" => into.key_command = Some(argv(value)?).filter(|list| !list.is_empty()),
-        "base_url" => into.base_url = Some(units::parse_base_url(&text(value)?)?),
-        "data_dir" => into.data_dir = optional(text(value)?),
-        "results_dir" => into.results_dir = optional(text(value)?),
-        "name_template" => {
-            let template = text(value)?;
-            units::check_template(&template)?;
-            into.name_template = Some(template);
-        }
-        "max_in_flight" => into.max_in_flight = Some(whole(value, 1, 10_000)?),
-        "submit_gap" => into.submit_gap = Some(time(value, Duration::ZERO, Duration::from_hours(1))?),
-        "reads_per_minute" => into.reads_per_minute = Some(whole(value, 1, 6_000)?),
-        "cap_session" => into.cap_session = Some(Cap(money(value)?)),
-        "cap_day" => into.cap_day = Some(Cap(money(value)?)),
-        "grace" => into.grace = Some(time(value, Duration::ZERO, Duration::from_mins(10))?),
-        "fetches_at_once" => into.fetches_at_once = Some(whole(value, 1, 64)?),
-        "callback_url" => {
-            into.callback_url = optional(text(value)?);
-            if let Some(url) = &into.callback_url {
-                units::check_callback(url)?;
-            }
-        }
-        "theme" => {
-            into.theme = Some(word(
-                value,
-                &[("auto", Theme::Auto), ("dark", Theme::Dark), ("light", Theme::Light), ("mono", Theme::Mono)],
-            )?);
-        }
-        "color" => {
-            let words = [("auto", ColorWhen::Auto), ("always", ColorWhen::Always), ("never", ColorWhen::Never)];
-            into.color = Some(word(value, &words)?);
-        }
-        "ascii" => into.ascii = Some(switch(value)?),
-        "slow_link" => into.slow_link = Some(value.as_bool().ok_or_else(|| not_this(value))?),
-        "mouse" => into.mouse = Some(switch(value)?),
-        "notify" => {
-            let words = [
-                ("auto", Notify::Auto),
-                ("off", Notify::Off),
-                ("bell", Notify::Bell),
-                ("osc9", Notify::Osc9),
-                ("osc777", Notify::Osc777),
-                ("osc99", Notify::Osc99),
-            ];
-            into.notify = Some(word(value, &words)?);
-        }
-        "on_done" => into.on_done = Some(argv(value)?),
-        "on_failed" => into.on_failed = Some(argv(value)?),
-        "on_batch" => into.on_batch = Some(argv(value)?),
-        "hook_timeout" => into.hook_timeout = Some(time(value, Duration::from_secs(1), Duration::from_hours(1))?),
-        "terminal_backend" => {
-            into.terminal_backend = Some(word(value, &[("own", TerminalBackend::Own), ("stock", TerminalBackend::Stock)])?);
-        }
-        _ => return Err("is not read by this version".to_owned()),
-    }
-    Ok(())
-}
-
-fn optional(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
-}
-
-fn not_this(value: &DeValue<'_>) -> String {
-    let article = if value.type_str().starts_with(['a', 'i', 'o']) { "an" } else { "a" };
-    format!("is {article} {}", value.type_str())
-}
-
-fn text(value: &DeValue<'_>) -> Result<String, String> {
-    value.as_str().map(str::to_owned).ok_or_else(|| not_this(value))
-}
-
-fn texts(value: &DeValue<'_>) -> Option<Vec<String>> {
-    value.as_array()?.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
-}
-
-fn argv(value: &DeValue<'_>) -> Result<Vec<String>, String> {
-    let list = texts(value).ok_or_else(|| match value {
-        DeValue::Array(_) => "is a list with something else than texts in it".to_owned(),
-        other => not_this(other),
-    })?;
-    if list.first().is_some_and(String::is_empty) { Err("names no program".to_owned()) } else { Ok(list) }
-}
-
-fn integer(value: &DeValue<'_>) -> Option<i128> {
-    let number = value.as_integer()?;
-    i128::from_str_radix(number.as_str(), number.radix()).ok()
-}
-
-fn whole(value: &DeValue<'_>, least: u32, most: u32) -> Result<u32, String> {
-    let number = integer(value).ok_or_else(|| not_this(value))?;
-    match u32::try_from(number) {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(format!("{number} is out of range")),
-    }
-}
-
-fn time(value: &DeValue<'_>, least: Duration, most: Duration) -> Result<Duration, String> {
-    let time = match value {
-        DeValue::String(text) => units::parse_duration(text)?,
-        // A bare number counts seconds.
-        DeValue::Integer(_) => {
-            let number = integer(value).unwrap_or(-1);
-            Duration::from_secs(u64::try_from(number).map_err(|_| format!("{number} is out of range"))?)
-        }
-        other => return Err(not_this(other)),
-    };
-    if (least..=most).contains(&time) { Ok(time) } else { Err(format!("{} is out of range", units::duration_words(time))) }
-}
-
-fn money(value: &DeValue<'_>) -> Result<Option<Credits>, String> {
-    let text = match value {
-        DeValue::String(text) if text.trim().eq_ignore_ascii_case("none") => return Ok(None),
-        DeValue::String(text) => text.to_string(),
-        DeValue::Integer(_) => integer(value).unwrap_or(-1).to_string(),
-        DeValue::Float(number) => number.as_str().trim_start_matches('+').to_owned(),
-        other => return Err(not_this(other)),
-    };
-    let amount: Credits = text.parse().map_err(|_| format!("{:?} is no amount", crate::job::text::clean(&text)))?;
-    if amount < Credits::ZERO { Err(format!("{amount} is below zero")) } else { Ok(Some(amount)) }
-}
-
-fn switch(value: &DeValue<'_>) -> Result<Switch, String> {
-    match value {
-        DeValue::Boolean(true) => Ok(Switch::On),
-        DeValue::Boolean(false) => Ok(Switch::Off),
-        other => word(other, &[("auto", Switch::Auto)]),
-    }
-}
-
-fn word<T: Copy>(value: &DeValue<'_>, words: &[(&str, T)]) -> Result<T, String> {
-    let text = value.as_str().ok_or_else(|| not_this(value))?;
-    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
-        let hint = units::nearest(text, words.iter().map(|(word, _)| *word));
-        let shown = crate::job::text::clean(text);
-        hint.map_or_else(
-            || format!("{shown:?} is not known"),
-            |near| format!("{shown:?} is not known, perhaps {near:?} is meant"),
-        )
-    })
 }

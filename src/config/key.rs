@@ -58,9 +58,9 @@ impl KeySource {
     pub fn words(&self) -> String {
         match self {
             Self::Environment => format!("the variable {KEY_VARIABLE}"),
-            Self::File(path) => format!("key_file {}", path.display()),
+            Self::File(path) => format!("key_file {}", shell_quoted(path)),
             Self::Command(argv) => format!("key_command {}", argv.first().map_or("", String::as_str)),
-            Self::Missing => "nowhere".to_owned(),
+            Self::Missing => "not set".to_owned(),
         }
     }
 
@@ -71,36 +71,41 @@ impl KeySource {
     pub fn read(&self, env: &Environment) -> Result<SecretString, KeyError> {
         let (text, from) = match self {
             Self::Environment => (env.get(KEY_VARIABLE).unwrap_or_default().to_owned(), KEY_VARIABLE.to_owned()),
-            Self::File(path) => (read_file(path)?, path.display().to_string()),
+            Self::File(path) => (read_file(path)?, format!("key_file {}", shell_quoted(path))),
             Self::Command(argv) => (run(argv, COMMAND_LIMIT)?, "key_command".to_owned()),
             Self::Missing => {
                 return Err(error(
                     "there is no API key",
-                    format!(
-                        "set {KEY_VARIABLE}, or key_file or key_command in the configuration (`mj-enhance config init` writes one); \
-                         keys are made at https://evolink.ai/dashboard/keys; `mj-enhance --demo` needs none"
-                    ),
+                    format!("run `mj-enhance login`, or set {KEY_VARIABLE}; `mj-enhance --demo` needs none"),
                 ));
             }
         };
-        let key = text.trim();
-        if key.is_empty() {
-            return Err(error(format!("{from} holds no key"), "put the key there, on one line"));
-        }
-        if !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(error(
-                format!("what {from} holds cannot be a key: it has several lines, a space or an unusual character"),
-                "put the key alone there, on one line",
-            ));
-        }
-        Ok(SecretString::from(key.to_owned()))
+        check_key(&text, &from)
     }
 }
 
+/// Checks what shall be the key: one word of ordinary characters. `from` names its place in the message, which never shows it.
+///
+/// # Errors
+/// When it is empty, too long, or cannot be a key.
+pub fn check_key(text: &str, from: &str) -> Result<SecretString, KeyError> {
+    let key = text.trim();
+    if key.is_empty() {
+        return Err(error(format!("{from} holds no key"), "put the key there, on one line"));
+    }
+    if key.len() as u64 >= LONGEST || !key.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(error(
+            format!("what {from} holds cannot be a key: it has several lines, a space or an unusual character, or is too long"),
+            "put the key alone there, on one line",
+        ));
+    }
+    Ok(SecretString::from(key.to_owned()))
+}
+
 fn read_file(path: &Path) -> Result<String, KeyError> {
-    let shown = path.display();
+    let shown = shell_quoted(path);
     let unreadable = |why: &dyn std::fmt::Display| {
-        error(format!("key_file {shown} cannot be read: {why}"), "mend the file, or set key_file to another one")
+        error(format!("key_file {shown} cannot be read: {why}"), "fix the file, or set key_file to another one")
     };
     // Not blocking: a pipe in its place would wait for a writer before it could be told from a file.
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
@@ -109,19 +114,19 @@ fn read_file(path: &Path) -> Result<String, KeyError> {
     // Asked of the open file, so that nobody can swap it between look and read.
     let stat = rustix::fs::fstat(&file).map_err(|why| unreadable(&why))?;
     if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
-        return Err(unreadable(&"it is no ordinary file"));
+        return Err(unreadable(&"it is not an ordinary file"));
     }
     if stat.st_mode & 0o077 != 0 {
         return Err(error(
             format!("key_file {shown} can be used by others (mode {:04o})", stat.st_mode & 0o7777),
-            format!("close it with `chmod 600 {}`", quoted(path)),
+            format!("close it with `chmod 600 {}`", shell_quoted(path)),
         ));
     }
     let me = rustix::process::geteuid();
     if stat.st_uid != me.as_raw() {
         return Err(error(
             format!("key_file {shown} belongs to another user (uid {})", stat.st_uid),
-            format!("make it yours with `chown {} {}`, then look whether the key is still secret", me.as_raw(), quoted(path)),
+            format!("make it yours with `chown {} {}`, then check that the key is still secret", me.as_raw(), shell_quoted(path)),
         ));
     }
     let mut text = String::new();
@@ -130,7 +135,8 @@ fn read_file(path: &Path) -> Result<String, KeyError> {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+#[must_use]
+pub fn shell_quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ':' | '@' | ',' | '=');
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
@@ -138,7 +144,7 @@ fn quoted(path: &Path) -> String {
 
 fn run(argv: &[String], limit: Duration) -> Result<String, KeyError> {
     let program = argv.first().map_or("", String::as_str);
-    let next = "try the command by hand, then mend key_command";
+    let next = "try the command by hand, then fix key_command";
     let mut child = Command::new(program)
         .args(argv.iter().skip(1))
         .env_remove(KEY_VARIABLE)
@@ -181,7 +187,7 @@ fn run(argv: &[String], limit: Duration) -> Result<String, KeyError> {
     if !status.success() {
         return Err(error(format!("key_command {program:?} failed ({status})"), next));
     }
-    String::from_utf8(text).map_err(|_| error(format!("what key_command {program:?} prints is no text"), next))
+    String::from_utf8(text).map_err(|_| error(format!("what key_command {program:?} prints is not text"), next))
 }
 
 #[cfg(test)]
@@ -236,7 +242,7 @@ mod tests {
         let path = folder.path().join("pipe");
         assert!(Command::new("mkfifo").arg("-m600").arg(&path).status().unwrap().success());
         let wrong = KeySource::File(path).read(&Environment::default()).unwrap_err().to_string();
-        assert!(wrong.contains("no ordinary file"), "{wrong}");
+        assert!(wrong.contains("not an ordinary file"), "{wrong}");
     }
 
     #[test]

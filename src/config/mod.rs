@@ -10,6 +10,7 @@ mod file;
 mod key;
 mod options;
 mod units;
+mod values;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,14 +22,15 @@ use url::Url;
 
 use crate::job::Caps;
 
-pub use key::{KEY_VARIABLE, KeyError, KeySource};
+pub use file::Named;
+pub use key::{KEY_VARIABLE, KeyError, KeySource, check_key, shell_quoted};
 pub use options::{OPTIONS, OptionInfo};
 pub use units::{duration_words, is_loopback, parse_base_url, parse_duration};
 
 /// The file that `config init` writes: every option with its meaning, unit and default.
 pub const EXAMPLE: &str = include_str!("../../config.example.toml");
 
-/// The variables this program reads for its settings (product §7), the key apart.
+/// The variables this program reads for its settings, the key apart.
 pub mod variables {
     /// The service's address, without `/v1`.
     pub const BASE_URL: &str = "EVOLINK_BASE_URL";
@@ -153,7 +155,9 @@ pub struct Config {
     pub reads_per_minute: u32,
     /// Limits to spending.
     pub caps: Caps,
-    /// How long a yes on the screen can be taken back.
+    /// So many jobs in a row that fail alike pause sending; 0 is off.
+    pub pause_after_failures: u32,
+    /// How long a confirmation in the dashboard can be taken back.
     pub grace: Duration,
     /// Downloads at once: 1 to 64.
     pub fetches_at_once: usize,
@@ -264,13 +268,13 @@ impl fmt::Debug for Environment {
 
 /// One mistake in what was set.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{place}: {what}; {next}")]
+#[error("{place}: {what}{}{next}", if next.is_empty() { "" } else { "; " })]
 pub struct ConfigError {
     /// `FILE:LINE: key`, a variable's or a flag's name.
     pub place: String,
     /// What is wrong, as a lower-case fragment.
     pub what: String,
-    /// What to do, as a lower-case fragment.
+    /// What to do, as a lower-case fragment; empty where `what` says it.
     pub next: String,
 }
 
@@ -313,11 +317,47 @@ fn default_data_dir() -> PathBuf {
     project_folders().map_or_else(|| PathBuf::from("mj-enhance-data"), |folders| folders.data_dir().to_path_buf())
 }
 
+/// What is wrong with a line of `[keys]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyMistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// The action, as written.
+    pub action: String,
+    /// What is wrong, as a lower-case fragment.
+    pub what: String,
+    /// What to do, as a lower-case fragment.
+    pub next: String,
+}
+
+/// Checks the lines of `[keys]`. The names of actions and keys are known elsewhere.
+pub type KeyCheck<'a> = &'a dyn Fn(&[KeyLine]) -> Vec<KeyMistake>;
+
+/// Everything that was set, with all that is wrong with it.
+#[derive(Debug)]
+pub struct Reading {
+    /// What counts; a wrong value counts as not set.
+    pub config: Config,
+    /// All mistakes, in the order of their places: the file's by line, then variables and flags.
+    pub errors: Vec<ConfigError>,
+    /// What the file names on this machine, in any of its tables.
+    pub named: Vec<Named>,
+}
+
 /// Reads and checks everything.
 ///
 /// # Errors
-/// All mistakes at once: syntax, unknown names, wrong types, values out of range, a named file that is missing.
-pub fn load(flags: &Flags, env: &Environment) -> Result<Config, ConfigErrors> {
+/// All mistakes at once: syntax, unknown names, wrong types, values out of range, keys, a named file that is missing.
+pub fn load(flags: &Flags, env: &Environment, keys: KeyCheck<'_>) -> Result<Config, ConfigErrors> {
+    let reading = read(flags, env, keys)?;
+    if reading.errors.is_empty() { Ok(reading.config) } else { Err(ConfigErrors(reading.errors)) }
+}
+
+/// Reads everything, and goes on where something is wrong.
+///
+/// # Errors
+/// Only when the file itself cannot be read.
+pub fn read(flags: &Flags, env: &Environment, keys: KeyCheck<'_>) -> Result<Reading, ConfigErrors> {
     let (path, named) = file_place(flags, env);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => Some(text),
@@ -326,7 +366,7 @@ pub fn load(flags: &Flags, env: &Environment) -> Result<Config, ConfigErrors> {
             let next = if error.kind() == std::io::ErrorKind::NotFound {
                 "make it with `mj-enhance config init`, or name another file with --config"
             } else {
-                "mend the file, or name another one with --config"
+                "fix the file, or name another one with --config"
             };
             return Err(ConfigErrors(vec![ConfigError {
                 place: path.display().to_string(),
@@ -335,20 +375,31 @@ pub fn load(flags: &Flags, env: &Environment) -> Result<Config, ConfigErrors> {
             }]));
         }
     };
-    check(text.as_deref(), &path, flags, env)
+    Ok(examine(text.as_deref(), &path, flags, env, keys))
 }
 
-/// Checks a file's text together with flags and environment; `load` without the disk.
+/// Checks a file's text together with flags and environment; [`load`] without the disk, and without the names of keys.
 ///
 /// # Errors
 /// As [`load`].
 pub fn check(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment) -> Result<Config, ConfigErrors> {
-    let mut errors = Vec::new();
+    let reading = examine(text, path, flags, env, &|_| Vec::new());
+    if reading.errors.is_empty() { Ok(reading.config) } else { Err(ConfigErrors(reading.errors)) }
+}
+
+fn examine(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment, keys: KeyCheck<'_>) -> Reading {
+    let mut in_file = Vec::new();
     let mut read = match text {
-        Some(text) => file::read(text, path, &mut errors),
+        Some(text) => file::read(text, path, &mut in_file),
         None => file::FileContent::default(),
     };
-    let mut chosen = file::Settings::default();
+    in_file.extend(keys(&read.keys).into_iter().map(|mistake| {
+        let place = file::place(path, mistake.line, &format!("keys.{}", mistake.action));
+        (mistake.line, ConfigError { place, what: mistake.what, next: mistake.next })
+    }));
+    in_file.sort_by_key(|(line, _)| *line);
+    let mut errors: Vec<ConfigError> = in_file.into_iter().map(|(_, error)| error).collect();
+    let mut chosen = options::Settings::default();
     if let Some(name) = &flags.profile {
         match read.profiles.remove(name) {
             Some(profile) => chosen = profile,
@@ -397,10 +448,6 @@ pub fn check(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment) 
             next: "set HOME, or write the whole path".to_owned(),
         }));
     }
-    if !errors.is_empty() {
-        return Err(ConfigErrors(errors));
-    }
-
     let file_folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let from_file = |text: &str| in_file_folder(text, &file_folder, home.as_deref());
     let data_dir = if let Some(folder) = &flags.data_dir {
@@ -433,7 +480,11 @@ pub fn check(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment) 
         KeySource::Missing
     };
 
-    Ok(Config {
+    let mut named = read.named;
+    for named in named.iter_mut().filter(|named| !named.is_program) {
+        named.path = from_file(&named.what);
+    }
+    let config = Config {
         file: text.map(|_| path.to_path_buf()),
         profile: flags.profile.clone(),
         data_dir,
@@ -445,6 +496,7 @@ pub fn check(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment) 
         submit_gap: settings.submit_gap.unwrap_or(Duration::from_secs(1)),
         reads_per_minute: settings.reads_per_minute.unwrap_or(60),
         caps: Caps { session: settings.cap_session.and_then(|cap| cap.0), day: settings.cap_day.and_then(|cap| cap.0) },
+        pause_after_failures: settings.pause_after_failures.unwrap_or(5),
         grace: settings.grace.unwrap_or(Duration::from_secs(5)),
         fetches_at_once: settings.fetches_at_once.map_or(4, |n| usize::try_from(n).unwrap_or(4)),
         callback_url: settings.callback_url,
@@ -463,7 +515,8 @@ pub fn check(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment) 
         terminal_backend: settings.terminal_backend.unwrap_or_default(),
         keys: read.keys,
         notes,
-    })
+    };
+    Reading { config, errors, named }
 }
 
 fn unknown_profile(name: &str, path: &Path, read: &file::FileContent) -> ConfigError {

@@ -50,9 +50,49 @@ fn every_option_explains_itself_in_the_example() {
 }
 
 #[test]
+fn a_duration_has_the_same_rules_and_the_same_message_in_file_and_flags() {
+    for (text, seconds) in [("90s", 90), ("10m", 600), ("2h", 7_200), ("30d", 2_592_000), ("1m30s", 90), ("0", 0), (" 5s ", 5)] {
+        assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+    }
+    assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+    for text in ["", "5", "soon", "-5s", "5s ago", "1y", "2mo", "10 m x", "1e3s"] {
+        let said = parse_duration(text).unwrap_err();
+        assert!(said.ends_with("is not a duration: write it like 90s, 10m, 2h or 30d"), "{text}: {said}");
+    }
+    assert_eq!(read("submit_gap = 0").unwrap().submit_gap, Duration::ZERO);
+    for value in ["5", "\"5\"", "-1"] {
+        assert!(wrong(&format!("submit_gap = {value}")).contains("write it like 90s, 10m, 2h or 30d"), "{value}");
+    }
+}
+
+#[test]
+fn mistakes_in_keys_stand_among_the_others_in_the_order_of_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.toml");
+    std::fs::write(&file, "grace = true\n[keys]\nhodl = []\n[profiles.work]\nmax_in_flight = 1\n").unwrap();
+    let flags = Flags { config: Some(file.clone()), ..Flags::default() };
+    let keys = |lines: &[KeyLine]| {
+        let mistake = |line: &KeyLine| KeyMistake {
+            line: line.line,
+            action: line.action.clone(),
+            what: "is not an action".to_owned(),
+            next: String::new(),
+        };
+        lines.iter().map(mistake).collect()
+    };
+    let errors = load(&flags, &Environment::default(), &keys).unwrap_err().to_string();
+    let lines: Vec<&str> = errors.lines().collect();
+    let begins = |n: usize, rest: &str| lines[n].starts_with(&format!("{}:{rest}", file.display()));
+    assert!(
+        begins(0, "1: grace: ") && begins(1, "3: keys.hodl: is not an action") && begins(2, "5: max_in_flight: "),
+        "{errors}"
+    );
+}
+
+#[test]
 fn an_unknown_option_is_told_with_line_and_nearest_name() {
     let said = wrong("theme = \"dark\"\nmax_inflight = 3\n");
-    assert_eq!(said, "/etc/mj/config.toml:2: max_inflight: is no option; did you mean max_in_flight?");
+    assert_eq!(said, "/etc/mj/config.toml:2: max_inflight: is not an option; did you mean max_in_flight?");
     assert!(wrong("zzz = 1").contains("config.example.toml lists the options"));
 }
 
@@ -69,7 +109,7 @@ fn wrong_types_and_ranges_are_told_each_on_its_line() {
     assert_eq!(lines.len(), 6, "{said}");
     for (index, (key, part)) in [
         ("max_in_flight", "0 is out of range; it must be a whole number from 1 to 10000"),
-        ("submit_gap", "\"soon\" is no time"),
+        ("submit_gap", "\"soon\" is not a duration: write it like 90s, 10m, 2h or 30d"),
         ("cap_day", "-1 is below zero"),
         ("mouse", "is an integer; it must be \"auto\", true or false"),
         ("on_done", "is a string; it must be a list of texts"),
@@ -152,7 +192,7 @@ fn base_urls_are_checked() {
         ("https://me:secret@api.evolink.ai", "password"),
         ("https://api.evolink.ai/x", "more than a host"),
         ("https://api.evolink.ai/?a=1", "more than a host"),
-        ("api.evolink.ai", "is no address"),
+        ("api.evolink.ai", "is not an address"),
     ] {
         let said = parse_base_url(text).unwrap_err();
         assert!(said.contains(part) && !said.contains("secret"), "{text}: {said}");
@@ -188,10 +228,10 @@ fn both_key_sources_at_once_are_a_mistake() {
 fn a_named_file_that_is_missing_is_a_mistake_and_an_unnamed_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let mut flags = Flags { config: Some(folder.path().join("no.toml")), ..Flags::default() };
-    assert!(load(&flags, &Environment::default()).unwrap_err().to_string().contains("config init"));
+    assert!(load(&flags, &Environment::default(), &|_| Vec::new()).unwrap_err().to_string().contains("config init"));
     flags.config = None;
     let env = Environment::of([(variables::CONFIG, folder.path().join("other.toml").to_str().unwrap())]);
-    assert!(load(&flags, &env).is_err());
+    assert!(load(&flags, &env, &|_| Vec::new()).is_err());
 }
 
 proptest! {
@@ -230,7 +270,7 @@ fn a_variable_that_is_no_text_is_a_path_or_an_error_and_never_left_out() {
     assert_eq!(config.data_dir, PathBuf::from(odd("/tmp")));
     let env = Environment::of([(variables::CONFIG, odd("/tmp"))]);
     assert_eq!(file_place(&Flags::default(), &env), (PathBuf::from(odd("/tmp")), true));
-    assert!(load(&Flags::default(), &env).is_err(), "a named file that is not there is an error");
+    assert!(load(&Flags::default(), &env, &|_| Vec::new()).is_err(), "a named file that is not there is an error");
     for name in [variables::BASE_URL, KEY_VARIABLE] {
         let env = Environment::of([(name, odd("https://h"))]);
         let wrong = check(None, Path::new("c.toml"), &Flags::default(), &env).unwrap_err().to_string();

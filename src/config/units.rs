@@ -5,38 +5,20 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-/// Reads `500ms`, `5s`, `2m`, `1h`, `1m30s`, and `0`.
+/// Reads a duration: `90s`, `10m`, `2h`, `30d`, `1m30s`, `500ms`, and `0`. A day has 24 hours. Any other number needs a unit.
 ///
 /// # Errors
-/// A fragment that says what a time looks like.
+/// A fragment that says how durations are written: the same one for flags and for the file.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no time: write it like \"500ms\", \"5s\", \"2m\" or \"1h\"");
-    let mut rest = text.trim();
-    if rest == "0" {
+    let wrong = || format!("{:?} is not a duration: write it like 90s, 10m, 2h or 30d", crate::job::text::clean(text));
+    let text = text.trim();
+    if text == "0" {
         return Ok(Duration::ZERO);
     }
-    if rest.is_empty() {
-        return Err(wrong());
-    }
-    let mut sum = Duration::ZERO;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-        rest = &rest[digits..];
-        let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-        let millis = match &rest[..letters] {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" | "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(wrong()),
-        };
-        rest = &rest[letters..];
-        let part = Duration::from_millis(number.checked_mul(millis).ok_or_else(wrong)?);
-        sum = sum.checked_add(part).ok_or_else(wrong)?;
-    }
-    Ok(sum)
+    let span = jiff::fmt::friendly::SpanParser::new().parse_span(text).map_err(|_| wrong())?;
+    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+    // One before now is none.
+    Duration::try_from(length).map_err(|_| wrong())
 }
 
 /// A duration as [`parse_duration`] reads it, in the largest units that hold it.
@@ -55,7 +37,7 @@ pub fn duration_words(time: Duration) -> String {
     if out.is_empty() { "0s".to_owned() } else { out }
 }
 
-/// The published address of the service (reference §2).
+/// The published address of the service.
 pub fn default_base_url() -> Url {
     parse_base_url("https://api.evolink.ai").expect("the published address is well-formed")
 }
@@ -66,7 +48,7 @@ pub fn default_base_url() -> Url {
 /// A fragment that says what is wrong with it.
 pub fn parse_base_url(text: &str) -> Result<Url, String> {
     let shown = crate::job::text::clean(text);
-    let url = Url::parse(text.trim()).map_err(|error| format!("{shown:?} is no address ({error})"))?;
+    let url = Url::parse(text.trim()).map_err(|error| format!("{shown:?} is not an address ({error})"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("an address with a user name or password is not taken".to_owned());
     }
@@ -99,12 +81,12 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Checks an address for results of the service to be announced to (reference §11).
+/// Checks an address for results of the service to be announced to.
 pub fn check_callback(text: &str) -> Result<(), String> {
     if text.len() > 2_048 {
         return Err("is longer than 2048 characters".to_owned());
     }
-    let url = Url::parse(text).map_err(|error| format!("is no address ({error})"))?;
+    let url = Url::parse(text).map_err(|error| format!("is not an address ({error})"))?;
     if url.scheme() != "https" {
         return Err("must begin with https".to_owned());
     }

@@ -19,8 +19,10 @@
 //! | `ledger` | the money book and its sums |
 //! | `reading` | everything that only reads |
 //! | `lock` | who is the engine, who looks on |
+//! | `account` | whose store it is |
 //! | `error` | errors and their sentences |
 
+mod account;
 mod error;
 mod guards;
 #[cfg(test)]
@@ -45,6 +47,7 @@ use rusqlite::{Connection, params};
 
 use crate::job::{Applied, Job, JobId, Percent, Progress, State, Unavailable, Update};
 
+pub use account::{Account, AccountCheck};
 pub use error::StoreError;
 pub use ledger::LedgerRow;
 pub use lock::{EngineLock, ScreenLock};

@@ -192,6 +192,8 @@ ALTER TABLE approvals ADD COLUMN budget INTEGER REFERENCES budgets (id);
 ALTER TABLE ledger ADD COLUMN budget INTEGER REFERENCES budgets (id);
 CREATE INDEX ledger_budget ON ledger (budget, amount) WHERE budget IS NOT NULL AND charge IS NOT NULL;
 ",
+    // 5: whose store it is.
+    super::account::STEP,
 ];
 
 /// The version this program writes.

@@ -69,6 +69,8 @@ pub struct AppOptions {
     pub user: String,
     /// The host of the `scp` line.
     pub host: String,
+    /// The port of the `scp` line, where it is not the usual one.
+    pub port: Option<u16>,
     /// The time zone in which times are shown.
     pub zone: TimeZone,
     /// How notices leave.
@@ -93,6 +95,7 @@ impl Default for AppOptions {
             mouse: false,
             user: String::new(),
             host: String::new(),
+            port: None,
             zone: TimeZone::UTC,
             notify: NotifyMethod::Bell,
             remembered: None,

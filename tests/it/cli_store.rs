@@ -115,7 +115,7 @@ fn front_goes_before_all_others() {
 fn list_of_nothing_is_empty_and_makes_nothing() {
     let program = Program::new();
     assert_eq!(program.run(&["list", "--json"]).expect(0).stdout, "");
-    assert!(program.run(&["list"]).expect(0).stderr.contains("no such jobs"));
+    assert!(program.run(&["list"]).expect(0).stderr.contains("No jobs"));
     assert!(!program.data().exists());
 }
 

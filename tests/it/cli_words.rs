@@ -41,6 +41,10 @@ fn manual_pages_come_from_the_same_words_as_the_help() {
     let program = Program::new();
     let page = program.run(&["man"]).expect(0).stdout;
     assert!(page.contains(".TH mj-enhance 1"), "{page}");
+    for section in ["EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"] {
+        assert!(page.contains(&format!(".SH \"{section}\"")), "{section} is missing: {page}");
+    }
+    assert!(page.contains("EVOLINK_API_KEY") && page.contains("\\fB130\\fR") && !page.contains(".SH EXTRA"), "{page}");
     program.run(&["man", "--dir", "pages"]).expect(0);
     let add = std::fs::read_to_string(program.home().join("pages/mj-enhance-add.1")).unwrap();
     assert!(add.contains("max\\-credits") && add.contains("mj\\-enhance\\-add") || add.contains("mj-enhance-add"), "{add}");

@@ -1,11 +1,15 @@
 //! One integration binary: whole lives, scenarios, screens, command line, pseudo-terminals.
 
 mod catching_up;
+mod cli_account;
 mod cli_config;
+mod cli_machine;
 mod cli_run;
+mod cli_select;
 mod cli_service;
 mod cli_store;
 mod cli_words;
+mod completions;
 mod corpora;
 mod examples;
 mod hostile;

@@ -17,6 +17,17 @@ pub struct Keymap {
     actions: HashMap<Key, Vec<Action>>,
 }
 
+/// What is wrong with a line of `[keys]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeymapError {
+    /// The line of the file, from 1.
+    pub line: usize,
+    /// The action's name, as written.
+    pub action: String,
+    /// What is wrong, as a lower-case fragment.
+    pub what: String,
+}
+
 impl Default for Keymap {
     fn default() -> Self {
         let keys = TABLE.iter().map(|row| (row.action, row.default_keys())).collect();
@@ -38,15 +49,17 @@ impl Keymap {
     /// The defaults with the user's changes: an action's name, its keys (none unbinds it), and the line of the file.
     ///
     /// # Errors
-    /// Every unknown name (with the nearest), unknown key and clash, each naming its line.
-    pub fn with_overrides(overrides: &[(&str, Vec<String>, usize)]) -> Result<Self, Vec<String>> {
+    /// Every unknown name (with the nearest), unknown key and clash, each with its line.
+    pub fn with_overrides(overrides: &[(&str, Vec<String>, usize)]) -> Result<Self, Vec<KeymapError>> {
         let mut wrong = Vec::new();
+        let mut mistake =
+            |line: usize, action: &str, what: String| wrong.push(KeymapError { line, action: action.to_owned(), what });
         let mut keys = Self::default().keys;
         let mut lines: HashMap<Action, usize> = HashMap::new();
         for (name, texts, line) in overrides {
             let Some(action) = Action::from_name(name) else {
                 let near = TABLE.iter().map(|row| row.name).min_by_key(|known| strsim::osa_distance(known, name));
-                wrong.push(format!("line {line}: [keys] has no action {name:?}; did you mean {:?}?", near.unwrap_or("help")));
+                mistake(*line, name, format!("is not an action; did you mean {:?}?", near.unwrap_or("help")));
                 continue;
             };
             let mut bound = Vec::new();
@@ -54,7 +67,7 @@ impl Keymap {
                 match text.parse::<Key>() {
                     Ok(key) if !bound.contains(&key) => bound.push(key),
                     Ok(_) => {}
-                    Err(why) => wrong.push(format!("line {line}: {name}: {why}")),
+                    Err(why) => mistake(*line, name, why),
                 }
             }
             lines.insert(action, *line);
@@ -64,13 +77,11 @@ impl Keymap {
         for (index, (key, action)) in all.iter().enumerate() {
             for (other_key, other) in &all[..index] {
                 if key == other_key && action.row().places.meets(other.row().places) {
-                    let place = lines.get(action).max(lines.get(other)).copied();
-                    let at = place.map_or_else(String::new, |line| format!("line {line}: "));
-                    wrong.push(format!(
-                        "{at}{key} is given to both {} and {}: take it from one of them",
-                        other.name(),
-                        action.name()
-                    ));
+                    // The later line is the one that was just written.
+                    let (mine, theirs) = if lines.get(action) > lines.get(other) { (action, other) } else { (other, action) };
+                    let line = lines.get(mine).copied().unwrap_or_default();
+                    let what = format!("{key} is the key of {} as well: take it from one of them", theirs.name());
+                    mistake(line, mine.name(), what);
                 }
             }
         }
@@ -165,10 +176,12 @@ mod tests {
         assert_eq!(map.action("t".parse().unwrap(), Contexts::LIST), None);
 
         let wrong = Keymap::with_overrides(&[("hodl", vec![], 7), ("add", keys(&["p"]), 8), ("sort", keys(&["meta+x"]), 9)]);
-        let wrong = wrong.unwrap_err().join("\n");
-        assert!(wrong.contains("line 7") && wrong.contains("\"hold\""), "{wrong}");
-        assert!(wrong.contains("line 8") && wrong.contains("both"), "{wrong}");
-        assert!(wrong.contains("line 9") && wrong.contains("meta+x"), "{wrong}");
+        let wrong: Vec<String> =
+            wrong.unwrap_err().into_iter().map(|error| format!("{}: {}: {}", error.line, error.action, error.what)).collect();
+        let wrong = wrong.join("\n");
+        assert!(wrong.contains("7: hodl: ") && wrong.contains("\"hold\""), "{wrong}");
+        assert!(wrong.contains("8: add: p is the key of hold as well"), "{wrong}");
+        assert!(wrong.contains("9: sort: ") && wrong.contains("meta+x"), "{wrong}");
     }
 
     #[test]
