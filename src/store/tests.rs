@@ -144,7 +144,10 @@ fn every_state(store: &mut Store) {
     one(store, 9, Update::Reported(Box::new(report)), 24);
     one(store, 10, Update::Reported(Box::new(TaskReport::new(task(10), TaskStatus::Cancelled))), 25);
     one(store, 11, Update::Unwatch, 26);
-    one(store, 12, Update::Reported(Box::new(TaskReport::new(task(12), TaskStatus::Completed))), 27);
+    // Completed, and says itself that it has no picture.
+    let mut moderated = TaskReport::new(task(12), TaskStatus::Completed);
+    moderated.failure = Some(Failure::of_task("moderation_blocked", "no"));
+    one(store, 12, Update::Reported(Box::new(moderated)), 27);
     one(store, 12, Update::Remove(true), 28);
 }
 
@@ -690,6 +693,9 @@ fn a_store_of_the_first_version_opens() {
         // Keys were made at the send then; what waits gets one at its next approval or at its send.
         job.request = None;
     }
+    // A task without links ended at the first look then.
+    assert_eq!(jobs[11].failure().map(|failure| failure.code.as_str()), Some("no_links"));
+    expected_jobs[11].phase = jobs[11].phase.clone();
     assert_eq!(jobs, expected_jobs);
     assert_eq!(store.ledger_rows().unwrap(), expected.ledger_rows().unwrap());
     assert!(matches!(send(&mut store, 2, 49), BeginSend::Go(job) if job.send.as_ref().unwrap().key == key(2)));
