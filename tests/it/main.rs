@@ -1,6 +1,7 @@
 //! One integration binary: whole lives, scenarios, screens, command line, pseudo-terminals.
 
 mod catching_up;
+mod citations;
 mod cli_account;
 mod cli_config;
 mod cli_machine;
