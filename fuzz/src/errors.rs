@@ -1,4 +1,4 @@
-//! Error answers, in the shapes of reference §7.1 and in none.
+//! Error answers, in the shapes of docs/service.md §7.1 and in none.
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer to the paid request (reference §4.1).
+    /// The answer to the paid request (docs/service.md §4.1).
     ///
     /// # Errors
     /// What the service said instead, or `unreadable_answer`, `no_task_id`.
@@ -31,7 +31,7 @@ impl Answer {
         Ok(Submitted { report, replayed })
     }
 
-    /// The task that was asked for (reference §4.3).
+    /// The task that was asked for (docs/service.md §4.3).
     ///
     /// # Errors
     /// What the service said instead, or `unreadable_answer`, `other_task`.
@@ -50,7 +50,7 @@ impl Answer {
         }
     }
 
-    /// Those of the asked tasks that are in it (reference §4.5).
+    /// Those of the asked tasks that are in it (docs/service.md §4.5).
     ///
     /// # Errors
     /// What the service said instead, or `unreadable_answer`.
@@ -64,7 +64,7 @@ impl Answer {
         Ok(reports)
     }
 
-    /// A page of the task list (reference §4.6).
+    /// A page of the task list (docs/service.md §4.6).
     ///
     /// # Errors
     /// What the service said instead, or `unreadable_answer`, `other_page`.
@@ -79,7 +79,7 @@ impl Answer {
         self.headers.get(DATE)?.to_str().ok().and_then(retry_after::http_date)
     }
 
-    /// The balance (reference §4.7).
+    /// The balance (docs/service.md §4.7).
     ///
     /// # Errors
     /// What the service said instead, or `unreadable_answer`.
@@ -88,7 +88,7 @@ impl Answer {
         wire::balance(self.status, &body, key).map_err(|error| self.named(error, key))
     }
 
-    /// The model ids (reference §4.8).
+    /// The model ids (docs/service.md §4.8).
     ///
     /// # Errors
     /// What the service said instead, or `unreadable_answer`.
@@ -97,7 +97,7 @@ impl Answer {
         wire::models(self.status, &body, key).map_err(|error| self.named(error, key))
     }
 
-    /// The price of one enhance (reference §4.9).
+    /// The price of one enhance (docs/service.md §4.9).
     ///
     /// # Errors
     /// What the service said instead, or `price_unclear`.
@@ -106,7 +106,7 @@ impl Answer {
         wire::price(self.status, &body).map_err(|error| self.named(error, key))
     }
 
-    /// The error that it is, in any of the shapes of reference §7.1.
+    /// The error that it is, in any of the shapes of docs/service.md §7.1.
     #[must_use]
     pub fn refused(&self, key: &str, now: Timestamp) -> ApiError {
         ApiError::from_answer(self.status, &self.headers, &self.body, key, now)

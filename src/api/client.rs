@@ -24,7 +24,7 @@ use crate::job::{Credits, ErrorClass, IdempotencyKey, TaskId, TaskReport, text};
 
 /// The most that is read of an answer, unpacked: 50 tasks with long links are far below it.
 const ANSWER_MOST: usize = 4 * 1024 * 1024;
-/// The most that is read of an error (reference §7.1: "a few KB").
+/// The most that is read of an error (docs/service.md §7.1: a few kilobytes).
 const ERROR_MOST: usize = 16 * 1024;
 /// How long a connection may take to stand. Shorter than every other limit, so that a dead line is known as one on
 /// which nothing was sent.
@@ -66,7 +66,7 @@ impl Heard {
     }
 }
 
-/// Time limits of whole calls, the body included (reference §7.5).
+/// Time limits of whole calls, the body included (docs/service.md §7.5).
 #[derive(Clone, Copy)]
 struct Limits {
     submit: Duration,
@@ -137,7 +137,7 @@ impl Client {
     }
 
     /// Other time limits for whole calls, the body included: the paid request (30 s without this) and reads (15 s,
-    /// reference §7.5).
+    /// docs/service.md §7.5).
     #[must_use]
     pub fn with_limits(mut self, submit: Duration, read: Duration) -> Self {
         self.limits = Limits { submit, read };
@@ -392,7 +392,7 @@ impl Service for Client {
 
     fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>> {
         async move {
-            // The catalog is public: it gets no key (reference §3.1).
+            // The catalog is public: it gets no key (docs/service.md §3.1).
             let path = ["v1", "catalog", "models", ENHANCE_MODEL, "pricing-rules"];
             let known = self.price.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let if_none_match = known.as_ref().map(|(mark, _)| mark.clone());

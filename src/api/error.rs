@@ -17,7 +17,7 @@ use crate::job::{ErrorClass, Failure, text};
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}", self.sentence())]
 pub struct ApiError {
-    /// The kind, by the code first and the status second (reference §7).
+    /// The kind, by the code first and the status second (docs/service.md §7).
     pub class: ErrorClass,
     /// The service's code, lower case, or ours: `http_502` where there was none, `timeout`, `not_connected`,
     /// `line_failed`, `unreadable_answer`, `no_task_id`, `other_task`, `other_page`, `answer_too_large`.
@@ -35,7 +35,7 @@ pub struct ApiError {
     pub is_json: bool,
 }
 
-/// What an error means for a paid request (reference §7.3).
+/// What an error means for a paid request (docs/service.md §7.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PaidVerdict {
     /// Nobody knows whether a task was made: time-out, reset, 408, 5xx, unreadable 2xx.
@@ -123,7 +123,7 @@ impl ApiError {
             (409, _) | (_, ErrorClass::PaidOutcomeUnknown) => PaidVerdict::Lost(Lost::OutcomeUnknown),
             (408 | 0..=399 | 500.., _) => PaidVerdict::Lost(Lost::Answer),
             (429, _) | (_, ErrorClass::RateLimited | ErrorClass::NoCapacity) => PaidVerdict::NotNow,
-            // Whose source it is, and what it is, is the request's matter and not the account's (reference §10).
+            // Whose source it is, and what it is, is the request's matter and not the account's (docs/service.md §10).
             (403, _) if self.code == "permission_denied" => PaidVerdict::Rejected,
             (_, ErrorClass::Login | ErrorClass::ModelDenied | ErrorClass::Access) => PaidVerdict::Barred,
             (_, ErrorClass::Balance | ErrorClass::KeyTotal | ErrorClass::KeyDaily) => PaidVerdict::Unpaid,
@@ -152,7 +152,7 @@ impl ApiError {
         self.is_json && self.code == "task_not_found"
     }
 
-    /// Reads an error answer in any of the shapes of reference §7.1.
+    /// Reads an error answer in any of the shapes of docs/service.md §7.1.
     pub(super) fn from_answer(status: u16, headers: &HeaderMap, body: &[u8], key: &str, now: Timestamp) -> Self {
         let said = Said::read(body);
         let clean = |text: &str| redact(&text::clean(text), key);
@@ -184,7 +184,7 @@ impl ApiError {
 /// Our code for a call that found no connection: nothing was sent.
 pub(super) const NOT_CONNECTED: &str = "not_connected";
 
-/// The codes of the gateway's admission checks: surely nothing was charged, whatever the status (reference §7.3).
+/// The codes of the gateway's admission checks: surely nothing was charged, whatever the status (docs/service.md §7.3).
 fn proven(code: &str) -> Option<PaidVerdict> {
     match code {
         "insufficient_quota"
@@ -203,7 +203,7 @@ fn proven(code: &str) -> Option<PaidVerdict> {
     }
 }
 
-/// The request id of an answer's headers (reference §3.2), with `key` cut out of it.
+/// The request id of an answer's headers (docs/service.md §3.2), with `key` cut out of it.
 pub(super) fn request_id(headers: &HeaderMap, key: &str) -> Option<String> {
     ["x-request-id", "x-oneapi-request-id"]
         .into_iter()
@@ -257,7 +257,7 @@ impl Said {
     }
 }
 
-/// Fields of an error object that help its reader, with the words to show them with (reference §7.1, shape 3).
+/// Fields of an error object that help its reader, with the words to show them with (docs/service.md §7.1, shape 3).
 const FACTS: [(&str, &str); 9] = [
     ("param", "field"),
     ("estimated_credits", "needs"),

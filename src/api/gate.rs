@@ -11,7 +11,7 @@ use crate::job::retry;
 /// How many unused reads the budget saves up at most, as a share of a minute's budget.
 const BURST_SHARE: f64 = 1.0 / 6.0;
 
-/// When calls may leave. Reads and paid sends have separate budgets, so polling never starves (reference §8).
+/// When calls may leave. Reads and paid sends have separate budgets, so polling never starves (docs/service.md §8).
 #[derive(Clone, Debug)]
 pub struct Gate {
     closed_until: Option<Instant>,

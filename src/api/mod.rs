@@ -32,14 +32,14 @@ pub use retry_after::parse as parse_retry_after;
 /// The answer to an accepted paid request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Submitted {
-    /// The task as the service first showed it; its status may already be final (reference §4.1).
+    /// The task as the service first showed it; its status may already be final (docs/service.md §4.1).
     pub report: TaskReport,
     /// `Idempotency-Replayed: true`: the task is that of an earlier request with the same key, perhaps in its first
-    /// state; read it before believing its status (reference §3.1).
+    /// state; read it before believing its status (docs/service.md §3.1).
     pub replayed: bool,
 }
 
-/// A row of the account's task list (reference §4.6). It has no links and no error details.
+/// A row of the account's task list (docs/service.md §4.6). It has no links and no error details.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TaskRow {
     /// The task.
@@ -63,7 +63,7 @@ pub struct TaskRow {
 pub struct ListQuery {
     /// Exact model id, or all.
     pub model: Option<&'static str>,
-    /// `processing`, `completed`, `failed` or `cancelled`; other words are not valid (reference §4.6).
+    /// `processing`, `completed`, `failed` or `cancelled`; other words are not valid (docs/service.md §4.6).
     pub status: Option<&'static str>,
     /// From 1.
     pub page: u32,
@@ -82,7 +82,7 @@ pub struct ListPage {
     pub total: Option<u64>,
 }
 
-/// `GET /v1/credits` (reference §4.7). Amounts may be negative.
+/// `GET /v1/credits` (docs/service.md §4.7). Amounts may be negative.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Balance {
     /// What the account has left.
@@ -121,13 +121,13 @@ pub trait Service: Send + Sync {
     fn models(&self) -> BoxFuture<'_, Result<Vec<String>, ApiError>>;
     /// What the service's clock shows now, counted on from its latest answer; `None` before one told.
     fn time(&self) -> Option<Timestamp>;
-    /// The public price of one `mj-v7-enhance` (reference §4.9).
+    /// The public price of one `mj-v7-enhance` (docs/service.md §4.9).
     fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>>;
 }
 
 pub use crate::job::{ENHANCE_MODEL, enhance_body};
 
-/// The most task ids in one batch read (reference §4.5).
+/// The most task ids in one batch read (docs/service.md §4.5).
 pub const BATCH_MOST: usize = 50;
 
 /// How a client is made.

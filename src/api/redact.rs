@@ -4,7 +4,7 @@
 const CUT: &str = "[cut]";
 
 /// The text without anything that looks like a key: `sk-…`, what follows `Bearer`, tokens of the form of a JWT, and
-/// the literal `key` itself (reference §2). A key of under four characters is not looked for literally.
+/// the literal `key` itself (docs/service.md §2). A key of under four characters is not looked for literally.
 #[must_use]
 pub fn redact(text: &str, key: &str) -> String {
     let literal = (key.len() >= 4).then_some(key);

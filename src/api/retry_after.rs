@@ -7,7 +7,7 @@ use jiff::Timestamp;
 /// No hint is believed beyond this; who waits cuts it further down.
 const MOST: Duration = Duration::from_hours(24);
 
-/// How long a `Retry-After` value asks to wait: seconds, whole or decimal (reference §3.2), or an HTTP date in one of
+/// How long a `Retry-After` value asks to wait: seconds, whole or decimal (docs/service.md §3.2), or an HTTP date in one of
 /// the three forms of RFC 9110 §5.6.7, counted from `date` (the answer's own `Date`), else from `now`.
 ///
 /// A date in the past is no wait; what cannot be read is `None`; more than 24 hours count as 24 hours.

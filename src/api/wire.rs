@@ -20,7 +20,7 @@ use crate::job::{
 
 /// The most of an answer that is kept for people to read, in bytes.
 const RAW_MOST: usize = 8 * 1024;
-/// The most links that are taken from one task; the service makes at most four pictures (reference §4.4).
+/// The most links that are taken from one task; the service makes at most four pictures (docs/service.md §4.4).
 const LINKS_MOST: usize = 64;
 /// The longest link that is taken, in bytes.
 const LINK_LONGEST: usize = 8 * 1024;
@@ -102,7 +102,7 @@ pub(super) fn json(status: u16, body: &[u8]) -> Result<Value, ApiError> {
     })
 }
 
-/// A task object (reference §4.1, §4.3); `None` where it has no valid id.
+/// A task object (docs/service.md §4.1, §4.3); `None` where it has no valid id.
 ///
 /// `key` is cut out of all text.
 pub(super) fn report(value: &Value, key: &str) -> Option<TaskReport> {
@@ -199,7 +199,7 @@ fn is_link(address: &str) -> bool {
 }
 
 fn failure(status: &TaskStatus, task: &Map<String, Value>, key: &str) -> Option<Failure> {
-    // A cancelled task without an error is told apart by the code that the vendor's client puts in (reference §6).
+    // A cancelled task without an error is told apart by the code that the vendor's client puts in (docs/service.md §6).
     let missing = match status {
         TaskStatus::Failed => "unknown_error",
         TaskStatus::Cancelled => "request_cancelled",
@@ -260,7 +260,7 @@ fn raw(value: &Value, key: &str) -> String {
     said
 }
 
-/// The tasks of a batch answer that were asked for, each once (reference §4.5).
+/// The tasks of a batch answer that were asked for, each once (docs/service.md §4.5).
 ///
 /// # Errors
 /// When there is no list of tasks in it.
@@ -281,7 +281,7 @@ fn rows(status: u16, body: &Value) -> Result<&Vec<Value>, ApiError> {
         .ok_or_else(|| ApiError::invalid_response("unreadable_answer", "it has no list in it", status))
 }
 
-/// A page of the task list (reference §4.6).
+/// A page of the task list (docs/service.md §4.6).
 ///
 /// # Errors
 /// When there is no list, or the answer says that it is another page than asked for.
@@ -317,7 +317,7 @@ pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str)
     Ok(ListPage { rows: readable, unreadable, total })
 }
 
-/// The balance (reference §4.7).
+/// The balance (docs/service.md §4.7).
 ///
 /// # Errors
 /// When the account's amount is missing, or the key has a limit of its own and its amount is missing.
@@ -342,7 +342,7 @@ pub(super) fn balance(status: u16, body: &Value, key: &str) -> Result<Balance, A
     })
 }
 
-/// The ids of a model list (reference §4.8).
+/// The ids of a model list (docs/service.md §4.8).
 ///
 /// # Errors
 /// When there is no list in it.
@@ -365,7 +365,7 @@ pub(super) fn price(status: u16, body: &Value) -> Result<Credits, ApiError> {
     })
 }
 
-/// The error in a 200 answer that says `success: false`, or brings an error instead of data (reference §7.1).
+/// The error in a 200 answer that says `success: false`, or brings an error instead of data (docs/service.md §7.1).
 pub(super) fn is_error_body(body: &Value) -> bool {
     body.get("success") == Some(&Value::Bool(false))
         || (body.get("data").is_none() && body.get("error").is_some_and(|error| !error.is_null()))

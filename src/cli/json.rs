@@ -1,4 +1,4 @@
-//! A job as `--json` shows it: the fields that product §7 and `docs/json.md` promise, and no other.
+//! A job as `--json` shows it: the fields that `docs/json.md` promises, and no other.
 
 use serde_json::Value;
 

@@ -112,7 +112,7 @@ fn judge(report: &TaskReport, image: ImageNumber) -> CheckResult {
         return hold(format!("the draft shows {shown} of {COMPLETE} pictures, number {image} is not among them"));
     }
     if shown < COMPLETE {
-        // How pictures are numbered after moderation is not known (reference §10): a person must look.
+        // How pictures are numbered after moderation is not known (docs/service.md §10): a person must look.
         return hold(format!(
             "the draft shows only {shown} of {COMPLETE} pictures, so their numbers are not certain; release it if {image} is right"
         ));

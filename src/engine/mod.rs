@@ -172,7 +172,7 @@ pub struct Options {
     pub caps: Caps,
     /// Sending pauses after so many jobs in a row that end with the same error; 0: never.
     pub pause_after_failures: u32,
-    /// Passed through to the service (reference §11).
+    /// Passed through to the service (docs/service.md §11).
     pub callback_url: Option<String>,
     /// Downloads at once.
     pub fetches_at_once: usize,

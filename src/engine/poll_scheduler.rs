@@ -1,6 +1,6 @@
 //! The poll scheduler: which tasks to ask about next, gathered into as few reads as possible.
 //!
-//! It is a plain value. With up to three open tasks it asks one by one, with more by batches of at most 50 (reference
+//! It is a plain value. With up to three open tasks it asks one by one, with more by batches of at most 50 (docs/service.md
 //! §8). A batch takes who is due first, and fills up with who is due soon, so a round over `n` tasks costs ⌈n/50⌉ reads.
 
 use std::collections::{BTreeSet, HashMap};
@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use crate::job::poll_interval::{self, EtaEstimate, MOST_BATCH_SLACK};
 use crate::job::{JobId, Percent, TaskId};
 
-/// Most ids in a batch read (reference §4.5).
+/// Most ids in a batch read (docs/service.md §4.5).
 pub(super) const BATCH: usize = 50;
 /// Up to so many open tasks are asked about one by one.
 const SINGLY: usize = 3;
-/// A task that has not moved for this long is read on its own, in case batch answers lag (reference §8).
+/// A task that has not moved for this long is read on its own, in case batch answers lag (docs/service.md §8).
 const UNMOVED: Duration = Duration::from_mins(1);
 
 /// Who asked for a task to be read.

@@ -1,6 +1,6 @@
 //! Which task of the account belongs to which unsure job: a pure comparison of times.
 //!
-//! List rows do not name the source of a task (reference §12), so only times and exclusion can speak. A task is taken
+//! List rows do not name the source of a task (docs/service.md §12), so only times and exclusion can speak. A task is taken
 //! for a job only if neither fits anything else; anything less certain is for the user to decide.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::TaskRow;
 use crate::job::{JobId, PaidSend, TaskId};
 
-/// How far the service's clock may be from ours (reference §12: `created_at` ≥ submit time − 60 s).
+/// How far the service's clock may be from ours (docs/service.md §12: `created_at` ≥ submit time − 60 s).
 pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 /// A request is given up after 30 s; a task it made cannot be younger than that, skew apart.
 const REQUEST_TIME: SignedDuration = SignedDuration::from_secs(30);

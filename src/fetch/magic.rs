@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-/// How many bytes from the beginning are looked at (reference §4.4).
+/// How many bytes from the beginning are looked at (docs/service.md §4.4).
 pub(super) const HEAD: usize = 512;
 /// The most pixels a picture may claim: no result is near it, and what claims more is made to hurt a viewer.
 const PIXELS_MOST: u64 = 1 << 30;

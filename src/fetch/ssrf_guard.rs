@@ -1,4 +1,4 @@
-//! Where a download may go: public addresses over https, and nowhere else (reference §4.4).
+//! Where a download may go: public addresses over https, and nowhere else (docs/service.md §4.4).
 //!
 //! Names are resolved by our own resolver, and the connection is made to the very addresses that were checked, so a
 //! name that answers differently the second time gains nothing.

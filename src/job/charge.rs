@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is known about a job's money, from the service's evidence only (product §2, rule 7).
+/// What is known about a job's money, from the service's evidence only (docs/money-rules.md, rule 7).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Charge {
@@ -18,7 +18,7 @@ pub enum Charge {
 }
 
 impl Charge {
-    /// The words of product §2.
+    /// The words that every screen, `--json` and `docs/json.md` use.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {

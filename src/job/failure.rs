@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::text;
 
-/// What kind of trouble an answer of the service is. The code decides, the HTTP status only where no code is known (reference §7).
+/// What kind of trouble an answer of the service is. The code decides, the HTTP status only where no code is known
+/// (docs/service.md §7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
@@ -104,7 +105,7 @@ impl ErrorClass {
         }
     }
 
-    /// Sorts the code of a failed task (reference §7.4). There, `quota_exceeded` is an upstream limit and not the balance.
+    /// Sorts the code of a failed task (docs/service.md §7.4). There, `quota_exceeded` is an upstream limit and not the balance.
     #[must_use]
     pub fn of_task(code: &str) -> Self {
         match code {
@@ -140,7 +141,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Longest message that is kept, in characters (reference §7.1).
+    /// Longest message that is kept, in characters (docs/service.md §7.1).
     pub const LONGEST_MESSAGE: usize = 2_000;
 
     /// A failure with its text cleaned and shortened.
@@ -162,7 +163,7 @@ impl Failure {
         Self::new(ErrorClass::of_task(&code), &code, message)
     }
 
-    /// A dead link: 403, 404 or 410 at the result's host, also after the task was read once more (reference §12).
+    /// A dead link: 403, 404 or 410 at the result's host, also after the task was read once more (docs/service.md §12).
     #[must_use]
     pub fn link_expired(message: &str) -> Self {
         Self::new(ErrorClass::Link, "link_expired", message)

@@ -88,13 +88,13 @@ impl<'de> Deserialize<'de> for JobId {
 
 /// The service's id of a task, ours or a draft's.
 ///
-/// Accepted are the forms that the vendor's client accepts: 1 to 128 characters of `A–Z a–z 0–9 . _ : -` (reference §4.1).
+/// Accepted are the forms that the vendor's client accepts: 1 to 128 characters of `A–Z a–z 0–9 . _ : -` (docs/service.md §4.1).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TaskId(Box<str>);
 
 impl TaskId {
-    /// What ids of readable tasks begin with; others are answered with `invalid_task_id` (reference §4.3).
+    /// What ids of readable tasks begin with; others are answered with `invalid_task_id` (docs/service.md §4.3).
     pub const PREFIX: &str = "task-unified-";
 
     /// Checks the form.
@@ -151,7 +151,7 @@ impl From<TaskId> for String {
     }
 }
 
-/// Which picture of a draft: 0 to 3, as the service counts them (reference §10).
+/// Which picture of a draft: 0 to 3, as the service counts them (docs/service.md §10).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct ImageNumber(u8);
@@ -242,7 +242,7 @@ impl fmt::Display for Tag {
     }
 }
 
-/// The name of one paid job towards the service: 16 to 96 characters of `A–Z a–z 0–9 . _ -` (reference §3.1).
+/// The name of one paid job towards the service: 16 to 96 characters of `A–Z a–z 0–9 . _ -` (docs/service.md §3.1).
 ///
 /// It is written to disk before the send and repeated with every repeat of that request, never with another.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

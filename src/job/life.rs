@@ -21,7 +21,8 @@ use super::retry;
 /// A yes that named count, price and balance: the only thing that lets a job be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Approval {
-    /// Which yes of this store it was; a yes given before the present start of the engine does not send (product §2, rule 4).
+    /// Which yes of this store it was; a yes given before the present start of the engine does not send
+    /// (docs/money-rules.md, rule 4).
     pub seq: u64,
     /// The price of one job that was agreed to.
     pub price: Credits,
@@ -157,7 +158,7 @@ pub struct Job {
     pub finished_at: Option<Timestamp>,
     /// When its files were on disk.
     pub saved_at: Option<Timestamp>,
-    /// 24 h after the task ended, as far as that is known, and never later than 24 h after we heard of it (reference §4.4).
+    /// 24 h after the task ended, as far as that is known, and never later than 24 h after we heard of it (docs/service.md §4.4).
     pub link_expires_at: Option<Timestamp>,
     /// The service's first estimate of the run, in seconds.
     pub estimate: Option<u32>,
@@ -179,7 +180,7 @@ pub struct Job {
     pub revision: u64,
 }
 
-/// Hours a result link lives after completion (reference §4.4).
+/// Hours a result link lives after completion (docs/service.md §4.4).
 pub const LINK_LIFE_HOURS: i64 = 24;
 
 /// Something that happened or is asked for, for [`Job::apply`].

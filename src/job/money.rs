@@ -1,4 +1,4 @@
-//! Money as whole numbers: 10,000 UC make one credit (reference §2).
+//! Money as whole numbers: 10,000 UC make one credit (docs/service.md §2).
 
 use std::fmt;
 use std::iter::Sum;
@@ -21,7 +21,7 @@ impl Credits {
     pub const UC_PER_CREDIT: i64 = 10_000;
     /// No money.
     pub const ZERO: Self = Self(0);
-    /// The published price of one enhance: 5.4 credits (reference §9.1, price rules of 10 Oct 2026).
+    /// The published price of one enhance: 5.4 credits (docs/service.md §9.1, price rules of 10 Oct 2026).
     pub const PUBLISHED_PRICE: Self = Self(54_000);
 
     /// An amount from UC.
@@ -38,7 +38,7 @@ impl Credits {
 
     /// An amount from a number of a JSON answer; `None` for what cannot be money (not finite, or beyond ±10¹² credits).
     ///
-    /// The service sends decimals with up to four digits (reference §2), which a double holds exactly enough to round back.
+    /// The service sends decimals with up to four digits (docs/service.md §2), which a double holds exactly enough to round back.
     #[must_use]
     pub fn from_json_number(number: f64) -> Option<Self> {
         let uc = (number * 10_000.0).round();

@@ -1,7 +1,7 @@
 //! How often to look at a running task: rarely while its end is far, closely where the end is expected.
 //!
 //! Pure functions of the task's age and of what the service has said about its end so far. The field `estimated_time` may
-//! count down or stay the estimate of the whole run, and progress may jump, go back or be missing (reference §4.3, §12), so
+//! count down or stay the estimate of the whole run, and progress may jump, go back or be missing (docs/service.md §4.3, §12), so
 //! what is expected is only ever a reason to look sooner or later, never a reason to stop looking.
 
 use std::time::Duration;
@@ -105,7 +105,7 @@ impl EtaEstimate {
 /// When to look next at a task of this age. `random` from 0 to 1 spreads the looks by ±20 %.
 ///
 /// Without any idea of the end: 3 s apart in the first minute, 5 s up to five minutes, 10 s up to twenty, 45 s after that
-/// (reference §8). With one: a third of the time to the expected end, or half of it where the service counts down
+/// (docs/service.md §8). With one: a third of the time to the expected end, or half of it where the service counts down
 /// reliably, between 1.5 s and 6 s (10 s for old tasks, 20 s with minutes to go). Past the expected end: a third of the
 /// time since, up to the steps of the age.
 #[must_use]
@@ -128,7 +128,7 @@ pub fn next_poll(age: Duration, eta: &EtaEstimate, random: f64) -> NextPoll {
 }
 
 /// When to look first at a task that was submitted just now: after a third of the estimate, at least 1 s and at most 5 s
-/// (reference §8), so that a fresh task is never far from its first look.
+/// (docs/service.md §8), so that a fresh task is never far from its first look.
 #[must_use]
 pub fn first_poll(estimate: Option<Duration>, random: f64) -> Duration {
     let base = estimate.map_or(Duration::from_secs(3), |whole| whole / 3).clamp(Duration::from_secs(1), Duration::from_secs(5));

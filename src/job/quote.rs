@@ -53,7 +53,7 @@ impl Caps {
     }
 }
 
-/// What a yes would buy: the count, the price and the balance after it (product §2, rule 2).
+/// What a yes would buy: the count, the price and the balance after it (docs/money-rules.md, rule 2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Quote {
     /// How many jobs would be sent.

@@ -1,4 +1,4 @@
-//! A job as others read it: one JSON object with the fields that product §7 and `docs/json.md` promise, or a line of CSV.
+//! A job as others read it: one JSON object with the fields that `docs/json.md` promises, or a line of CSV.
 
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use super::id::TaskId;
 use super::money::Credits;
 use super::phase::Percent;
 
-/// A task's status (reference §5).
+/// A task's status (docs/service.md §5).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TaskStatus {
     /// Accepted, waiting at the service.
@@ -33,7 +33,7 @@ impl TaskStatus {
     }
 }
 
-/// `billing.charge_status` (reference §9.4).
+/// `billing.charge_status` (docs/service.md §9.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChargeStatus {
     /// `unknown`, or a word that is not described.
@@ -46,7 +46,7 @@ pub enum ChargeStatus {
     Released,
 }
 
-/// `billing.refund_status` (reference §9.4).
+/// `billing.refund_status` (docs/service.md §9.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RefundStatus {
     /// `unknown`, or a word that is not described.
@@ -61,7 +61,7 @@ pub enum RefundStatus {
     Completed,
 }
 
-/// The `billing` object of newer gateways, kept only when its scope is `account_balance` (reference §9.4).
+/// The `billing` object of newer gateways, kept only when its scope is `account_balance` (docs/service.md §9.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Billing {
     /// What became of the charge.
@@ -79,7 +79,7 @@ pub struct Billing {
 }
 
 impl Billing {
-    /// Whether this proves that the money is back: all four signs of reference §9.4 together.
+    /// Whether this proves that the money is back: all four signs of docs/service.md §9.4 together.
     #[must_use]
     pub fn proves_refund(&self) -> bool {
         self.refund_status == RefundStatus::Completed
@@ -100,7 +100,7 @@ pub struct TaskReport {
     pub percent: Option<Percent>,
     /// `task_info.estimated_time` in seconds.
     pub seconds_left: Option<u32>,
-    /// Result links in order, without doubles, http(s) only (reference §4.3).
+    /// Result links in order, without doubles, http(s) only (docs/service.md §4.3).
     pub links: Vec<String>,
     /// Something stands where links do, and could not be read as one: unreadable is not empty.
     pub links_unread: bool,
@@ -147,7 +147,7 @@ impl TaskReport {
         }
     }
 
-    /// What the answer proves about the money, and the amount where one is known (product §2, rule 7).
+    /// What the answer proves about the money, and the amount where one is known (docs/money-rules.md, rule 7).
     #[must_use]
     pub fn charge(&self) -> (Charge, Option<Credits>) {
         if let Some(billing) = &self.billing {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// How often a lost paid request is repeated, with the same key, before the job becomes unsure (product §2, rule 3).
+/// How often a lost paid request is repeated, with the same key, before the job becomes unsure (docs/money-rules.md, rule 3).
 pub const PAID_REPEATS: u32 = 4;
 /// How long after the attempt the last repeat may begin, by every clock.
 pub const PAID_WINDOW: Duration = Duration::from_secs(15);
@@ -13,11 +13,11 @@ pub const PAID_WINDOW: Duration = Duration::from_secs(15);
 pub const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(10);
 /// The one wait after `paid_outcome_unknown`.
 pub const PAID_OUTCOME_WAIT: Duration = Duration::from_mins(1);
-/// How long a key may be relied on (reference §12).
+/// How long a key may be relied on (docs/service.md §12).
 pub const KEY_LIFE: Duration = Duration::from_hours(24);
 
 /// So long after the last attempt of a paid request the account's task list tells surely that no task was made: a request
-/// is given up after 30 s, and the list may lag behind (reference §12).
+/// is given up after 30 s, and the list may lag behind (docs/service.md §12).
 pub const LIST_SETTLES: SignedDuration = SignedDuration::from_secs(60);
 
 /// How the answer to a paid request was lost.
@@ -55,7 +55,7 @@ pub fn paid_repeat(lost: Lost, repeats: u32, since_attempt: Duration, unknown_ou
     if since_attempt + wait > PAID_WINDOW { PaidRepeat::Unsure } else { PaidRepeat::After(wait) }
 }
 
-/// The wait after a 429: what `Retry-After` says, else 30 s doubling to 120 s (product §7), never under a second and never over an hour.
+/// The wait after a 429: what `Retry-After` says, else 30 s doubling to 120 s, never under a second and never over an hour.
 #[must_use]
 pub fn rate_limit_wait(retry_after: Option<Duration>, in_a_row: u32) -> Duration {
     let wait = retry_after.unwrap_or_else(|| Duration::from_secs(30 << in_a_row.saturating_sub(1).min(2)));

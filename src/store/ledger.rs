@@ -10,7 +10,7 @@ use super::error::DbError;
 use super::rows::{bits, job_id, nanos, time};
 use crate::job::{Charge, Credits, IdempotencyKey, Job, JobId, Spent, Tag};
 
-/// A session ends when this long passes without a paid send (product §2, rule 5).
+/// A session ends when this long passes without a paid send (docs/money-rules.md, rule 5).
 pub(super) const SESSION_GAP: SignedDuration = SignedDuration::from_hours(4);
 
 /// One paid job.

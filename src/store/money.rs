@@ -248,7 +248,8 @@ impl Store {
         })
     }
 
-    /// Makes every approval given so far wait for a new confirmation; to be called by a fresh start of an engine (product §2,
+    /// Makes every approval given so far wait for a new confirmation; to be called by a fresh start of an engine
+    /// (docs/money-rules.md,
     /// rule 4). Synced.
     ///
     /// # Errors

@@ -173,7 +173,7 @@ pub struct Settings {
     pub published_price: Option<Credits>,
     /// The balance that a send can draw on.
     pub balance: Option<Seen>,
-    /// Approvals up to this one wait for a new yes (product §2, rule 4).
+    /// Approvals up to this one wait for a new yes (docs/money-rules.md, rule 4).
     #[serde(rename = "send_floor", default)]
     pub approval_floor: u64,
 }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::house::{House, QUICK, signal, until};
 use crate::pty::Pty;
 
-/// How soon another process is the engine after the last one died (product §7, fine print; design §3).
+/// How soon another process is the engine after the last one died.
 const TAKEOVER: Duration = Duration::from_secs(5);
 
 fn engine(house: &House) -> Option<u32> {

@@ -109,7 +109,7 @@ impl Job {
                 let note = format!("refused: {}", failure.code);
                 self.charge = Some(Charge::NotKnown);
                 if failure.status.is_some_and(|status| (400..500).contains(&status)) {
-                    // No task was made, so there is nothing that could be charged (reference §7.3).
+                    // No task was made, so there is nothing that could be charged (docs/service.md §7.3).
                     self.charge = None;
                 }
                 self.request_id.clone_from(&failure.request_id);
@@ -197,7 +197,7 @@ impl Job {
             self.phase = Phase::Unwatched;
             return changed(format!("{note}; no longer watched, it goes on and is paid for if it completes"));
         }
-        // The body of a replay may be old (reference §3.1), and a first answer may already be final: the next read says.
+        // The body of a replay may be old (docs/service.md §3.1), and a first answer may already be final: the next read says.
         self.phase = Phase::Running(Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(now) });
         changed(note)
     }

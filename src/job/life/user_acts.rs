@@ -14,7 +14,7 @@ impl Job {
             Phase::Held(why) => {
                 match why {
                     HoldReason::Source { .. } => self.source_confirmed = true,
-                    // Proven not charged, and a new yes was given: a new paid job, so a new key (reference §12).
+                    // Proven not charged, and a new yes was given: a new paid job, so a new key (docs/service.md §12).
                     HoldReason::Refused(_) => (self.send, self.request) = (None, None),
                     HoldReason::You | HoldReason::Cap { .. } | HoldReason::Price { .. } => {}
                 }

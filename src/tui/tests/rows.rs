@@ -1,4 +1,4 @@
-//! Product §4, row by row: each key, in each place it names, does what the row says.
+//! The table of keys, row by row: each key, in each place it names, does what the row says.
 
 use super::super::dialogs::Dialog;
 use super::super::job_list::{Sort, View};

@@ -92,7 +92,7 @@ impl App {
         self.send(Command::MaxInFlight(to), Pending::local(Undo::InFlight(before)), effects);
     }
 
-    /// Product §2, rule 9: not sent is dropped at once; what was sent asks first.
+    /// Not sent is dropped at once; what was sent asks first (docs/money-rules.md, rule 9).
     pub(super) fn cancel(&mut self, now: Timestamp, effects: &mut Effects) {
         let sorted = self.sort_out(availability::stoppable);
         let (mut drop, mut on_wire, mut unwatch, mut give_up) = (vec![], vec![], vec![], vec![]);

@@ -117,7 +117,7 @@ impl App {
         self.say(level, said);
     }
 
-    /// Tells a person who looks elsewhere (product §6).
+    /// Tells a person who looks elsewhere, through the terminal's own notices.
     fn tell(&self, said: &str, effects: &mut Effects) {
         if self.screens.is_focused() {
             return;

@@ -3,7 +3,7 @@
 //! We read the bytes ourselves (the event types are crossterm's): crossterm's reader turns in a circle when the terminal
 //! hangs up, cannot be pointed at a pty in a test, and holds back what follows the first kilobyte of unbracketed input.
 //!
-//! The rule: what is not known is dropped whole, never typed. A sequence ends where its grammar says (ECMA-48 §5.4, §8.3),
+//! The rule: what is not known is dropped whole, never typed. A sequence ends where its grammar says (ECMA-48 §5.4),
 //! over any number of reads; the rest of one that was given up is still recognised for a while and dropped. Ctrl+c ends
 //! whatever is going on, so that no other program can make the keys useless.
 //!
