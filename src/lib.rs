@@ -8,7 +8,7 @@ pub mod engine;
 pub mod fetch;
 pub mod http;
 pub mod job;
-pub mod kill_point;
+pub mod failpoint;
 pub mod preview;
 pub mod simulator;
 pub mod store;

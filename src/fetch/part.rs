@@ -13,7 +13,7 @@ use super::disk::{hex, local};
 use super::folder::{Folder, sum};
 use super::magic::{self, Kind};
 use crate::job::SavedFile;
-use crate::kill_point;
+use crate::failpoint;
 
 /// How many names are tried before a folder counts as unusable.
 pub(super) const NAMES_MOST: u32 = 10_000;
@@ -193,7 +193,7 @@ impl Part {
         for count in 1..=NAMES_MOST {
             let name = if count == 1 { format!("{stem}.{ext}") } else { format!("{stem}-{count}.{ext}") };
             let path = self.folder.path().join(&name);
-            kill_point::moment("before a picture gets its name");
+            failpoint::hit("before a picture gets its name");
             match self.folder.rename_new(&self.name, &name) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     if !self.folder.holds(&name, self.length, &sha256) {
@@ -203,7 +203,7 @@ impl Part {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(removed()),
                 Err(error) => return Err(local(&error, &path)),
                 Ok(()) => {
-                    kill_point::moment("after a picture got its name");
+                    failpoint::hit("after a picture got its name");
                     if !self.folder.is_name_of(&name, &self.file) {
                         // Somebody put another file in the part's place at that very moment.
                         self.folder.remove(&name);

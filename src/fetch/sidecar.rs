@@ -11,7 +11,7 @@ use super::folder::Folder;
 use super::part::NAMES_MOST;
 use super::{FILES_MOST, FetchError, FetchRequest};
 use crate::job::SavedFile;
-use crate::kill_point;
+use crate::failpoint;
 
 /// The longest sidecar that is read.
 const SIDECAR_MOST: u64 = 256 * 1024;
@@ -61,13 +61,13 @@ pub(super) fn write(folder: &Folder, request: &FetchRequest, hosts: &[String], f
         folder.remove(&unfinished);
         return Err(fault(&error));
     }
-    kill_point::moment("before the sidecar gets its name");
+    failpoint::hit("before the sidecar gets its name");
     for count in 1..=NAMES_MOST {
         let name = sidecar_name(&picture, count);
         match folder.rename_new(&unfinished, &name) {
             Ok(()) => {
                 folder.sync();
-                kill_point::moment("after the sidecar got its name");
+                failpoint::hit("after the sidecar got its name");
                 return Ok(());
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

@@ -9,7 +9,7 @@ use super::error::{DbError, StoreError};
 use super::rows::{self, bits, nanos, signed, unsigned};
 use super::{Store, guards, ledger};
 use crate::job::{Applied, Job, JobId, TaskReport, Update};
-use crate::kill_point;
+use crate::failpoint;
 
 /// The moments of a write at which a test can stop it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -239,7 +239,7 @@ impl Store {
 }
 
 fn ask(hook: &mut Option<CommitHook>, moment: Moment) -> Result<(), DbError> {
-    kill_point::moment(match moment {
+    failpoint::hit(match moment {
         Moment::Before => "before a write to the store",
         Moment::After => "after a write to the store",
     });

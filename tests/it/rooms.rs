@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 /// Each room and the rooms it may use.
 const DOORS: &[(&str, &[&str])] = &[
     ("job", &[]),
-    ("kill_point", &[]),
+    ("failpoint", &[]),
     ("simulator", &[]),
     ("preview", &[]),
     ("http", &[]),
     ("api", &["http", "job"]),
-    ("store", &["job", "kill_point"]),
-    ("fetch", &["http", "job", "kill_point"]),
+    ("store", &["job", "failpoint"]),
+    ("fetch", &["http", "job", "failpoint"]),
     ("commands", &["store", "job"]),
     ("engine", &["api", "commands", "store", "fetch", "job"]),
     ("tui", &["engine", "job", "preview"]),

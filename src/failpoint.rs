@@ -5,7 +5,7 @@
 
 /// A moment before or after something becomes durable, with its name for whoever reads the code.
 #[inline]
-pub fn moment(name: &'static str) {
+pub fn hit(name: &'static str) {
     #[cfg(debug_assertions)]
     kill_if_it_is_time(name);
     #[cfg(not(debug_assertions))]
