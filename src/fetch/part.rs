@@ -12,8 +12,8 @@ use super::FetchError;
 use super::disk::{hex, local};
 use super::folder::{Folder, sum};
 use super::magic::{self, Kind};
-use crate::job::SavedFile;
 use crate::failpoint;
+use crate::job::SavedFile;
 
 /// How many names are tried before a folder counts as unusable.
 pub(super) const NAMES_MOST: u32 = 10_000;

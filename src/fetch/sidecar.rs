@@ -10,8 +10,8 @@ use super::disk::local;
 use super::folder::Folder;
 use super::part::NAMES_MOST;
 use super::{FILES_MOST, FetchError, FetchRequest};
-use crate::job::SavedFile;
 use crate::failpoint;
+use crate::job::SavedFile;
 
 /// The longest sidecar that is read.
 const SIDECAR_MOST: u64 = 256 * 1024;

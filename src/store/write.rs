@@ -8,8 +8,8 @@ use rusqlite::{Transaction, TransactionBehavior, params};
 use super::error::{DbError, StoreError};
 use super::rows::{self, bits, nanos, signed, unsigned};
 use super::{Store, guards, ledger};
-use crate::job::{Applied, Job, JobId, TaskReport, Update};
 use crate::failpoint;
+use crate::job::{Applied, Job, JobId, TaskReport, Update};
 
 /// The moments of a write at which a test can stop it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
