@@ -16,7 +16,10 @@ pub(super) enum PriceError {
     /// The service has the model, and does not sell it now.
     #[error("the service publishes no price for it now (pricing status \"{0}\")")]
     Unavailable(String),
-    /// Something in the answer is missing or not known to this program.
+    /// The answer is no price list, or not one with this model: as good as not read.
+    #[error("{0}")]
+    Missing(&'static str),
+    /// Something in the rules of the model is missing or not known to this program.
     #[error("{0}")]
     Unclear(String),
 }
@@ -195,7 +198,7 @@ pub(super) fn published(body: &Value, model: &str, parameters: &BTreeMap<&str, &
 
 fn model_rules(body: &Value, model: &str) -> Result<ModelRules, PriceError> {
     let body = body.get("data").filter(|data| data.is_object()).unwrap_or(body);
-    let answer = PricingRules::deserialize(body).map_err(|_| unclear("it is no price list"))?;
+    let answer = PricingRules::deserialize(body).map_err(|_| PriceError::Missing("it is no price list"))?;
     let found = answer
         .model
         .iter()
@@ -203,7 +206,7 @@ fn model_rules(body: &Value, model: &str) -> Result<ModelRules, PriceError> {
         .chain([body])
         .filter(|rules| rules.get("components").is_some())
         .find(|rules| rules.get("model_id").is_none_or(|id| id.as_str() == Some(model)))
-        .ok_or_else(|| unclear("the model is not in the price list"))?;
+        .ok_or(PriceError::Missing("the model is not in the price list"))?;
     let rules = ModelRules::deserialize(found).map_err(|_| unclear("a rate is missing"))?;
     debug_assert!(rules.model_id.as_deref().is_none_or(|id| id == model));
     Ok(rules)
@@ -404,15 +407,10 @@ mod tests {
         ] {
             assert!(matches!(enhance(&answer(&changes)), Err(PriceError::Unclear(_))), "{changes}");
         }
-        for body in [
-            json!({}),
-            json!([]),
-            json!(null),
-            json!({"model": {"model_id": "mj-v7", "components": []}}),
-            json!({"model": {"components": []}}),
-        ] {
-            assert!(matches!(enhance(&body), Err(PriceError::Unclear(_))), "{body}");
+        for body in [json!({}), json!([]), json!(null), json!({"model": {"model_id": "mj-v7", "components": []}})] {
+            assert!(matches!(enhance(&body), Err(PriceError::Missing(_))), "{body}");
         }
+        assert!(matches!(enhance(&json!({"model": {"components": []}})), Err(PriceError::Unclear(_))));
         let mut deep = json!("1");
         for _ in 0..100 {
             deep = json!({"op": "multiply", "args": [deep]});

@@ -353,12 +353,13 @@ pub(super) fn models(status: u16, body: &Value, key: &str) -> Result<Vec<String>
 /// The price of one enhance in a pricing-rules answer.
 ///
 /// # Errors
-/// `price_unavailable` where the service says that it sells none now; `price_unclear` where the price cannot be named with
-/// certainty.
+/// `price_unavailable` where the service says that it sells none now; `price_unclear` where its rules cannot be evaluated with
+/// certainty; `price_missing` where the model is not in it.
 pub(super) fn price(status: u16, body: &Value) -> Result<Credits, ApiError> {
     price::published(body, ENHANCE_MODEL, &BTreeMap::new()).map_err(|error| {
         let code = match error {
             PriceError::Unavailable(_) => "price_unavailable",
+            PriceError::Missing(_) => "price_missing",
             PriceError::Unclear(_) => "price_unclear",
         };
         ApiError::invalid_response(code, &error.to_string(), status)

@@ -143,11 +143,12 @@ fn unknown_words_and_odd_progress_never_end_a_job() {
 }
 
 #[test]
-fn a_record_that_vanishes_is_asked_for_three_times_and_its_charge_is_not_known() {
+fn a_record_that_vanishes_gives_up_no_paid_job_within_the_hour() {
     let mut stage = fated("", "then.run_seconds = 600.0\nthen.vanish_seconds = 0.2");
-    until_asking(&mut stage, "given up", |stage| stage.all_are(State::Failed));
+    let before = stage.simulator().counts().of(Route::Read);
+    until_asking(&mut stage, "asked again and again", |stage| stage.simulator().counts().of(Route::Read) > before + 6);
     let job = stage.job();
-    assert_eq!((job.failure().unwrap().code.as_str(), job.charge), ("task_not_found", Some(Charge::NotKnown)));
+    assert_eq!((job.state(), job.charge), (State::Running, Some(Charge::Reserved)));
     assert!(job.task.is_some(), "the id stays, to name it to the service's support");
     assert_eq!(stage.simulator().counts().of(Route::Submit), 1, "and nothing is sent again");
 }
