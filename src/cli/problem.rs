@@ -124,6 +124,17 @@ impl From<ApiError> for Problem {
     }
 }
 
+/// Another process is the engine of the store.
+pub fn locked(pid: Option<u32>) -> Problem {
+    let who = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+    Problem::new(
+        Exit::Locked,
+        "locked",
+        format!("already running: {who} is the engine of this store"),
+        "follow it with `mj-enhance watch`, or end it first",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

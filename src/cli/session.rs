@@ -6,8 +6,7 @@ use secrecy::ExposeSecret as _;
 
 use super::account::{self, Witness};
 use super::context::Context;
-use super::exit::Exit;
-use super::problem::Problem;
+use super::problem::{Problem, locked};
 use crate::api::{Client, ClientOptions, Service};
 use crate::engine::{EngineEvent, Options, Sending, Services, Session, StartError, StartMode, SystemClock};
 use crate::fetch::{Downloader, FetchOptions};
@@ -59,15 +58,4 @@ pub fn start(
         StartError::Locked { pid } => locked(pid),
         StartError::Thread(_) => Problem::input("system", error.to_string(), "close other programs, then try again"),
     })
-}
-
-/// Another process is the engine of the store.
-pub fn locked(pid: Option<u32>) -> Problem {
-    let who = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
-    Problem::new(
-        Exit::Locked,
-        "locked",
-        format!("already running: {who} is the engine of this store"),
-        "follow it with `mj-enhance watch`, or end it first",
-    )
 }

@@ -48,7 +48,7 @@ impl App {
             }
         }
         next.extend(self.link_warnings.next(self.jobs.expiring(), now));
-        next.extend(self.title.due(&self.title_words(), now));
+        next.extend(self.title.due(&super::title::words(&self.jobs), now));
         next.into_iter().min()
     }
 }

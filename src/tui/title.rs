@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::{Timestamp, ToSpan as _};
 
-use super::app::App;
-use super::job_list::View;
+use super::job_list::{JobList, View};
 
 /// The title as the terminal has it; it changes once a second at most.
 #[derive(Debug, Default)]
@@ -33,16 +32,14 @@ impl Title {
     }
 }
 
-impl App {
-    /// `mj 3 run 12 wait 1 fail`.
-    pub(super) fn title_words(&self) -> String {
-        let mut title = "mj".to_owned();
-        for view in [View::Running, View::ToFetch, View::Waiting, View::Failed, View::Unsure] {
-            let count = self.jobs.count_of(view);
-            if count > 0 {
-                let _ = write!(title, " {count} {}", view.short());
-            }
+/// `mj 3 run 12 wait 1 fail`.
+pub(super) fn words(jobs: &JobList) -> String {
+    let mut title = "mj".to_owned();
+    for view in [View::Running, View::ToFetch, View::Waiting, View::Failed, View::Unsure] {
+        let count = jobs.count_of(view);
+        if count > 0 {
+            let _ = write!(title, " {count} {}", view.short());
         }
-        title
     }
+    title
 }

@@ -56,7 +56,7 @@ fn a_panic_gives_the_terminal_back_before_it_speaks() {
     let ended = pty.ended();
     ended.assert_restored();
     assert_ne!(ended.code, 0);
-    for word in ["MJ_ENHANCE_TEST_PANIC", "This is a fault of mj-enhance", "mj-enhance.log"] {
+    for word in ["MJ_ENHANCE_TEST_PANIC", "This is a bug in mj-enhance", "mj-enhance.log"] {
         assert!(ended.screen.contains(word), "{word}: {}", ended.screen);
     }
     // The words stand in full on the screen that came back.

@@ -50,7 +50,7 @@ impl App {
         }
         self.messages.close_windows(now);
         self.warn_of_expiring_links(now, effects);
-        let title = self.title_words();
+        let title = super::title::words(&self.jobs);
         if self.title.set(&title, now) {
             effects.push(Effect::Title(title));
         }

@@ -9,7 +9,7 @@ use super::super::dialogs::{ConfirmDialog, Dialog, PriceDialog, Purpose};
 use super::super::keymap::Action;
 use super::super::layout::Layout;
 use super::canvas::{Canvas, Pieces, wrap};
-use super::dialogs::{line_width, put, sheet};
+use super::sheet::{line_width, put, sheet};
 use crate::job::{Credits, text};
 use crate::tui::width::columns;
 

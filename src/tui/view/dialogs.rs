@@ -10,8 +10,9 @@ use super::super::layout::Layout;
 use super::super::location::scp_line;
 use super::super::reasons;
 use super::super::wording;
-use super::canvas::{Canvas, Piece, Pieces, fit, wrap};
+use super::canvas::{Canvas, Pieces, fit};
 use super::fields::{field, line};
+use super::sheet::{put, sheet, sheet_area};
 use super::{ask, help};
 use crate::job::{JobId, LineVerdict, text};
 use crate::tui::width::columns;
@@ -31,34 +32,6 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
         Some(Dialog::Help(help)) => help::draw(canvas, room, help),
         Some(Dialog::Show(id)) => show_lines(canvas, layout, *id),
     }
-}
-
-fn sheet_area(room: Rect, width: u16, height: u16) -> Rect {
-    Rect::new((room.width - width) / 2, (room.height - height) / 3, width, height)
-}
-
-/// A box in the middle, as high as its lines, with them in it. The last lines stay where not all fit: they hold the keys.
-pub(super) fn sheet(canvas: &mut Canvas<'_>, room: Rect, title: &str, width: u16, lines: &[Pieces], heavy: bool) -> Rect {
-    let width = (width + 4).min(room.width);
-    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).min(room.height);
-    let area = sheet_area(room, width, height);
-    let inner = if heavy { canvas.heavy_frame(area, title) } else { canvas.frame(area, title) };
-    let rows = usize::from(inner.height);
-    let cut = lines.len().saturating_sub(rows);
-    let (head, tail) = if cut > 0 { (rows.saturating_sub(2), lines.len() - rows.min(2)) } else { (lines.len(), lines.len()) };
-    for (line, y) in lines[..head.min(lines.len())].iter().chain(&lines[tail..]).zip(inner.top()..inner.bottom()) {
-        canvas.pieces(inner.x, y, inner.width, line);
-    }
-    inner
-}
-
-/// Text wrapped to lines of one style.
-pub(super) fn put(lines: &mut Vec<Pieces>, said: &str, width: u16, style: Style) {
-    lines.extend(wrap(said, width).into_iter().map(|part| vec![(part, style)]));
-}
-
-pub(super) fn line_width(line: &[Piece]) -> u16 {
-    line.iter().map(|(text, _)| columns(text)).sum()
 }
 
 fn menu_width(room: Rect, menu: &Menu) -> u16 {

@@ -11,6 +11,7 @@ mod footer;
 mod header;
 mod help;
 mod pages;
+mod sheet;
 mod table;
 
 use jiff::Timestamp;
