@@ -8,7 +8,7 @@ fn waiting(env: &[(&str, &str)]) -> (House, Pty) {
     let house = House::new("run_seconds = 3600\nmore_drafts = 10\n[balance]\naccount = 1000\n");
     house.program.add(&house.specs(4).iter().map(String::as_str).collect::<Vec<_>>());
     let pty = Pty::open(&house, (80, 24), &[], env);
-    pty.shows("4 wait for P");
+    pty.shows("4 approved earlier");
     (house, pty)
 }
 
