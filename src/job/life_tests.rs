@@ -304,7 +304,9 @@ fn a_completed_task_without_links_is_read_again_for_three_minutes() {
     assert_eq!(job.failure().unwrap().code, "no_links");
     // A clock that was turned back ends nothing early.
     let (mut job, _) = completed(&[], false);
-    assert_eq!((hear(&mut job, &empty, 0), hear(&mut job, &empty, -5_000)), (State::Running, State::Running));
+    assert_eq!((hear(&mut job, &empty, 0), hear(&mut job, &empty, -900)), (State::Running, State::Running));
+    // And it does not make the job wait for as long as it was turned.
+    assert_eq!((hear(&mut job, &empty, -721), hear(&mut job, &empty, -720)), (State::Running, State::Failed));
 }
 
 #[test]

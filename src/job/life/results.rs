@@ -67,12 +67,14 @@ impl Job {
         // Without evidence it stays reserved.
         let charge = if charge == Charge::NotKnown { self.charge } else { Some(charge) };
         let known = (charge, amount.or(self.charged));
-        if self.finished_at.is_some() && (self.charge, self.charged) == known {
+        // A clock that was turned back would make it wait for as long as it was turned.
+        let turned_back = self.finished_at.is_some_and(|first| now < first);
+        if self.finished_at.is_some() && !turned_back && (self.charge, self.charged) == known {
             return Applied::Ignored("its links are not there yet");
         }
         (self.charge, self.charged) = known;
         let first = self.finished_at.is_none();
-        self.finished_at.get_or_insert(now);
+        self.finished_at = Some(self.finished_at.map_or(now, |at| at.min(now)));
         match (first, report.links_unread) {
             (true, false) => changed("completed; its links are not there yet"),
             (true, true) => changed("completed; its links cannot be read yet"),
