@@ -51,7 +51,7 @@ pub use base::{Services, SessionMessage};
 pub use clock::{Clock, SystemClock};
 pub use event_loop::Engine;
 pub use notice::{Level, LostAnswer, Notice, NoticeKind, Undecided};
-pub use session::{Session, StartError, StartMode};
+pub use session::{Session, StartError, StartMode, attend};
 
 /// What a dashboard is told: written first, then published.
 #[derive(Clone, PartialEq, Debug)]

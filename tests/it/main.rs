@@ -30,4 +30,3 @@ mod sockets;
 mod stage;
 mod start;
 mod whole;
-mod world;
