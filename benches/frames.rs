@@ -16,7 +16,7 @@ use mj_enhance::engine::{Connection, EngineEvent, Role, Status};
 use mj_enhance::job::{Caps, Credits, Job, Percent, Phase, Progress, Spent};
 use mj_enhance::tui::terminal::offscreen::Offscreen;
 use mj_enhance::tui::terminal::paint::{Encoder, Painter, Style};
-use mj_enhance::tui::{App, AppOptions, Event, view};
+use mj_enhance::tui::{App, AppOptions, Event, News, view};
 
 /// The dashboard with its painter, without a terminal.
 struct Stage {
@@ -31,10 +31,10 @@ impl Stage {
         let mut app = App::new(AppOptions::default(), now);
         let _ = app.update(now, Event::Resize(size.0, size.1));
         for part in jobs.chunks(500) {
-            let _ = app.update(now, Event::EngineEvent(EngineEvent::Jobs(part.to_vec())));
+            let _ = app.update(now, Event::News(News::Engine(EngineEvent::Jobs(part.to_vec()))));
         }
-        let _ = app.update(now, Event::EngineEvent(EngineEvent::Loaded));
-        let _ = app.update(now, Event::EngineEvent(EngineEvent::Status(Arc::new(status(jobs.len())))));
+        let _ = app.update(now, Event::News(News::Engine(EngineEvent::Loaded)));
+        let _ = app.update(now, Event::News(News::Engine(EngineEvent::Status(Arc::new(status(jobs.len()))))));
         let painter = Painter::new(Style { encoder, ..Style::default() });
         Self { app, offscreen: Offscreen::new(size.0, size.1), painter, out: Vec::new() }
     }
@@ -100,7 +100,7 @@ fn keys(jobs: &[Arc<Job>], now: Timestamp) {
         moved.revision += 1_000_000;
         let moved = Arc::new(moved);
         let began = Instant::now();
-        let _ = stage.app.update(now, Event::EngineEvent(EngineEvent::Jobs(vec![moved])));
+        let _ = stage.app.update(now, Event::News(News::Engine(EngineEvent::Jobs(vec![moved]))));
         update.push(began.elapsed());
         let code = if n % 60 < 30 { KeyCode::Down } else { KeyCode::Up };
         let began = Instant::now();
@@ -138,7 +138,7 @@ fn keys(jobs: &[Arc<Job>], now: Timestamp) {
             .map(|_| {
                 let news = EngineEvent::Progress(news.clone());
                 let began = Instant::now();
-                let _ = stage.app.update(now, Event::EngineEvent(news));
+                let _ = stage.app.update(now, Event::News(News::Engine(news)));
                 began.elapsed()
             })
             .collect::<Vec<Duration>>(),
@@ -167,7 +167,7 @@ fn ticking(now: Timestamp) {
                         (job.id, Progress { percent, seconds_left: None, at: Some(then) })
                     })
                     .collect();
-                let _ = stage.app.update(then, Event::EngineEvent(EngineEvent::Progress(news)));
+                let _ = stage.app.update(then, Event::News(News::Engine(EngineEvent::Progress(news))));
                 let _ = stage.app.update(then, Event::Tick);
                 let (bytes, fewest) = stage.frame(then, encoder == Encoder::Thrifty);
                 (sum, bound) = (sum + bytes, bound + fewest);

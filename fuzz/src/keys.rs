@@ -11,7 +11,8 @@ use mj_enhance::engine::{
 };
 use mj_enhance::job::text::is_unsafe;
 use mj_enhance::job::{Caps, Credits, Failure, Job, JobId, Quote, Spent, State};
-use mj_enhance::tui::{App, AppOptions, Charset, Effect, Event, NotifyMethod, Theme, view};
+use mj_enhance::tui::terminal;
+use mj_enhance::tui::{App, AppOptions, Charset, Effect, Event, News, NotifyMethod, SessionEffect, Theme, view};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
@@ -85,9 +86,9 @@ pub fn run(data: &[u8]) {
         asked_since: 0,
     };
     screen_harness.event(&Event::Resize(80, 24));
-    screen_harness.event(&Event::EngineEvent(EngineEvent::Status(Arc::new(status()))));
-    screen_harness.event(&Event::EngineEvent(EngineEvent::Jobs(JOBS.clone())));
-    screen_harness.event(&Event::EngineEvent(EngineEvent::Loaded));
+    screen_harness.event(&Event::News(News::Engine(EngineEvent::Status(Arc::new(status())))));
+    screen_harness.event(&Event::News(News::Engine(EngineEvent::Jobs(JOBS.clone()))));
+    screen_harness.event(&Event::News(News::Engine(EngineEvent::Loaded)));
     for _ in 0..MOST {
         if bytes.is_empty() || screen_harness.app.is_finished() {
             break;
@@ -117,11 +118,11 @@ impl ScreenHarness {
         match bytes.byte() {
             0..=159 => Event::Key(key(bytes)),
             160..=169 => Event::Key(KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE)),
-            170..=179 => Event::Paste(match bytes.byte() % 4 {
+            170..=179 => Event::Paste(terminal::Paste::from(match bytes.byte() % 4 {
                 0 => "task-unified-1790000100-aaaa0001 all\nyyy\n".to_owned(),
                 1 => format!("{} 0-3", samples::draft(u64::from(bytes.byte()))),
                 _ => bytes.text(60),
-            }),
+            })),
             180..=189 => Event::Mouse(MouseEvent {
                 kind: bytes.pick(&[
                     MouseEventKind::Down(MouseButton::Left),
@@ -142,7 +143,7 @@ impl ScreenHarness {
             210..=214 => Event::Focus(bytes.yes()),
             215..=219 => Event::Tick,
             220 => Event::Resumed,
-            _ => Event::EngineEvent(self.news(bytes)),
+            _ => Event::News(News::Engine(self.news(bytes))),
         }
     }
 
@@ -219,7 +220,7 @@ impl ScreenHarness {
         let effects = self.app.update(self.now, event.clone());
         for effect in effects {
             self.check(&effect, asked, event);
-            if let Effect::Command { ticket, .. } = effect {
+            if let Effect::Session(SessionEffect::Command { ticket, .. }) = effect {
                 self.tickets.push(ticket);
             }
         }
@@ -234,7 +235,7 @@ impl ScreenHarness {
 
     fn check(&self, effect: &Effect, asked: Option<Quote>, event: &Event) {
         match effect {
-            Effect::Command { command, .. } => {
+            Effect::Session(SessionEffect::Command { command, .. }) => {
                 assert!(!self.read_only, "who looks on commands nothing: {command:?}");
                 if let Some((count, yes)) = consent(command) {
                     let quote = asked.unwrap_or_else(|| panic!("paid without a price box: {command:?}"));

@@ -8,7 +8,7 @@ use mj_enhance::engine::EngineEvent;
 use mj_enhance::job::{Job, State};
 use mj_enhance::tui::terminal::TerminalEvent;
 use mj_enhance::tui::terminal::parser::Parser;
-use mj_enhance::tui::{App, AppOptions, Effect, Event};
+use mj_enhance::tui::{App, AppOptions, Effect, Event, News, SessionEffect};
 
 use super::bytes::Bytes;
 use super::keys::status;
@@ -25,7 +25,8 @@ pub fn run(data: &[u8]) {
     let jobs: Vec<Arc<Job>> = samples::jobs(33).into_iter().map(Arc::new).collect();
     let mut status = status();
     status.waiting_for_go = jobs.iter().filter(|job| job.state() == State::Waiting).map(|job| job.id).collect();
-    let start = [EngineEvent::Status(Arc::new(status)), EngineEvent::Jobs(jobs), EngineEvent::Loaded].map(Event::EngineEvent);
+    let start = [EngineEvent::Status(Arc::new(status)), EngineEvent::Jobs(jobs), EngineEvent::Loaded]
+        .map(|news| Event::News(News::Engine(news)));
     for event in [Event::Resize(80, 24)].into_iter().chain(start) {
         let _ = app.update(at(0), event);
     }
@@ -91,7 +92,7 @@ impl Line {
                 }
                 TerminalEvent::Paste(paste) => {
                     assert!(!self.harmless, "{paste:?} was pasted by the terminal");
-                    Event::Paste(paste.text)
+                    Event::Paste(paste)
                 }
                 TerminalEvent::Mouse(mouse) => Event::Mouse(mouse),
                 TerminalEvent::Focus(focused) => Event::Focus(focused),
@@ -100,7 +101,7 @@ impl Line {
             // Nothing of this was ever drawn, so nothing can be confirmed.
             let paid = self.app.asked_price().is_some();
             for effect in self.app.update(at(1), event.clone()) {
-                if let Effect::Command { command, .. } = effect {
+                if let Effect::Session(SessionEffect::Command { command, .. }) = effect {
                     assert!(!self.harmless, "{event:?} made {command:?}");
                     assert!(!paid || super::keys::consent(&command).is_none(), "{event:?} paid: {command:?}");
                 }

@@ -19,7 +19,7 @@ use crate::tui::terminal::capabilities::Colours;
 use crate::tui::terminal::osc::Notifier;
 use crate::tui::terminal::paint::Encoder;
 use crate::tui::terminal::{self, Capabilities, Device, Inbox};
-use crate::tui::{self, App, AppOptions, Charset, DashboardDeps, Event, Exporter, Keymap, NotifyMethod, Theme};
+use crate::tui::{self, App, AppOptions, Charset, DashboardDeps, Exporter, Keymap, News, NotifyMethod, Theme};
 
 /// Opens the dashboard.
 pub fn dashboard(context: &Context) -> Outcome {
@@ -176,7 +176,7 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     let device = Device::open().map_err(|error| {
         Problem::input("no_terminal", format!("the terminal cannot be opened: {error}"), "start it on a terminal")
     })?;
-    let inbox = Inbox::<Event>::default();
+    let inbox = Inbox::<News>::default();
     let mailbox = inbox.mailbox();
     let hooks = Arc::new(Mutex::new(Some(Hooks::new(config.hooks.clone()))));
     let watched = Arc::clone(&hooks);
@@ -186,7 +186,7 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
         {
             hooks.hear(&news);
         }
-        mailbox.news(Event::EngineEvent(news));
+        mailbox.news(News::Engine(news));
     });
     let join = if sending == Sending::Nothing { StartMode::ReadOnly } else { StartMode::EngineOrFollower };
     if demo {

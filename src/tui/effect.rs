@@ -1,5 +1,6 @@
 //! What the dashboard wants done: data that can be compared and printed, no closures.
 
+use super::terminal;
 use crate::engine::Command;
 use crate::job::JobId;
 
@@ -23,37 +24,21 @@ impl ExportFormat {
     }
 }
 
-/// An act on the world outside. The only ones that cost money are commands with a consent.
+/// What the dashboard wants done, by the terminal half or by the session.
+pub type Effect = terminal::Effect<SessionEffect>;
+
+/// What the terminal half hands on to the session. The only ones that cost money are commands with a consent.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Effect {
+pub enum SessionEffect {
     /// Hand this command to the engine; its answer is [`crate::engine::EngineEvent::CommandDone`] with the same ticket.
     Command {
         /// Names the answer.
         ticket: u64,
-        /// What is outcomes.
+        /// What is to be done.
         command: Command,
     },
     /// Ask for the details of a job; the answer is [`crate::engine::EngineEvent::Details`].
     LoadDetails(JobId),
-    /// Put text on the clipboard of the user's terminal (OSC 52).
-    Copy(String),
-    /// Ring the bell.
-    Bell,
-    /// A desktop notice through the terminal.
-    Notify {
-        /// A few words.
-        title: String,
-        /// One sentence.
-        body: String,
-    },
-    /// Set the window's title.
-    Title(String),
-    /// Give the terminal back and stop until `fg`.
-    Suspend,
-    /// Draw every cell anew.
-    Redraw,
-    /// Switch mouse reports on or off.
-    Mouse(bool),
     /// Remember this for [`super::AppOptions::remembered`] of the next start.
     SaveScreenState(String),
     /// Write an export beside the results, and say where as a notice.
@@ -63,6 +48,4 @@ pub enum Effect {
         /// The whole file.
         content: String,
     },
-    /// End the loop.
-    Quit,
 }

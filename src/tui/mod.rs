@@ -46,7 +46,7 @@ mod wording;
 
 pub use app::App;
 pub use dashboard::{DashboardDeps, Exporter, run};
-pub use effect::Effect;
-pub use event::Event;
+pub use effect::{Effect, SessionEffect};
+pub use event::{Event, News};
 pub use keymap::{Keymap, KeymapError, keys_table_markdown};
 pub use options::{AppOptions, Charset, NotifyMethod, Theme};

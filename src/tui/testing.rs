@@ -9,8 +9,8 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, CellWidth as _};
 
 use super::app::App;
-use super::effect::Effect;
-use super::event::Event;
+use super::effect::{Effect, SessionEffect};
+use super::event::{Event, News};
 use super::keymap::Key;
 use super::options::AppOptions;
 use super::view;
@@ -162,9 +162,9 @@ impl ScreenHarness {
     pub(crate) fn with(options: AppOptions, size: (u16, u16), jobs: Vec<Arc<Job>>) -> Self {
         let mut screen_harness = Self { app: App::new(options, at(0)), now: at(0), effects: Vec::new(), size };
         screen_harness.event(Event::Resize(size.0, size.1));
-        screen_harness.event(Event::EngineEvent(EngineEvent::Status(Arc::new(status()))));
-        screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(jobs)));
-        screen_harness.event(Event::EngineEvent(EngineEvent::Loaded));
+        screen_harness.event(Event::News(News::Engine(EngineEvent::Status(Arc::new(status())))));
+        screen_harness.event(Event::News(News::Engine(EngineEvent::Jobs(jobs))));
+        screen_harness.event(Event::News(News::Engine(EngineEvent::Loaded)));
         screen_harness.effects.clear();
         screen_harness
     }
@@ -197,7 +197,7 @@ impl ScreenHarness {
     pub(crate) fn keys(&mut self, keys: &str) -> &mut Self {
         for part in keys.split_whitespace() {
             if let Some(text) = part.strip_prefix("paste:") {
-                self.event(Event::Paste(text.replace('|', "\n").replace('_', " ")));
+                self.event(Event::Paste(text.replace('|', "\n").replace('_', " ").into()));
             } else if let Some(text) = part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|t| !t.is_empty()) {
                 for c in text.chars() {
                     self.key(Key::char(if c == '_' { ' ' } else { c }));
@@ -212,14 +212,14 @@ impl ScreenHarness {
     pub(crate) fn status(&mut self, change: impl FnOnce(&mut Status)) -> &mut Self {
         let mut status = status();
         change(&mut status);
-        self.event(Event::EngineEvent(EngineEvent::Status(Arc::new(status))));
+        self.event(Event::News(News::Engine(EngineEvent::Status(Arc::new(status)))));
         self
     }
 
     /// Answers the last command.
     pub(crate) fn answer(&mut self, done: CommandOutcome) -> &mut Self {
         let ticket = self.app.messages.last_ticket();
-        self.event(Event::EngineEvent(EngineEvent::CommandDone { ticket, outcome: Ok(done) }));
+        self.event(Event::News(News::Engine(EngineEvent::CommandDone { ticket, outcome: Ok(done) })));
         self
     }
 
@@ -227,7 +227,7 @@ impl ScreenHarness {
         self.effects
             .iter()
             .filter_map(|effect| match effect {
-                Effect::Command { command, .. } => Some(command),
+                Effect::Session(SessionEffect::Command { command, .. }) => Some(command),
                 _ => None,
             })
             .collect()
@@ -245,7 +245,7 @@ impl ScreenHarness {
             ],
             raw: Some("{\n  \"status\": \"failed\",\n  \"error\": {\"code\": \"x\"}\n}".to_owned()),
         };
-        self.event(Event::EngineEvent(EngineEvent::Details { job: id, details: Arc::new(details) }));
+        self.event(Event::News(News::Engine(EngineEvent::Details { job: id, details: Arc::new(details) })));
         self
     }
 

@@ -33,4 +33,4 @@ pub use device::Device;
 pub use frames::FrameLimiter;
 pub use inbox::{Inbox, Mailbox};
 pub use parser::{LONGEST_PASTE, Paste, Reply, TerminalEvent};
-pub use run::{Act, Exit, Input, Options, Screen, run};
+pub use run::{Effect, Event, Exit, Options, Screen, run};

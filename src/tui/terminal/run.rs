@@ -27,14 +27,14 @@ use super::writer::{Writer, WriterEvent};
 
 /// What can happen to a screen.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Input<T> {
+pub enum Event<N> {
     /// A key.
     Key(KeyEvent),
     /// Text in one piece; not cleaned.
     Paste(Paste),
     /// Mouse button or wheel.
     Mouse(MouseEvent),
-    /// The size in columns and rows; the first input of every run.
+    /// The size in columns and rows; the first event of every run.
     Resize(u16, u16),
     /// Before a key: the frame drawn at this [`Screen::revision`] had been on the terminal for [`super::settled::SETTLE`] when
     /// the key was read. What an older frame did not show, the key is no answer to.
@@ -47,11 +47,11 @@ pub enum Input<T> {
         dark: bool,
     },
     /// News from the rest of the program.
-    News(T),
+    News(N),
     /// The time asked for by [`Screen::next_tick`] has come.
     Tick,
     /// SIGINT from outside.
-    Interrupt,
+    Interrupted,
     /// The run ends after this, whatever the screen answers: SIGTERM, SIGHUP or a lost terminal.
     Terminate,
     /// The process goes on after it was stopped.
@@ -60,7 +60,7 @@ pub enum Input<T> {
 
 /// What a screen wants done.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Act<A> {
+pub enum Effect<S> {
     /// To the clipboard.
     Copy(String),
     /// Ring.
@@ -80,8 +80,8 @@ pub enum Act<A> {
     Redraw,
     /// Mouse reports on or off.
     Mouse(bool),
-    /// For the closure of [`run`].
-    Custom(A),
+    /// For the session: the closure of [`run`] takes it.
+    Session(S),
     /// Leave.
     Quit,
 }
@@ -90,19 +90,19 @@ pub enum Act<A> {
 pub trait Screen {
     /// News from the rest of the program.
     type News;
-    /// Acts that are not about the terminal.
-    type Act;
+    /// Effects that are not about the terminal.
+    type Effect;
 
-    /// Takes one input.
+    /// Takes one event.
     #[must_use]
-    fn update(&mut self, now: Timestamp, input: Input<Self::News>) -> Vec<Act<Self::Act>>;
+    fn update(&mut self, now: Timestamp, event: Event<Self::News>) -> Vec<Effect<Self::Effect>>;
     /// Draws itself.
     fn draw(&self, frame: &mut Frame, now: Timestamp);
-    /// Whether it has to be drawn again; asked once after each batch of inputs, and then reset.
+    /// Whether it has to be drawn again; asked once after each batch of events, and then reset.
     fn take_dirty(&mut self) -> bool;
-    /// When it wants a [`Input::Tick`], because something visible counts; `None`: not at all.
+    /// When it wants a [`Event::Tick`], because something visible counts; `None`: not at all.
     fn next_tick(&self, now: Timestamp) -> Option<Timestamp>;
-    /// Names the state that is drawn: grows with every change. For [`Input::Settled`].
+    /// Names the state that is drawn: grows with every change. For [`Event::Settled`].
     fn revision(&self) -> u64 {
         0
     }
@@ -210,7 +210,7 @@ pub fn run<S: Screen>(
     inbox: &Inbox<S::News>,
     device: Device,
     options: &Options,
-    mut perform: impl FnMut(S::Act),
+    mut perform: impl FnMut(S::Effect),
 ) -> io::Result<Exit>
 where
     S::News: Send + 'static,
@@ -247,7 +247,7 @@ where
         questions: Questions::default(),
         asked_background: false,
     };
-    run.turn(screen, vec![Input::Resize(columns, rows)], &mut perform);
+    run.turn(screen, vec![Event::Resize(columns, rows)], &mut perform);
     run.frames.ask(Urgency::Now);
     let mut last_tick = None;
     while run.finished.is_none() {
@@ -255,11 +255,11 @@ where
         let (deadline, tick) = run.sleep(screen, last_tick);
         let batch = inbox.next(deadline);
         let ticked = tick.filter(|tick| *tick <= Instant::now());
-        let inputs = run.sort_out(batch, ticked.is_some());
+        let events = run.sort_out(batch, ticked.is_some());
         if ticked.is_some() {
             last_tick = Some(Instant::now());
         }
-        run.turn(screen, inputs, &mut perform);
+        run.turn(screen, events, &mut perform);
     }
     Ok(run.leave())
 }
@@ -322,9 +322,9 @@ impl Run<'_> {
         ([tick, frame].into_iter().flatten().min(), tick)
     }
 
-    /// Turns messages into inputs; what concerns only the loop is done here.
-    fn sort_out<T>(&mut self, batch: Vec<Message<T>>, ticked: bool) -> Vec<Input<T>> {
-        let mut inputs = Vec::with_capacity(batch.len() + 1);
+    /// Turns messages into events; what concerns only the loop is done here.
+    fn sort_out<T>(&mut self, batch: Vec<Message<T>>, ticked: bool) -> Vec<Event<T>> {
+        let mut events = Vec::with_capacity(batch.len() + 1);
         let mut resized = false;
         for message in batch {
             match message {
@@ -338,26 +338,26 @@ impl Run<'_> {
                 }
                 Message::Signal(Signal::Terminate) => {
                     self.finished.get_or_insert(Exit::Terminated);
-                    inputs.push(Input::Terminate);
+                    events.push(Event::Terminate);
                 }
                 Message::Signal(Signal::HangUp) => {
                     self.finished = Some(Exit::HungUp);
-                    inputs.push(Input::Terminate);
+                    events.push(Event::Terminate);
                 }
                 Message::Lost => {
                     self.finished = Some(Exit::HungUp);
                     self.guard.mute();
-                    inputs.push(Input::Terminate);
+                    events.push(Event::Terminate);
                 }
                 Message::Signal(Signal::Interrupt) => {
                     self.frames.ask(Urgency::Now);
-                    inputs.push(Input::Interrupt);
+                    events.push(Event::Interrupted);
                 }
                 Message::Signal(Signal::Stop) => self.suspend(),
                 Message::Signal(Signal::Continue) => {
                     self.go_on();
                     resized = true;
-                    inputs.push(Input::Resumed);
+                    events.push(Event::Resumed);
                 }
                 Message::Signal(Signal::Resize) => resized = true,
                 Message::Terminal(event, read_at) => match event {
@@ -365,21 +365,21 @@ impl Run<'_> {
                         let revision = self.log.settled(read_at);
                         if revision != self.told_settled {
                             self.told_settled = revision;
-                            inputs.push(Input::Settled(revision));
+                            events.push(Event::Settled(revision));
                         }
-                        inputs.push(Input::Key(key));
+                        events.push(Event::Key(key));
                     }
-                    TerminalEvent::Paste(paste) => inputs.push(Input::Paste(paste)),
-                    TerminalEvent::Mouse(mouse) => inputs.push(Input::Mouse(mouse)),
-                    TerminalEvent::Focus(on) => inputs.push(Input::Focus(on)),
+                    TerminalEvent::Paste(paste) => events.push(Event::Paste(paste)),
+                    TerminalEvent::Mouse(mouse) => events.push(Event::Mouse(mouse)),
+                    TerminalEvent::Focus(on) => events.push(Event::Focus(on)),
                     TerminalEvent::Reply(Reply::Scheme { dark }) if self.options.modes.scheme => {
-                        inputs.push(Input::Scheme { dark });
+                        events.push(Event::Scheme { dark });
                     }
                     TerminalEvent::Reply(reply) => {
-                        inputs.extend(self.questions.dark_background(&reply, read_at).map(|dark| Input::Scheme { dark }));
+                        events.extend(self.questions.dark_background(&reply, read_at).map(|dark| Event::Scheme { dark }));
                     }
                 },
-                Message::News(news) => inputs.push(Input::News(news)),
+                Message::News(news) => events.push(Event::News(news)),
             }
         }
         if resized {
@@ -388,27 +388,27 @@ impl Run<'_> {
             self.offscreen.resize(size.0, size.1);
             // Most terminals rearrange what they show when they are resized, even when the size comes back at once: the
             // screen is told in any case.
-            inputs.insert(0, Input::Resize(size.0, size.1));
+            events.insert(0, Event::Resize(size.0, size.1));
             self.painter.forget();
             self.log.forget();
             self.frames.ask(Urgency::Now);
         }
         if ticked {
-            inputs.push(Input::Tick);
+            events.push(Event::Tick);
         }
-        inputs
+        events
     }
 
     /// Tells the screen and does what it asks for.
-    fn turn<S: Screen>(&mut self, screen: &mut S, inputs: Vec<Input<S::News>>, perform: &mut impl FnMut(S::Act)) {
+    fn turn<S: Screen>(&mut self, screen: &mut S, events: Vec<Event<S::News>>, perform: &mut impl FnMut(S::Effect)) {
         let now = (self.options.clock)();
         let mut urgency = Urgency::Slot;
-        for input in inputs {
-            if matches!(input, Input::Key(_) | Input::Paste(_) | Input::Mouse(_) | Input::Resize(..) | Input::Resumed) {
+        for event in events {
+            if matches!(event, Event::Key(_) | Event::Paste(_) | Event::Mouse(_) | Event::Resize(..) | Event::Resumed) {
                 urgency = Urgency::Now;
             }
-            for act in screen.update(now, input) {
-                self.perform(act, perform);
+            for effect in screen.update(now, event) {
+                self.perform(effect, perform);
             }
             if screen.is_finished() {
                 self.finished.get_or_insert(Exit::Quit);
@@ -419,15 +419,15 @@ impl Run<'_> {
         }
     }
 
-    fn perform<A>(&mut self, act: Act<A>, perform: &mut impl FnMut(A)) {
-        match act {
-            Act::Copy(text) => {
+    fn perform<E>(&mut self, effect: Effect<E>, perform: &mut impl FnMut(E)) {
+        match effect {
+            Effect::Copy(text) => {
                 if let Some(sequence) = osc::copy(&text, self.options.copy_limit) {
                     self.out_of_band.copy = Some(sequence);
                 }
             }
-            Act::Bell => self.out_of_band.bell = true,
-            Act::Notify { title, body } => match self.options.notices {
+            Effect::Bell => self.out_of_band.bell = true,
+            Effect::Notify { title, body } => match self.options.notices {
                 Notifier::Bell => self.out_of_band.bell = true,
                 notifier if self.out_of_band.notices.len() < MOST_NOTICES => {
                     let notice = osc::notice(notifier, &title, &body);
@@ -435,19 +435,19 @@ impl Run<'_> {
                 }
                 _ => {}
             },
-            Act::Title(text) => {
+            Effect::Title(text) => {
                 if self.options.modes.title {
                     self.out_of_band.title = Some(osc::title(&text));
                 }
             }
-            Act::Suspend => self.suspend(),
-            Act::Redraw => {
+            Effect::Suspend => self.suspend(),
+            Effect::Redraw => {
                 self.painter.forget();
                 self.frames.ask(Urgency::Now);
             }
-            Act::Mouse(on) => self.out_of_band.before.extend_from_slice(self.guard.mouse(on)),
-            Act::Custom(act) => perform(act),
-            Act::Quit => {
+            Effect::Mouse(on) => self.out_of_band.before.extend_from_slice(self.guard.mouse(on)),
+            Effect::Session(effect) => perform(effect),
+            Effect::Quit => {
                 self.finished.get_or_insert(Exit::Quit);
             }
         }

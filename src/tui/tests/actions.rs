@@ -7,8 +7,8 @@ use super::super::keymap::Key;
 use super::super::testing::{ScreenHarness, at, event_of, job_in, jobs_in_every_state, many_jobs, new_job};
 use crate::engine::{Command, CommandOutcome, Consent, EngineEvent, PauseReason, QueueMove};
 use crate::job::{Caps, Credits, JobId, State, Tag};
-use crate::tui::effect::Effect;
-use crate::tui::event::Event;
+use crate::tui::effect::{Effect, SessionEffect};
+use crate::tui::event::{Event, News};
 use crate::tui::options::{AppOptions, NotifyMethod};
 
 fn screen_harness() -> ScreenHarness {
@@ -192,7 +192,7 @@ fn an_open_box_is_frozen() {
     screen_harness.keys("A R");
     let mut jobs = many_jobs(40);
     jobs.drain(..11);
-    screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(jobs)));
+    screen_harness.event(Event::News(News::Engine(EngineEvent::Jobs(jobs))));
     screen_harness.status(|status| status.price = "9".parse().unwrap());
     screen_harness.keys("y");
     match screen_harness.commands().as_slice() {
@@ -306,7 +306,7 @@ fn the_undo_of_a_hold_shows_the_price_because_it_sends() {
     screen_harness.answer(CommandOutcome { jobs: vec![id(State::Waiting)], ..CommandOutcome::default() });
     let mut job = job_in(1, State::Held);
     job.revision = 99;
-    screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(vec![Arc::new(job)])));
+    screen_harness.event(Event::News(News::Engine(EngineEvent::Jobs(vec![Arc::new(job)]))));
     screen_harness.effects.clear();
     screen_harness.keys("u");
     assert!(screen_harness.commands().is_empty());
@@ -386,7 +386,7 @@ fn notices_come_once_a_batch_and_only_while_nobody_looks() {
             ScreenHarness::with(options.clone(), (80, 24), (0..3).map(|n| Arc::new(job_in(n, State::Running))).collect());
         screen_harness.event(Event::Focus(focused));
         for n in 0..3 {
-            screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(vec![Arc::new(job_in(n, State::Saved))])));
+            screen_harness.event(Event::News(News::Engine(EngineEvent::Jobs(vec![Arc::new(job_in(n, State::Saved))]))));
         }
         notified(&screen_harness)
     };
@@ -395,10 +395,10 @@ fn notices_come_once_a_batch_and_only_while_nobody_looks() {
     let mut screen_harness =
         ScreenHarness::with(options.clone(), (80, 24), (0..3).map(|n| Arc::new(job_in(n, State::Running))).collect());
     screen_harness.event(Event::Focus(false));
-    screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(vec![
+    screen_harness.event(Event::News(News::Engine(EngineEvent::Jobs(vec![
         Arc::new(job_in(0, State::Failed)),
         Arc::new(job_in(1, State::Failed)),
-    ])));
+    ]))));
     assert_eq!(notified(&screen_harness), 1, "failures at once, but one notice for what fails together");
 }
 
@@ -444,7 +444,7 @@ fn what_the_screen_looked_like_is_remembered() {
         .iter()
         .rev()
         .find_map(|effect| match effect {
-            Effect::SaveScreenState(state) => Some(state.clone()),
+            Effect::Session(SessionEffect::SaveScreenState(state)) => Some(state.clone()),
             _ => None,
         })
         .unwrap();
@@ -499,7 +499,7 @@ fn the_cursor_stays_with_its_job_while_rows_move() {
     screen_harness.app.jobs.select(running);
     let mut job = job_in(4, State::Saved);
     job.revision = 50;
-    screen_harness.event(Event::EngineEvent(EngineEvent::Jobs(vec![Arc::new(job)])));
+    screen_harness.event(Event::News(News::Engine(EngineEvent::Jobs(vec![Arc::new(job)]))));
     assert_eq!(screen_harness.app.jobs.selected(), Some(running));
     assert_eq!(screen_harness.app.jobs.order()[screen_harness.app.jobs.cursor_row()], running);
 }
@@ -509,7 +509,7 @@ fn what_nobody_sees_draws_nothing() {
     let mut screen_harness = ScreenHarness::new((80, 24), many_jobs(200));
     assert!(screen_harness.app.take_dirty());
     let far = *screen_harness.app.jobs.order().last().unwrap();
-    screen_harness.event(Event::EngineEvent(EngineEvent::Progress(vec![(far, crate::job::Progress::default())])));
+    screen_harness.event(Event::News(News::Engine(EngineEvent::Progress(vec![(far, crate::job::Progress::default())]))));
     screen_harness.event(Event::Focus(true));
     assert!(!screen_harness.app.needs_draw());
     screen_harness.keys("j");
@@ -519,7 +519,9 @@ fn what_nobody_sees_draws_nothing() {
 #[test]
 fn a_paste_that_was_cut_says_so() {
     let mut harness = screen_harness();
-    harness.event(Event::Paste("task-unified-1790000100-aaaa0001 all\n".to_owned()));
-    harness.event(Event::PasteCut);
+    harness.event(Event::Paste(crate::tui::terminal::Paste {
+        text: "task-unified-1790000100-aaaa0001 all\n".to_owned(),
+        cut: true,
+    }));
     assert!(harness.screen().contains("the paste was cut at 1 MiB"), "{}", harness.screen());
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::super::dialogs::Dialog;
-use super::super::effect::Effect;
-use super::super::event::Event;
+use super::super::effect::{Effect, SessionEffect};
+use super::super::event::{Event, News};
 use super::super::job_list::Sort;
 use super::super::keymap::Keymap;
 use super::super::options::{AppOptions, Charset};
@@ -34,7 +34,7 @@ fn reached(jobs: &[JobId]) -> CommandOutcome {
 }
 
 fn news(screen: &mut ScreenHarness, job: Job) {
-    screen.event(Event::EngineEvent(EngineEvent::Jobs(vec![Arc::new(job)])));
+    screen.event(Event::News(News::Engine(EngineEvent::Jobs(vec![Arc::new(job)]))));
 }
 
 fn waiting(count: u64) -> Vec<Arc<Job>> {
@@ -305,7 +305,7 @@ fn arguments_after_a_colon_are_taken_or_refused() {
     assert_eq!(after(": \"sort_tag\" enter").app.jobs.view_filter().sort, Sort::Tag);
     assert!(after(": \"columns_link\" enter").app.jobs.hidden().contains("link"));
     let exported = after(": \"export_csv\" enter");
-    assert!(exported.effects.iter().any(|effect| matches!(effect, Effect::Export { .. })));
+    assert!(exported.effects.iter().any(|effect| matches!(effect, Effect::Session(SessionEffect::Export { .. }))));
     for (line, said) in [
         ("pause_now", "takes no argument"),
         ("view_saved_x", "takes no argument"),
@@ -323,9 +323,9 @@ fn arguments_after_a_colon_are_taken_or_refused() {
 #[test]
 fn an_export_says_where_it_is() {
     let mut screen = every_state();
-    screen.event(Event::Exported(Ok("/data/jobs.csv".into())));
+    screen.event(Event::News(News::Exported(Ok("/data/jobs.csv".into()))));
     assert!(screen.screen().contains("exported 11 jobs to /data/jobs.csv"), "{}", screen.screen());
-    screen.event(Event::Exported(Err("the disk is full".to_owned())));
+    screen.event(Event::News(News::Exported(Err("the disk is full".to_owned()))));
     assert!(screen.screen().contains("not exported: the disk is full"), "{}", screen.screen());
 }
 

@@ -5,7 +5,7 @@ use super::super::job_list::{Sort, View};
 use super::super::keymap::{Action, Contexts, Keymap, TABLE};
 use super::super::layout::Page;
 use super::super::testing::{ScreenHarness, jobs_in_every_state, many_jobs};
-use crate::tui::effect::Effect;
+use crate::tui::effect::{Effect, SessionEffect};
 
 fn screen_harness(keys: &str) -> ScreenHarness {
     let mut screen_harness = ScreenHarness::new((80, 24), jobs_in_every_state());
@@ -40,7 +40,9 @@ fn details_open_and_close() {
             assert!(!after.app.screens.details_open() && !after.app.is_finished(), "{keys} {back}");
         }
     }
-    assert!(screen_harness("enter").effects.iter().any(|effect| matches!(effect, Effect::LoadDetails(_))));
+    assert!(
+        screen_harness("enter").effects.iter().any(|effect| matches!(effect, Effect::Session(SessionEffect::LoadDetails(_))))
+    );
     assert!(screen_harness("enter tab").app.screens.in_details());
     assert!(!screen_harness("enter tab shift+tab").app.screens.in_details());
     assert!(screen_harness("6 enter tab j").app.screens.details_scroll() > 0);
@@ -110,7 +112,7 @@ fn pages_boxes_and_the_rest() {
     };
     assert!(line.starts_with("scp ada@box:/data/results/"), "{line}");
     assert!(
-        matches!(screen_harness("$ E j").effects.iter().find(|e| matches!(e, Effect::Export { .. })), Some(Effect::Export { content, .. }) if content.lines().count() == 11)
+        matches!(screen_harness("$ E j").effects.iter().find(|e| matches!(e, Effect::Session(SessionEffect::Export { .. }))), Some(Effect::Session(SessionEffect::Export { content, .. })) if content.lines().count() == 11)
     );
 }
 

@@ -9,7 +9,7 @@ use super::super::options::{AppOptions, Charset, Theme};
 use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state, many_jobs};
 use crate::engine::{CommandOutcome, Connection, EngineEvent, Notice, NoticeKind, PauseReason, Role};
 use crate::job::{ErrorClass, Failure, Phase, State, Tag};
-use crate::tui::event::Event;
+use crate::tui::event::{Event, News};
 
 type Scenario = fn((u16, u16)) -> ScreenHarness;
 
@@ -159,7 +159,7 @@ fn events_are_listed_newest_first() {
         (2, None, NoticeKind::StoreUnwritable { error: "the disk is full".to_owned() }),
     ];
     for (seconds, job, kind) in kinds {
-        screen_harness.event(Event::EngineEvent(EngineEvent::Notice(Notice { at: at(seconds), job, kind })));
+        screen_harness.event(Event::News(News::Engine(EngineEvent::Notice(Notice { at: at(seconds), job, kind }))));
     }
     screen_harness.keys("e");
     stored("events_listed", &screen_harness);

@@ -5,7 +5,7 @@ use super::super::keymap::{Key, TABLE};
 use super::super::options::AppOptions;
 use super::super::testing::{ScreenHarness, many_jobs};
 use crate::engine::{Command, CommandOutcome};
-use crate::tui::effect::Effect;
+use crate::tui::effect::{Effect, SessionEffect};
 
 fn consent(command: &Command) -> bool {
     match command {
@@ -49,18 +49,18 @@ fn play(seed: u64, count: usize, keys: &[Key], mut check: impl FnMut(Option<&Dia
         let effects = std::mem::take(&mut screen_harness.effects);
         check(before.as_ref(), key, &effects);
         for effect in &effects {
-            if let Effect::Command { ticket, .. } = effect
+            if let Effect::Session(SessionEffect::Command { ticket, .. }) = effect
                 && rng.bool()
             {
                 let done = CommandOutcome { jobs: many_jobs(2).iter().map(|job| job.id).collect(), ..CommandOutcome::default() };
-                screen_harness.event(crate::tui::event::Event::EngineEvent(crate::engine::EngineEvent::CommandDone {
-                    ticket: *ticket,
-                    outcome: Ok(done),
-                }));
+                screen_harness.event(crate::tui::event::Event::News(crate::tui::event::News::Engine(
+                    crate::engine::EngineEvent::CommandDone { ticket: *ticket, outcome: Ok(done) },
+                )));
             }
         }
         if turn % 500 == 0 && rng.bool() {
-            screen_harness.event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\nyyy\n".to_owned()));
+            screen_harness
+                .event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\nyyy\n".to_owned().into()));
         }
         if turn % 2_000 == 0 {
             screen_harness.app.exit = None;
@@ -77,7 +77,7 @@ fn a_hundred_thousand_keys_without_y_pay_nothing_and_change_only_what_they_may()
     play(1, 100_000, &keys, |overlay, key, effects| {
         boxes += usize::from(matches!(overlay, Some(Dialog::Price(_))));
         for effect in effects {
-            let Effect::Command { command, .. } = effect else { continue };
+            let Effect::Session(SessionEffect::Command { command, .. }) = effect else { continue };
             commands += 1;
             assert!(!consent(command), "{key} made {command:?}");
             let weighty =
@@ -126,7 +126,7 @@ fn a_hundred_thousand_pairs_with_y_pay_only_from_a_price_box() {
         if turn % 700 == 0 {
             screen_harness.app.exit = None;
             screen_harness.app.dialogs.clear();
-            screen_harness.event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\n".to_owned()));
+            screen_harness.event(crate::tui::event::Event::Paste("task-unified-1790000100-aaaa0001 all\n".to_owned().into()));
         }
     }
     assert!(paid > 100, "{paid}: the keys reach too little");

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::app::App;
 use super::super::dialogs::{Choice, Dialog, Menu, MenuItem};
-use super::super::effect::{Effect, ExportFormat};
+use super::super::effect::{Effect, ExportFormat, SessionEffect};
 use super::Effects;
 use crate::job::{Job, record};
 
@@ -26,7 +26,7 @@ impl App {
     /// Hands the shown jobs over to be written; where they are comes back as an event.
     pub(super) fn start_export(&mut self, format: ExportFormat, effects: &mut Effects) {
         let content = self.export(format);
-        effects.push(Effect::Export { format, content });
+        effects.push(Effect::Session(SessionEffect::Export { format, content }));
     }
 
     fn export(&self, format: ExportFormat) -> String {

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 
 use super::app::App;
 use super::dialogs::{CapsDialog, Choice, CommandInput, Dialog, FilterInput, HelpDialog, Menu, MenuItem};
-use super::effect::Effect;
-use super::event::Event;
+use super::effect::{Effect, SessionEffect};
+use super::event::{Event, News};
 use super::job_list::{COLUMN_NAMES, Sort, View};
 use super::keymap::{Action, Key};
 use super::layout::Page;
@@ -46,7 +46,7 @@ impl App {
         self.jobs.settle(self.layout().rows());
         let shown = self.jobs.selected_job().filter(|_| self.screens.shows_details()).map(|job| (job.id, job.revision));
         if let Some((id, _)) = shown.filter(|(id, revision)| self.screens.ask_for(*id, *revision)) {
-            effects.push(Effect::LoadDetails(id));
+            effects.push(Effect::Session(SessionEffect::LoadDetails(id)));
         }
         self.messages.close_windows(now);
         self.warn_of_expiring_links(now, effects);
@@ -58,7 +58,7 @@ impl App {
             let state = super::screen_state::of(&self.jobs);
             if state != self.saved_state {
                 self.saved_state.clone_from(&state);
-                effects.push(Effect::SaveScreenState(state));
+                effects.push(Effect::Session(SessionEffect::SaveScreenState(state)));
             }
         }
     }
@@ -80,10 +80,15 @@ impl App {
     fn take(&mut self, now: Timestamp, event: Event, effects: &mut Effects) {
         match event {
             Event::Key(key) => self.press(now, key, effects),
-            Event::Paste(text) => self.paste(now, &text),
-            Event::PasteCut => {
-                let most = super::terminal::LONGEST_PASTE >> 20;
-                self.say(Level::Warning, format!("the paste was cut at {most} MiB; the rest was dropped, paste it separately"));
+            Event::Paste(paste) => {
+                self.paste(now, &paste.text);
+                if paste.cut {
+                    let most = super::terminal::LONGEST_PASTE >> 20;
+                    self.say(
+                        Level::Warning,
+                        format!("the paste was cut at {most} MiB; the rest was dropped, paste it separately"),
+                    );
+                }
             }
             Event::Mouse(mouse) => self.point(now, mouse, effects),
             Event::Resize(width, height) => {
@@ -92,8 +97,8 @@ impl App {
                 self.dirty = true;
             }
             Event::Focus(focused) => self.screens.set_focused(focused),
-            Event::EngineEvent(news) => self.hear(now, news, effects),
-            Event::Exported(outcome) => self.exported(now, &outcome),
+            Event::News(News::Engine(news)) => self.hear(now, news, effects),
+            Event::News(News::Exported(outcome)) => self.exported(now, &outcome),
             Event::Tick => self.dirty = true,
             Event::Interrupted | Event::Terminate => self.leave(effects),
             Event::Scheme { dark } => {
@@ -227,7 +232,7 @@ impl App {
     /// Hands a command over; its answer comes back as news.
     pub(super) fn send(&mut self, command: Command, pending: Pending, effects: &mut Effects) {
         let ticket = self.messages.ticket(pending);
-        effects.push(Effect::Command { ticket, command });
+        effects.push(Effect::Session(SessionEffect::Command { ticket, command }));
     }
 
     fn escape(&mut self, now: Timestamp) {

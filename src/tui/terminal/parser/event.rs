@@ -27,6 +27,13 @@ pub struct Paste {
     pub cut: bool,
 }
 
+impl From<String> for Paste {
+    /// Text that came whole.
+    fn from(text: String) -> Self {
+        Self { text, cut: false }
+    }
+}
+
 /// An answer of the terminal. Whether anybody asked is not known here.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {

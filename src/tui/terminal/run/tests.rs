@@ -28,54 +28,54 @@ struct Demo {
 
 impl Screen for Demo {
     type News = u32;
-    type Act = u32;
+    type Effect = u32;
 
-    fn update(&mut self, _: Timestamp, input: Input<u32>) -> Vec<Act<u32>> {
+    fn update(&mut self, _: Timestamp, event: Event<u32>) -> Vec<Effect<u32>> {
         self.revision += 1;
-        match input {
-            Input::Scheme { dark } => return vec![Act::Custom(if dark { 1_001 } else { 1_000 })],
-            Input::Settled(revision) => self.settled = u32::try_from(revision).unwrap(),
-            Input::News(0) => {}
-            Input::News(number) => {
+        match event {
+            Event::Scheme { dark } => return vec![Effect::Session(if dark { 1_001 } else { 1_000 })],
+            Event::Settled(revision) => self.settled = u32::try_from(revision).unwrap(),
+            Event::News(0) => {}
+            Event::News(number) => {
                 self.number = number;
                 self.dirty = true;
-                return vec![Act::Custom(number)];
+                return vec![Effect::Session(number)];
             }
-            Input::Paste(paste) => {
+            Event::Paste(paste) => {
                 self.pasted = paste.text;
                 self.dirty = true;
             }
-            Input::Resize(columns, rows) => {
+            Event::Resize(columns, rows) => {
                 self.size = (columns, rows);
                 self.dirty = true;
             }
-            Input::Key(key) => match key.code {
+            Event::Key(key) => match key.code {
                 KeyCode::Char('q') => self.finished = true,
                 KeyCode::Char('n') => {
                     self.number += 1;
                     self.dirty = true;
-                    return vec![Act::Custom(self.number)];
+                    return vec![Effect::Session(self.number)];
                 }
                 KeyCode::Char('s') => self.dirty = true,
                 // Opens a box, and says which state shows it.
                 KeyCode::Char('b') => {
                     self.number += 1;
                     self.dirty = true;
-                    return vec![Act::Custom(self.revision)];
+                    return vec![Effect::Session(self.revision)];
                 }
                 // Answers it, and says what was seen.
-                KeyCode::Char('y') => return vec![Act::Custom(self.settled)],
+                KeyCode::Char('y') => return vec![Effect::Session(self.settled)],
                 KeyCode::Char('!') => panic!("as the test wants"),
                 KeyCode::Char('o') => {
                     return vec![
-                        Act::Title("mj 3 run".into()),
-                        Act::Copy("task".into()),
-                        Act::Notify { title: "mj".into(), body: "1 failed".into() },
-                        Act::Mouse(true),
-                        Act::Bell,
+                        Effect::Title("mj 3 run".into()),
+                        Effect::Copy("task".into()),
+                        Effect::Notify { title: "mj".into(), body: "1 failed".into() },
+                        Effect::Mouse(true),
+                        Effect::Bell,
                     ];
                 }
-                KeyCode::Char('r') => return vec![Act::Redraw],
+                KeyCode::Char('r') => return vec![Effect::Redraw],
                 _ => {}
             },
             _ => {}
