@@ -13,7 +13,7 @@ use common::{Kind, at, head, job, row, sorted};
 use crossterm::event::{KeyCode, KeyEvent};
 use jiff::Timestamp;
 use mj_enhance::engine::{Connection, EngineEvent, Role, Status};
-use mj_enhance::job::{Caps, Credits, Job, Percent, Phase, Progress, Spent};
+use mj_enhance::job::{Caps, Credits, Job, Model, Percent, Phase, Prices, Progress, Spent};
 use mj_enhance::tui::terminal::offscreen::Offscreen;
 use mj_enhance::tui::terminal::paint::{Encoder, Painter, Style};
 use mj_enhance::tui::{App, AppOptions, Event, News, view};
@@ -58,8 +58,8 @@ fn status(in_flight: usize) -> Status {
         in_flight: u32::try_from(in_flight).unwrap_or(0),
         max_in_flight: 10_000,
         waiting_for_go: Vec::new(),
-        price: Credits::PUBLISHED_PRICE,
-        price_is_reported: true,
+        prices: Prices::PUBLISHED,
+        reported_prices: Model::ALL.to_vec(),
         balance: None,
         reserved: Credits::ZERO,
         spent: Spent::default(),

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan as _};
 use mj_enhance::job::{
-    Approval, Charge, Credits, IdempotencyKey, ImageNumber, Job, JobId, PaidSend, Percent, Phase, Progress, SavedFile, Tag,
-    TaskId,
+    Approval, Charge, Credits, IdempotencyKey, ImageNumber, Job, JobId, JobKind, PaidSend, Percent, Phase, Progress, SavedFile,
+    Tag, TaskId,
 };
 use mj_enhance::simulator::{Draft, Outcome, Running, Scenario, SeedTask, Simulator};
 use mj_enhance::store::{Access, Store};
@@ -53,7 +53,7 @@ pub fn job(n: u64, kind: Kind, now: Timestamp) -> Job {
     let image = ImageNumber::try_from(u8::try_from(n % 4).unwrap_or(0)).expect("an image number");
     let ago = |seconds: i64| now.checked_sub(seconds.seconds()).unwrap_or(now);
     let place = i64::try_from(n).unwrap_or(0) * 10;
-    let mut job = Job::new(JobId::from_bits(0x00ab_0000_0000 + n), draft(n), image, place, ago(900));
+    let mut job = Job::new(JobId::from_bits(0x00ab_0000_0000 + n), JobKind::Enhance { source: draft(n), image }, place, ago(900));
     let price = Credits::PUBLISHED_PRICE;
     job.tag = Tag::new(["harbour", "forest", "portraits"][usize::try_from(n % 3).unwrap_or(0)]).ok();
     job.approval = Some(Approval { seq: 1, price, at: ago(800), not_before: ago(795) });
@@ -64,11 +64,7 @@ pub fn job(n: u64, kind: Kind, now: Timestamp) -> Job {
     let mut rng = [0; 16];
     rng[..8].copy_from_slice(&n.to_le_bytes());
     let sent = ago(i64::try_from(age(n)).unwrap_or(0));
-    let body = format!(
-        "{{\"model\":\"mj-v7-enhance\",\"model_params\":{{\"source_task_id\":\"{}\",\"image_number\":{}}}}}",
-        job.source.as_str(),
-        image.get()
-    );
+    let body = job.kind.body(None);
     job.send = Some(PaidSend {
         key: IdempotencyKey::from_random(rng),
         body,

@@ -48,7 +48,10 @@ pub fn run(data: &[u8]) {
         3 => answer.list(&query, KEY, now).map(|page| page.rows.iter().for_each(check_row)).err(),
         4 => answer.credits(KEY, now).map(|balance| check_balance(&balance)).err(),
         5 => answer.models(KEY, now).map(|ids| ids.iter().for_each(|id| check_text(id, 128, "a model"))).err(),
-        _ => answer.price(KEY, now).map(|price| assert!(price > Credits::ZERO && money(price), "{price}")).err(),
+        _ => answer
+            .price(mj_enhance::job::Model::Draft, KEY, now)
+            .map(|price| assert!(price > Credits::ZERO && money(price), "{price}"))
+            .err(),
     };
     if let Some(error) = error {
         check_answer_error(&error, status);

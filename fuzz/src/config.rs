@@ -55,8 +55,13 @@ fn in_range(config: &Config) {
     assert!(config.callback_url.as_deref().is_none_or(|url| url.starts_with("https:")
         || url.starts_with("HTTPS:")
         || url.to_ascii_lowercase().trim_start().starts_with("https:")));
-    let template = &config.name_template;
-    assert_eq!(mj_enhance::fetch::check_template(template), Ok(()), "what the file may say, the downloads take: {template:?}");
+    for template in [&config.name_template, &config.draft_template] {
+        assert_eq!(
+            mj_enhance::fetch::check_template(template),
+            Ok(()),
+            "what the file may say, the downloads take: {template:?}"
+        );
+    }
     for hook in [&config.hooks.on_done, &config.hooks.on_failed, &config.hooks.on_batch] {
         assert!(hook.first().is_none_or(|program| !program.is_empty()));
     }

@@ -10,7 +10,7 @@ use mj_enhance::engine::{
     Seen, Status,
 };
 use mj_enhance::job::text::is_unsafe;
-use mj_enhance::job::{Caps, Credits, Failure, Job, JobId, Quote, Spent, State};
+use mj_enhance::job::{Caps, Credits, Failure, Job, JobId, Model, Prices, Quote, Spent, State};
 use mj_enhance::tui::terminal;
 use mj_enhance::tui::{App, AppOptions, Charset, Effect, Event, News, NotifyMethod, SessionEffect, Theme, view};
 use ratatui::Terminal;
@@ -30,8 +30,8 @@ pub(crate) fn status() -> Status {
         in_flight: 2,
         max_in_flight: 4,
         waiting_for_go: Vec::new(),
-        price: Credits::PUBLISHED_PRICE,
-        price_is_reported: true,
+        prices: Prices::PUBLISHED,
+        reported_prices: Model::ALL.to_vec(),
         balance: Some(Seen { amount: Credits::from_uc(5_124_000), at: at(-60) }),
         reserved: Credits::from_uc(108_000),
         spent: Spent::default(),
@@ -198,7 +198,7 @@ impl ScreenHarness {
     fn change_status(&mut self, bytes: &mut Bytes<'_>) {
         let status = &mut self.status;
         match bytes.byte() % 8 {
-            0 => status.price = Credits::from_uc(bytes.odd_number().checked_abs().unwrap_or(1).max(1)),
+            0 => status.prices.enhance = Credits::from_uc(bytes.odd_number().checked_abs().unwrap_or(1).max(1)),
             1 => status.paused = bytes.yes().then(|| PauseReason::Login { said: bytes.text(20) }),
             2 => status.paused = bytes.yes().then_some(PauseReason::You),
             3 => {
@@ -228,7 +228,7 @@ impl ScreenHarness {
             self.asked_since = self.app.revision();
         }
         if let Some(quote) = self.app.asked_price() {
-            assert!(quote.count > 0, "a price box asks about something");
+            assert!(quote.count() > 0, "a price box asks about something");
         }
         let _ = self.app.next_tick(self.now).inspect(|next| assert!(*next > self.now, "a tick lies ahead"));
     }
@@ -239,11 +239,7 @@ impl ScreenHarness {
                 assert!(!self.read_only, "who looks on commands nothing: {command:?}");
                 if let Some((count, yes)) = consent(command) {
                     let quote = asked.unwrap_or_else(|| panic!("paid without a price box: {command:?}"));
-                    assert_eq!(
-                        (yes.count, yes.price, count),
-                        (quote.count, quote.price, quote.count),
-                        "what was named is what is sent"
-                    );
+                    assert_eq!((yes.lines, count), (quote.lines, quote.count()), "what was named is what is sent");
                     assert!(self.settled >= self.asked_since, "confirmed before the box was seen");
                     let Event::Key(key) = event else { panic!("{event:?} is no yes") };
                     let yes = matches!(key.code, KeyCode::Char('y')) && key.kind != KeyEventKind::Release;

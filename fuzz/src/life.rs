@@ -40,7 +40,7 @@ fn check(before: &Job, job: &Job, applied: &Applied, is_yes: bool, starts: bool,
         Applied::Changed(note) => assert_clean(note, "a note"),
     }
     let (from, to) = (before.state(), job.state());
-    assert_eq!((before.id, &before.source, before.image, before.created_at), (job.id, &job.source, job.image, job.created_at));
+    assert_eq!((before.id, &before.kind, before.created_at), (job.id, &job.kind, job.created_at));
     // Money: nothing is sent without a yes, and a paid command keeps its key and its bytes.
     if to == State::Sending && from != State::Sending {
         assert!(job.approval.is_some() && job.send.is_some(), "{name} sends without a yes");

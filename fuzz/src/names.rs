@@ -21,7 +21,7 @@ pub fn run(data: &[u8]) {
         date: bytes.text(20),
         tag: bytes.yes().then(|| bytes.text(200)),
         task: bytes.text(200),
-        image: bytes.byte(),
+        image: bytes.yes().then(|| bytes.byte()),
         job: bytes.text(20),
         sidecar: serde_json::Map::new(),
     };

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use mj_enhance::job::{
-    Approval, Credits, Failure, IdempotencyKey, ImageNumber, Job, JobId, PaidRequest, Percent, Progress, SavedFile, State, Tag,
-    TaskId, TaskReport, TaskStatus, Update,
+    Approval, Credits, Failure, IdempotencyKey, ImageNumber, Job, JobId, JobKind, PaidRequest, Percent, Progress, SavedFile,
+    State, Tag, TaskId, TaskReport, TaskStatus, Update,
 };
 
 /// A moment, in seconds after the beginning of the samples' time: 2026-11-22 14:00:00 UTC.
@@ -22,8 +22,12 @@ pub fn draft(n: u64) -> TaskId {
 /// A job in a state.
 pub fn job(n: u64, state: State) -> Job {
     let image = ImageNumber::ALL[usize::try_from(n % 4).expect("small")];
-    let mut job =
-        Job::new(JobId::from_bits(0x00ab_0000_0000 + n), draft(n / 4), image, i64::try_from(n).expect("small") * 10, at(-600));
+    let mut job = Job::new(
+        JobId::from_bits(0x00ab_0000_0000 + n),
+        JobKind::Enhance { source: draft(n / 4), image },
+        i64::try_from(n).expect("small") * 10,
+        at(-600),
+    );
     job.tag = n.is_multiple_of(3).then(|| Tag::new("sunset").expect("a tag"));
     job.revision = n + 1;
     for update in way(n, state) {

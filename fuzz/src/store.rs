@@ -22,12 +22,14 @@ static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     store.import(&samples::jobs(11)).expect("jobs can be brought in");
     let new = NewJob {
         id: JobId::from_bits(77),
-        source: samples::draft(9),
-        image: mj_enhance::job::ImageNumber::ALL[1],
+        kind: mj_enhance::job::JobKind::Enhance { source: samples::draft(9), image: mj_enhance::job::ImageNumber::ALL[1] },
         tag: None,
         again_of: None,
     };
-    let yes = Consent { count: 1, price: Credits::PUBLISHED_PRICE, grace: std::time::Duration::ZERO };
+    let yes = Consent {
+        lines: mj_enhance::job::PriceLines::one(mj_enhance::job::Model::Enhance, 1, Credits::PUBLISHED_PRICE),
+        grace: std::time::Duration::ZERO,
+    };
     store
         .add(&[new], AddRules::default(), Some(yes), &mut |job| samples::request(job.id.bits()), at(-10))
         .expect("a command can be recorded");
@@ -179,7 +181,14 @@ fn use_it(mut store: Store, access: Access, bytes: &mut Bytes<'_>) {
     }
     let price = Credits::PUBLISHED_PRICE;
     let caps = Caps { session: None, day: Some(price) };
-    let guard = SendGuard { caps, server_time: None, run_budget: None, run_limit: price, price, day_start: at(-40_000) };
+    let guard = SendGuard {
+        caps,
+        server_time: None,
+        run_budget: None,
+        run_limit: price,
+        prices: mj_enhance::job::Prices::each(|_| price),
+        day_start: at(-40_000),
+    };
     let spent = ok(store.spent(now, at(-40_000), at(-1_000_000)));
     for (id, n) in ids.iter().zip(500..) {
         if let Some(BeginSend::Go(job)) = ok(store.begin_send(*id, samples::key(n), "{}", &guard, now)) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::error::{ApiError, request_id};
 use super::{Balance, ListPage, ListQuery, Submitted, retry_after, wire};
-use crate::job::{Credits, TaskId, TaskReport};
+use crate::job::{Credits, Model, TaskId, TaskReport};
 
 /// An answer as it came. `key` is cut out of every text that is read from it; `now` is what dates in it are counted from.
 #[derive(Clone, Debug)]
@@ -97,13 +97,13 @@ impl Answer {
         wire::models(self.status, &body, key).map_err(|error| self.named(error, key))
     }
 
-    /// The price of one enhance (docs/service.md §4.9).
+    /// The price of one task of a model, as we ask for it (docs/service.md §4.9).
     ///
     /// # Errors
     /// What the service said instead, or `price_unclear`.
-    pub fn price(&self, key: &str, now: Timestamp) -> Result<Credits, ApiError> {
+    pub fn price(&self, model: Model, key: &str, now: Timestamp) -> Result<Credits, ApiError> {
         let body = self.data(key, now)?;
-        wire::price(self.status, &body).map_err(|error| self.named(error, key))
+        wire::price(self.status, &body, model).map_err(|error| self.named(error, key))
     }
 
     /// The error that it is, in any of the shapes of docs/service.md §7.1.

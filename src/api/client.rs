@@ -1,5 +1,6 @@
 //! The real service over HTTP.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
@@ -18,9 +19,9 @@ use url::{Host, Url};
 use super::answer::Answer;
 use super::error::{ApiError, NOT_CONNECTED};
 use super::redact::redact;
-use super::{BATCH_MOST, Balance, ClientOptions, ENHANCE_MODEL, ListPage, ListQuery, Service, Submitted};
+use super::{BATCH_MOST, Balance, ClientOptions, ListPage, ListQuery, Service, Submitted};
 use crate::http::{self, ProxySettings};
-use crate::job::{Credits, ErrorClass, IdempotencyKey, TaskId, TaskReport, text};
+use crate::job::{Credits, ErrorClass, IdempotencyKey, Model, TaskId, TaskReport, text};
 
 /// The most that is read of an answer, unpacked: 50 tasks with long links are far below it.
 const ANSWER_MOST: usize = 4 * 1024 * 1024;
@@ -45,7 +46,7 @@ pub struct Client {
     http: OnceCell<reqwest::Client>,
     time: Mutex<Option<Heard>>,
     /// The last price read, with the mark (`ETag`) to ask "still this one?" by.
-    price: Mutex<Option<(HeaderValue, Credits)>>,
+    prices: Mutex<HashMap<Model, (HeaderValue, Credits)>>,
 }
 
 /// What the service's clock showed, and when by our two clocks that was heard.
@@ -132,7 +133,7 @@ impl Client {
             proxies: ProxySettings::of_process(),
             http: OnceCell::new(),
             time: Mutex::default(),
-            price: Mutex::default(),
+            prices: Mutex::default(),
         })
     }
 
@@ -366,7 +367,7 @@ impl Service for Client {
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<ListPage, ApiError>> {
         async move {
-            let words = [("status", query.status), ("type", Some("image")), ("model", query.model)];
+            let words = [("status", query.status), ("type", Some("image")), ("model", query.model.map(Model::wire_name))];
             let mut pairs: Vec<(&'static str, String)> =
                 words.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))).collect();
             pairs.push(("page", query.page.to_string()));
@@ -390,20 +391,25 @@ impl Service for Client {
         heard.as_ref().and_then(Heard::now)
     }
 
-    fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>> {
+    fn price(&self, model: Model) -> BoxFuture<'_, Result<Credits, ApiError>> {
         async move {
             // The catalog is public: it gets no key (docs/service.md §3.1).
-            let path = ["v1", "catalog", "models", ENHANCE_MODEL, "pricing-rules"];
-            let known = self.price.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let path = ["v1", "catalog", "models", model.wire_name(), "pricing-rules"];
+            let known = self.prices.lock().unwrap_or_else(PoisonError::into_inner).get(&model).cloned();
             let if_none_match = known.as_ref().map(|(mark, _)| mark.clone());
             let call = Call { query: vec![("view", "full".into())], keyed: false, if_none_match, ..self.get(&path) };
             let answer = self.call(call).await?;
             if let (304, Some((_, price))) = (answer.status, known) {
                 return Ok(price);
             }
-            let price = answer.price(self.key(), Timestamp::now());
-            *self.price.lock().unwrap_or_else(PoisonError::into_inner) =
-                price.as_ref().ok().and_then(|price| Some((answer.headers.get(ETAG)?.clone(), *price)));
+            let price = answer.price(model, self.key(), Timestamp::now());
+            let marked = price.as_ref().ok().and_then(|price| Some((answer.headers.get(ETAG)?.clone(), *price)));
+            let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
+            match marked {
+                Some(marked) => prices.insert(model, marked),
+                None => prices.remove(&model),
+            };
+            drop(prices);
             price
         }
         .boxed()

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 
 use super::*;
 use crate::api::PaidVerdict;
+use crate::job::Model;
 use crate::job::retry::Lost;
 
 const KEY: &str = "sk-evo-0123456789abcdef";
@@ -228,6 +229,9 @@ async fn batches_lists_balance_models_and_price_are_asked_as_the_reference_says(
             "/v1/catalog/models/mj-v7-enhance/pricing-rules?view=full" => {
                 r#"{"model":{"model_id":"mj-v7-enhance","components":[{"rate":{"credits":"5.4"}}]}}"#
             }
+            "/v1/catalog/models/mj-v7/pricing-rules?view=full" => {
+                r#"{"model":{"model_id":"mj-v7","components":[{"rate":{"credits":"2.7"},"quantity_rule":{"op":"lookup","key":{"op":"variable","name":"speed"},"values":{"draft":"1","fast":"2","turbo":"4"}}}]}}"#
+            }
             _ => r#"{"error":{"code":"nowhere"}}"#,
         };
         say(stream, "200 OK", "", body.as_bytes());
@@ -236,15 +240,16 @@ async fn batches_lists_balance_models_and_price_are_asked_as_the_reference_says(
     assert_eq!(client.batch(&[id("a"), id("b")]).await.unwrap().len(), 1);
     assert!(hear.recv().unwrap().ends_with(r#"{"task_ids":["a","b"]}"#));
     assert_eq!(client.batch(&vec![id("a"); 51]).await.unwrap_err().code, "too_many_ids");
-    let query = ListQuery { model: Some("mj-v7"), status: Some("completed"), page: 1, page_size: 50 };
+    let query = ListQuery { model: Some(Model::Draft), status: Some("completed"), page: 1, page_size: 50 };
     assert_eq!(client.list(query).await.unwrap().rows.len(), 1);
     let balance = client.credits().await.unwrap();
     assert_eq!((balance.account.to_string().as_str(), balance.key), ("412.75", None));
     assert_eq!(client.models().await.unwrap(), ["mj-v7-enhance"]);
     let keyed = hear.iter().take(3).filter(|request| request.contains(KEY)).count();
     assert_eq!(keyed, 3);
-    assert_eq!(client.price().await, Ok(Credits::PUBLISHED_PRICE));
-    assert!(!hear.recv().unwrap().contains(KEY), "the public catalog gets no key");
+    assert_eq!(client.price(Model::Enhance).await, Ok(Credits::PUBLISHED_PRICE));
+    assert_eq!(client.price(Model::Draft).await, Ok(Credits::PUBLISHED_DRAFT_PRICE));
+    assert!(hear.iter().take(2).all(|request| !request.contains(KEY)), "the public catalog gets no key");
 }
 
 #[tokio::test]
@@ -258,11 +263,11 @@ async fn a_price_that_did_not_change_is_not_sent_again() {
         }
     });
     for _ in 0..3 {
-        assert_eq!(client.price().await, Ok(Credits::from_uc(81_000)));
+        assert_eq!(client.price(Model::Enhance).await, Ok(Credits::from_uc(81_000)));
     }
     assert_eq!(hear.iter().take(3).filter(|request| request.to_lowercase().contains("if-none-match")).count(), 2);
     let (client, _) = always("304 Not Modified", "", "");
-    assert!(client.price().await.is_err(), "not modified, compared with nothing");
+    assert!(client.price(Model::Enhance).await.is_err(), "not modified, compared with nothing");
 }
 
 #[tokio::test]
@@ -358,7 +363,7 @@ async fn the_services_clock_is_known_from_keyed_answers_and_goes_on() {
     let (client, _hear) = always("200 OK", dated, r#"{"id":"a","status":"pending"}"#);
     assert_eq!(client.time(), None);
     // The public price may come out of a cache, and its date with it.
-    let _ = client.price().await;
+    let _ = client.price(Model::Enhance).await;
     assert_eq!(client.time(), None);
     client.task(&id("a")).await.unwrap();
     let shown = client.time().unwrap();

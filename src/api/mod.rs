@@ -20,7 +20,7 @@ mod wire;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::job::{Credits, IdempotencyKey, Percent, TaskId, TaskReport, TaskStatus};
+use crate::job::{Credits, IdempotencyKey, Model, Percent, TaskId, TaskReport, TaskStatus};
 
 pub use answer::Answer;
 pub use client::{Client, is_loopback};
@@ -61,8 +61,8 @@ pub struct TaskRow {
 /// Which part of the task list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListQuery {
-    /// Exact model id, or all.
-    pub model: Option<&'static str>,
+    /// Of one model, or of all.
+    pub model: Option<Model>,
     /// `processing`, `completed`, `failed` or `cancelled`; other words are not valid (docs/service.md §4.6).
     pub status: Option<&'static str>,
     /// From 1.
@@ -76,7 +76,7 @@ pub struct ListQuery {
 pub struct ListPage {
     /// The rows that could be read; a row without a valid id is left out.
     pub rows: Vec<TaskRow>,
-    /// How many rows were left out that may be of the enhance model: what is not in a list with such rows may still be there.
+    /// How many rows were left out that may be of the model asked for: what is not in a list with such rows may still be there.
     pub unreadable: usize,
     /// How many rows there are on all pages, where the service said so.
     pub total: Option<u64>,
@@ -121,11 +121,9 @@ pub trait Service: Send + Sync {
     fn models(&self) -> BoxFuture<'_, Result<Vec<String>, ApiError>>;
     /// What the service's clock shows now, counted on from its latest answer; `None` before one told.
     fn time(&self) -> Option<Timestamp>;
-    /// The public price of one `mj-v7-enhance` (docs/service.md §4.9).
-    fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>>;
+    /// The public price of one task as we ask for it (docs/service.md §4.9).
+    fn price(&self, model: Model) -> BoxFuture<'_, Result<Credits, ApiError>>;
 }
-
-pub use crate::job::{ENHANCE_MODEL, enhance_body};
 
 /// The most task ids in one batch read (docs/service.md §4.5).
 pub const BATCH_MOST: usize = 50;
@@ -142,20 +140,6 @@ pub struct ClientOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::ImageNumber;
-
-    #[test]
-    fn a_wish_has_the_same_bytes_every_time() {
-        let source = TaskId::new("task-unified-1790000100-k3v9q2ad").unwrap();
-        let image = ImageNumber::try_from(2).unwrap();
-        assert_eq!(
-            enhance_body(&source, image, None),
-            r#"{"model":"mj-v7-enhance","model_params":{"task_id":"task-unified-1790000100-k3v9q2ad","image_number":2}}"#
-        );
-        let with = enhance_body(&source, image, Some("https://example.com/\"x"));
-        assert!(with.ends_with(r#""image_number":2},"callback_url":"https://example.com/\"x"}"#), "{with}");
-        assert!(serde_json::from_str::<serde_json::Value>(&with).is_ok());
-    }
 
     #[test]
     fn the_least_of_three_limits_is_usable_and_never_below_zero() {

@@ -13,9 +13,9 @@ use super::fields::word;
 use super::lenient;
 use super::price::{self, PriceError};
 use super::redact::redact;
-use super::{Balance, ENHANCE_MODEL, ListPage, ListQuery, TaskRow};
+use super::{Balance, ListPage, ListQuery, TaskRow};
 use crate::job::{
-    Billing, ChargeStatus, Credits, ErrorClass, Failure, Percent, RefundStatus, TaskId, TaskReport, TaskStatus, text,
+    Billing, ChargeStatus, Credits, ErrorClass, Failure, Model, Percent, RefundStatus, TaskId, TaskReport, TaskStatus, text,
 };
 
 /// The most of an answer that is kept for people to read, in bytes.
@@ -307,10 +307,12 @@ pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str)
     };
     let (mut readable, mut unreadable) = (Vec::new(), 0);
     for any in rows(status_code, body)? {
-        match row(any) {
-            Some(row) => readable.push(row),
-            None if any.get("model").and_then(Value::as_str).is_none_or(|model| model == ENHANCE_MODEL) => unreadable += 1,
-            None => {}
+        if let Some(row) = row(any) {
+            readable.push(row);
+        } else {
+            let named = any.get("model").and_then(Value::as_str);
+            let fits = named.zip(query.model).is_none_or(|(name, model)| name == model.wire_name());
+            unreadable += usize::from(fits);
         }
     }
     let total = body.get("total").and_then(whole).map(u64::from);
@@ -350,13 +352,14 @@ pub(super) fn models(status: u16, body: &Value, key: &str) -> Result<Vec<String>
     Ok(rows(status, body)?.iter().filter_map(|row| shown(row.get("id"), key).or_else(|| shown(Some(row), key))).collect())
 }
 
-/// The price of one enhance in a pricing-rules answer.
+/// The price of one task of a model, as we ask for it, in a pricing-rules answer.
 ///
 /// # Errors
 /// `price_unavailable` where the service says that it sells none now; `price_unclear` where its rules cannot be evaluated with
 /// certainty; `price_missing` where the model is not in it.
-pub(super) fn price(status: u16, body: &Value) -> Result<Credits, ApiError> {
-    price::published(body, ENHANCE_MODEL, &BTreeMap::new()).map_err(|error| {
+pub(super) fn price(status: u16, body: &Value, model: Model) -> Result<Credits, ApiError> {
+    let parameters: BTreeMap<&str, &str> = model.price_parameters().iter().copied().collect();
+    price::published(body, model.wire_name(), &parameters).map_err(|error| {
         let code = match error {
             PriceError::Unavailable(_) => "price_unavailable",
             PriceError::Missing(_) => "price_missing",
@@ -514,7 +517,7 @@ mod tests {
 
     #[test]
     fn another_page_than_asked_for_is_distrusted() {
-        let query = ListQuery { model: None, status: None, page: 2, page_size: 50 };
+        let query = ListQuery { model: Some(Model::Draft), status: None, page: 2, page_size: 50 };
         let row = json!({"id": "a", "model": "mj-v7", "status": "completed", "created_at": 1_790_000_000, "result_count": 4, "credits_used": 2.7});
         let page =
             list(200, &json!({"data": [row, {"id": ""}, {"id": "", "model": "suno-v5"}], "total": 120, "page": 2}), &query, "")
@@ -597,7 +600,7 @@ mod tests {
                 prop_assert!(report.raw.is_some_and(|raw| raw.len() <= RAW_MOST && !raw.chars().any(text::is_unsafe)));
             }
             let _ = (batch(200, &body, &[], "key"), list(200, &body, &query, "key"), balance(200, &body, "key"));
-            let _ = (models(200, &body, "key"), price(200, &body), is_error_body(&body));
+            let _ = (models(200, &body, "key"), price(200, &body, Model::Draft), is_error_body(&body));
         }
     }
 }

@@ -14,7 +14,7 @@ use super::json::SCHEMA;
 use super::out::Out;
 use super::problem::{Outcome, Problem, locked};
 use crate::api::{ApiError, BATCH_MOST, Balance, ListPage, ListQuery, PaidVerdict, Service, Submitted};
-use crate::job::{Credits, ErrorClass, IdempotencyKey, State, TaskId, TaskReport, text};
+use crate::job::{Credits, ErrorClass, IdempotencyKey, Model, State, TaskId, TaskReport, text};
 use crate::store::{Access, Account, AccountCheck, Store};
 
 /// Refuses the store of another account while anything in it is open; says once when a store with nothing open changes hands.
@@ -146,8 +146,8 @@ impl<S: Service> Service for Witness<S> {
         self.service.time()
     }
     // Public: it says nothing about the key.
-    fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>> {
-        self.service.price()
+    fn price(&self, model: Model) -> BoxFuture<'_, Result<Credits, ApiError>> {
+        self.service.price(model)
     }
 }
 

@@ -53,7 +53,7 @@ impl Report {
     fn take(&mut self, outcome: CommandOutcome) {
         self.left_out.extend(outcome.left_out.into_iter().filter_map(|(what, why)| match what {
             JobRef::Job(id) => Some((id, why)),
-            JobRef::Picture(..) => None,
+            JobRef::Kind(_) => None,
         }));
     }
 
@@ -186,7 +186,7 @@ pub fn release(args: &ReleaseArgs, context: &Context) -> Outcome {
         let next = "only held and waiting jobs are released; nothing was changed";
         return Err(Problem { lines: wrong, ..Problem::input("not_held", message, next) });
     }
-    let quote = consent::quote(report.jobs.len(), &store.settings()?);
+    let quote = consent::quote_for(&report.jobs, &store.settings()?);
     let consent = consent::check(args.consent, &quote, "")?;
     let jobs = report.pick(|_| true);
     let done = outcomes::perform(&mut store, Command::Approve { jobs, consent }, context)?;
@@ -215,14 +215,14 @@ pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
     if take.is_empty() {
         return Err(nothing_to_retry(named(&left_out)));
     }
-    let quote = consent::quote(take.len(), &store.settings()?);
+    let quote = consent::quote_for(jobs.iter().filter(|job| take.contains(&job.id)), &store.settings()?);
     let consent = consent::check(args.consent, &quote, "")?;
     let command = Command::RunAgain { jobs: take, front: args.front, deliberate: args.again, again: args.again, consent };
     let done = outcomes::perform(&mut store, command, context)?;
     let mut all = left_out;
     all.extend(done.outcome.left_out.into_iter().filter_map(|(what, why)| match what {
         JobRef::Job(id) => Some((id, why)),
-        JobRef::Picture(..) => None,
+        JobRef::Kind(_) => None,
     }));
     if done.changed.is_empty() {
         return Err(nothing_to_retry(named(&all)));
@@ -230,13 +230,13 @@ pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
     for (name, why) in named(&all) {
         Out::status(&format!("{name} is left out: {why}"));
     }
-    let quote = consent::quote(done.changed.len(), &store.settings()?);
+    let quote = consent::quote_for(&done.changed, &store.settings()?);
     add::tell_added(&done.changed, true, &consent::quote_words(&quote), context)?;
     Ok(Exit::Ok)
 }
 
 fn as_new(job: &Job) -> NewJob {
-    NewJob { id: job.id, source: job.source.clone(), image: job.image, tag: job.tag.clone(), again_of: Some(job.id) }
+    NewJob { id: job.id, kind: job.kind.clone(), tag: job.tag.clone(), again_of: Some(job.id) }
 }
 
 fn again_reason(why: &Unavailable) -> String {

@@ -60,7 +60,7 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
     // Checked before the store is made: bad input leaves nothing behind.
     let existing = context.store_to_read()?;
     let mut trouble = None;
-    let lines = check_lines(&input.text, |spec| match existing.as_ref().map(|store| store.duplicate(&spec.source, spec.image)) {
+    let lines = check_lines(&input.text, |spec| match existing.as_ref().map(|store| store.duplicate(&spec.kind())) {
         None | Some(Ok(None)) => false,
         Some(Ok(Some(_))) => true,
         Some(Err(error)) => {
@@ -85,7 +85,7 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
                     specs.extend(twice.into_iter().map(|spec| (spec, input.place(line.number))));
                 } else {
                     for spec in twice {
-                        let job = existing.as_ref().and_then(|store| store.duplicate(&spec.source, spec.image).ok().flatten());
+                        let job = existing.as_ref().and_then(|store| store.duplicate(&spec.kind()).ok().flatten());
                         left_out.push(LeftOut { spec, job, place: input.place(line.number) });
                     }
                 }
@@ -109,7 +109,7 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
         return Ok(Exit::Ok);
     }
     let settings = existing.as_ref().map_or_else(|| Ok(Settings::default()), Store::settings)?;
-    let quote = consent::quote(specs.len(), &settings);
+    let quote = consent::quote(specs.iter().map(|(spec, _)| spec.kind().model()), &settings);
     if args.dry_run {
         return dry_run(&specs, args, &quote, context);
     }
@@ -131,14 +131,14 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
         Out::status("Nothing is new; nothing was stored.");
         return Ok(Exit::Ok);
     }
-    let quote = consent::quote(done.changed.len(), &store.settings()?);
+    let quote = consent::quote_for(&done.changed, &store.settings()?);
     tell_added(&done.changed, consent.is_some(), &consent::quote_words(&quote), context)?;
     Ok(Exit::Ok)
 }
 
 fn left_out_of(what: &JobRef, why: &Unavailable, specs: &[(Spec, String)]) -> Option<LeftOut> {
-    let JobRef::Picture(source, image) = what else { return None };
-    let (spec, place) = specs.iter().find(|(spec, _)| spec.source == *source && spec.image == *image)?;
+    let JobRef::Kind(kind) = what else { return None };
+    let (spec, place) = specs.iter().find(|(spec, _)| spec.kind().same_as(kind))?;
     let job = match why {
         Unavailable::Twice(job) => Some(*job),
         _ => None,
@@ -185,11 +185,7 @@ fn dry_run(specs: &[(Spec, String)], args: &AddArgs, quote: &crate::job::Quote, 
             context.out.line(&format!("would add {}:{}", spec.source, spec.image))?;
         }
     }
-    let balance_after = quote.balance_after().map(|amount| amount.to_string());
-    let sum = json!({
-        "count": quote.count, "price": quote.price.to_string(), "total": quote.total().to_string(), "balance_after": balance_after
-    });
-    context.out.object(&json!({ "schema": json::SCHEMA, "quote": sum }))?;
+    context.out.object(&json!({ "schema": json::SCHEMA, "quote": json::quote(quote) }))?;
     Out::status(&format!("{}; nothing was stored.", consent::quote_words(quote)));
     Ok(Exit::Ok)
 }

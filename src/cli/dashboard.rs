@@ -12,7 +12,9 @@ use super::problem::{Outcome, Problem};
 use super::{config_file, environment, session, simulate, start};
 use crate::config::{self, Config, Environment, KEY_VARIABLE, TerminalBackend, variables};
 use crate::engine::{Command, Consent, EngineEvent, Sending, Session, StartMode};
-use crate::job::{CancelledBy, Charge, Credits, IdempotencyKey, Job, JobId, PaidSend, Phase, Tag, TaskId, parse_line};
+use crate::job::{
+    CancelledBy, Charge, Credits, IdempotencyKey, Job, JobId, Model, PaidSend, Phase, PriceLines, Tag, TaskId, parse_line,
+};
 use crate::simulator;
 use crate::store::{Access, Store};
 use crate::tui::terminal::capabilities::Colours;
@@ -93,7 +95,7 @@ fn seed_demo(config: &Config) -> Result<(), Problem> {
     let job = |bits: u64, line: &str, seconds: i64| {
         let spec = parse_line(line).ok().and_then(|specs| specs.into_iter().next())?;
         let place = i64::try_from(bits).ok()? - 100;
-        let mut job = Job::new(JobId::from_bits(bits << 20 | 0x5_1e3a), spec.source, spec.image, place, ago(seconds));
+        let mut job = Job::new(JobId::from_bits(bits << 20 | 0x5_1e3a), spec.kind(), place, ago(seconds));
         job.tag = Tag::new("earlier").ok();
         Some(job)
     };
@@ -131,8 +133,10 @@ fn seed_demo(config: &Config) -> Result<(), Problem> {
 fn begin_demo(session: &mut Session) {
     let mut add = |line: &str, tag: &str, consent: bool| {
         let specs = parse_line(line).unwrap_or_default();
-        let consent =
-            consent.then_some(Consent { count: specs.len(), price: Credits::PUBLISHED_PRICE, grace: std::time::Duration::ZERO });
+        let consent = consent.then_some(Consent {
+            lines: PriceLines::one(Model::Enhance, specs.len(), Credits::PUBLISHED_PRICE),
+            grace: std::time::Duration::ZERO,
+        });
         session.send(Command::Add { specs, tag: Tag::new(tag).ok(), front: false, again: false, consent });
     };
     for (line, tag) in DEMO_JOBS {

@@ -144,12 +144,12 @@ fn service(config: &Config, env: &Environment, report: &mut Report) -> Option<Se
             report.good("key", format!("from {}, accepted", config.key.words()));
             report.good("balance", format!("{} credits can be spent", balance.usable()));
             match models {
-                Some(models) if models.iter().any(|model| model == crate::api::ENHANCE_MODEL) => {
-                    report.good("model", format!("this key may use {}", crate::api::ENHANCE_MODEL));
+                Some(models) if models.iter().any(|model| model == crate::job::Model::Enhance.wire_name()) => {
+                    report.good("model", format!("this key may use {}", crate::job::Model::Enhance.wire_name()));
                 }
                 Some(_) => report.note(
                     "model",
-                    format!("the service does not list {} for this key", crate::api::ENHANCE_MODEL),
+                    format!("the service does not list {} for this key", crate::job::Model::Enhance.wire_name()),
                     "check https://evolink.ai/dashboard/keys",
                 ),
                 None => report.note("model", "the list of models could not be read", ""),

@@ -14,7 +14,8 @@ use super::problem::{Outcome, Problem};
 use super::{json, outcomes};
 use crate::commands::{Command, JobRef};
 use crate::job::{
-    Approval, Charge, Credits, ImageNumber, Job, JobId, PaidRequest, PaidSend, Phase, SavedFile, Tag, TaskId, record, text,
+    Approval, Charge, Credits, ImageNumber, Job, JobId, JobKind, Model, PaidRequest, PaidSend, Phase, Prompt, SavedFile, Tag,
+    TaskId, record, text,
 };
 
 /// What an exported job carries under `record`, so that it can be taken in as it was.
@@ -46,8 +47,14 @@ struct Record {
 struct Exported {
     schema: u32,
     id: JobId,
-    source_task: TaskId,
-    image_number: ImageNumber,
+    #[serde(default = "Exported::enhance")]
+    kind: Model,
+    source_task: Option<TaskId>,
+    image_number: Option<ImageNumber>,
+    #[serde(default)]
+    prompt: Option<String>,
+    #[serde(default)]
+    template: Option<String>,
     tag: Option<Tag>,
     task_id: Option<TaskId>,
     created_at: Timestamp,
@@ -83,6 +90,28 @@ fn exported(job: &Job) -> Value {
 }
 
 impl Exported {
+    /// What a job is that an older version exported.
+    const fn enhance() -> Model {
+        Model::Enhance
+    }
+
+    /// What it asks for.
+    fn job_kind(&self) -> Result<JobKind, String> {
+        match (self.kind, &self.source_task, self.image_number, &self.prompt) {
+            (Model::Enhance, Some(source), Some(image), None) => Ok(JobKind::Enhance { source: source.clone(), image }),
+            (Model::Enhance, None, ..) => Err("missing field `source_task`".to_owned()),
+            (Model::Enhance, _, None, _) => Err("missing field `image_number`".to_owned()),
+            (Model::Enhance, .., Some(_)) => Err("an enhance has a draft and no prompt".to_owned()),
+            (Model::Draft, None, None, Some(prompt)) => {
+                let prompt =
+                    Prompt::new(prompt).map_err(|_| "its prompt is empty, too long or has control characters".to_owned())?;
+                Ok(JobKind::Draft { prompt, template: self.template.clone() })
+            }
+            (Model::Draft, .., None) => Err("missing field `prompt`".to_owned()),
+            (Model::Draft, ..) => Err("a draft has a prompt and no source_task or image_number".to_owned()),
+        }
+    }
+
     fn into_job(self) -> Result<Job, String> {
         if self.schema != json::SCHEMA {
             return Err(format!("it has schema {}, this version reads {}", self.schema, json::SCHEMA));
@@ -91,6 +120,7 @@ impl Exported {
             None => None,
             Some(word) => Some(Charge::from_word(word).ok_or_else(|| format!("{:?} is not a charge", text::clean(word)))?),
         };
+        let kind = self.job_kind()?;
         let mut job = Job {
             tag: self.tag,
             phase: self.record.phase,
@@ -113,7 +143,7 @@ impl Exported {
             charge,
             again_of: self.record.again_of,
             removed: self.record.removed,
-            ..Job::new(self.id, self.source_task, self.image_number, self.record.place, self.created_at)
+            ..Job::new(self.id, kind, self.record.place, self.created_at)
         };
         job.check_import().map_err(|error| error.to_string())?;
         Ok(job)
@@ -238,7 +268,7 @@ pub fn prune(args: &PruneArgs, context: &Context) -> Outcome {
 mod tests {
     use super::*;
     use crate::cli::json::tests::sample;
-    use crate::job::{IdempotencyKey, enhance_body};
+    use crate::job::IdempotencyKey;
 
     #[test]
     fn an_exported_job_comes_back_as_it_was() {
@@ -246,7 +276,7 @@ mod tests {
         job.links = vec!["https://files.example/a.png".into()];
         job.send = Some(PaidSend {
             key: IdempotencyKey::from_random([7; 16]),
-            body: enhance_body(&job.source, job.image, None),
+            body: job.kind.body(None),
             agreed: Credits::PUBLISHED_PRICE,
             first_at: job.created_at,
             last_at: job.created_at,

@@ -208,7 +208,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut hooks = hooks(folder.path());
         let past = sample();
-        let mut job = Job::new(JobId::from_bits(1), past.source.clone(), past.image, 1, past.created_at);
+        let mut job = Job::new(JobId::from_bits(1), past.kind.clone(), 1, past.created_at);
         job.phase = Phase::Waiting;
         hooks.saw([&past, &job]);
         hooks.loaded();
@@ -229,7 +229,7 @@ mod tests {
         let mut hooks = hooks(folder.path());
         let past = sample();
         let job = |n: u64, phase| {
-            let mut job = Job::new(JobId::from_bits(n), past.source.clone(), past.image, 1, past.created_at);
+            let mut job = Job::new(JobId::from_bits(n), past.kind.clone(), 1, past.created_at);
             job.phase = phase;
             job
         };
@@ -262,7 +262,7 @@ mod tests {
         hooks.loaded();
         let past = sample();
         for n in 1..4 {
-            let mut job = Job::new(JobId::from_bits(n), past.source.clone(), past.image, 1, past.created_at);
+            let mut job = Job::new(JobId::from_bits(n), past.kind.clone(), 1, past.created_at);
             job.phase = Phase::Saved;
             hooks.saw([&job]);
         }

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::out::{Out, Paint};
 use super::problem::{Outcome, Problem};
 use super::{json, wording};
-use crate::job::{Job, State, record, text};
+use crate::job::{Job, JobKind, State, record, text};
 
 /// Lists jobs in the order of the queue.
 pub fn list(args: &ListArgs, context: &Context) -> Outcome {
@@ -50,7 +50,7 @@ pub fn list(args: &ListArgs, context: &Context) -> Outcome {
 fn row(job: &Job, out: Out) -> String {
     // Padded before it is painted: escape codes have a length of their own.
     let state = out.paint(color(job.state()), &format!("{:<9}", job.state()));
-    let draft = format!("{}:{}", job.source.short(), job.image);
+    let draft = job.label();
     let tag = job.tag.as_ref().map_or("", crate::job::Tag::as_str);
     let credits = if job.charge.is_some() { job.spent().to_string() } else { String::new() };
     let why = match (job.progress().and_then(|p| p.percent), job.reason()) {
@@ -104,7 +104,13 @@ pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
     let out = context.out;
     out.line(&wording::sentence(job))?;
     let field = |name: &str, value: String| if value.is_empty() { Ok(()) } else { out.line(&format!("  {name:<12} {value}")) };
-    field("draft", format!("{}, image_number {}", job.source, job.image))?;
+    match &job.kind {
+        JobKind::Enhance { source, image } => field("draft", format!("{source}, image_number {image}"))?,
+        JobKind::Draft { prompt, template } => {
+            field("prompt", prompt.to_string())?;
+            field("template", template.clone().unwrap_or_default())?;
+        }
+    }
     field("task", job.task.as_ref().map_or_else(String::new, ToString::to_string))?;
     field("request id", job.request_id.clone().unwrap_or_default())?;
     field("money", wording::money(job))?;

@@ -33,7 +33,7 @@ pub fn reason(why: &Unavailable) -> String {
         Unavailable::TaskTaken(job) => format!("the task belongs to job {job}"),
         Unavailable::TaskIsASource(task) => format!("{task} is a draft, not a result"),
         Unavailable::Twice(job) => format!("already added as {job}; skipped (`--again` adds it anyway)"),
-        Unavailable::GivenTwice(_) => "given before; skipped (`--again` adds it anyway)".to_owned(),
+        Unavailable::GivenTwice => "given before; skipped (`--again` adds it anyway)".to_owned(),
         Unavailable::Unchanged => "unchanged".to_owned(),
     }
 }
@@ -43,6 +43,11 @@ impl From<CommandError> for Problem {
         match error {
             CommandError::Store(error) => error.into(),
             CommandError::TooLate => Self::input("too_late", "the grace period is over", "`mj-enhance cancel` stops watching"),
+            CommandError::BadPrompts(prompts) => Self::input(
+                "bad_lines",
+                format!("{} cannot be drafted", text::count(prompts.len(), "prompt")),
+                "fix them and try again; nothing was stored",
+            ),
             CommandError::ReadOnly => Self::input("read_only", "--read-only forbids this command", "leave --read-only out"),
             CommandError::BadImport(lines) => {
                 let message = format!("{} cannot be imported; nothing was changed", text::count(lines.len(), "line"));

@@ -310,7 +310,7 @@ impl Watch {
 
     /// A job as the table names it.
     fn name(&self, id: JobId) -> String {
-        self.jobs.get(&id).map_or_else(|| id.to_string(), |job| format!("{}:{}", job.source.short(), job.image))
+        self.jobs.get(&id).map_or_else(|| id.to_string(), |job| job.label())
     }
 
     fn hear_status(&mut self, status: Arc<Status>) {

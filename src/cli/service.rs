@@ -12,7 +12,7 @@ use super::json::SCHEMA;
 use super::out::{Out, Paint};
 use super::problem::{Outcome, Problem};
 use crate::api::{ListQuery, Service, TaskRow};
-use crate::job::{Credits, Job, TaskId, TaskReport, text};
+use crate::job::{Credits, Job, Model, TaskId, TaskReport, text};
 
 /// The published price of a draft. A task does not say that it was a draft; the price is the only hint.
 const DRAFT_PRICE: Credits = Credits::from_uc(27_000);
@@ -82,10 +82,10 @@ fn tell(
     jobs: &[Job],
     context: &Context,
 ) -> Result<(), Problem> {
-    let of_it: Vec<&Job> = jobs.iter().filter(|job| job.source == row.id).collect();
+    let of_it: Vec<&Job> = jobs.iter().filter(|job| job.kind.is_of(&row.id)).collect();
     let listed: Vec<Value> = of_it
         .iter()
-        .map(|job| json!({ "id": job.id.to_string(), "image_number": job.image.get(), "state": job.state().word() }))
+        .map(|job| json!({ "id": job.id.to_string(), "image_number": job.kind.source().map(|(_, image)| image.get()), "state": job.state().word() }))
         .collect();
     context.out.object(&json!({
         "schema": SCHEMA,
@@ -99,7 +99,10 @@ fn tell(
     if context.out.json {
         return Ok(());
     }
-    let words: Vec<String> = of_it.iter().map(|job| format!("{}:{}", job.image, job.state())).collect();
+    let words: Vec<String> = of_it
+        .iter()
+        .map(|job| format!("{}:{}", job.kind.source().map_or_else(String::new, |(_, image)| image.to_string()), job.state()))
+        .collect();
     let line = format!(
         "{:<44}  {:>6}  {:>8}  {:>7}  {:<12}  {}",
         row.id,
@@ -151,7 +154,7 @@ async fn rows(client: &impl Service, limit: u32) -> Result<Vec<TaskRow>, Problem
     let mut page = 1;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     while rows.len() < limit {
-        let query = ListQuery { model: Some("mj-v7"), status: Some("completed"), page, page_size: PAGE };
+        let query = ListQuery { model: Some(Model::Draft), status: Some("completed"), page, page_size: PAGE };
         let answer = client.list(query).await?;
         let full = answer.rows.len() >= PAGE as usize;
         for row in answer.rows {

@@ -37,6 +37,7 @@ pub fn start(
     let fetcher = Downloader::new(FetchOptions {
         results_dir: config.results_dir.clone(),
         name_template: config.name_template.clone(),
+        draft_template: config.draft_template.clone(),
         allow_loopback: config.is_loopback(),
     })
     .map_err(|error| Problem::input("unusable_folder", error.to_string(), "fix the folder, or set results_dir to another one"))?;

@@ -6,7 +6,7 @@ use crate::job::{Job, Phase, text};
 /// `0000002d (k3v9q2ad:2, cats)`: a job's id, what it enhances, its tag.
 pub fn name(job: &Job) -> String {
     let tag = job.tag.as_ref().map_or_else(String::new, |tag| format!(", {tag}"));
-    format!("{} ({}:{}{tag})", job.id, job.source.short(), job.image)
+    format!("{} ({}{tag})", job.id, job.label())
 }
 
 /// Where a job stands now, as one sentence in full words.

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::job::{Caps, ImageNumber, ImportError, Job, JobId, Spec, Tag, TaskId, Unavailable};
+use crate::job::prompt::PromptError;
+use crate::job::{Caps, ImportError, Job, JobId, JobKind, Prompt, Spec, Tag, TaskId, Unavailable};
 use crate::store::{Consent, QueueMove, StoreError};
 
 /// What a dashboard or a script wants done. Everything here is local and free except what carries a [`Consent`].
@@ -17,6 +18,20 @@ pub enum Command {
         /// Before everything that waits.
         front: bool,
         /// Also pictures that have a live job.
+        again: bool,
+        /// The confirmation.
+        consent: Option<Consent>,
+    },
+    /// Record draft jobs, as [`Command::Add`] does enhances. Prompts of which a draft is not over are left out and named unless
+    /// `again`.
+    Draft {
+        /// The prompts as they are sent, each with the line it was made from where that says something else.
+        prompts: Vec<(Prompt, Option<String>)>,
+        /// The tag.
+        tag: Option<Tag>,
+        /// Before everything that waits.
+        front: bool,
+        /// Also prompts that are on their way, or given twice.
         again: bool,
         /// The confirmation.
         consent: Option<Consent>,
@@ -183,13 +198,13 @@ pub enum Act {
     Imported,
 }
 
-/// A job, or a picture that has none of its own.
+/// A job, or what was to become one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum JobRef {
     /// A job.
     Job(JobId),
-    /// A picture of a draft.
-    Picture(TaskId, ImageNumber),
+    /// What was asked for.
+    Kind(JobKind),
 }
 
 /// What a command did not reach, and why.
@@ -217,6 +232,8 @@ pub enum CommandError {
     TooLate,
     /// Jobs of a file cannot be taken, by their lines.
     BadImport(Vec<(usize, ImportError)>),
+    /// Prompts cannot be drafted at a price that can be named, or at all: by their places from 0, each with what is wrong.
+    BadPrompts(Vec<(usize, PromptError)>),
     /// This dashboard only looks.
     ReadOnly,
 }

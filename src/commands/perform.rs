@@ -5,8 +5,10 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::command::{Act, Command, CommandError, CommandOutcome, JobRef};
+use crate::job::prompt::{self, PromptError};
 use crate::job::{
-    Approval, HoldReason, IdempotencyKey, Job, JobId, PaidRequest, Spec, State, Tag, TaskId, Unavailable, Update, enhance_body,
+    Approval, HoldReason, IdempotencyKey, Job, JobId, JobKind, Model, PaidRequest, Prompt, Spec, State, Tag, TaskId, Unavailable,
+    Update,
 };
 use crate::store::{AddRules, Added, Consent, EngineRequest, NewJob, PauseReason, QueueMove, Settings, Store, StoreError};
 
@@ -36,11 +38,11 @@ pub struct Done {
     pub requests: Vec<EngineRequest>,
 }
 
-/// Makes the paid request of a job: a new key, and the body for its picture.
+/// Makes the paid request of a job: a new key, and the body for its picture or prompt.
 pub fn make_request(rng: &mut fastrand::Rng, callback_url: Option<&str>, job: &Job) -> PaidRequest {
     let mut bytes = [0; 16];
     rng.fill(&mut bytes);
-    PaidRequest { key: IdempotencyKey::from_random(bytes), body: enhance_body(&job.source, job.image, callback_url) }
+    PaidRequest { key: IdempotencyKey::from_random(bytes), body: job.kind.body(callback_url) }
 }
 
 /// Performs a command.
@@ -50,6 +52,9 @@ pub fn make_request(rng: &mut fastrand::Rng, callback_url: Option<&str>, job: &J
 pub fn perform(store: &mut Store, command: Command, context: &mut Context<'_>) -> Result<Done, CommandError> {
     match command {
         Command::Add { specs, tag, front, again, consent } => add(store, specs, tag.as_ref(), (front, again), consent, context),
+        Command::Draft { prompts, tag, front, again, consent } => {
+            draft(store, prompts, tag.as_ref(), (front, again), consent, context)
+        }
         Command::Approve { jobs, consent } => Ok(approve(store, &jobs, consent, context)?),
         Command::Withdraw { approval } => withdraw(store, approval, context),
         Command::Hold { jobs } => each(store, &jobs, Act::Held, context, Job::can_hold, || Update::Hold(HoldReason::You)),
@@ -157,13 +162,46 @@ fn add(
     let mut new = Vec::with_capacity(specs.len());
     for spec in specs {
         let id = new_id(store, context.rng)?;
-        let tag = spec.tag.or_else(|| tag.cloned());
-        new.push(NewJob { id, source: spec.source, image: spec.image, tag, again_of: None });
+        let tag = spec.tag.clone().or_else(|| tag.cloned());
+        new.push(NewJob { id, kind: spec.kind(), tag, again_of: None });
     }
+    record(store, &new, (front, again), consent, context)
+}
+
+/// Records draft jobs. What the service would refuse, or charge at a price that nobody publishes, stores nothing.
+fn draft(
+    store: &mut Store,
+    prompts: Vec<(Prompt, Option<String>)>,
+    tag: Option<&Tag>,
+    (front, again): (bool, bool),
+    consent: Option<Consent>,
+    context: &mut Context<'_>,
+) -> Result<Done, CommandError> {
+    let wrong =
+        |(at, (prompt, _)): (usize, &(Prompt, _))| prompt::check(prompt.as_str()).0.into_iter().next().map(|error| (at, error));
+    let wrong: Vec<(usize, PromptError)> = prompts.iter().enumerate().filter_map(wrong).collect();
+    if !wrong.is_empty() {
+        return Err(CommandError::BadPrompts(wrong));
+    }
+    let mut new = Vec::with_capacity(prompts.len());
+    for (prompt, template) in prompts {
+        let id = new_id(store, context.rng)?;
+        new.push(NewJob { id, kind: JobKind::Draft { prompt, template }, tag: tag.cloned(), again_of: None });
+    }
+    record(store, &new, (front, again), consent, context)
+}
+
+fn record(
+    store: &mut Store,
+    new: &[NewJob],
+    (front, again): (bool, bool),
+    consent: Option<Consent>,
+    context: &mut Context<'_>,
+) -> Result<Done, CommandError> {
     let rules = AddRules { front, again, deliberate: false };
     let (rng, url) = (&mut *context.rng, context.callback_url);
-    let result = store.add(&new, rules, consent, &mut |job| make_request(rng, url, job), context.now)?;
-    Ok(added(result, Act::Added { approved: consent.is_some() }, |at| JobRef::Picture(new[at].source.clone(), new[at].image)))
+    let result = store.add(new, rules, consent, &mut |job| make_request(rng, url, job), context.now)?;
+    Ok(added(result, Act::Added { approved: consent.is_some() }, |at| JobRef::Kind(new[at].kind.clone())))
 }
 
 fn run_again(
@@ -180,11 +218,11 @@ fn run_again(
             continue;
         };
         let fresh = new_id(store, context.rng)?;
-        new.push(NewJob { id: fresh, source: job.source, image: job.image, tag: job.tag, again_of: Some(*id) });
+        new.push(NewJob { id: fresh, kind: job.kind, tag: job.tag, again_of: Some(*id) });
     }
     let (rng, url) = (&mut *context.rng, context.callback_url);
     let result = store.add(&new, rules, Some(consent), &mut |job| make_request(rng, url, job), context.now)?;
-    let name = |at: usize| new[at].again_of.map_or(JobRef::Picture(new[at].source.clone(), new[at].image), JobRef::Job);
+    let name = |at: usize| new[at].again_of.map_or(JobRef::Kind(new[at].kind.clone()), JobRef::Job);
     let mut done = added(result, Act::RanAgain, name);
     done.outcome.left_out.extend(gone);
     Ok(done)
@@ -197,7 +235,7 @@ fn approve(store: &mut Store, ids: &[JobId], consent: Consent, context: &mut Con
         act: Some(Act::Approved),
         jobs: approved.jobs.iter().map(|job| job.id).collect(),
         left_out: approved.left_out.into_iter().map(|(id, why)| (JobRef::Job(id), why)).collect(),
-        approval: Some(shown(approved.approval)),
+        approval: Some((approved.seq, approved.not_before)),
     };
     Ok(Done { outcome, changed: approved.jobs, ..Done::default() })
 }
@@ -226,9 +264,10 @@ fn adopt(store: &mut Store, job: JobId, task: &TaskId, context: &Context<'_>) ->
     let mut done = Done::default();
     done.outcome.act = Some(Act::Adopted);
     // Asked once more in the transaction: this one only finds the words.
+    let model = store.job(job)?.map_or(Model::Enhance, |job| job.kind.model());
     let taken = match store.task_owner(task)? {
         Some(owner) if owner != job => Some(Unavailable::TaskTaken(owner)),
-        None if store.task_is_known(task)? => Some(Unavailable::TaskIsASource(task.clone())),
+        None if store.task_is_known(task, model)? => Some(Unavailable::TaskIsASource(task.clone())),
         _ => None,
     };
     if let Some(why) = taken {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::job::{
     CancelledBy, Charge, Credits, Doubt, ErrorClass, Failure, HoldReason, IdempotencyKey, ImageNumber, ImportError, Job, JobId,
-    PaidSend, Phase, SavedFile, Spec, State, TaskId, Unavailable, Update, enhance_body, parse_line,
+    JobKind, Model, PaidRequest, PaidSend, Phase, PriceLines, Prices, Progress, Prompt, SavedFile, Spec, State, TaskId,
+    Unavailable, Update, parse_line,
 };
 use crate::store::{Access, BeginSend, NotNow, SendGuard, Store};
 
@@ -19,7 +20,7 @@ fn do_it(store: &mut Store, command: Command, when: i64, seed: u64) -> Result<Do
 }
 
 fn consent(count: usize) -> Consent {
-    Consent { count, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO }
+    Consent { lines: PriceLines::one(Model::Enhance, count, Credits::PUBLISHED_PRICE), grace: Duration::ZERO }
 }
 
 fn twelve() -> Vec<Spec> {
@@ -40,7 +41,7 @@ fn guard() -> SendGuard {
         server_time: None,
         run_budget: None,
         run_limit: Credits::ZERO,
-        price: Credits::PUBLISHED_PRICE,
+        prices: Prices::PUBLISHED,
         day_start: at(-3_600),
     }
 }
@@ -148,7 +149,7 @@ fn a_copy_of_a_store_sends_what_was_approved_before_it_with_the_same_key_and_bod
         let sent = key_of(&send(&mut store, job, 10));
         assert_eq!(sent, key_of(&send(&mut copy, job, 20)));
         let job = store.job(job).unwrap().unwrap();
-        assert_eq!(sent.1, enhance_body(&job.source, job.image, None));
+        assert_eq!(sent.1, job.kind.body(None));
         keys.insert(sent.0);
     }
     assert_eq!(keys.len(), 12, "one key for one job");
@@ -202,7 +203,7 @@ fn what_is_asked_of_an_engine_is_written_down_by_others_and_handed_back_to_itsel
 
 fn imported(phase: Phase) -> Job {
     let source = TaskId::new("task-unified-1-a").unwrap();
-    let mut job = Job::new(JobId::from_bits(5), source, ImageNumber::ALL[1], 1, at(-100));
+    let mut job = Job::new(JobId::from_bits(5), JobKind::Enhance { source, image: ImageNumber::ALL[1] }, 1, at(-100));
     job.phase = phase;
     job
 }
@@ -210,7 +211,7 @@ fn imported(phase: Phase) -> Job {
 fn sent(job: &Job) -> PaidSend {
     PaidSend {
         key: IdempotencyKey::from_random([3; 16]),
-        body: enhance_body(&job.source, job.image, None),
+        body: job.kind.body(None),
         agreed: Credits::from_uc(1),
         first_at: at(-90),
         last_at: at(-90),
@@ -296,7 +297,12 @@ fn a_line_that_cannot_be_true_is_named_and_nothing_is_taken() {
         (with(imported(Phase::Waiting), &|job| job.task = TaskId::new("task-unified-2-b").ok()), ImportError::SentAndNotSent),
         (with(unsure(), &|job| job.send.as_mut().unwrap().body = r#"{"model":"mj-v7"}"#.into()), ImportError::Body),
         (with(unsure(), &|job| job.send.as_mut().unwrap().body = String::new()), ImportError::Body),
-        (with(unsure(), &|job| job.image = ImageNumber::ALL[3]), ImportError::Body),
+        (
+            with(unsure(), &|job| {
+                job.kind = JobKind::Enhance { source: job.kind.source().unwrap().0.clone(), image: ImageNumber::ALL[3] }
+            }),
+            ImportError::Body,
+        ),
         (with(unsure(), &|job| job.send.as_mut().unwrap().attempts = 0), ImportError::Attempts),
     ];
     for (job, why) in bad {
@@ -346,8 +352,67 @@ fn a_task_of_a_file_that_belongs_to_a_job_here_is_left_out() {
     thief.id = JobId::from_bits(9);
     let mut draft = running.clone();
     draft.id = JobId::from_bits(10);
-    draft.task = Some(running.source.clone());
+    draft.task = Some(running.kind.source().unwrap().0.clone());
     let done =
         do_it(&mut store, Command::Import(vec![(1, thief), (2, draft), (3, running.clone()), (4, running)]), 1, 2).unwrap();
     assert_eq!((done.outcome.jobs.len(), done.outcome.left_out.len()), (0, 4));
+}
+
+fn prompts(texts: &[&str]) -> Vec<(Prompt, Option<String>)> {
+    texts.iter().map(|text| (Prompt::new(text).unwrap(), None)).collect()
+}
+
+fn drafts(texts: &[&str]) -> Command {
+    let lines = PriceLines::one(Model::Draft, texts.len(), Credits::PUBLISHED_DRAFT_PRICE);
+    let consent = Some(Consent { lines, grace: Duration::ZERO });
+    Command::Draft { prompts: prompts(texts), tag: None, front: false, again: false, consent }
+}
+
+#[test]
+fn prompts_become_draft_jobs_and_one_whose_price_nobody_publishes_stores_nothing() {
+    let mut store = Store::in_memory().unwrap();
+    for bad in ["old pier --q 4", "old pier --oref https://x.example/a.png", "old pier --tile", "a::2 b", "old pier --repeat 3"] {
+        let refused = do_it(&mut store, drafts(&["fine", bad]), 0, 1).unwrap_err();
+        assert!(matches!(&refused, CommandError::BadPrompts(wrong) if wrong[0].0 == 1), "{bad}: {refused:?}");
+        assert_eq!(store.jobs().unwrap(), [], "{bad}");
+    }
+    let done = do_it(&mut store, drafts(&["old pier --ar 3:2", "fog"]), 0, 1).unwrap();
+    assert_eq!(done.changed.iter().map(Job::label).collect::<Vec<_>>(), ["\"old pier --ar 3:2\"", "\"fog\""]);
+    let body = r#"{"model":"mj-v7","prompt":"old pier --ar 3:2","model_params":{"speed":"draft"}}"#;
+    assert_eq!(done.changed[0].request.as_ref().unwrap().body, body, "as it will be sent, on disk at the approval");
+    let twice = do_it(&mut store, drafts(&["fog"]), 1, 2).unwrap();
+    assert_eq!(twice.outcome.left_out, [(JobRef::Kind(done.changed[1].kind.clone()), Unavailable::Twice(done.outcome.jobs[1]))]);
+    do_it(&mut store, Command::Cancel { jobs: vec![done.outcome.jobs[1]] }, 2, 3).unwrap();
+    let lines = PriceLines::one(Model::Draft, 1, Credits::PUBLISHED_DRAFT_PRICE);
+    let consent = Consent { lines, grace: Duration::ZERO };
+    let again = Command::RunAgain { jobs: vec![done.outcome.jobs[1]], front: false, deliberate: false, again: false, consent };
+    let again = do_it(&mut store, again, 3, 4).unwrap();
+    assert_eq!(again.changed[0].kind, done.changed[1].kind);
+}
+
+#[test]
+fn drafts_of_a_file_are_checked_like_enhances() {
+    let kind = |prompt: &str, template: Option<&str>| JobKind::Draft {
+        prompt: Prompt::new(prompt).unwrap(),
+        template: template.map(str::to_owned),
+    };
+    let held = |n: u64, kind: JobKind| Job::new(JobId::from_bits(n), kind, 1, at(0));
+    for bad in [kind("old pier --q 2", None), kind("old pier", Some("\u{1b}[2J")), kind("old pier", Some(""))] {
+        let mut store = Store::in_memory().unwrap();
+        let refused = do_it(&mut store, Command::Import(vec![(1, held(1, bad.clone()))]), 0, 1).unwrap_err();
+        assert_eq!(refused, CommandError::BadImport(vec![(1, ImportError::Prompt)]), "{bad:?}");
+    }
+    let mut store = Store::in_memory().unwrap();
+    let mut other = held(1, kind("fog", None));
+    other.request = Some(PaidRequest { key: IdempotencyKey::from_random([3; 16]), body: kind("rain", None).body(None) });
+    let refused = do_it(&mut store, Command::Import(vec![(1, other)]), 0, 1).unwrap_err();
+    assert_eq!(refused, CommandError::BadImport(vec![(1, ImportError::Body)]));
+    let mut sent = held(2, kind("old pier", Some("{old, new} pier")));
+    sent.task = TaskId::new("task-unified-2-drafted").ok();
+    sent.phase = Phase::Running(Progress::default());
+    let enhance = held(3, JobKind::Enhance { source: sent.task.clone().unwrap(), image: ImageNumber::ALL[0] });
+    // The enhance stands first: that its draft is one of ours is known only later.
+    let done = do_it(&mut store, Command::Import(vec![(1, enhance), (2, sent.clone())]), 0, 1).unwrap();
+    assert_eq!(done.outcome.left_out, []);
+    assert_eq!(store.job(sent.id).unwrap().unwrap().kind, sent.kind);
 }

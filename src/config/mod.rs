@@ -143,6 +143,8 @@ pub struct Config {
     pub results_dir: PathBuf,
     /// Like `{date}/{tag}/{task}-{image}.{ext}`.
     pub name_template: String,
+    /// The same for the pictures of drafts.
+    pub draft_template: String,
     /// The service, without `/v1`; https unless it is loopback.
     pub base_url: Url,
     /// Where the key is found.
@@ -489,6 +491,7 @@ fn examine(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment, ke
         profile: flags.profile.clone(),
         data_dir,
         results_dir,
+        draft_template: settings.draft_template.unwrap_or_else(|| "drafts/{date}/{tag}/{task}-{image}.{ext}".to_owned()),
         name_template: settings.name_template.unwrap_or_else(|| "{date}/{tag}/{task}-{image}.{ext}".to_owned()),
         base_url: settings.base_url.unwrap_or_else(units::default_base_url),
         key,

@@ -71,6 +71,7 @@ options! {
     profile data_dir: String, "a path in quotes, or \"\" for the default place", optional;
     profile results_dir: String, "a path in quotes, or \"\" for results/ in the data folder", optional;
     plain name_template: String, "a text like \"{date}/{tag}/{task}-{image}.{ext}\"", values::template;
+    plain draft_template: String, "a text like \"drafts/{date}/{tag}/{task}-{image}.{ext}\"", values::template;
     plain max_in_flight: u32, "a whole number from 1 to 10000", |value: &_| some(values::whole(value, 1, 10_000));
     plain submit_gap: Duration, "a duration from \"0s\" to \"1h\"", |value: &_| some(values::duration(value, Duration::ZERO, HOUR));
     plain reads_per_minute: u32, "a whole number from 1 to 6000", |value: &_| some(values::whole(value, 1, 6_000));

@@ -209,6 +209,8 @@ fn templates_must_name_each_picture_and_stay_inside() {
         assert!(read(&format!("name_template = \"{text}\"")).is_err(), "{text}");
     }
     assert!(read("name_template = \"{job}.{ext}\"").is_ok());
+    assert!(read("draft_template = \"{colour}\"").is_err());
+    assert_eq!(read("draft_template = \"d/{job}.{ext}\"").unwrap().draft_template, "d/{job}.{ext}");
 }
 
 #[test]

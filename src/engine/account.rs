@@ -11,7 +11,7 @@ use super::clock::Now;
 use super::{Connection, Options, PauseReason, Seen};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, Balance};
-use crate::job::{Caps, Credits, ErrorClass, Phase, retry};
+use crate::job::{Caps, Credits, ErrorClass, Model, Phase, Prices, retry};
 use crate::store::Settings;
 
 /// The balance is read this long after something that changed it, so that a burst costs one read.
@@ -31,16 +31,16 @@ const LATE: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum AccountRead {
     Balance,
-    Price,
+    Price(Model),
 }
 
 /// A change of what all processes share, to be written to the store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum SettingsChange {
     Balance(Seen),
-    Price(Seen),
-    /// The published price, and the price that counts from now on where that changes with it.
-    Published(Credits, Option<Seen>),
+    Price(Model, Seen),
+    /// The published price of a model, and the price that counts from now on where that changes with it.
+    Published(Model, Credits, Option<Seen>),
     Pause(PauseReason),
 }
 
@@ -49,10 +49,12 @@ impl SettingsChange {
     pub(super) fn apply(&self, settings: &mut Settings) {
         match self {
             Self::Balance(seen) => settings.balance = Some(*seen),
-            Self::Price(seen) => settings.price = Some(*seen),
-            Self::Published(published, price) => {
-                settings.published_price = Some(*published);
-                settings.price = price.or(settings.price);
+            Self::Price(model, seen) => settings.set_price(*model, *seen),
+            Self::Published(model, published, price) => {
+                settings.set_published_price(*model, *published);
+                if let Some(seen) = price {
+                    settings.set_price(*model, *seen);
+                }
             }
             Self::Pause(why) => settings.paused = Some(why.clone()),
         }
@@ -80,6 +82,16 @@ impl Schedule {
     }
 }
 
+/// What is known of the published price of a model in this process.
+#[derive(Clone, Copy, Debug, Default)]
+struct PriceSchedule {
+    read: Schedule,
+    /// It was read, or cannot be named.
+    is_known: bool,
+    /// Since when sending waits for it.
+    wanted: Option<Instant>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -90,11 +102,7 @@ pub(super) struct Account {
     connection: Connection,
     balance: Schedule,
     balance_failures: u32,
-    price: Schedule,
-    /// The published price was read in this process, or sending has waited long enough for it.
-    price_is_known: bool,
-    /// Since when sending waits for the price.
-    price_wanted: Option<Instant>,
+    prices: [PriceSchedule; Model::ALL.len()],
     /// Sending pauses after so many jobs in a row that end with the same error; 0: never.
     pause_after_failures: u32,
     /// The error of the last job that ended, and how many in a row ended so.
@@ -112,9 +120,7 @@ impl Account {
             connection: Connection::Unknown,
             balance: Schedule::default(),
             balance_failures: 0,
-            price: Schedule::default(),
-            price_is_known: false,
-            price_wanted: None,
+            prices: [PriceSchedule::default(); Model::ALL.len()],
             pause_after_failures: options.pause_after_failures,
             failures_in_a_row: None,
         }
@@ -145,25 +151,33 @@ impl Account {
         !self.is_paused() && !matches!(self.connection, Connection::Down { .. })
     }
 
-    /// Whether the published price was read before the first paid request of this process, or could not be in time. What
-    /// waits for it is told by [`Account::price_deadline`].
-    pub(super) fn price_is_known(&self, now: Now) -> bool {
-        self.price_is_known || self.price_wanted.is_some_and(|since| now.at >= since + PRICE_WAIT)
+    /// Whether the published price of a model was read before the first paid request of this process for it, or could not be
+    /// in time. What waits for it is told by [`Account::price_deadline`].
+    pub(super) fn price_is_known(&self, model: Model, now: Now) -> bool {
+        let price = &self.prices[model as usize];
+        price.is_known || price.wanted.is_some_and(|since| now.at >= since + PRICE_WAIT)
     }
 
-    /// Something waits to be sent: the price is read now, if it was not yet.
-    pub(super) fn want_price(&mut self, now: Now) {
-        if !self.price_is_known && self.price_wanted.is_none() {
-            self.price_wanted = Some(now.at);
-            if !self.price.in_air {
-                self.price.sooner(now.at);
+    /// The models whose price is known so far that jobs of them may be sent.
+    pub(super) fn priced(&self, now: Now) -> Vec<Model> {
+        Model::ALL.into_iter().filter(|model| self.price_is_known(*model, now)).collect()
+    }
+
+    /// A job of this model waits to be sent: its price is read now, if it was not yet.
+    pub(super) fn want_price(&mut self, model: Model, now: Now) {
+        let price = &mut self.prices[model as usize];
+        if !price.is_known && price.wanted.is_none() {
+            price.wanted = Some(now.at);
+            if !price.read.in_air {
+                price.read.sooner(now.at);
             }
         }
     }
 
-    /// When sending stops waiting for the price.
+    /// When sending stops waiting for a price.
     pub(super) fn price_deadline(&self, now: Now) -> Option<Instant> {
-        self.price_wanted.map(|since| since + PRICE_WAIT).filter(|at| !self.price_is_known && *at > now.at)
+        let ends = self.prices.iter().filter(|price| !price.is_known).filter_map(|price| price.wanted);
+        ends.map(|since| since + PRICE_WAIT).filter(|at| *at > now.at).min()
     }
 
     pub(super) fn is_paused(&self) -> bool {
@@ -181,9 +195,9 @@ impl Account {
         self.settings.max_in_flight.unwrap_or(self.max_in_flight)
     }
 
-    /// The price of one enhance as far as it is known.
-    pub(super) fn price(&self) -> Credits {
-        self.settings.price.map_or(Credits::PUBLISHED_PRICE, |seen| seen.amount)
+    /// What one job of each model costs as far as it is known.
+    pub(super) fn prices(&self) -> Prices {
+        self.settings.prices()
     }
 
     /// When the user's day began.
@@ -198,10 +212,16 @@ impl Account {
         day.first_of_month().and_then(|first| first.start_of_day()).map_or(now, |start| start.timestamp())
     }
 
-    /// Reads balance and price as soon as possible.
+    /// Reads balance and prices as soon as possible. A price that nobody has asked for, and that the store does not know
+    /// either, can wait until a job needs it.
     pub(super) fn refresh(&mut self, now: Now) {
         self.balance.at = Some(now.at);
-        self.price.at = Some(now.at);
+        for model in Model::ALL {
+            let price = &mut self.prices[model as usize];
+            if model == Model::Enhance || price.wanted.is_some() || self.settings.price(model).is_some() {
+                price.read.at = Some(now.at);
+            }
+        }
     }
 
     /// The balance has probably changed.
@@ -218,17 +238,16 @@ impl Account {
     /// jobs run, and what the header shows of the money must not starve behind them.
     pub(super) fn is_late(&self, now: Now) -> bool {
         let late = now.at.checked_sub(LATE);
-        late.is_some_and(|late| [self.balance.at, self.price.at].into_iter().flatten().any(|at| at <= late))
+        late.is_some_and(|late| self.schedules().filter_map(|schedule| schedule.at).any(|at| at <= late))
     }
 
     /// The next read that may leave now, out of the gate's budget.
     pub(super) fn next_read(&mut self, gate: &mut Gate, now: Now) -> Option<AccountRead> {
         let (schedule, read) = if self.balance.is_due(now.at) {
             (&mut self.balance, AccountRead::Balance)
-        } else if self.price.is_due(now.at) {
-            (&mut self.price, AccountRead::Price)
         } else {
-            return None;
+            let model = Model::ALL.into_iter().find(|model| self.prices[*model as usize].read.is_due(now.at))?;
+            (&mut self.prices[model as usize].read, AccountRead::Price(model))
         };
         gate.take_read(now.at).ok()?;
         schedule.start();
@@ -263,33 +282,33 @@ impl Account {
 
     /// The published price was read, or could not be: then the last known one stands. A price that the service does not
     /// name, or that cannot be understood, pauses sending: what would be paid is not known.
-    pub(super) fn on_price(&mut self, result: &Result<Credits, ApiError>, now: Now) -> Option<SettingsChange> {
-        self.price.in_air = false;
-        self.price.at = Some(now.at + PRICE_EVERY);
+    pub(super) fn on_price(&mut self, model: Model, result: &Result<Credits, ApiError>, now: Now) -> Option<SettingsChange> {
+        let known = &mut self.prices[model as usize];
+        known.read = Schedule { at: Some(now.at + PRICE_EVERY), in_air: false };
         let price = match result {
             Ok(price) => *price,
             Err(error) if ["price_unclear", "price_unavailable"].contains(&error.code.as_str()) => {
-                self.price_is_known = true;
+                known.is_known = true;
                 let said = error.message.clone();
                 return (!self.is_paused()).then_some(SettingsChange::Pause(PauseReason::NoPrice { said }));
             }
             Err(_) => return None,
         };
-        self.price_is_known = true;
-        if self.settings.published_price == Some(price) {
+        known.is_known = true;
+        if self.settings.published_price(model) == Some(price) {
             return None;
         }
         // The reserve of the latest answer is authoritative, since it knows discounts; the published price counts while there
         // is none, and when it moves, also between two starts.
-        let moved = self.settings.published_price.is_some();
-        let counts = self.settings.price.is_none() || moved;
-        Some(SettingsChange::Published(price, counts.then_some(Seen { amount: price, at: now.wall })))
+        let moved = self.settings.published_price(model).is_some();
+        let counts = self.settings.price(model).is_none() || moved;
+        Some(SettingsChange::Published(model, price, counts.then_some(Seen { amount: price, at: now.wall })))
     }
 
-    /// What the service reserved for a send: its price, if that is news.
-    pub(super) fn on_reserved(&self, amount: Credits, now: Now) -> Option<SettingsChange> {
-        let news = self.settings.price.is_none_or(|before| before.amount != amount);
-        news.then_some(SettingsChange::Price(Seen { amount, at: now.wall }))
+    /// What the service reserved for a send of this model: its price, if that is news.
+    pub(super) fn on_reserved(&self, model: Model, amount: Credits, now: Now) -> Option<SettingsChange> {
+        let news = self.settings.price(model).is_none_or(|before| before.amount != amount);
+        news.then_some(SettingsChange::Price(model, Seen { amount, at: now.wall }))
     }
 
     /// A job ended, here. Returns why sending must pause: what goes wrong again and again is better looked at first.
@@ -339,8 +358,12 @@ impl Account {
     /// When the next read is due. `read_from`: no read may leave before this; a time that has passed would be looked at
     /// again and again.
     pub(super) fn next_deadline(&self, read_from: Instant) -> Option<Instant> {
-        let due = [self.balance, self.price].into_iter().filter(|schedule| !schedule.in_air).filter_map(|schedule| schedule.at);
+        let due = self.schedules().filter(|schedule| !schedule.in_air).filter_map(|schedule| schedule.at);
         due.map(|at| at.max(read_from)).min()
+    }
+
+    fn schedules(&self) -> impl Iterator<Item = Schedule> {
+        std::iter::once(self.balance).chain(self.prices.iter().map(|price| price.read))
     }
 }
 
@@ -384,31 +407,50 @@ pub(super) mod tests {
         let (mut account, mut gate, now) = (Account::new(&options()), gate(), Now::of_test(0));
         account.refresh(now);
         assert_eq!(account.next_read(&mut gate, now), Some(AccountRead::Balance));
-        assert_eq!(account.next_read(&mut gate, now), Some(AccountRead::Price));
+        assert_eq!(account.next_read(&mut gate, now), Some(AccountRead::Price(Model::Enhance)));
         assert_eq!(account.next_read(&mut gate, now), None);
         assert_eq!(account.next_deadline(now.at), None, "both are under way");
         // A worker that panics ends like a call that failed.
-        assert_eq!(account.on_price(&Err(error(ErrorClass::Local)), now), None);
+        assert_eq!(account.on_price(Model::Enhance, &Err(error(ErrorClass::Local)), now), None);
         assert_eq!(account.next_deadline(now.at), Some(now.at + PRICE_EVERY));
         let later = now.after(PRICE_EVERY);
-        assert_eq!(account.next_read(&mut gate, later), Some(AccountRead::Price));
+        assert_eq!(account.next_read(&mut gate, later), Some(AccountRead::Price(Model::Enhance)));
         let seen = Seen { amount: Credits::from_uc(7), at: later.wall };
         assert_eq!(
-            account.on_price(&Ok(Credits::from_uc(7)), later),
-            Some(SettingsChange::Published(Credits::from_uc(7), Some(seen)))
+            account.on_price(Model::Enhance, &Ok(Credits::from_uc(7)), later),
+            Some(SettingsChange::Published(Model::Enhance, Credits::from_uc(7), Some(seen)))
         );
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_first_send_of_a_process_waits_for_the_price_and_not_for_ever() {
         let (mut account, now) = (Account::new(&options()), Now::of_test(0));
-        assert!(!account.price_is_known(now));
-        account.want_price(now);
+        assert!(!account.price_is_known(Model::Enhance, now));
+        account.want_price(Model::Enhance, now);
         assert_eq!(account.price_deadline(now), Some(now.at + PRICE_WAIT));
-        assert!(!account.price_is_known(now.after(PRICE_WAIT / 2)));
-        assert!(account.price_is_known(now.after(PRICE_WAIT)), "the last known price counts");
-        account.on_price(&Ok(Credits::PUBLISHED_PRICE), now);
-        assert!(account.price_is_known(now) && account.price_deadline(now).is_none());
+        assert!(!account.price_is_known(Model::Enhance, now.after(PRICE_WAIT / 2)));
+        assert!(account.price_is_known(Model::Enhance, now.after(PRICE_WAIT)), "the last known price counts");
+        account.on_price(Model::Enhance, &Ok(Credits::PUBLISHED_PRICE), now);
+        assert!(account.price_is_known(Model::Enhance, now) && account.price_deadline(now).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_model_waits_for_its_own_price() {
+        let (mut account, mut gate, now) = (Account::new(&options()), gate(), Now::of_test(0));
+        account.refresh(now);
+        account.on_price(Model::Enhance, &Ok(Credits::PUBLISHED_PRICE), now);
+        assert_eq!(account.priced(now), [Model::Enhance]);
+        assert_eq!(account.next_read(&mut gate, now), Some(AccountRead::Balance));
+        assert_eq!(account.next_read(&mut gate, now), None, "no draft is wanted");
+        account.want_price(Model::Draft, now);
+        assert_eq!(account.next_read(&mut gate, now), Some(AccountRead::Price(Model::Draft)));
+        let amount = Credits::from_uc(30_000);
+        let change = account.on_price(Model::Draft, &Ok(amount), now).unwrap();
+        assert_eq!(account.priced(now), Model::ALL);
+        account.change_in_memory(&change);
+        assert_eq!(account.prices(), Prices { draft: amount, ..Prices::PUBLISHED });
+        assert_eq!(account.on_reserved(Model::Draft, amount, now), None);
+        assert!(account.on_reserved(Model::Enhance, amount, now).is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -421,13 +463,13 @@ pub(super) mod tests {
         };
         let mut settings = Settings::default();
         let read = |settings: &mut Settings, price| {
-            if let Some(change) = start(settings).on_price(&Ok(price), now) {
+            if let Some(change) = start(settings).on_price(Model::Enhance, &Ok(price), now) {
                 change.apply(settings);
             }
-            settings.price.map(|seen| seen.amount)
+            settings.price(Model::Enhance).map(|seen| seen.amount)
         };
         assert_eq!(read(&mut settings, credits(81_000)), Some(credits(81_000)), "a fresh store");
-        settings.price = Some(Seen { amount: credits(70_000), at: now.wall });
+        settings.set_price(Model::Enhance, Seen { amount: credits(70_000), at: now.wall });
         assert_eq!(read(&mut settings, credits(81_000)), Some(credits(70_000)), "a discount stays while nothing moves");
         assert_eq!(read(&mut settings, credits(90_000)), Some(credits(90_000)), "it moved while nobody looked");
     }
@@ -437,12 +479,13 @@ pub(super) mod tests {
         let now = Now::of_test(0);
         for code in ["price_unclear", "price_unavailable"] {
             let mut account = Account::new(&options());
-            let change = account.on_price(&Err(ApiError { code: code.into(), ..error(ErrorClass::InvalidResponse) }), now);
+            let change =
+                account.on_price(Model::Enhance, &Err(ApiError { code: code.into(), ..error(ErrorClass::InvalidResponse) }), now);
             assert!(matches!(change, Some(SettingsChange::Pause(PauseReason::NoPrice { .. }))), "{code}");
         }
         let mut account = Account::new(&options());
-        assert_eq!(account.on_price(&Err(error(ErrorClass::Server)), now), None);
-        assert!(!account.price_is_known(now));
+        assert_eq!(account.on_price(Model::Enhance, &Err(error(ErrorClass::Server)), now), None);
+        assert!(!account.price_is_known(Model::Enhance, now));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{Command, CommandError, EngineEvent, Options, Role, Status};
 use crate::api::Service;
 use crate::commands::{self, Context, Done};
 use crate::fetch::Fetcher;
-use crate::job::{Job, JobId};
+use crate::job::{Job, JobId, Model};
 use crate::store::{Changes, ScreenLock, Store, StoreError};
 
 /// What the engine is handed: the network, the clock and random numbers.
@@ -139,8 +139,8 @@ impl Base {
             in_flight: u32::try_from(self.jobs.in_flight()).unwrap_or(u32::MAX),
             max_in_flight: account.max_in_flight(),
             waiting_for_go: Vec::new(),
-            price: account.price(),
-            price_is_reported: settings.price.is_some(),
+            prices: settings.prices(),
+            reported_prices: Model::ALL.into_iter().filter(|model| settings.price(*model).is_some()).collect(),
             balance: settings.balance,
             reserved: self.publisher.reserved(),
             spent: self.publisher.spent(),
@@ -183,7 +183,7 @@ pub(super) mod tests {
     use super::*;
     use crate::api::{ApiError, Balance, ListPage, ListQuery, Submitted};
     use crate::fetch::{FetchError, FetchRequest};
-    use crate::job::{Credits, IdempotencyKey, SavedFile, TaskId, TaskReport};
+    use crate::job::{Credits, IdempotencyKey, Model, SavedFile, TaskId, TaskReport};
 
     /// A network that never answers.
     struct Silent;
@@ -210,7 +210,7 @@ pub(super) mod tests {
         fn time(&self) -> Option<Timestamp> {
             None
         }
-        fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>> {
+        fn price(&self, _: Model) -> BoxFuture<'_, Result<Credits, ApiError>> {
             pending().boxed()
         }
     }

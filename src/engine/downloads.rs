@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::index::JobIndex;
 use super::notice::NoticeKind;
 use crate::fetch::{FetchError, FetchRequest};
-use crate::job::{Applied, Failure, Job, JobId, Phase, SavedFile, State, TaskId, Update, retry};
+use crate::job::{Applied, Failure, Job, JobId, JobKind, Phase, SavedFile, State, TaskId, Update, retry};
 
 /// Hours before the end of a link at which an unsaved result is called out, with the bit that says it was.
 const ALARMS: [(u8, u8); 2] = [(1, 4), (2, 1)];
@@ -319,8 +319,17 @@ pub(super) fn request(job: &Job, zone: &TimeZone) -> FetchRequest {
     let finished = job.finished_at.unwrap_or(job.created_at).to_zoned(zone.clone());
     let mut sidecar = serde_json::Map::new();
     sidecar.insert("job".into(), job.id.to_string().into());
-    sidecar.insert("source_task".into(), job.source.as_str().into());
-    sidecar.insert("image_number".into(), job.image.get().into());
+    sidecar.insert("kind".into(), job.kind.model().word().into());
+    match &job.kind {
+        JobKind::Enhance { source, image } => {
+            sidecar.insert("source_task".into(), source.as_str().into());
+            sidecar.insert("image_number".into(), image.get().into());
+        }
+        JobKind::Draft { prompt, template } => {
+            sidecar.insert("prompt".into(), prompt.as_str().into());
+            sidecar.insert("template".into(), template.clone().into());
+        }
+    }
     sidecar.insert("task_id".into(), job.task.as_ref().map(|task| task.as_str().to_owned()).into());
     sidecar.insert("tag".into(), job.tag.as_ref().map(|tag| tag.as_str().to_owned()).into());
     sidecar.insert("created_at".into(), job.created_at.to_string().into());
@@ -333,7 +342,7 @@ pub(super) fn request(job: &Job, zone: &TimeZone) -> FetchRequest {
         date: finished.date().to_string(),
         tag: job.tag.as_ref().map(|tag| tag.as_str().to_owned()),
         task: job.task.as_ref().map_or_else(|| job.id.to_string(), |task| task.as_str().to_owned()),
-        image: job.image.get(),
+        image: job.kind.source().map(|(_, image)| image.get()),
         job: job.id.to_string(),
         sidecar,
     }

@@ -193,8 +193,10 @@ impl Engine {
 
     /// Starts whatever can be started now.
     fn start_due_work(&mut self, now: Now) {
-        if self.submitter.has_work() && !self.base.account.is_paused() {
-            self.base.account.want_price(now);
+        if !self.base.account.is_paused() {
+            for model in self.submitter.waiting_models(&self.base.jobs, now) {
+                self.base.account.want_price(model, now);
+            }
         }
         self.reconciler.note_questions(&self.base.jobs, now);
         if self.backlog.next_deadline().is_some_and(|at| at <= now.at) {
@@ -230,8 +232,9 @@ impl Engine {
                 AccountRead::Balance => {
                     self.workers.spawn(WorkerKind::Balance, async move { WorkerResult::Balance(service.credits().await) });
                 }
-                AccountRead::Price => {
-                    self.workers.spawn(WorkerKind::Price, async move { WorkerResult::Price(service.price().await) });
+                AccountRead::Price(model) => {
+                    let read = async move { WorkerResult::Price(model, service.price(model).await) };
+                    self.workers.spawn(WorkerKind::Price(model), read);
                 }
             }
         }
@@ -258,9 +261,9 @@ impl Engine {
                 let change = self.base.account.on_balance(&result, in_flight, &mut self.base.services.rng, now);
                 self.change_settings(change);
             }
-            WorkerResult::Price(result) => {
+            WorkerResult::Price(model, result) => {
                 self.on_answer(result.as_ref().err(), now);
-                match self.base.account.on_price(&result, now) {
+                match self.base.account.on_price(model, &result, now) {
                     Some(SettingsChange::Pause(why)) => self.pause(why),
                     change => self.change_settings(change),
                 }
@@ -286,7 +289,9 @@ impl Engine {
         if matches!(done.outcome.act, Some(Act::Approved | Act::Resumed)) {
             // Confirming a job that was held for its draft answers what the check found; others are checked afresh.
             for job in done.changed.iter().filter(|job| !job.source_confirmed) {
-                self.submitter.drafts().forget_if_unfit(&job.source, job.image);
+                if let Some((source, image)) = job.kind.source() {
+                    self.submitter.drafts().forget_if_unfit(source, image);
+                }
             }
         }
         self.take(done.changed);
@@ -317,7 +322,11 @@ impl Engine {
                         self.write(vec![(id, Update::Recheck)]);
                         self.reconciler.read_now(now);
                     }
-                    (State::Held, _) => self.submitter.drafts().forget(&job.source),
+                    (State::Held, _) => {
+                        if let Some((source, _)) = job.kind.source() {
+                            self.submitter.drafts().forget(source);
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -467,7 +476,6 @@ impl Engine {
     fn is_clear(&self, now: Now) -> bool {
         let Base { jobs, account, .. } = &self.base;
         account.lets_send()
-            && account.price_is_known(now)
             && self.backlog.is_empty()
             // What cannot be kept must not be paid for.
             && self.downloads.can_save()
@@ -489,7 +497,7 @@ impl Engine {
 
     /// The earliest time at which some part has something to do by itself.
     fn next_wake(&mut self, now: Now) -> Instant {
-        let clear = self.is_clear(now);
+        let (clear, priced) = (self.is_clear(now), self.base.account.priced(now));
         let closed = self.gate.closed_until(now.at);
         let mut wake = self.base.peers.next_deadline();
         let mut at_latest = |at: Option<Instant>| wake = at.map_or(wake, |at| wake.min(at));
@@ -498,7 +506,7 @@ impl Engine {
         at_latest(self.reconciler.block_ends(now));
         at_latest(self.backlog.next_deadline());
         at_latest(self.base.publisher.next_deadline());
-        at_latest(self.submitter.next_deadline(clear, &self.base.jobs, &self.gate, now));
+        at_latest(self.submitter.next_deadline(clear, &priced, &self.base.jobs, &self.gate, now));
         if closed.is_none() {
             let read_from = self.gate.clone().take_read(now.at).err().unwrap_or(now.at);
             at_latest(self.base.account.next_deadline(read_from));

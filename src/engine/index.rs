@@ -173,7 +173,12 @@ pub(super) mod tests {
     /// The nth job in this phase, approved as number `n` and, unless it waits, with a paid request from second 0 on.
     pub(in crate::engine) fn job(n: u64, phase: Phase) -> Arc<Job> {
         let place = i64::try_from(n).unwrap();
-        let mut job = Job::new(JobId::from_bits(n), task(1_000 + n), ImageNumber::ALL[0], place, at(0));
+        let mut job = Job::new(
+            JobId::from_bits(n),
+            crate::job::JobKind::Enhance { source: task(1_000 + n), image: ImageNumber::ALL[0] },
+            place,
+            at(0),
+        );
         job.approval = Some(Approval { seq: n, price: Credits::PUBLISHED_PRICE, at: at(0), not_before: at(0) });
         if !matches!(phase, Phase::Waiting | Phase::Held(_)) {
             job.send = Some(PaidSend {

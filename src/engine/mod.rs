@@ -44,7 +44,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use crate::commands::{Act, Command, CommandError, CommandOutcome, Consent, JobRef, LeftOut, QueueMove};
-use crate::job::{Caps, Credits, Failure, Job, JobId, Progress, Spent};
+use crate::job::{Caps, Credits, Failure, Job, JobId, Model, Prices, Progress, Spent};
 pub use crate::store::{PauseReason, Seen, TimelineEntry};
 
 pub use base::{Services, SessionMessage};
@@ -140,10 +140,10 @@ pub struct Status {
     pub max_in_flight: u32,
     /// Approved jobs whose yes is older than this start of the engine: they wait for `P` and `y`.
     pub waiting_for_go: Vec<JobId>,
-    /// The price of one enhance; from the service if `price_is_reported`, else the published one.
-    pub price: Credits,
-    /// Whether the service named that price.
-    pub price_is_reported: bool,
+    /// What one job of each model costs; as the service reported it, else as last published.
+    pub prices: Prices,
+    /// The models whose price the service has named.
+    pub reported_prices: Vec<Model>,
     /// What a send can draw on, and when it was read.
     pub balance: Option<Seen>,
     /// Held by the service for jobs that are not over.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::TaskRow;
-use crate::job::{JobId, PaidSend, TaskId};
+use crate::job::{Credits, Job, JobId, Model, TaskId, TaskStatus};
 
 /// How far the service's clock may be from ours (docs/service.md §12: `created_at` ≥ submit time − 60 s).
 pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
@@ -21,23 +21,36 @@ pub(super) struct Window {
     pub(super) job: JobId,
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
+    /// For a draft, its price: a task of its model that cost much more is none.
+    pub(super) draft_price: Option<Credits>,
 }
 
 impl Window {
     /// From the first attempt to the end of the last, widened by what clocks may differ: by the service's clock where that
     /// was known when they began.
-    pub(super) fn new(job: JobId, send: &PaidSend) -> Self {
+    ///
+    /// `None` for a job that has no paid request. `price` is that of its model now.
+    pub(super) fn new(job: &Job, price: Credits) -> Option<Self> {
+        let send = job.send.as_ref()?;
         let (first, last) = (send.first_server_time.unwrap_or(send.first_at), send.last_server_time.unwrap_or(send.last_at));
-        Self {
-            job,
+        Some(Self {
+            job: job.id,
             from: first.checked_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN),
             to: last.checked_add(CLOCK_SKEW + REQUEST_TIME).unwrap_or(Timestamp::MAX),
-        }
+            draft_price: (job.kind.model() == Model::Draft).then_some(send.agreed.max(price)),
+        })
     }
 
     fn holds(&self, row: &TaskRow) -> bool {
         // A row without a time fits every window: it can make a case ambiguous, never certain in the wrong way.
-        row.created_at.is_none_or(|created| (self.from..=self.to).contains(&created))
+        row.created_at.is_none_or(|created| (self.from..=self.to).contains(&created)) && !self.costs_too_much(row)
+    }
+
+    /// Whether what the task cost in the end shows that it is no draft: at the other speeds a task of the same model costs
+    /// twice and four times as much, whatever discount an account has, so what is nearer to twice the price is none.
+    fn costs_too_much(&self, row: &TaskRow) -> bool {
+        let charged = row.used.filter(|_| row.status == TaskStatus::Completed);
+        self.draft_price.zip(charged).is_some_and(|(price, charged)| charged * 2 > price * 3)
     }
 }
 
@@ -76,7 +89,7 @@ pub(super) fn reconcile(windows: &[Window], rows: &[TaskRow], belongs: impl Fn(&
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{Credits, IdempotencyKey, TaskStatus};
+    use crate::job::{IdempotencyKey, ImageNumber, JobKind, PaidSend, Prompt};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -98,8 +111,33 @@ mod tests {
         TaskId::new(&format!("task-unified-1-{name}")).unwrap()
     }
 
-    fn window(job: u64, sent: i64) -> Window {
-        Window::new(JobId::from_bits(job), &self::sent(sent))
+    fn job(id: u64, send: PaidSend) -> Job {
+        let kind = JobKind::Enhance { source: task("draft"), image: ImageNumber::ALL[0] };
+        Job { send: Some(send), ..Job::new(JobId::from_bits(id), kind, 0, at(0)) }
+    }
+
+    fn window(id: u64, second: i64) -> Window {
+        Window::new(&job(id, sent(second)), Credits::PUBLISHED_PRICE).unwrap()
+    }
+
+    #[test]
+    fn what_was_charged_like_a_fast_run_is_no_draft() {
+        let prompt = Prompt::new("old pier").unwrap();
+        let send = PaidSend { agreed: Credits::PUBLISHED_DRAFT_PRICE, ..sent(1_000) };
+        let draft = Job { kind: JobKind::Draft { prompt, template: None }, ..job(1, send) };
+        let window = Window::new(&draft, Credits::PUBLISHED_DRAFT_PRICE).unwrap();
+        let cost = |name: &str, status: TaskStatus, used: &str| TaskRow {
+            status,
+            used: Some(used.parse().unwrap()),
+            ..row(name, Some(1_001))
+        };
+        for (used, is_draft) in [("2.7", true), ("2.43", true), ("0", true), ("5.4", false), ("4.86", false), ("10.8", false)] {
+            let found = reconcile(&[window], &[cost("a", TaskStatus::Completed, used)], |_| false);
+            assert_eq!(found[&JobId::from_bits(1)] == Match::Is(task("a")), is_draft, "{used}");
+        }
+        let rows = [cost("a", TaskStatus::Completed, "5.4"), cost("b", TaskStatus::Processing, "5.4"), row("c", Some(1_001))];
+        let found = reconcile(&[window], &rows, |_| false);
+        assert_eq!(found[&JobId::from_bits(1)], Match::Ambiguous(vec![task("b"), task("c")]), "what is not final says nothing");
     }
 
     fn sent(second: i64) -> PaidSend {
@@ -127,7 +165,7 @@ mod tests {
     #[test]
     fn what_the_services_clock_showed_counts_more_than_ours() {
         let send = PaidSend { first_server_time: Some(at(9_000)), last_server_time: Some(at(9_001)), ..sent(1_000) };
-        let window = Window::new(JobId::from_bits(1), &send);
+        let window = Window::new(&job(1, send), Credits::PUBLISHED_PRICE).unwrap();
         let found = reconcile(&[window], &[row("a", Some(9_002)), row("b", Some(1_001))], |_| false);
         assert_eq!(found[&JobId::from_bits(1)], Match::Is(task("a")));
     }

@@ -12,8 +12,8 @@ use super::index::JobIndex;
 use super::notice::{NoticeKind, Undecided};
 use super::reconcile::{Match, Window, reconcile};
 use crate::api::gate::Gate;
-use crate::api::{ApiError, ENHANCE_MODEL, ListPage, ListQuery, TaskRow};
-use crate::job::{Job, JobId, Phase, State, TaskId, Update, retry};
+use crate::api::{ApiError, ListPage, ListQuery, TaskRow};
+use crate::job::{Job, JobId, Model, Phase, Prices, State, TaskId, Update, retry};
 use crate::store::StoreError;
 
 /// The task list is read this long after the last attempt, since it may lag behind.
@@ -31,9 +31,10 @@ const BLOCKS_FOR: Duration = Duration::from_mins(2);
 /// So many failures in a row are told.
 const TOLD_FAILURES: u32 = 3;
 
-/// A walk under way.
-#[derive(Clone, Debug, Default)]
+/// A walk under way through the tasks of one model.
+#[derive(Clone, Debug)]
 struct Listing {
+    model: Model,
     /// Pages that were read.
     pages: u32,
     rows: Vec<TaskRow>,
@@ -42,11 +43,19 @@ struct Listing {
     in_air: bool,
 }
 
+impl Listing {
+    fn new(model: Model) -> Self {
+        Self { model, pages: 0, rows: Vec::new(), unreadable: 0, in_air: false }
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Reconciler {
     at: Option<Instant>,
     listing: Option<Listing>,
+    /// The models whose tasks are walked through after that.
+    next_models: Vec<Model>,
     failures: u32,
     /// Since when a question stands in the way of new paid requests.
     blocked_since: Option<Instant>,
@@ -84,7 +93,9 @@ pub(super) struct Scene<'a> {
     /// The jobs that were given up while unsure since then.
     pub(super) given_up: &'a dyn Fn(Timestamp) -> Result<Vec<Job>, StoreError>,
     /// Whether the store has ever known the task; what cannot be read counts as known.
-    pub(super) is_known: &'a dyn Fn(&TaskId) -> bool,
+    pub(super) is_known: &'a dyn Fn(&TaskId, Model) -> bool,
+    /// What one job of each model costs now.
+    pub(super) prices: Prices,
     /// Whether this run sends.
     pub(super) may_send: bool,
     pub(super) now: Now,
@@ -150,19 +161,26 @@ impl Reconciler {
 
     /// Whether a lost answer has still to be looked for.
     pub(super) fn has_open_questions(&self, jobs: &JobIndex) -> bool {
-        self.listing.is_some() || (self.at.is_some() && jobs.unsure().next().is_some()) || jobs.has_unread_unsure()
+        self.listing.is_some()
+            || !self.next_models.is_empty()
+            || (self.at.is_some() && jobs.unsure().next().is_some())
+            || jobs.has_unread_unsure()
     }
 
     /// The next page to ask for, if one may be asked for now.
     pub(super) fn next_read(&mut self, jobs: &JobIndex, gate: &mut Gate, now: Now) -> Option<ListQuery> {
         if self.listing.is_none() && self.at.is_some_and(|at| at <= now.at) {
             self.at = None;
-            self.listing = (!windows(jobs).is_empty()).then(Listing::default);
+            self.next_models =
+                Model::ALL.into_iter().filter(|model| !windows(jobs, *model, &Prices::PUBLISHED).is_empty()).collect();
+        }
+        if self.listing.is_none() && !self.next_models.is_empty() {
+            self.listing = Some(Listing::new(self.next_models.remove(0)));
         }
         let listing = self.listing.as_mut().filter(|listing| !listing.in_air)?;
         gate.take_read(now.at).ok()?;
         listing.in_air = true;
-        Some(ListQuery { model: Some(ENHANCE_MODEL), status: None, page: listing.pages + 1, page_size: LIST_PAGE })
+        Some(ListQuery { model: Some(listing.model), status: None, page: listing.pages + 1, page_size: LIST_PAGE })
     }
 
     /// A page of the list is here.
@@ -173,20 +191,23 @@ impl Reconciler {
             Ok(page) => page,
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
+                // All of them are walked through anew.
+                self.next_models.clear();
                 self.at = Some(now.at + retry::read_wait(self.failures, error.retry_after, rng.f64()));
                 let tell = self.failures == TOLD_FAILURES;
                 return Listed::Failed(tell.then(|| NoticeKind::TaskListUnreadable(error.failure())));
             }
         };
         self.failures = 0;
-        let mut windows = windows(jobs);
+        let model = listing.model;
+        let mut windows = windows(jobs, model, &scene.prices);
         let from = windows.iter().map(|window| window.from).min();
         let past = page.rows.iter().any(|row| row.created_at.zip(from).is_some_and(|(created, from)| created < from));
         let complete = past || (page.rows.is_empty() && page.unreadable == 0);
         listing.unreadable += page.unreadable;
         listing.pages += 1;
         // A gateway that does not know the filter lists other models' tasks too; they are nobody's answer here.
-        listing.rows.extend(page.rows.into_iter().filter(|row| row.model.is_empty() || row.model == ENHANCE_MODEL));
+        listing.rows.extend(page.rows.into_iter().filter(|row| row.model.is_empty() || row.model == model.wire_name()));
         if !complete && listing.pages < MOST_PAGES {
             listing.in_air = false;
             self.listing = Some(listing);
@@ -196,10 +217,12 @@ impl Reconciler {
         let given_up = now.wall.checked_sub(GIVEN_UP_FOR).ok().and_then(|since| (scene.given_up)(since).ok());
         let Some(given_up) = given_up else {
             self.at = Some(now.at + STORE_WAIT);
+            self.next_models.clear();
             return Listed::More;
         };
-        windows.extend(given_up.iter().filter_map(|job| Some(Window::new(job.id, job.send.as_ref()?))));
-        let matches = reconcile(&windows, &listing.rows, scene.is_known);
+        let given_up = given_up.iter().filter(|job| job.kind.model() == model);
+        windows.extend(given_up.filter_map(|job| Window::new(job, scene.prices.of(model))));
+        let matches = reconcile(&windows, &listing.rows, |task| (scene.is_known)(task, model));
         let found = matches.into_iter().filter_map(|(id, found)| {
             let job = jobs.get(id).filter(|job| job.state() == State::Unsure)?;
             Some(self.finding(job, found, &listing, complete, scene))
@@ -250,13 +273,14 @@ impl Reconciler {
         match &self.listing {
             Some(listing) if listing.in_air => None,
             Some(_) => Some(read_from),
+            None if !self.next_models.is_empty() => Some(read_from),
             None => self.at,
         }
     }
 }
 
-fn windows(jobs: &JobIndex) -> Vec<Window> {
-    jobs.unsure().filter_map(|job| job.send.as_ref().map(|send| Window::new(job.id, send))).collect()
+fn windows(jobs: &JobIndex, model: Model, prices: &Prices) -> Vec<Window> {
+    jobs.unsure().filter(|job| job.kind.model() == model).filter_map(|job| Window::new(job, prices.of(model))).collect()
 }
 
 fn since_last_attempt(job: &Job, now: Now) -> Duration {
@@ -279,7 +303,7 @@ mod tests {
     fn row(n: u64, second: i64) -> TaskRow {
         TaskRow {
             id: task(n),
-            model: ENHANCE_MODEL.to_owned(),
+            model: Model::Enhance.wire_name().to_owned(),
             status: TaskStatus::Processing,
             percent: None,
             created_at: Some(at(second)),
@@ -298,12 +322,19 @@ mod tests {
         let (mut reconciler, jobs) = (Reconciler::default(), index(std::slice::from_ref(&job)));
         reconciler.on_job(&job, now);
         let query = reconciler.next_read(&jobs, &mut gate(), now).unwrap();
-        assert_eq!((query.page, query.model), (1, Some(ENHANCE_MODEL)));
+        assert_eq!((query.page, query.model), (1, Some(Model::Enhance)));
         (reconciler, jobs)
     }
 
     fn listed(reconciler: &mut Reconciler, jobs: &JobIndex, result: Result<ListPage, ApiError>, now: Now) -> Listed {
-        let scene = Scene { jobs, given_up: &|_| Ok(Vec::new()), is_known: &|_| false, may_send: true, now };
+        let scene = Scene {
+            jobs,
+            given_up: &|_| Ok(Vec::new()),
+            is_known: &|_, _| false,
+            prices: Prices::PUBLISHED,
+            may_send: true,
+            now,
+        };
         reconciler.on_listed(result, &mut fastrand::Rng::with_seed(1), scene)
     }
 
@@ -386,7 +417,8 @@ mod tests {
         let (mut reconciler, jobs) = asking(now);
         let given_up = Job::clone(&job(2, Phase::Cancelled(crate::job::CancelledBy::YouUnsure)));
         let known = |_: Timestamp| Ok(vec![given_up.clone()]);
-        let scene = Scene { jobs: &jobs, given_up: &known, is_known: &|_| false, may_send: true, now };
+        let scene =
+            Scene { jobs: &jobs, given_up: &known, is_known: &|_, _| false, prices: Prices::PUBLISHED, may_send: true, now };
         let rows = vec![row(7, 1), row(8, -900)];
         let Listed::Findings(found) = reconciler.on_listed(Ok(page(rows)), &mut fastrand::Rng::with_seed(1), scene) else {
             panic!()

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::base::Base;
 use super::{Consent, PauseReason, Sending};
 use crate::commands::make_request;
-use crate::job::{Credits, Job, JobId, Phase, State, Update};
+use crate::job::{Credits, Job, JobId, Model, Phase, PriceLines, State, Update};
 use crate::store::StoreError;
 
 /// Takes up the engine's work over these jobs; returns those that changed. `fresh`: this process has just started, so
@@ -39,10 +39,10 @@ pub(super) fn become_engine(base: &mut Base, fresh: bool, jobs: &[Arc<Job>]) -> 
 
 /// `run --yes --max-credits N` confirms what was approved before; each job keeps the price that was agreed for it.
 fn approve_earlier(base: &mut Base, jobs: &[Arc<Job>], now: Timestamp) -> Result<Vec<Job>, StoreError> {
-    let mut by_price: BTreeMap<Credits, Vec<JobId>> = BTreeMap::new();
+    let mut by_price: BTreeMap<(Model, Credits), Vec<JobId>> = BTreeMap::new();
     for job in jobs.iter().filter(|job| job.phase == Phase::Waiting) {
         if let Some(approval) = job.approval {
-            by_price.entry(approval.price).or_default().push(job.id);
+            by_price.entry((job.kind.model(), approval.price)).or_default().push(job.id);
         }
     }
     let mut approved = Vec::new();
@@ -53,8 +53,8 @@ fn approve_earlier(base: &mut Base, jobs: &[Arc<Job>], now: Timestamp) -> Result
         Sending::UpTo(_) | Sending::WithConsent | Sending::Nothing => None,
     };
     let mut make = |job: &Job| make_request(&mut services.rng, options.callback_url.as_deref(), job);
-    for (price, ids) in by_price {
-        let consent = Consent { count: ids.len(), price, grace: Duration::ZERO };
+    for ((model, price), ids) in by_price {
+        let consent = Consent { lines: PriceLines::one(model, ids.len(), price), grace: Duration::ZERO };
         approved.extend(store.approve(&ids, consent, budget, &mut make, now)?.jobs);
     }
     if base.account.is_paused() {

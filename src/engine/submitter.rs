@@ -17,9 +17,9 @@ use super::notice::{LostAnswer, NoticeKind};
 use super::queue::Queue;
 use super::{PauseReason, Sending};
 use crate::api::gate::Gate;
-use crate::api::{ApiError, ENHANCE_MODEL, PaidVerdict, Submitted};
+use crate::api::{ApiError, PaidVerdict, Submitted};
 use crate::job::retry::{self, Lost, PaidRepeat};
-use crate::job::{Caps, Credits, ErrorClass, HoldReason, Job, JobId, Phase, TaskId, TaskReport, Update};
+use crate::job::{Caps, Credits, ErrorClass, HoldReason, ImageNumber, Job, JobId, Model, Phase, TaskId, TaskReport, Update};
 use crate::store::{SendGuard, StoreError};
 
 /// Drafts are checked for so many jobs ahead.
@@ -183,11 +183,12 @@ impl Submitter {
             return unknown;
         }
         for id in self.queue.head(now.at, CHECK_AHEAD) {
-            if let Some(job) = jobs.get(id).filter(|job| !needs_no_check(job))
-                && self.drafts.result(&job.source, job.image) == CheckResult::Unknown
+            if let Some(job) = jobs.get(id)
+                && let Some((source, image)) = to_check(job)
+                && self.drafts.result(source, image) == CheckResult::Unknown
             {
-                self.drafts.asked(&job.source);
-                unknown.push(job.source.clone());
+                self.drafts.asked(source);
+                unknown.push(source.clone());
             }
         }
         unknown
@@ -198,8 +199,28 @@ impl Submitter {
         &mut self.drafts
     }
 
-    /// Who is next. `clear`: nothing else stands in the way of a paid request.
-    pub(super) fn next(&mut self, clear: bool, jobs: &JobIndex, gate: &Gate, now: Now) -> Next {
+    /// The models of the jobs that are to be sent next, and of some that wait behind them or for their grace period.
+    pub(super) fn waiting_models(&mut self, jobs: &JobIndex, now: Now) -> Vec<Model> {
+        if !self.may_send() {
+            return Vec::new();
+        }
+        let head = self.queue.head(now.at, CHECK_AHEAD);
+        let others = self.queue.ids().take(CHECK_AHEAD);
+        let ids = head.into_iter().chain(others).chain(self.resend.iter().copied()).chain(self.deferred.iter().copied());
+        let mut models = Vec::new();
+        for job in ids.filter_map(|id| jobs.get(id)) {
+            if !models.contains(&job.kind.model()) {
+                models.push(job.kind.model());
+                if models.len() == Model::ALL.len() {
+                    break;
+                }
+            }
+        }
+        models
+    }
+
+    /// Who is next. `clear`: nothing else stands in the way of a paid request; `priced`: the models whose price is known.
+    pub(super) fn next(&mut self, clear: bool, priced: &[Model], jobs: &JobIndex, gate: &Gate, now: Now) -> Next {
         let mut next = Next::default();
         if !clear || !self.may_send() || self.is_open() || self.not_before.is_some_and(|at| at > now.at) {
             return next;
@@ -207,8 +228,11 @@ impl Submitter {
         if gate.may_send(now.at).is_err() {
             return next;
         }
-        if let Some(id) = self.resend.pop_front() {
-            next.send = Some(NextSend::SameKey(id));
+        if let Some(id) = self.resend.front().copied() {
+            if jobs.get(id).is_none_or(|job| priced.contains(&job.kind.model())) {
+                self.resend.pop_front();
+                next.send = Some(NextSend::SameKey(id));
+            }
             return next;
         }
         for id in self.queue.head(now.at, CHECK_AHEAD) {
@@ -216,6 +240,10 @@ impl Submitter {
                 self.queue.remove(id);
                 continue;
             };
+            if !priced.contains(&job.kind.model()) {
+                // Its price is being read: it keeps its turn.
+                break;
+            }
             match self.check(job) {
                 CheckResult::Fine => {
                     next.send = Some(NextSend::First(id));
@@ -231,7 +259,7 @@ impl Submitter {
     }
 
     fn check(&self, job: &Job) -> CheckResult {
-        if needs_no_check(job) { CheckResult::Fine } else { self.drafts.result(&job.source, job.image) }
+        to_check(job).map_or(CheckResult::Fine, |(source, image)| self.drafts.result(source, image))
     }
 
     /// What a send must keep to; the store applies the caps that were changed by key itself.
@@ -245,7 +273,7 @@ impl Submitter {
             server_time: now.service,
             run_budget,
             run_limit,
-            price: account.price(),
+            prices: account.prices(),
             day_start: account.day_start(now.wall),
         }
     }
@@ -388,8 +416,8 @@ impl Submitter {
                 Update::Refused(error.failure())
             }
             PaidVerdict::Rejected => {
-                if let Some(job) = job {
-                    self.drafts.forget(&job.source);
+                if let Some((source, _)) = job.and_then(|job| job.kind.source()) {
+                    self.drafts.forget(source);
                 }
                 notice = Some(NoticeKind::Refused(error.failure()));
                 Update::Rejected(error.failure())
@@ -419,9 +447,9 @@ impl Submitter {
         Answer::Lost { update: Update::AnswerLost(said), over }
     }
 
-    /// The approved jobs that were approved at another price than this.
-    pub(super) fn approved_at_other_price(&self, jobs: &JobIndex, price: Credits) -> Vec<JobId> {
-        let approval = |id: &JobId| jobs.get(*id).and_then(|job| job.approval);
+    /// The approved jobs of a model that were approved at another price than this.
+    pub(super) fn approved_at_other_price(&self, jobs: &JobIndex, model: Model, price: Credits) -> Vec<JobId> {
+        let approval = |id: &JobId| jobs.get(*id).filter(|job| job.kind.model() == model).and_then(|job| job.approval);
         self.queue.ids().filter(|id| approval(id).is_some_and(|approval| approval.price != price)).collect()
     }
 
@@ -431,17 +459,28 @@ impl Submitter {
     }
 
     /// When the next paid request may leave, if one waits for nothing but time.
-    pub(super) fn next_deadline(&mut self, clear: bool, jobs: &JobIndex, gate: &Gate, now: Now) -> Option<Instant> {
+    pub(super) fn next_deadline(
+        &mut self,
+        clear: bool,
+        priced: &[Model],
+        jobs: &JobIndex,
+        gate: &Gate,
+        now: Now,
+    ) -> Option<Instant> {
         if !clear || !self.may_send() || self.is_open() {
             return None;
         }
+        let is_priced = |job: &Job| priced.contains(&job.kind.model());
         let ready =
             self.queue.head(now.at, CHECK_AHEAD).into_iter().find_map(|id| match jobs.get(id).map(|job| self.check(job)) {
+                _ if jobs.get(id).is_some_and(|job| !is_priced(job)) => Some(false),
                 Some(CheckResult::Troubled) => None,
                 Some(CheckResult::Asked) => Some(false),
                 _ => Some(true),
             });
         let at = match ready {
+            // A price wakes the loop by itself, as does the end of the wait for it.
+            _ if self.resend.front().and_then(|id| jobs.get(*id)).is_some_and(|job| !is_priced(job)) => return None,
             _ if !self.resend.is_empty() => now.at,
             Some(true) => now.at,
             // An answer about a draft wakes the loop by itself.
@@ -453,15 +492,16 @@ impl Submitter {
     }
 }
 
-/// An answer that names the task of another job, a draft, or a task of another model says nothing about this one. What cannot be read counts as
+/// An answer that names the task of another job, for an enhance a draft, or a task of another model says nothing about this one. What cannot be read counts as
 /// taken; the repeat with the same key is answered with the same task. `is_known`: as a job's task or as a draft.
 pub(super) fn no_others_task(
     id: JobId,
+    model: Model,
     report: &TaskReport,
     owner: Result<Option<JobId>, StoreError>,
     is_known: Result<bool, StoreError>,
 ) -> Result<(), ApiError> {
-    let other_model = report.model.as_deref().filter(|model| *model != ENHANCE_MODEL);
+    let other_model = report.model.as_deref().filter(|other| *other != model.wire_name());
     let message = match (owner, is_known) {
         _ if other_model.is_some() => format!("it reports a task of {}", other_model.unwrap_or_default()),
         (Ok(Some(owner)), _) if owner == id => return Ok(()),
@@ -485,9 +525,10 @@ fn agreed(job: &Job) -> Option<Credits> {
     job.send.as_ref().map(|send| send.agreed)
 }
 
-/// A draft is checked once before its picture is first sent; not again after a look by the user or an earlier attempt.
-fn needs_no_check(job: &Job) -> bool {
-    job.source_confirmed || job.send.is_some()
+/// The draft's picture to be checked before it is first sent; none after a look by the user or an earlier attempt, and none
+/// for a job that makes a draft.
+fn to_check(job: &Job) -> Option<(&TaskId, ImageNumber)> {
+    job.kind.source().filter(|_| !job.source_confirmed && job.send.is_none())
 }
 
 #[cfg(test)]

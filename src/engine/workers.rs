@@ -8,7 +8,7 @@ use tracing::warn;
 use super::poll_scheduler::Read;
 use crate::api::{ApiError, Balance, ListPage, Submitted};
 use crate::fetch::FetchError;
-use crate::job::{Credits, ErrorClass, JobId, SavedFile, TaskReport};
+use crate::job::{Credits, ErrorClass, JobId, Model, SavedFile, TaskReport};
 
 /// How a worker ended.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) enum WorkerResult {
     Listed(Result<ListPage, ApiError>),
     Fetched(JobId, Result<Vec<SavedFile>, FetchError>),
     Balance(Result<Balance, ApiError>),
-    Price(Result<Credits, ApiError>),
+    Price(Model, Result<Credits, ApiError>),
 }
 
 /// Which worker it is, for when it panics.
@@ -29,7 +29,7 @@ pub(super) enum WorkerKind {
     List,
     Fetch(JobId),
     Balance,
-    Price,
+    Price(Model),
 }
 
 impl WorkerKind {
@@ -51,7 +51,7 @@ impl WorkerKind {
             Self::List => WorkerResult::Listed(Err(error)),
             Self::Fetch(job) => WorkerResult::Fetched(job, Err(FetchError::Passing(error.message))),
             Self::Balance => WorkerResult::Balance(Err(error)),
-            Self::Price => WorkerResult::Price(Err(error)),
+            Self::Price(model) => WorkerResult::Price(model, Err(error)),
         }
     }
 }
@@ -127,7 +127,7 @@ mod tests {
             WorkerKind::List,
             WorkerKind::Fetch(job),
             WorkerKind::Balance,
-            WorkerKind::Price,
+            WorkerKind::Price(Model::Draft),
         ];
         let mut workers = Workers::default();
         for kind in kinds {
@@ -144,7 +144,7 @@ mod tests {
                 WorkerResult::Listed(Err(_)) => 2,
                 WorkerResult::Fetched(_, Err(FetchError::Passing(_))) => 3,
                 WorkerResult::Balance(Err(_)) => 4,
-                WorkerResult::Price(Err(_)) => 5,
+                WorkerResult::Price(Model::Draft, Err(_)) => 5,
                 other => panic!("{other:?}"),
             };
             seen[nth] += 1;

@@ -48,6 +48,7 @@ struct Limits {
 pub struct Downloader {
     options: FetchOptions,
     template: Template,
+    draft_template: Template,
     limits: Limits,
     proxies: ProxySettings,
     direct: OnceCell<reqwest::Client>,
@@ -62,11 +63,13 @@ impl Downloader {
     /// [`FetchError::Local`] when the name template is not valid, or the folder's path cannot be made absolute.
     pub fn new(options: FetchOptions) -> Result<Self, FetchError> {
         let template = Template::parse(&options.name_template).map_err(FetchError::Local)?;
+        let draft_template = Template::parse(&options.draft_template).map_err(FetchError::Local)?;
         let results_dir = std::path::absolute(&options.results_dir).map_err(|error| disk::local(&error, &options.results_dir))?;
         let limits = Limits { whole: Duration::from_mins(10), stall: Duration::from_mins(1), most: 1 << 30 };
         Ok(Self {
             options: FetchOptions { results_dir, ..options },
             template,
+            draft_template,
             limits,
             proxies: ProxySettings::of_process(),
             direct: OnceCell::new(),
@@ -79,6 +82,11 @@ impl Downloader {
     pub fn with_proxies(mut self, proxies: ProxySettings) -> Self {
         self.proxies = proxies;
         self
+    }
+
+    /// How the files of a request are named.
+    fn template(&self, request: &FetchRequest) -> &Template {
+        if request.image.is_some() { &self.template } else { &self.draft_template }
     }
 
     /// The proxy that is to be taken to an address.
@@ -105,8 +113,8 @@ impl Downloader {
         if request.links.is_empty() {
             return Err(FetchError::Refused("the task has no link to a picture".into()));
         }
-        let stems = Kind::ALL.map(|kind| (self.template.stem(request, 0, kind.ext()), kind.ext()));
-        let (asked, root, below) = (request.clone(), self.options.results_dir.clone(), self.template.folder(request));
+        let stems = Kind::ALL.map(|kind| (self.template(request).stem(request, 0, kind.ext()), kind.ext()));
+        let (asked, root, below) = (request.clone(), self.options.results_dir.clone(), self.template(request).folder(request));
         let (folder, found) = blocking(move || {
             let folder = Folder::make(&root, &below)?;
             let found = sidecar::find_saved(&asked, &folder, &stems);
@@ -194,7 +202,7 @@ impl Downloader {
             part = on_disk(part, move |part| part.set_source(source)).await?;
             part = self.body(response, part, link, left).await?;
         }
-        let (stem_of, request) = (self.template.clone(), request.clone());
+        let (stem_of, request) = (self.template(request).clone(), request.clone());
         let link = link.clone();
         blocking(move || finish(part, &link, left, |ext| stem_of.stem(&request, place, ext))).await
     }
@@ -347,7 +355,10 @@ async fn open_part(folder: &Arc<Folder>, name: String) -> Result<Part, FetchErro
 
 /// The part's name: hidden, and the same for the same picture, so that a fresh link leaves no old part behind.
 fn part_name(request: &FetchRequest, place: usize) -> String {
-    format!(".{}.part", safe(&format!("{}-{}-{place}", request.task, request.image), 100))
+    format!(
+        ".{}.part",
+        safe(&format!("{}-{}{place}", request.task, request.image.map_or_else(String::new, |image| format!("{image}-"))), 100)
+    )
 }
 
 /// Unpacks the whole file where that is needed, checks it, and gives it its name; `most` bytes may be taken.

@@ -63,6 +63,7 @@ fn place() -> Place {
     let downloader = Downloader::new(FetchOptions {
         results_dir: folder.path().join("results"),
         name_template: "{tag}/{task}-{image}.{ext}".into(),
+        draft_template: "drafts/{task}-{image}.{ext}".into(),
         allow_loopback: true,
     });
     Place { downloader: downloader.unwrap(), folder }
@@ -102,7 +103,7 @@ fn request(links: &[&str]) -> FetchRequest {
         date: "2026-11-22".into(),
         tag: None,
         task: "task-unified-1-a".into(),
-        image: 2,
+        image: Some(2),
         job: "0000001f".into(),
         sidecar: json!({"source": "task-unified-0-d", "task": "a lie"}).as_object().unwrap().clone(),
     }
@@ -459,7 +460,12 @@ async fn a_folder_that_cannot_be_made_is_told_and_nothing_is_fetched() {
     let error = place.fetch(&[&base]).await.unwrap_err();
     assert!(matches!(&error, FetchError::Local(text) if text.contains("results")), "{error:?}");
     assert!(hear.try_recv().is_err());
-    let bad = FetchOptions { results_dir: "x".into(), name_template: "{colour}".into(), allow_loopback: false };
+    let bad = FetchOptions {
+        results_dir: "x".into(),
+        name_template: "{colour}".into(),
+        draft_template: "{task}".into(),
+        allow_loopback: false,
+    };
     assert!(matches!(Downloader::new(bad), Err(FetchError::Local(text)) if text.contains("{colour}")));
 }
 

@@ -69,8 +69,12 @@ async fn redirects_are_followed_as_browsers_follow_them() {
 async fn loopback_is_reached_only_where_it_is_allowed() {
     let (base, hear) = always("200 OK", "", picture(Kind::Png, 20));
     let folder = tempfile::tempdir().unwrap();
-    let options =
-        |allow_loopback| FetchOptions { results_dir: folder.path().into(), name_template: "{task}".into(), allow_loopback };
+    let options = |allow_loopback| FetchOptions {
+        results_dir: folder.path().into(),
+        name_template: "{task}".into(),
+        draft_template: "{task}".into(),
+        allow_loopback,
+    };
     let strict = Downloader::new(options(false)).unwrap();
     let port = base.rsplit(':').next().unwrap();
     for link in [base.clone(), format!("https://127.0.0.1:{port}/"), format!("https://localhost:{port}/"), "not a link".into()] {

@@ -37,8 +37,9 @@ pub struct FetchRequest {
     pub tag: Option<String>,
     /// `{task}`: the service's task id.
     pub task: String,
-    /// `{image}`: which picture of the draft, 0 to 3.
-    pub image: u8,
+    /// `{image}`: which picture of the draft was enhanced, 0 to 3. `None` for a draft itself, whose pictures have the
+    /// numbers of their places, and which is named by the template for drafts.
+    pub image: Option<u8>,
     /// `{job}`: our short id.
     pub job: String,
     /// What else goes into the JSON sidecar next to the first picture. Our own fields win over these.
@@ -107,6 +108,8 @@ pub struct FetchOptions {
     pub results_dir: PathBuf,
     /// Like `{date}/{tag}/{task}-{image}.{ext}`; see [`check_template`].
     pub name_template: String,
+    /// The same for the pictures of drafts, like `drafts/{date}/{tag}/{task}-{image}.{ext}`.
+    pub draft_template: String,
     /// Plain http and loopback addresses are taken: only where the API base is loopback itself.
     pub allow_loopback: bool,
 }

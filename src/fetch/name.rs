@@ -85,13 +85,15 @@ impl Template {
 
     /// The folder below `results_dir`.
     pub(super) fn folder(&self, request: &FetchRequest) -> PathBuf {
-        self.folders.iter().map(|part| safe(&fill(part, request, ""), PART_MOST)).collect()
+        self.folders.iter().map(|part| safe(&fill(part, request, 0, ""), PART_MOST)).collect()
     }
 
     /// The file name of the link at `place` (from 0), without `.` and extension.
     pub(super) fn stem(&self, request: &FetchRequest, place: usize, ext: &str) -> String {
-        let suffix = if place == 0 { String::new() } else { format!("-{place}") };
-        let stem = safe(&fill(&self.file, request, ext), PART_MOST - ext.len() - 1 - suffix.len());
+        // The pictures of a draft have names of their own already where the number is part of them.
+        let numbered = request.image.is_none() && self.file.contains(&Piece::Field("image"));
+        let suffix = if place == 0 || numbered { String::new() } else { format!("-{place}") };
+        let stem = safe(&fill(&self.file, request, place, ext), PART_MOST - ext.len() - 1 - suffix.len());
         format!("{stem}{suffix}")
     }
 }
@@ -122,7 +124,7 @@ fn pieces(part: &str) -> Result<Vec<Piece>, String> {
     Ok(pieces)
 }
 
-fn fill(pieces: &[Piece], request: &FetchRequest, ext: &str) -> String {
+fn fill(pieces: &[Piece], request: &FetchRequest, place: usize, ext: &str) -> String {
     let mut out = String::new();
     for piece in pieces {
         match piece {
@@ -130,7 +132,7 @@ fn fill(pieces: &[Piece], request: &FetchRequest, ext: &str) -> String {
             Piece::Field("date") => out.push_str(&request.date),
             Piece::Field("tag") => out.push_str(request.tag.as_deref().unwrap_or("untagged")),
             Piece::Field("task") => out.push_str(&request.task),
-            Piece::Field("image") => out.push_str(&request.image.to_string()),
+            Piece::Field("image") => out.push_str(&request.image.map_or_else(|| place.to_string(), |image| image.to_string())),
             Piece::Field("job") => out.push_str(&request.job),
             Piece::Field(_) => out.push_str(ext),
         }
@@ -181,7 +183,7 @@ mod tests {
             date: "2026-11-22".into(),
             tag: None,
             task: "task-unified-1-a".into(),
-            image: 2,
+            image: Some(2),
             job: "0000001f".into(),
             sidecar: serde_json::Map::new(),
         }
@@ -195,6 +197,13 @@ mod tests {
         assert_eq!(template.stem(&request(), 1, "png"), "task-unified-1-a-2-1");
         let template = Template::parse("{job}").unwrap();
         assert_eq!((template.folder(&request()), template.stem(&request(), 0, "jpg")), (PathBuf::new(), "0000001f".into()));
+        let draft = FetchRequest { image: None, ..request() };
+        let template = Template::parse("drafts/{date}/{tag}/{task}-{image}.{ext}").unwrap();
+        assert_eq!(template.folder(&draft), PathBuf::from("drafts/2026-11-22/untagged"));
+        assert_eq!(template.stem(&draft, 0, "png"), "task-unified-1-a-0");
+        assert_eq!(template.stem(&draft, 3, "png"), "task-unified-1-a-3");
+        let unnumbered = Template::parse("{task}").unwrap();
+        assert_eq!(unnumbered.stem(&draft, 3, "png"), "task-unified-1-a-3", "the pictures of a draft never have one name");
         assert_eq!(Template::parse("{ext}-{image}").unwrap().stem(&request(), 0, "jpg"), "jpg-2");
     }
 

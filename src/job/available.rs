@@ -1,7 +1,7 @@
 //! What may be done to a job, and why not: the one place that dashboard, engine and command line ask.
 
 use super::failure::ErrorClass;
-use super::id::{ImageNumber, JobId, TaskId};
+use super::id::{JobId, TaskId};
 use super::life::Job;
 use super::phase::{CancelledBy, Phase, State};
 
@@ -26,10 +26,10 @@ pub enum Unavailable {
     TaskTaken(JobId),
     /// The task is the draft of a job, so it can be no result.
     TaskIsASource(TaskId),
-    /// This job has the same picture and is not failed or cancelled.
+    /// This job has the same picture and is not failed or cancelled, or the same prompt and is not over.
     Twice(JobId),
-    /// The same picture was named before in the same command.
-    GivenTwice(ImageNumber),
+    /// The same picture or prompt was named before in the same command.
+    GivenTwice,
     /// It is so already: the tag, the place in the queue, removed or not.
     Unchanged,
 }
@@ -192,7 +192,12 @@ mod tests {
 
     fn job(phase: Phase, task: bool) -> Job {
         let draft = TaskId::new("task-unified-1-a").unwrap();
-        let mut job = Job::new(JobId::from_bits(1), draft, ImageNumber::ALL[0], 1, Timestamp::UNIX_EPOCH);
+        let mut job = Job::new(
+            JobId::from_bits(1),
+            crate::job::JobKind::Enhance { source: draft, image: crate::job::ImageNumber::ALL[0] },
+            1,
+            Timestamp::UNIX_EPOCH,
+        );
         job.task = task.then(|| TaskId::new("task-unified-2-b").unwrap());
         job.phase = phase;
         job

@@ -4,16 +4,20 @@ use std::fmt;
 
 use super::charge::Charge;
 use super::failure::Failure;
+use super::kind::JobKind;
 use super::life::{Approval, Job};
 use super::money::Credits;
 use super::phase::{HoldReason, Phase, State};
-use super::request::{PaidRequest, is_enhance_body};
+use super::prompt;
+use super::request::PaidRequest;
 use super::text;
 
 /// The most links and files of one job: a draft has four pictures, and some room for what the service may add.
 const MOST_FILES: usize = 64;
 /// The longest link, in bytes.
 const LONGEST_LINK: usize = 8 * 1024;
+/// The longest line that prompts are made from, in bytes.
+const LONGEST_TEMPLATE: usize = 256 * 1024;
 /// The longest sentence of a job's reason, in characters.
 const LONGEST_TEXT: usize = Failure::LONGEST_MESSAGE;
 
@@ -36,8 +40,10 @@ pub enum ImportError {
     NoTask(State),
     /// It was not sent, and has a task or says that money was taken.
     SentAndNotSent,
-    /// Its request is not the one for its picture.
+    /// Its request is not the one for its picture or prompt.
     Body,
+    /// Its prompt cannot be sent, or was made from something that cannot be shown.
+    Prompt,
     /// Its request was attempted never, or lost more often than attempted.
     Attempts,
     /// It is saved without a file, or has files and is not saved.
@@ -55,7 +61,8 @@ impl fmt::Display for ImportError {
             Self::NoRequest(state) => write!(f, "a job that is {state} has a paid request, and this one has none"),
             Self::NoTask(state) => write!(f, "a job that is {state} has a task, and this one has none"),
             Self::SentAndNotSent => f.write_str("it was not sent, and yet it names a task or a charge"),
-            Self::Body => f.write_str("its request is not the one for its picture"),
+            Self::Body => f.write_str("its request is not the one for its picture or prompt"),
+            Self::Prompt => f.write_str("its prompt cannot be drafted, or its template is no text"),
             Self::Attempts => f.write_str("the attempts of its request do not add up"),
             Self::Files => f.write_str("its files do not fit its state"),
         }
@@ -114,6 +121,7 @@ impl Job {
                 return Err(ImportError::Path);
             }
         }
+        self.check_prompt()?;
         self.check_request()?;
         self.check_state()
     }
@@ -141,9 +149,21 @@ impl Job {
         }
     }
 
+    /// What is to be sent is checked like a prompt that is typed; what was sent before is what it is.
+    fn check_prompt(&self) -> Result<(), ImportError> {
+        let JobKind::Draft { prompt, template } = &self.kind else { return Ok(()) };
+        let is_template =
+            |text: &String| text.len() <= LONGEST_TEMPLATE && !text.is_empty() && !text.chars().any(text::is_unsafe);
+        let unsent = matches!(self.state(), State::Held | State::Waiting);
+        if !template.iter().all(is_template) || (unsent && !prompt::check(prompt.as_str()).0.is_empty()) {
+            return Err(ImportError::Prompt);
+        }
+        Ok(())
+    }
+
     fn check_request(&self) -> Result<(), ImportError> {
         let body = self.send.as_ref().map(|send| &send.body).or(self.request.as_ref().map(|request| &request.body));
-        if body.is_some_and(|body| !is_enhance_body(body, &self.source, self.image)) {
+        if body.is_some_and(|body| !self.kind.is_body(body)) {
             return Err(ImportError::Body);
         }
         match &self.send {

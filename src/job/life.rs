@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::charge::Charge;
 use super::failure::Failure;
-use super::id::{IdempotencyKey, ImageNumber, JobId, Tag, TaskId};
+use super::id::{IdempotencyKey, JobId, Tag, TaskId};
+use super::kind::JobKind;
 use super::money::Credits;
 use super::phase::{HoldReason, Phase, Progress, State};
 use super::report::TaskReport;
@@ -118,17 +119,15 @@ pub struct SavedFile {
     pub bytes: u64,
 }
 
-/// Our request to enhance one picture of one draft, and all that became of it.
+/// Our request for one draft or one enhanced picture, and all that became of it.
 ///
 /// What exists only in a phase lives in [`Phase`]; the fields here are facts that stay true.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Job {
     /// Our short id.
     pub id: JobId,
-    /// The draft's task.
-    pub source: TaskId,
-    /// Which of its pictures.
-    pub image: ImageNumber,
+    /// What it asks for.
+    pub kind: JobKind,
     /// The user's word for it.
     pub tag: Option<Tag>,
     /// Place in line: smaller goes earlier.
@@ -305,11 +304,10 @@ fn changed(note: impl Into<String>) -> Applied {
 impl Job {
     /// A new job, held until somebody says yes.
     #[must_use]
-    pub fn new(id: JobId, source: TaskId, image: ImageNumber, place: i64, now: Timestamp) -> Self {
+    pub fn new(id: JobId, kind: JobKind, place: i64, now: Timestamp) -> Self {
         Self {
             id,
-            source,
-            image,
+            kind,
             tag: None,
             place,
             phase: Phase::Held(HoldReason::You),
@@ -343,10 +341,20 @@ impl Job {
         self.phase.state()
     }
 
-    /// Whether a second job for the same picture would be a double: it is not finally failed or cancelled.
+    /// Whether a second job for the same picture or prompt would be a double; see [`JobKind::blocks_duplicate`].
     #[must_use]
     pub fn blocks_duplicate(&self) -> bool {
-        !matches!(self.state(), State::Failed | State::Cancelled)
+        self.kind.blocks_duplicate(self.state())
+    }
+
+    /// A short name for people: `k3v9q2ad:2` for a picture; for a draft its short task, before that the first words of its
+    /// prompt in quotes.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match (&self.kind, &self.task) {
+            (JobKind::Draft { .. }, Some(task)) => task.short().to_owned(),
+            (kind, _) => kind.label(),
+        }
     }
 
     /// What to count against caps and show as the cost so far.
@@ -377,6 +385,15 @@ impl Job {
             Phase::Sending if self.stop_requested => Some("stops being watched when the answer is here".to_owned()),
             Phase::Waiting | Phase::Sending | Phase::Running(_) | Phase::Saved | Phase::Unwatched => None,
         }
+    }
+
+    /// How many pictures of a finished draft moderation took: it has so many fewer than a complete one. The charge stays, and
+    /// which numbers are left is not known (docs/service.md §10). `None` for other jobs and complete drafts.
+    #[must_use]
+    pub fn pictures_missing(&self) -> Option<usize> {
+        let there = self.links.len().max(self.files.len());
+        let expected = self.kind.expected_pictures().filter(|_| there > 0)?;
+        expected.checked_sub(there).filter(|missing| *missing > 0)
     }
 
     /// The failure, where there is one.

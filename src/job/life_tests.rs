@@ -97,7 +97,7 @@ fn updates() -> impl Strategy<Value = Update> {
 
 fn new_job() -> Job {
     let source = TaskId::new("task-unified-1790000000-draft").unwrap();
-    Job::new(JobId::from_bits(1), source, ImageNumber::ALL[0], 1, Timestamp::UNIX_EPOCH)
+    Job::new(JobId::from_bits(1), crate::job::JobKind::Enhance { source, image: ImageNumber::ALL[0] }, 1, Timestamp::UNIX_EPOCH)
 }
 
 /// Holds one step against every rule.
@@ -161,7 +161,7 @@ fn check(before: &Job, update: &Update, applied: &Applied, after: &Job) {
     if after.removed {
         assert!(to.is_final() || to == State::Unwatched, "a {to} job is off the list");
     }
-    assert_eq!((before.id, &before.source, before.image), (after.id, &after.source, after.image));
+    assert_eq!((before.id, &before.kind), (after.id, &after.kind));
 }
 
 proptest! {

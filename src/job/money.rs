@@ -23,6 +23,8 @@ impl Credits {
     pub const ZERO: Self = Self(0);
     /// The published price of one enhance: 5.4 credits (docs/service.md §9.1, price rules of 10 Oct 2026).
     pub const PUBLISHED_PRICE: Self = Self(54_000);
+    /// The published price of one draft: 2.7 credits (the same rules).
+    pub const PUBLISHED_DRAFT_PRICE: Self = Self(27_000);
 
     /// An amount from UC.
     #[must_use]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::{Charge, Credits, ImageNumber, Job, Progress, State};
+use super::{Charge, Credits, ImageNumber, Job, Model, Progress, Prompt, State};
 
 /// What is wrong in a query, and where.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +43,8 @@ enum Test {
     Source(Vec<String>),
     Task(Vec<String>),
     Image(Vec<ImageNumber>),
+    Kind(Vec<Model>),
+    Prompt(Vec<String>),
     Error(Vec<String>),
     Charge(Vec<Charge>),
     Age(Compare, i64),
@@ -100,6 +102,8 @@ pub const QUERY_KEYS: &[(&str, &str)] = &[
     ("source:", "source:k3v9q2ad"),
     ("task:", "task:p8w2m5xc"),
     ("image:", "image:0,2"),
+    ("kind:", "kind:draft, or kind:enhance"),
+    ("prompt:", "prompt:fog, any part of it"),
     ("error:", "error:link_expired"),
     ("charge:", "charge:\"not known\""),
     ("age", "age>2h, since it was added"),
@@ -176,9 +180,14 @@ impl Test {
                 let own = job.id.to_string();
                 ids.iter().any(|id| own.starts_with(id.as_str()) || own.ends_with(id.as_str()))
             }
-            Self::Source(ids) => ids.iter().any(|id| ends(job.source.as_str(), id)),
+            Self::Source(ids) => job.kind.source().is_some_and(|(source, _)| ids.iter().any(|id| ends(source.as_str(), id))),
             Self::Task(ids) => job.task.as_ref().is_some_and(|task| ids.iter().any(|id| ends(task.as_str(), id))),
-            Self::Image(images) => images.contains(&job.image),
+            Self::Image(images) => job.kind.source().is_some_and(|(_, image)| images.contains(&image)),
+            Self::Kind(models) => models.contains(&job.kind.model()),
+            Self::Prompt(parts) => {
+                let texts = [job.kind.prompt().map(Prompt::as_str), job.kind.template()];
+                texts.into_iter().flatten().any(|text| parts.iter().any(|part| contains_ignoring_case(text, part)))
+            }
             Self::Error(codes) => job.failure().is_some_and(|failure| codes.iter().any(|code| failure.code.contains(code))),
             Self::Charge(charges) => job.charge.is_some_and(|charge| charges.contains(&charge)),
             Self::Age(compare, seconds) => compare.holds(&now.duration_since(job.created_at).as_secs(), seconds),
@@ -211,7 +220,10 @@ fn finds(word: &str, atom: &Atom, job: &Job, searcher: &mut Searcher) -> bool {
         return true;
     }
     let holds = |text: &str| contains_ignoring_case(text, word);
-    holds(job.source.as_str()) || job.task.as_ref().is_some_and(|task| holds(task.as_str())) || holds(&job.id.to_string())
+    job.kind.source().is_some_and(|(source, _)| holds(source.as_str()))
+        || job.kind.prompt().is_some_and(|prompt| holds(prompt.as_str()))
+        || job.task.as_ref().is_some_and(|task| holds(task.as_str()))
+        || holds(&job.id.to_string())
 }
 
 fn contains_ignoring_case(text: &str, word: &str) -> bool {
@@ -281,6 +293,13 @@ fn test(body: &str) -> Result<Test, String> {
             .collect::<Option<_>>()
             .map(Test::Image)
             .ok_or_else(|| "pictures are numbered 0 to 3".to_owned()),
+        "kind" => list()?
+            .iter()
+            .map(|word| Model::from_word(&word.to_ascii_lowercase()))
+            .collect::<Option<_>>()
+            .map(Test::Kind)
+            .ok_or_else(|| "kind is draft or enhance".to_owned()),
+        "prompt" => Ok(Test::Prompt(list()?)),
         "charge" => list()?
             .iter()
             .map(|word| Charge::from_word(word))
@@ -382,6 +401,8 @@ impl fmt::Display for Test {
             Self::Source(ids) => write!(f, "source:{}", list(ids)),
             Self::Task(ids) => write!(f, "task:{}", list(ids)),
             Self::Image(images) => write!(f, "image:{}", list(images)),
+            Self::Kind(models) => write!(f, "kind:{}", list(models)),
+            Self::Prompt(parts) => write!(f, "prompt:{}", list(parts)),
             Self::Error(codes) => write!(f, "error:{}", list(codes)),
             Self::Charge(charges) => {
                 write!(f, "charge:{}", list(&charges.iter().map(|charge| charge.word()).collect::<Vec<_>>()))
@@ -404,7 +425,12 @@ mod tests {
     fn job() -> Job {
         let source = TaskId::new("task-unified-1790000100-k3v9q2ad").unwrap();
         let at = Timestamp::from_second(1_800_000_000).unwrap();
-        let mut job = Job::new(JobId::from_bits(7), source, ImageNumber::try_from(2).unwrap(), 0, at);
+        let mut job = Job::new(
+            JobId::from_bits(7),
+            crate::job::JobKind::Enhance { source, image: ImageNumber::try_from(2).unwrap() },
+            0,
+            at,
+        );
         job.tag = Some(Tag::new("sunset").unwrap());
         job.phase = Phase::Failed(Failure::of_task("content_policy_violation", "no"));
         job.charge = Some(Charge::NotKnown);
@@ -415,6 +441,25 @@ mod tests {
     fn fits(query: &str) -> bool {
         let now = Timestamp::from_second(1_800_000_000 + 3 * 3_600).unwrap();
         Query::parse(query).unwrap().matches(&job(), None, now, &mut Searcher::default())
+    }
+
+    #[test]
+    fn drafts_are_found_by_kind_and_words_of_the_prompt() {
+        let prompt = Prompt::new("lighthouse in Fog --ar 3:2").unwrap();
+        let kind = crate::job::JobKind::Draft { prompt, template: Some("lighthouse in {Fog, rain} --ar 3:2".into()) };
+        let draft = Job { kind, ..job() };
+        let fits =
+            |query: &str| Query::parse(query).unwrap().matches(&draft, None, Timestamp::UNIX_EPOCH, &mut Searcher::default());
+        for query in
+            ["kind:draft", "kind:enhance,draft", "-kind:enhance", "prompt:fog", "prompt:snow,FOG", "prompt:rain", "lighthouse"]
+        {
+            assert!(fits(query), "{query}");
+            assert_eq!(Query::parse(&Query::parse(query).unwrap().to_string()), Query::parse(query), "{query}");
+        }
+        for query in ["kind:enhance", "-kind:draft", "prompt:snow", "source:lighthouse", "image:0"] {
+            assert!(!fits(query), "{query}");
+        }
+        assert!(!self::fits("prompt:fog") && self::fits("kind:enhance"));
     }
 
     #[test]
@@ -456,6 +501,7 @@ mod tests {
             ("age>2", "age>2", "30s"),
             ("cost>abc text", "cost>abc", "credits"),
             ("image:4", "image:4", "0 to 3"),
+            ("kind:turbo", "kind:turbo", "draft or enhance"),
             ("tag:", "tag:", "must follow"),
             ("-", "-", "must follow"),
             ("progress>101", "progress>101", "0 to 100"),

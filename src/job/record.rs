@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use super::charge::Charge;
 use super::failure::{ErrorClass, Failure};
 use super::life::Job;
-use super::{Percent, Tag, TaskId};
+use super::{Percent, Prompt, Tag, TaskId};
 
 /// The version of every object this program prints.
 pub const SCHEMA: u32 = 1;
 
 /// The columns of CSV, by the names of the fields.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 20] = [
     "id",
     "source_task",
     "image_number",
@@ -29,6 +29,9 @@ const COLUMNS: [&str; 17] = [
     "credits_charged",
     "charge",
     "files",
+    "kind",
+    "prompt",
+    "template",
 ];
 
 /// The one safe next step after a failure, for scripts and for people who type commands; the same from every exporter. (The
@@ -67,8 +70,11 @@ pub fn json(job: &Job) -> Value {
     json!({
         "schema": SCHEMA,
         "id": job.id.to_string(),
-        "source_task": job.source.as_str(),
-        "image_number": job.image.get(),
+        "kind": job.kind.model().word(),
+        "prompt": job.kind.prompt().map(Prompt::as_str),
+        "template": job.kind.template(),
+        "source_task": job.kind.source().map(|(source, _)| source.as_str()),
+        "image_number": job.kind.source().map(|(_, image)| image.get()),
         "tag": job.tag.as_ref().map(Tag::as_str),
         "state": job.state().word(),
         "reason": job.reason(),

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use super::id::{ImageNumber, Tag, TaskId};
+use super::kind::JobKind;
 use super::text;
 
 /// One picture of one draft, with a tag if the line gave one.
@@ -17,6 +18,14 @@ pub struct Spec {
     pub image: ImageNumber,
     /// The line's own tag.
     pub tag: Option<Tag>,
+}
+
+impl Spec {
+    /// What a job for it asks for.
+    #[must_use]
+    pub fn kind(&self) -> JobKind {
+        JobKind::Enhance { source: self.source.clone(), image: self.image }
+    }
 }
 
 /// What a line says of itself while it is typed.

@@ -193,8 +193,12 @@ mod tests {
 
     fn job(n: u64, phase: Phase) -> Job {
         let source = TaskId::new("task-unified-1790000000-abcdefgh").unwrap();
-        let mut job =
-            Job::new(JobId::from_bits(n), source, u8::try_from(n).unwrap().try_into().unwrap(), 1, Timestamp::UNIX_EPOCH);
+        let mut job = Job::new(
+            JobId::from_bits(n),
+            crate::job::JobKind::Enhance { source, image: u8::try_from(n).unwrap().try_into().unwrap() },
+            1,
+            Timestamp::UNIX_EPOCH,
+        );
         job.phase = phase;
         job
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::job::{
-    CapName, Caps, Charge, Credits, ErrorClass, Failure, HoldReason, IdempotencyKey, ImageNumber, PaidRequest, Phase, TaskId,
-    TaskReport, TaskStatus, enhance_body,
+    CapName, Caps, Charge, Credits, ErrorClass, Failure, HoldReason, IdempotencyKey, ImageNumber, JobKind, Model, PaidRequest,
+    Phase, PriceLines, Prices, Prompt, TaskId, TaskReport, TaskStatus,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -32,15 +32,15 @@ fn task(n: u64) -> TaskId {
 fn make(job: &Job) -> PaidRequest {
     let mut bytes = [7; 16];
     bytes[..8].copy_from_slice(&job.id.bits().to_le_bytes());
-    PaidRequest { key: IdempotencyKey::from_random(bytes), body: enhance_body(&job.source, job.image, None) }
+    PaidRequest { key: IdempotencyKey::from_random(bytes), body: job.kind.body(None) }
 }
 
 fn new_job(n: u64) -> NewJob {
-    NewJob { id: id(n), source: draft(n), image: ImageNumber::ALL[0], tag: None, again_of: None }
+    NewJob { id: id(n), kind: JobKind::Enhance { source: draft(n), image: ImageNumber::ALL[0] }, tag: None, again_of: None }
 }
 
 fn consent(count: usize) -> Consent {
-    Consent { count, price: price(), grace: Duration::ZERO }
+    Consent { lines: PriceLines::one(Model::Enhance, count, price()), grace: Duration::ZERO }
 }
 
 fn approved(store: &mut Store, numbers: std::ops::RangeInclusive<u64>) {
@@ -55,7 +55,7 @@ fn guard() -> SendGuard {
         server_time: None,
         run_budget: None,
         run_limit: Credits::ZERO,
-        price: price(),
+        prices: Prices::PUBLISHED,
         day_start: at(-3_600),
     }
 }
@@ -92,9 +92,9 @@ fn a_cap_a_price_and_a_pause_that_another_process_wrote_bind_the_very_next_send(
     assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::Day, limit }) if limit == price()), "{held:?}");
     other.change_settings(&mut |settings| settings.cap_day = Some(None)).unwrap();
     let dearer = Seen { amount: Credits::from_uc(81_000), at: at(3) };
-    other.change_settings(&mut |settings| settings.price = Some(dearer)).unwrap();
+    other.change_settings(&mut |settings| settings.set_price(Model::Enhance, dearer)).unwrap();
     assert!(matches!(send(&mut engine, 3, 3), BeginSend::Held(_, HoldReason::Price { .. })));
-    other.change_settings(&mut |settings| settings.price = None).unwrap();
+    other.change_settings(&mut |settings| settings.set_price(Model::Enhance, Seen { amount: price(), ..dearer })).unwrap();
     other.change_settings(&mut |settings| settings.paused = Some(PauseReason::You)).unwrap();
     assert_eq!(send(&mut engine, 4, 4), BeginSend::No(NotNow::Paused));
     other.change_settings(&mut |settings| settings.paused = None).unwrap();
@@ -128,7 +128,7 @@ fn an_unsure_job_goes_out_again_only_at_the_confirmed_price_and_within_the_caps(
     approved(&mut store, 1..=3);
     unsure(&mut store, 1, 1);
     let resend = |store: &mut Store, guard: &SendGuard, when: i64| store.begin_resend(id(1), guard, at(when)).unwrap();
-    let dearer = SendGuard { price: Credits::from_uc(81_000), ..guard() };
+    let dearer = SendGuard { prices: Prices::each(|_| Credits::from_uc(81_000)), ..guard() };
     assert!(matches!(resend(&mut store, &dearer, 5), BeginSend::No(NotNow::Hold(HoldReason::Price { .. }))));
     // Its own first attempt is in the sums, and is not counted twice.
     let one = SendGuard { caps: Caps { day: Some(price()), session: Some(price()) }, ..guard() };
@@ -151,8 +151,8 @@ fn a_task_that_the_store_has_ever_known_is_given_to_no_other_job() {
     apply(&mut store, 1, Update::Reported(Box::new(TaskReport::new(task(1), TaskStatus::Failed))), 3);
     assert_eq!(store.prune(at(100), false).unwrap(), [id(1)]);
     assert_eq!(store.task_owner(&task(1)).unwrap(), Some(id(1)), "pruned, and still known");
-    assert!(store.task_is_known(&task(1)).unwrap() && store.task_is_known(&draft(2)).unwrap());
-    assert!(!store.task_is_known(&task(2)).unwrap());
+    assert!(store.task_is_known(&task(1), Model::Enhance).unwrap() && store.task_is_known(&draft(2), Model::Enhance).unwrap());
+    assert!(!store.task_is_known(&task(2), Model::Enhance).unwrap());
     for (n, foreign) in [(2, task(1)), (3, draft(4))] {
         send(&mut store, n, 10);
         let job = apply(&mut store, n, accepted(foreign.clone()), 11);
@@ -169,7 +169,7 @@ fn a_check_that_cannot_be_read_means_no() {
     let mut store = Store::in_memory().unwrap();
     approved(&mut store, 1..=1);
     store.db.execute_batch("ALTER TABLE tasks RENAME TO elsewhere").unwrap();
-    assert!(store.task_owner(&task(1)).is_err() && store.task_is_known(&task(1)).is_err());
+    assert!(store.task_owner(&task(1)).is_err() && store.task_is_known(&task(1), Model::Enhance).is_err());
     store.db.execute_batch("ALTER TABLE ledger RENAME TO away").unwrap();
     let caps = Caps { day: Some(price()), session: None };
     let key = IdempotencyKey::from_random([1; 16]);
@@ -268,6 +268,9 @@ fn no_question_on_the_way_of_a_send_reads_all_jobs() {
              OR EXISTS (SELECT 1 FROM jobs WHERE send_key = ?1 AND id <> ?2)",
         "SELECT id FROM jobs WHERE source = ?1 AND image = ?2 AND NOT (state IN ('failed', 'cancelled'))
              ORDER BY created_at DESC, place DESC LIMIT 1",
+        "SELECT id FROM jobs WHERE prompt = ?1 AND NOT (state IN ('saved', 'failed', 'cancelled'))
+             ORDER BY created_at DESC, place DESC LIMIT 1",
+        "SELECT COUNT(*), MAX(saved_at) FROM jobs WHERE prompt = ?1 AND state = 'saved'",
         "SELECT EXISTS (SELECT 1 FROM ledger WHERE key = ?1 AND job <> ?2)",
         "SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE charge IS NOT NULL AND at >= ?1",
         "SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE budget = ?1 AND budget IS NOT NULL AND charge IS NOT NULL",
@@ -315,4 +318,132 @@ fn jobs_that_were_given_up_are_known_for_a_while_and_others_are_not_among_them()
     apply(&mut store, 3, Update::Cancel, 10);
     let ids = |since: i64| store.given_up(at(since)).unwrap().iter().map(|job| job.id).collect::<Vec<_>>();
     assert_eq!((ids(10), ids(11)), (vec![id(1)], vec![]));
+}
+
+fn draft_job(n: u64, prompt: &str) -> NewJob {
+    let kind = JobKind::Draft { prompt: Prompt::new(prompt).unwrap(), template: Some(format!("{{{prompt}}}")) };
+    NewJob { id: id(n), kind, tag: None, again_of: None }
+}
+
+fn both(drafts: usize, enhances: usize) -> Consent {
+    let lines = PriceLines::new(&Prices::PUBLISHED, |model| if model == Model::Draft { drafts } else { enhances });
+    Consent { lines, grace: Duration::ZERO }
+}
+
+#[test]
+fn a_store_of_the_version_before_drafts_opens_with_every_job_and_time_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Connection::open(folder.path().join("mj-enhance.db")).unwrap();
+    db.pragma_update(None, "foreign_keys", true).unwrap();
+    for step in &schema::STEPS[..5] {
+        db.execute_batch(step).unwrap();
+    }
+    db.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
+    db.pragma_update(None, "user_version", 5).unwrap();
+    for (n, state) in [(1, "held"), (2, "saved"), (3, "cancelled")] {
+        let row = params![n, format!("task-unified-1-{n}"), state];
+        db.execute(
+            "INSERT INTO jobs (id, source, image, place, state, created_at, stop_wish, source_confirmed, removed, revision)
+             VALUES (?1, ?2, 3, ?1, ?3, ?1, 0, 0, 0, 1)",
+            row,
+        )
+        .unwrap();
+        db.execute("INSERT INTO timeline (job, at, state, note) VALUES (?1, 1, 'held', 'recorded')", [n]).unwrap();
+        db.execute("INSERT INTO answers (job, raw) VALUES (?1, '{}')", [n]).unwrap();
+    }
+    let settings = r#"{"price":{"amount":"5.2","at":"2026-11-22T14:00:00Z"},"published_price":"5.4"}"#;
+    db.execute("UPDATE meta SET settings = ?1", [settings]).unwrap();
+    db.execute("INSERT INTO approvals (at, price, count, not_before) VALUES (1, 54000, 1, 1)", []).unwrap();
+    drop(db);
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    for n in 1..=3 {
+        let kind = JobKind::Enhance { source: TaskId::new(&format!("task-unified-1-{n}")).unwrap(), image: ImageNumber::ALL[3] };
+        assert_eq!(store.job(id(n)).unwrap().unwrap().kind, kind);
+        assert_eq!(store.timeline(id(n)).unwrap().len(), 1, "{n}");
+        assert_eq!(store.raw_answer(id(n)).unwrap().as_deref(), Some("{}"));
+    }
+    let settings = store.settings().unwrap();
+    let five_two = "5.2".parse().unwrap();
+    assert_eq!(settings.prices(), Prices { enhance: five_two, ..Prices::PUBLISHED });
+    assert_eq!((settings.published_price(Model::Enhance), settings.published_price(Model::Draft)), (Some(price()), None));
+    let added = store
+        .add(&[NewJob { id: id(9), ..new_job(1) }, draft_job(10, "old pier")], AddRules::default(), None, &mut make, at(5))
+        .unwrap();
+    assert_eq!(added.jobs.len(), 2, "both kinds go in: {added:?}");
+    drop(store);
+    let store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    assert_eq!(store.job(id(10)).unwrap().unwrap().kind, draft_job(10, "old pier").kind);
+}
+
+#[test]
+fn a_prompt_is_twice_while_it_is_on_its_way_and_in_one_batch_and_not_once_it_is_saved() {
+    let mut store = Store::in_memory().unwrap();
+    let rules = AddRules::default();
+    let batch = [draft_job(1, "old pier"), draft_job(2, "old pier"), draft_job(3, "Old pier")];
+    let added = store.add(&batch, rules, Some(both(3, 0)), &mut make, at(0)).unwrap();
+    assert_eq!((added.jobs.len(), &added.left_out[..]), (2, &[(1, Unavailable::GivenTwice)][..]));
+    let again = store.add(&[draft_job(4, "old pier")], rules, Some(both(1, 0)), &mut make, at(1)).unwrap();
+    assert_eq!(again.left_out, [(0, Unavailable::Twice(id(1)))]);
+    assert_eq!(store.duplicate(&draft_job(4, "old pier").kind).unwrap(), Some(id(1)));
+    let wanted = AddRules { again: true, ..rules };
+    store.add(&[draft_job(5, "old pier"), draft_job(6, "old pier")], wanted, Some(both(2, 0)), &mut make, at(1)).unwrap();
+    let prompt = Prompt::new("old pier").unwrap();
+    assert_eq!(store.made_before(&prompt).unwrap(), None);
+    for n in [1, 5, 6] {
+        let spare = IdempotencyKey::from_random([99; 16]);
+        let BeginSend::Go(sent) = store.begin_send(id(n), spare, "", &guard(), at(2)).unwrap() else { panic!("{n}") };
+        let paid = sent.send.as_ref().unwrap();
+        assert_eq!((paid.agreed, &paid.body), (Credits::PUBLISHED_DRAFT_PRICE, &sent.kind.body(None)));
+        let accepted = Box::new(TaskReport::new(task(n), TaskStatus::Pending));
+        apply(&mut store, n, Update::Accepted { report: accepted, replayed: false }, 3);
+        let mut report = TaskReport::new(task(n), TaskStatus::Completed);
+        report.links = (0..3).map(|place| format!("https://files.example/{n}-{place}.png")).collect();
+        apply(&mut store, n, Update::Reported(Box::new(report)), 3);
+        apply(&mut store, n, Update::FetchStarted, 4);
+        let file = crate::job::SavedFile { path: "/r/a.png".into(), sha256: "a".repeat(64), bytes: 1 };
+        apply(&mut store, n, Update::Saved(vec![file; 3]), 4 + i64::try_from(n).unwrap());
+    }
+    assert_eq!(store.made_before(&prompt).unwrap(), Some(MadeBefore { times: 3, last: at(10) }));
+    assert_eq!(store.job(id(1)).unwrap().unwrap().pictures_missing(), Some(1), "moderation took one");
+    assert_eq!(store.duplicate(&draft_job(4, "old pier").kind).unwrap(), None, "saved ones block nothing");
+    let added = store.add(&[draft_job(7, "old pier")], rules, Some(both(1, 0)), &mut make, at(20)).unwrap();
+    assert_eq!(added.jobs.len(), 1);
+    // A draft of ours is the source of an enhance, and stays the draft job's task.
+    let picture = JobKind::Enhance { source: task(1), image: ImageNumber::ALL[1] };
+    let enhance = NewJob { id: id(8), kind: picture, tag: None, again_of: None };
+    assert_eq!(store.add(&[enhance], rules, None, &mut make, at(21)).unwrap().jobs.len(), 1);
+    assert_eq!(store.task_owner(&task(1)).unwrap(), Some(id(1)));
+    assert!(store.task_is_known(&draft(2), Model::Draft).is_ok_and(|known| !known));
+}
+
+#[test]
+fn each_kind_has_its_own_price_and_all_count_against_the_same_caps() {
+    let mut store = Store::in_memory().unwrap();
+    let jobs = [draft_job(1, "one"), new_job(2), draft_job(3, "two"), new_job(4)];
+    let few = store.add(&jobs, AddRules::default(), Some(both(3, 1)), &mut make, at(0)).unwrap_err();
+    assert_eq!(few, StoreError::NotConfirmed { confirmed: 1, asked: 2 }, "drafts that were confirmed are no enhances");
+    let added = store.add(&jobs, AddRules::default(), Some(both(2, 2)), &mut make, at(0)).unwrap();
+    let prices: Vec<Credits> = added.jobs.iter().map(|job| job.approval.unwrap().price).collect();
+    let draft_price = Credits::PUBLISHED_DRAFT_PRICE;
+    assert_eq!(prices, [draft_price, price(), draft_price, price()]);
+    let lines: String = store.db.query_row("SELECT lines FROM approvals", [], |row| row.get(0)).unwrap();
+    assert_eq!(lines, r#"[{"kind":"enhance","count":2,"price":"5.4"},{"kind":"draft","count":2,"price":"2.7"}]"#);
+    let caps = Caps { day: Some("10.8".parse().unwrap()), session: None };
+    let mut begin = |n: u64| {
+        let spare = IdempotencyKey::from_random([99; 16]);
+        store.begin_send(id(n), spare, "", &SendGuard { caps, ..guard() }, at(1)).unwrap()
+    };
+    assert!(matches!(begin(1), BeginSend::Go(_)) && matches!(begin(2), BeginSend::Go(_)));
+    assert!(matches!(begin(4), BeginSend::Held(_, HoldReason::Cap { .. })), "2.7 and 5.4 leave no room for 5.4");
+    assert!(matches!(begin(3), BeginSend::Go(_)), "but for 2.7");
+    assert_eq!(store.spent(at(1), at(-1), at(-1)).unwrap().day, "10.8".parse().unwrap());
+    store.add(&[draft_job(5, "three"), new_job(6)], AddRules::default(), Some(both(1, 1)), &mut make, at(2)).unwrap();
+    let dearer = Seen { amount: "3".parse().unwrap(), at: at(3) };
+    store.change_settings(&mut |settings| settings.set_price(Model::Draft, dearer)).unwrap();
+    let mut begin = |n: u64| {
+        let spare = IdempotencyKey::from_random([99; 16]);
+        store.begin_send(id(n), spare, "", &guard(), at(3)).unwrap()
+    };
+    assert!(matches!(begin(5), BeginSend::Held(_, HoldReason::Price { .. })));
+    assert!(matches!(begin(6), BeginSend::Go(_)), "the price of the other kind is what it was");
 }

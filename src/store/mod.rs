@@ -14,7 +14,7 @@
 //! | `rows` | a job as a row |
 //! | `write` | one write: transaction, revision, sync, test hook |
 //! | `money` | jobs and their approval, the start of a send, import |
-//! | `guards` | what must be unique: a task's owner, a picture's live job |
+//! | `guards` | what must be unique: a task's owner, the live job of a picture or prompt |
 //! | `queue` | places in the queue |
 //! | `ledger` | the money book and its sums |
 //! | `reading` | everything that only reads |
@@ -52,8 +52,8 @@ pub use error::StoreError;
 pub use ledger::LedgerRow;
 pub use lock::{EngineLock, ScreenLock};
 pub use types::{
-    Access, AddRules, Added, Approved, BeginSend, BudgetId, Changes, Consent, EngineRequest, MakeRequest, Moved, NewJob, NotNow,
-    PauseReason, QueueMove, Seen, SendGuard, Settings, TimelineEntry,
+    Access, AddRules, Added, Approved, BeginSend, BudgetId, Changes, Consent, EngineRequest, MadeBefore, MakeRequest, Moved,
+    NewJob, NotNow, PauseReason, QueueMove, Seen, SendGuard, Settings, TimelineEntry,
 };
 pub use write::{CommitHook, Moment};
 

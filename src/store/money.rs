@@ -15,7 +15,8 @@ use super::write::{Sync, Writing};
 use super::{AddRules, Added, Approved, BeginSend, Consent, MakeRequest, NewJob, NotNow, SendGuard, Settings, Store};
 use super::{guards, ledger, reading};
 use crate::job::{
-    Applied, Approval, CapName, Caps, Credits, HoldReason, IdempotencyKey, Job, JobId, Phase, TaskId, Unavailable, Update,
+    Applied, Approval, CapName, Caps, Credits, HoldReason, IdempotencyKey, Job, JobId, Model, Phase, PriceLines, Subject,
+    Unavailable, Update,
 };
 
 impl Store {
@@ -44,7 +45,7 @@ impl Store {
         self.write(Sync::Full, |writing| {
             let (taken, left_out) = sort_out(&writing.db, new, rules)?;
             if let Some(consent) = &consent {
-                confirm(consent, taken.len())?;
+                confirm(consent, taken.iter().map(|new| new.kind.model()))?;
             }
             let mut added = Added { jobs: Vec::with_capacity(taken.len()), left_out };
             if taken.is_empty() {
@@ -64,12 +65,13 @@ impl Store {
                 if known {
                     return Err(DbError::Said(format!("the id {} is taken: try again with another", new_job.id)));
                 }
-                let mut job = Job::new(new_job.id, new_job.source.clone(), new_job.image, place, now);
+                let mut job = Job::new(new_job.id, new_job.kind.clone(), place, now);
                 job.tag.clone_from(&new_job.tag);
                 job.again_of = new_job.again_of;
                 writing.insert(&mut job, now)?;
                 writing.note(&job, "recorded", now)?;
-                if let Some(approval) = approval {
+                if let Some(approval) = &approval {
+                    let approval = approval.for_job(&job);
                     let request = make(&job);
                     writing.apply(&mut job, Update::Approve { approval, request }, now)?;
                 }
@@ -105,23 +107,30 @@ impl Store {
         now: Timestamp,
     ) -> Result<Approved, StoreError> {
         self.write(Sync::Full, |writing| {
-            confirm(&consent, jobs.len())?;
+            if jobs.len() > consent.lines.count() {
+                return Err(DbError::NotConfirmed { confirmed: consent.lines.count(), asked: jobs.len() });
+            }
+            let asked: Vec<(JobId, Option<Job>)> =
+                jobs.iter().map(|id| Ok((*id, rows::one(&writing.db, *id)?))).collect::<Result<_, DbError>>()?;
+            confirm(&consent, asked.iter().filter_map(|(_, job)| Some(job.as_ref()?.kind.model())))?;
             let approval = record_approval(writing, consent, budget, now)?;
-            let mut approved = Approved { approval, jobs: Vec::with_capacity(jobs.len()), left_out: Vec::new() };
-            for id in jobs {
-                let Some(mut job) = rows::one(&writing.db, *id)? else {
-                    approved.left_out.push((*id, Unavailable::Gone));
+            let (seq, not_before) = (approval.seq, approval.not_before);
+            let mut approved = Approved { seq, not_before, jobs: Vec::with_capacity(jobs.len()), left_out: Vec::new() };
+            for (id, job) in asked {
+                let Some(mut job) = job else {
+                    approved.left_out.push((id, Unavailable::Gone));
                     continue;
                 };
                 if let Err(why) = job.can_approve() {
-                    approved.left_out.push((*id, why));
+                    approved.left_out.push((id, why));
                     continue;
                 }
+                let approval = approval.for_job(&job);
                 let request = make(&job);
                 if writing.apply(&mut job, Update::Approve { approval, request }, now)?.changed() {
                     approved.jobs.push(job);
                 } else {
-                    approved.left_out.push((*id, Unavailable::Unchanged));
+                    approved.left_out.push((id, Unavailable::Unchanged));
                 }
             }
             Ok(approved)
@@ -269,7 +278,7 @@ impl Store {
     /// [`StoreError::Database`] when it could not be written; then nothing was taken.
     pub fn import(&mut self, jobs: &[Job]) -> Result<Vec<JobId>, StoreError> {
         self.write(Sync::Full, |writing| {
-            let price = reading::settings(&writing.db)?.price.map_or(Credits::PUBLISHED_PRICE, |seen| seen.amount);
+            let prices = reading::settings(&writing.db)?.prices();
             let mut left_out = Vec::new();
             for job in jobs {
                 if is_known(writing, job)? {
@@ -277,7 +286,7 @@ impl Store {
                     continue;
                 }
                 let mut job = job.clone();
-                job.disarm(price);
+                job.disarm(prices.of(job.kind.model()));
                 let at = job.send.as_ref().map_or(job.created_at, |send| send.first_at);
                 job.apply(Update::EngineStarted, at);
                 writing.insert(&mut job, at)?;
@@ -297,7 +306,7 @@ fn is_known(writing: &Writing<'_>, job: &Job) -> Result<bool, DbError> {
         return Ok(true);
     }
     if let Some(task) = &job.task
-        && !guards::task_is_free(&writing.db, task, job.id)?
+        && !guards::task_is_free(&writing.db, task, job)?
     {
         return Ok(true);
     }
@@ -311,8 +320,34 @@ fn is_known(writing: &Writing<'_>, job: &Job) -> Result<bool, DbError> {
 }
 
 /// A confirmation covers as many jobs as it named, and no more.
-fn confirm(consent: &Consent, asked: usize) -> Result<(), DbError> {
-    if asked > consent.count { Err(DbError::NotConfirmed { confirmed: consent.count, asked }) } else { Ok(()) }
+fn confirm(consent: &Consent, asked: impl IntoIterator<Item = Model>) -> Result<(), DbError> {
+    let mut counts = [0; Model::ALL.len()];
+    for model in asked {
+        counts[model as usize] += 1;
+    }
+    for model in Model::ALL {
+        let (confirmed, asked) = (consent.lines.of(model).count, counts[model as usize]);
+        if asked > confirmed {
+            return Err(DbError::NotConfirmed { confirmed, asked });
+        }
+    }
+    Ok(())
+}
+
+/// An approval as it is written down: each job takes the price of its own model from it.
+#[derive(Clone, Copy)]
+struct Confirmed {
+    seq: u64,
+    at: Timestamp,
+    not_before: Timestamp,
+    lines: PriceLines,
+}
+
+impl Confirmed {
+    fn for_job(&self, job: &Job) -> Approval {
+        let Self { seq, at, not_before, lines } = *self;
+        Approval { seq, price: lines.of(job.kind.model()).price, at, not_before }
+    }
 }
 
 /// The jobs to add, and the others with the reason, by their place in what was given.
@@ -322,7 +357,7 @@ fn sort_out<'a>(
     new: &'a [NewJob],
     rules: AddRules,
 ) -> Result<(Vec<&'a NewJob>, Vec<(usize, Unavailable)>), DbError> {
-    let mut seen: HashSet<(&TaskId, u8)> = HashSet::with_capacity(new.len());
+    let mut seen: HashSet<Subject<'_>> = HashSet::with_capacity(new.len());
     let (mut taken, mut left_out) = (Vec::with_capacity(new.len()), Vec::new());
     for (at, job) in new.iter().enumerate() {
         match why_not(db, job, rules, &mut seen)? {
@@ -337,7 +372,7 @@ fn why_not<'a>(
     db: &Connection,
     new: &'a NewJob,
     rules: AddRules,
-    seen: &mut HashSet<(&'a TaskId, u8)>,
+    seen: &mut HashSet<Subject<'a>>,
 ) -> Result<Option<Unavailable>, DbError> {
     if let Some(before) = new.again_of {
         let Some(before) = rows::one(db, before)? else { return Ok(Some(Unavailable::Gone)) };
@@ -350,13 +385,13 @@ fn why_not<'a>(
     }
     let other = match new.again_of {
         // A picture that was saved by another job may be meant to be made anew, but what is on its way is not doubled.
-        Some(before) => guards::other_live(db, &new.source, new.image, before, rules.deliberate)?,
-        None => guards::live(db, &new.source, new.image)?,
+        Some(before) => guards::other_live(db, &new.kind, before, rules.deliberate)?,
+        None => guards::live(db, &new.kind)?,
     };
     if let Some(other) = other {
         return Ok(Some(Unavailable::Twice(other)));
     }
-    Ok((!seen.insert((&new.source, new.image.get()))).then_some(Unavailable::GivenTwice(new.image)))
+    Ok((!seen.insert(new.kind.subject())).then_some(Unavailable::GivenTwice))
 }
 
 /// Writes an approval down under the next number.
@@ -365,20 +400,22 @@ fn record_approval(
     consent: Consent,
     budget: Option<BudgetId>,
     now: Timestamp,
-) -> Result<Approval, DbError> {
+) -> Result<Confirmed, DbError> {
     let not_before = now.checked_add(consent.grace).unwrap_or(Timestamp::MAX);
     writing.wrote();
     writing
         .db
-        .prepare_cached("INSERT INTO approvals (at, price, count, not_before, budget) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .prepare_cached("INSERT INTO approvals (at, price, count, not_before, budget, lines) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
         .execute(params![
             nanos(now),
-            consent.price.uc(),
-            i64::try_from(consent.count).unwrap_or(i64::MAX),
+            // For people who read the table; each job takes its price from the lines.
+            consent.lines.only_price().unwrap_or_else(|| consent.lines.total()).uc(),
+            i64::try_from(consent.lines.count()).unwrap_or(i64::MAX),
             nanos(not_before),
-            budget.map(|budget| budget.0)
+            budget.map(|budget| budget.0),
+            rows::to_json(&consent.lines.iter().collect::<Vec<_>>())?
         ])?;
-    Ok(Approval { seq: unsigned(writing.db.last_insert_rowid())?, price: consent.price, at: now, not_before })
+    Ok(Confirmed { seq: unsigned(writing.db.last_insert_rowid())?, at: now, not_before, lines: consent.lines })
 }
 
 /// The budget that an approval belongs to.
@@ -419,7 +456,8 @@ fn must_hold(
     budget: Option<i64>,
     now: Timestamp,
 ) -> Result<Option<HoldReason>, DbError> {
-    let price = settings.price.map_or(guard.price, |seen| seen.amount);
+    let model = job.kind.model();
+    let price = settings.price(model).map_or(guard.prices.of(model), |seen| seen.amount);
     if let Some(approval) = &job.approval
         && approval.price != price
     {

@@ -13,15 +13,18 @@ use serde::de::DeserializeOwned;
 
 use super::error::DbError;
 use crate::job::{
-    Approval, CancelledBy, Charge, Credits, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, PaidRequest,
-    PaidSend, Percent, Phase, Progress, State, Tag, TaskId,
+    Approval, CancelledBy, Charge, Credits, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, JobKind, Model,
+    PaidRequest, PaidSend, Percent, Phase, Progress, Prompt, State, Tag, TaskId,
 };
 
 /// The columns in the order in which [`read`] takes them; `id` is the first.
-const COLUMNS: [&str; 44] = [
+const COLUMNS: [&str; 47] = [
     "id",
     "source",
     "image",
+    "kind",
+    "prompt",
+    "template",
     "tag",
     "place",
     "state",
@@ -200,10 +203,7 @@ fn read(row: &Row<'_>) -> Result<Job, DbError> {
     let mut c = Columns { row, next: 0 };
     let id = c.number()?;
     let id = job_id(c.must(id)?)?;
-    let source = c.parsed(|text| TaskId::new(text).ok())?;
-    let source = c.must(source)?;
-    let image = c.small::<u8>()?.and_then(|number| ImageNumber::try_from(number).ok());
-    let image = c.must(image)?;
+    let kind = kind(&mut c)?;
     let tag = c.parsed(|text| Tag::new(text).ok())?;
     let place = c.number()?;
     let place = c.must(place)?;
@@ -256,8 +256,7 @@ fn read(row: &Row<'_>) -> Result<Job, DbError> {
     };
     Ok(Job {
         id,
-        source,
-        image,
+        kind,
         tag,
         place,
         phase: phase(state, detail, progress)?,
@@ -286,6 +285,24 @@ fn read(row: &Row<'_>) -> Result<Job, DbError> {
             c.must(revision)?
         },
     })
+}
+
+/// What the job asks for, from the five columns that say so.
+fn kind(c: &mut Columns<'_, '_>) -> Result<JobKind, DbError> {
+    let source = c.parsed(|text| TaskId::new(text).ok())?;
+    let image = match c.small::<u8>()? {
+        None => None,
+        Some(number) => Some(c.must(ImageNumber::try_from(number).ok())?),
+    };
+    let model = c.parsed(Model::from_word)?;
+    let model = c.must(model)?;
+    let prompt = c.parsed(|text| Prompt::new(text).ok())?;
+    let template = c.text()?.map(str::to_owned);
+    match (model, source, image, prompt) {
+        (Model::Enhance, Some(source), Some(image), None) => Ok(JobKind::Enhance { source, image }),
+        (Model::Draft, None, None, Some(prompt)) => Ok(JobKind::Draft { prompt, template }),
+        _ => Err(DbError::Damaged(format!("a job that is to {model} does not say what"))),
+    }
 }
 
 fn phase(state: State, detail: Option<&str>, progress: Progress) -> Result<Phase, DbError> {
@@ -344,8 +361,11 @@ fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, DbError> {
     let (yes, send) = (job.approval.as_ref(), job.send.as_ref());
     Ok(db.prepare_cached(sql)?.execute(named_params! {
         ":id": bits(job.id),
-        ":source": job.source.as_str(),
-        ":image": job.image.get(),
+        ":source": job.kind.source().map(|(source, _)| source.as_str()),
+        ":image": job.kind.source().map(|(_, image)| image.get()),
+        ":kind": job.kind.model().word(),
+        ":prompt": job.kind.prompt().map(Prompt::as_str),
+        ":template": job.kind.template(),
         ":tag": job.tag.as_ref().map(Tag::as_str),
         ":place": job.place,
         ":state": job.state().word(),
@@ -390,7 +410,7 @@ fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, DbError> {
     })?)
 }
 
-/// Puts a new job in; `again`: its picture may have another live job.
+/// Puts a new job in; `again`: its picture or prompt may have another live job.
 pub(super) fn insert(db: &Connection, job: &Job, again: bool) -> Result<(), DbError> {
     write(db, if again { &INSERT_AGAIN } else { &INSERT }, job).map(drop)
 }

@@ -194,6 +194,34 @@ CREATE INDEX ledger_budget ON ledger (budget, amount) WHERE budget IS NOT NULL A
 ",
     // 5: whose store it is.
     super::account::STEP,
+    // 6: jobs are of a kind: an enhance has a draft and a picture's number, a draft a prompt. The table is not made anew: to
+    // drop the old one would delete every time line with it. Other programs' drafts are kept for the screens that show them.
+    "
+ALTER TABLE jobs ALTER COLUMN source DROP NOT NULL;
+ALTER TABLE jobs ALTER COLUMN image DROP NOT NULL;
+ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT 'enhance';
+ALTER TABLE jobs ADD COLUMN prompt TEXT;
+ALTER TABLE jobs ADD COLUMN template TEXT;
+CREATE INDEX jobs_prompt ON jobs (prompt, created_at, place) WHERE prompt IS NOT NULL;
+CREATE UNIQUE INDEX jobs_live_prompt ON jobs (prompt)
+    WHERE prompt IS NOT NULL AND again = 0 AND NOT (state IN ('saved', 'failed', 'cancelled'));
+
+ALTER TABLE approvals ADD COLUMN lines TEXT;
+
+CREATE TABLE drafts (
+    task     TEXT PRIMARY KEY,
+    made_at  INTEGER,
+    pictures INTEGER,
+    price    INTEGER,
+    links    TEXT,
+    links_at INTEGER,
+    files    TEXT,
+    hidden   INTEGER NOT NULL DEFAULT 0,
+    note     TEXT,
+    revision INTEGER NOT NULL
+);
+CREATE INDEX drafts_revision ON drafts (revision);
+",
 ];
 
 /// The version this program writes.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::job::{
-    Approval, CapName, Caps, Charge, Credits, ErrorClass, Failure, HoldReason, IdempotencyKey, ImageNumber, PaidRequest, Phase,
-    SavedFile, Tag, TaskId, TaskReport, TaskStatus,
+    Approval, CapName, Caps, Charge, Credits, ErrorClass, Failure, HoldReason, IdempotencyKey, ImageNumber, JobKind, Model,
+    PaidRequest, Phase, PriceLines, Prices, SavedFile, Tag, TaskId, TaskReport, TaskStatus,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -31,8 +31,7 @@ fn draft() -> TaskId {
 fn new_job(n: u64) -> NewJob {
     NewJob {
         id: id(n),
-        source: draft(),
-        image: ImageNumber::ALL[usize::try_from(n % 4).unwrap()],
+        kind: JobKind::Enhance { source: draft(), image: ImageNumber::ALL[usize::try_from(n % 4).unwrap()] },
         tag: Some(Tag::new("büro").unwrap()),
         again_of: None,
     }
@@ -64,7 +63,7 @@ fn add(
 }
 
 fn yes(count: usize) -> Consent {
-    Consent { count, price: price(), grace: Duration::ZERO }
+    Consent { lines: PriceLines::one(Model::Enhance, count, price()), grace: Duration::ZERO }
 }
 
 fn guard() -> SendGuard {
@@ -73,7 +72,7 @@ fn guard() -> SendGuard {
         server_time: None,
         run_budget: None,
         run_limit: Credits::ZERO,
-        price: price(),
+        prices: Prices::PUBLISHED,
         day_start: at(-3_600),
     }
 }
@@ -208,15 +207,15 @@ fn nothing_is_sent_without_a_yes_of_this_start_or_in_its_grace_or_while_paused()
         store.approve(&[id(1), id(77)], yes(1), None, &mut make, at(9)),
         Err(StoreError::NotConfirmed { confirmed: 1, asked: 2 })
     ));
-    let grace = Consent { count: 2, ..grace };
+    let grace = Consent { grace: grace.grace, ..yes(2) };
     let approved = store.approve(&[id(1), id(77)], grace, None, &mut make, at(10)).unwrap();
     assert_eq!((approved.jobs.len(), approved.left_out.as_slice()), (1, &[(id(77), Unavailable::Gone)][..]));
-    let approval = approved.approval;
+    let approval = (approved.seq, approved.not_before);
     assert_eq!(send(&mut store, 1, 14), BeginSend::No(NotNow::InGrace));
     store.change_settings(&mut |settings| settings.paused = Some(PauseReason::You)).unwrap();
     assert_eq!(send(&mut store, 1, 15), BeginSend::No(NotNow::Paused));
     store.change_settings(&mut |settings| settings.paused = None).unwrap();
-    assert_eq!(store.raise_approval_floor().unwrap().approval_floor, approval.seq);
+    assert_eq!(store.raise_approval_floor().unwrap().approval_floor, approval.0);
     assert!(matches!(send(&mut store, 1, 15), BeginSend::No(NotNow::OlderThanFloor)));
     store.approve(&[id(1)], yes(1), None, &mut make, at(16)).unwrap();
     assert!(matches!(send(&mut store, 1, 16), BeginSend::Go(_)));
@@ -243,7 +242,7 @@ fn a_price_a_cap_and_a_run_limit_hold_the_job() {
         store.begin_send(id(n), key(u8::try_from(n).unwrap()), "{}", &guard, at(10)).unwrap()
     };
     let dearer = Credits::from_uc(60_000);
-    let held = begin(&mut store, 1, SendGuard { price: dearer, ..guard() });
+    let held = begin(&mut store, 1, SendGuard { prices: Prices::each(|_| dearer), ..guard() });
     assert!(matches!(held, BeginSend::Held(job, HoldReason::Price { now, .. }) if now == dearer && job.state() == State::Held));
     let day = Caps { day: Some(price()), session: None };
     assert!(matches!(begin(&mut store, 2, SendGuard { caps: day, ..guard() }), BeginSend::Go(_)));
@@ -312,7 +311,7 @@ fn the_lock_of_the_engine_names_its_process_whoever_held_it_before() {
 #[test]
 fn links_and_files_of_a_job_that_is_read_have_no_room_to_spare() {
     let mut store = Store::in_memory().unwrap();
-    let mut job = Job::new(id(1), draft(), ImageNumber::ALL[0], 1, at(0));
+    let mut job = Job::new(id(1), JobKind::Enhance { source: draft(), image: ImageNumber::ALL[0] }, 1, at(0));
     job.links = vec!["https://x/1.png".to_owned()];
     job.files = vec![SavedFile { path: "/r/1.png".into(), sha256: "ab".repeat(32), bytes: 1 }];
     job.phase = Phase::Saved;
@@ -421,10 +420,10 @@ fn a_twin_is_the_newest_job_that_is_not_over_in_vain() {
     add(&mut store, &[new_job(1)], false, None, at(0)).unwrap();
     add(&mut store, &[new_job(5)], false, None, at(1)).unwrap();
     let image = ImageNumber::ALL[1];
-    assert_eq!(store.duplicate(&draft(), image).unwrap(), Some(id(5)));
+    assert_eq!(store.duplicate(&JobKind::Enhance { source: draft(), image }).unwrap(), Some(id(5)));
     one(&mut store, 5, Update::Cancel, 2);
-    assert_eq!(store.duplicate(&draft(), image).unwrap(), Some(id(1)));
-    assert_eq!(store.duplicate(&draft(), ImageNumber::ALL[2]).unwrap(), None);
+    assert_eq!(store.duplicate(&JobKind::Enhance { source: draft(), image }).unwrap(), Some(id(1)));
+    assert_eq!(store.duplicate(&JobKind::Enhance { source: draft(), image: ImageNumber::ALL[2] }).unwrap(), None);
 }
 
 #[test]
@@ -671,7 +670,7 @@ fn ten_thousand_jobs_are_written_and_read_in_one_go() {
 #[test]
 fn an_import_never_brings_a_yes_that_could_spend() {
     let mut store = Store::in_memory().unwrap();
-    let mut job = Job::new(id(1), draft(), ImageNumber::ALL[0], 1, at(0));
+    let mut job = Job::new(id(1), JobKind::Enhance { source: draft(), image: ImageNumber::ALL[0] }, 1, at(0));
     let approval = Approval { seq: 9, price: price(), at: at(0), not_before: at(0) };
     job.apply(Update::Approve { approval, request: make(&job) }, at(0));
     store.import(&[job]).unwrap();

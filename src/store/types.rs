@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::job::{Approval, Caps, Credits, HoldReason, ImageNumber, Job, JobId, PaidRequest, State, Tag, TaskId, Unavailable};
+use crate::job::{
+    Caps, Credits, HoldReason, Job, JobId, JobKind, Model, PaidRequest, PriceLines, Prices, State, Tag, Unavailable,
+};
 
 /// How a store is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,14 +21,21 @@ pub enum Access {
 pub struct NewJob {
     /// Its id, made from random bits by the caller; a clash is an error of the whole call.
     pub id: JobId,
-    /// The draft's task.
-    pub source: TaskId,
-    /// Which of its pictures.
-    pub image: ImageNumber,
+    /// What it asks for.
+    pub kind: JobKind,
     /// The user's word for it.
     pub tag: Option<Tag>,
     /// The job that this one runs again: then the rules of running again hold for it in the same transaction.
     pub again_of: Option<JobId>,
+}
+
+/// How often drafts of a prompt were saved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MadeBefore {
+    /// How many, at least one.
+    pub times: usize,
+    /// When the latest was saved.
+    pub last: Timestamp,
 }
 
 /// How jobs are added.
@@ -34,7 +43,7 @@ pub struct NewJob {
 pub struct AddRules {
     /// Before everything in the queue, else behind it.
     pub front: bool,
-    /// Also pictures that have a live job, or that were named before in the same call.
+    /// Also pictures and prompts that have a live job, or that were named before in the same call.
     pub again: bool,
     /// For jobs that run another one again: the user meant these very jobs, so what has a result is run again too.
     pub deliberate: bool,
@@ -55,8 +64,10 @@ pub struct Added {
 /// What [`crate::store::Store::approve`] approved.
 #[derive(Clone, Debug)]
 pub struct Approved {
-    /// The approval, which no job may have taken.
-    pub approval: Approval,
+    /// The number of the approval, which no job may have taken.
+    pub seq: u64,
+    /// The end of its grace period.
+    pub not_before: Timestamp,
     /// The jobs that took it.
     pub jobs: Vec<Job>,
     /// The others, and why.
@@ -70,10 +81,8 @@ pub struct BudgetId(pub(super) i64);
 /// A yes, as it was given: what it named and how long it can be taken back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Consent {
-    /// How many jobs it was for.
-    pub count: usize,
-    /// Credits for one.
-    pub price: Credits,
+    /// How many jobs of each model it was for, and the price of one.
+    pub lines: PriceLines,
     /// The grace period in which the yes can be taken back.
     pub grace: std::time::Duration,
 }
@@ -167,15 +176,60 @@ pub struct Settings {
     /// `cap_day`, likewise.
     #[serde(with = "twice")]
     pub cap_day: Option<Option<Credits>>,
-    /// The price of one enhance as last reported by the service.
-    pub price: Option<Seen>,
-    /// The published price as last read; it may differ from what the service reserves for this account.
-    pub published_price: Option<Credits>,
+    /// The price of one enhance as last reported by the service; see [`Settings::price`].
+    price: Option<Seen>,
+    /// The published price of one enhance; see [`Settings::published_price`].
+    published_price: Option<Credits>,
+    /// The same for one draft.
+    draft_price: Option<Seen>,
+    published_draft_price: Option<Credits>,
     /// The balance that a send can draw on.
     pub balance: Option<Seen>,
     /// Approvals up to this one wait for a new yes (docs/money-rules.md, rule 4).
     #[serde(rename = "send_floor", default)]
     pub approval_floor: u64,
+}
+
+impl Settings {
+    /// The price of one job of a model as last reported by the service.
+    #[must_use]
+    pub const fn price(&self, model: Model) -> Option<Seen> {
+        match model {
+            Model::Enhance => self.price,
+            Model::Draft => self.draft_price,
+        }
+    }
+
+    /// Notes the price of a model as it was reported.
+    pub const fn set_price(&mut self, model: Model, seen: Seen) {
+        match model {
+            Model::Enhance => self.price = Some(seen),
+            Model::Draft => self.draft_price = Some(seen),
+        }
+    }
+
+    /// The published price of a model as last read; it may differ from what the service reserves for this account.
+    #[must_use]
+    pub const fn published_price(&self, model: Model) -> Option<Credits> {
+        match model {
+            Model::Enhance => self.published_price,
+            Model::Draft => self.published_draft_price,
+        }
+    }
+
+    /// Notes the published price of a model.
+    pub const fn set_published_price(&mut self, model: Model, price: Credits) {
+        match model {
+            Model::Enhance => self.published_price = Some(price),
+            Model::Draft => self.published_draft_price = Some(price),
+        }
+    }
+
+    /// What one job of each model costs as far as is known: as last reported, else as published when this program was made.
+    #[must_use]
+    pub fn prices(&self) -> Prices {
+        Prices::each(|model| self.price(model).map_or(model.published_price(), |seen| seen.amount))
+    }
 }
 
 /// What a send must keep to, checked in the transaction that starts it. What the store knows better is read there: caps that
@@ -190,8 +244,8 @@ pub struct SendGuard {
     pub run_budget: Option<Credits>,
     /// The limit that `run_budget` is what is left of, for the reason shown.
     pub run_limit: Credits,
-    /// The price where the store's settings have none.
-    pub price: Credits,
+    /// The prices where the store's settings have none.
+    pub prices: Prices,
     /// Start of the user's local day.
     pub day_start: Timestamp,
 }

@@ -53,19 +53,19 @@ impl Writing<'_> {
         self.wrote.set(true);
     }
 
-    /// Writes a new job with its book entry. Where another live job has its picture, it counts as wanted all the same:
+    /// Writes a new job with its book entry. Where another live job has its picture or prompt, it counts as wanted all the same:
     /// whoever adds jobs has looked for it in this transaction.
     pub fn insert(&self, job: &mut Job, now: Timestamp) -> Result<(), DbError> {
         self.moved();
         job.revision = self.revision;
-        let again = job.blocks_duplicate() && guards::live(&self.db, &job.source, job.image)?.is_some();
+        let again = job.blocks_duplicate() && guards::live(&self.db, &job.kind)?.is_some();
         rows::insert(&self.db, job, again)?;
         self.keep_task(job)?;
         self.db.prepare_cached("DELETE FROM gone WHERE job = ?1")?.execute(params![bits(job.id)])?;
         ledger::follow(&self.db, None, job, now)
     }
 
-    /// The picture of this job may have another live job.
+    /// The picture or prompt of this job may have another live job.
     fn mark_again(&self, job: &Job) -> Result<(), DbError> {
         self.db.prepare_cached("UPDATE jobs SET again = 1 WHERE id = ?1")?.execute(params![bits(job.id)])?;
         Ok(())
@@ -89,7 +89,7 @@ impl Writing<'_> {
             Update::Adopted(task) => task,
             _ => return Ok(Ok(update)),
         };
-        if guards::task_is_free(&self.db, task, job.id)? {
+        if guards::task_is_free(&self.db, task, job)? {
             return Ok(Ok(update));
         }
         Ok(match update {
@@ -98,10 +98,10 @@ impl Writing<'_> {
         })
     }
 
-    /// The live job that has the picture of a cancelled one which is to come back.
+    /// The live job that has the picture or prompt of a cancelled one which is to come back.
     pub fn has_duplicate(&self, job: &Job, update: &Update) -> Result<Option<JobId>, DbError> {
         match update {
-            Update::Uncancel => guards::live(&self.db, &job.source, job.image),
+            Update::Uncancel => guards::live(&self.db, &job.kind),
             _ => Ok(None),
         }
     }
@@ -118,8 +118,8 @@ impl Writing<'_> {
         if let Applied::Changed(note) = &applied {
             self.moved();
             job.revision = self.revision;
-            if !before.blocks_duplicate() && job.blocks_duplicate() && guards::live(&self.db, &job.source, job.image)?.is_some() {
-                // It is taken up again while a newer job has its picture.
+            if !before.blocks_duplicate() && job.blocks_duplicate() && guards::live(&self.db, &job.kind)?.is_some() {
+                // It is taken up again while a newer job has its picture or prompt.
                 self.mark_again(job)?;
             }
             rows::update(&self.db, job)?;

@@ -8,7 +8,7 @@ use super::keymap::Action;
 use super::line_input::LineInput;
 use super::text_area::TextArea;
 use crate::engine::Status;
-use crate::job::{Credits, JobId, LineVerdict, Quote, Spec, SpecLine, Tag, TaskId};
+use crate::job::{Credits, JobId, LineVerdict, Model, PriceLines, Quote, Spec, SpecLine, Tag, TaskId};
 
 /// What lies over the screen, the last one on top, and the lines of the add box while it is closed.
 #[derive(Debug, Default)]
@@ -173,12 +173,14 @@ impl Purpose {
 pub(crate) struct PriceDialog {
     pub purpose: Purpose,
     pub quote: Quote,
+    /// The models of its jobs, in the order in which they will be sent.
+    pub models: Vec<Model>,
     /// Jobs that were approved before and are not sent yet: they are paid for first.
-    pub before: usize,
-    /// How many of these jobs the balance covers, after those approved before; `None` where it is not known.
-    pub covered: Option<usize>,
-    /// How many of these jobs the caps leave room for; `None` where there is no cap.
-    pub cap_room: Option<usize>,
+    pub before: PriceLines,
+    /// Which of these jobs the balance covers, after those approved before; `None` where it is not known.
+    pub covered: Option<PriceLines>,
+    /// Which of these jobs the caps leave room for; `None` where there is no cap.
+    pub cap_room: Option<PriceLines>,
     pub title: String,
     /// What is left out and why, and other things to know.
     pub notes: Vec<String>,
@@ -186,33 +188,33 @@ pub(crate) struct PriceDialog {
 }
 
 impl PriceDialog {
-    /// How many of the jobs will be sent; the others will be held.
-    pub(crate) fn sends(&self) -> usize {
-        let count = self.quote.count;
-        self.covered.unwrap_or(count).min(self.cap_room.unwrap_or(count)).min(count)
+    /// The jobs that will be sent; the others will be held.
+    pub(crate) fn sends(&self) -> PriceLines {
+        let all = [Some(self.quote.lines), self.covered, self.cap_room];
+        all.into_iter().flatten().min_by_key(PriceLines::count).unwrap_or(self.quote.lines)
     }
 
     /// What keeps some of the jobs from being sent.
     pub(crate) fn limits(&self) -> Vec<String> {
-        let count = self.quote.count;
+        let (count, held) = (self.quote.count(), self.quote.count() - self.sends().count());
         let mut out = Vec::new();
-        if let Some(covered) = self.covered.filter(|covered| *covered < count) {
-            out.push(format!("the balance covers {covered} of {count}; {} will be held", count - self.sends()));
+        if let Some(covered) = self.covered.map(|lines| lines.count()).filter(|covered| *covered < count) {
+            out.push(format!("the balance covers {covered} of {count}; {held} will be held"));
         }
-        if let Some(room) = self.cap_room.filter(|room| *room < count) {
-            out.push(format!("the caps leave room for {room} of {count}; {} will be held", count - self.sends()));
+        if let Some(room) = self.cap_room.map(|lines| lines.count()).filter(|room| *room < count) {
+            out.push(format!("the caps leave room for {room} of {count}; {held} will be held"));
         }
         out
     }
 
     /// Takes the balance, the caps and what is approved as they are now.
-    pub(crate) fn follow(&mut self, before: usize, status: &Status) {
-        let price = self.quote.price;
+    pub(crate) fn follow(&mut self, before: PriceLines, status: &Status) {
         self.before = before;
         self.quote.balance = status.balance.map(|seen| seen.amount);
-        let left = |balance: Credits| (balance - price.times(before)).uc().max(0) / price.uc().max(1);
-        self.covered = self.quote.balance.map(|balance| usize::try_from(left(balance)).unwrap_or(usize::MAX));
-        self.cap_room = status.caps.room(&status.spent, price).map(|room| room.saturating_sub(before));
+        let prices = self.quote.lines.prices();
+        let buys = |left: Credits| PriceLines::affordable(&prices, &self.models, left - before.total());
+        self.covered = self.quote.balance.map(buys);
+        self.cap_room = status.caps.left(&status.spent).map(buys);
     }
 }
 

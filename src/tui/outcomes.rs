@@ -17,7 +17,7 @@ pub(crate) fn reason(why: &Unavailable) -> &'static str {
         Unavailable::TaskTaken(_) => "task of another job",
         Unavailable::TaskIsASource(_) => "a draft, not a result",
         Unavailable::Twice(_) => "already in the list",
-        Unavailable::GivenTwice(_) => "given twice",
+        Unavailable::GivenTwice => "given twice",
         Unavailable::Unchanged => "unchanged",
     }
 }
@@ -72,7 +72,7 @@ pub(crate) fn sentence(done: &CommandOutcome, name: impl Fn(JobId) -> String) ->
 fn nothing(act: Act, what: &JobRef, why: &LeftOut, name: impl Fn(JobId) -> String) -> String {
     let what = match what {
         JobRef::Job(id) => name(*id),
-        JobRef::Picture(source, image) => format!("{}:{image}", source.short()),
+        JobRef::Kind(kind) => kind.label(),
     };
     match (act, why) {
         (_, Unavailable::Twice(job)) => format!("nothing added: {what} is in the list already as {}", name(*job)),
@@ -111,6 +111,9 @@ pub(crate) fn error(error: &CommandError, keymap: &Keymap) -> String {
             None => "too late to undo: the jobs are being sent".to_owned(),
         },
         CommandError::BadImport(lines) => format!("nothing was imported: {} cannot be taken", text::count(lines.len(), "line")),
+        CommandError::BadPrompts(prompts) => {
+            format!("nothing was added: {} cannot be drafted", text::count(prompts.len(), "prompt"))
+        }
         CommandError::ReadOnly => "nothing was changed: this dashboard only looks (--read-only)".to_owned(),
     }
 }

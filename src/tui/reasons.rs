@@ -5,7 +5,7 @@ use crate::job::{CancelledBy, CapName, ErrorClass, Failure, HoldReason, Job, Pha
 
 /// How every sentence names a job: as the table does, `h8m4t7xe:2`.
 pub(super) fn name(job: &Job) -> String {
-    format!("{}:{}", job.source.short(), job.image)
+    job.label()
 }
 
 /// Why the job stands where it stands; `None` where its state says it all. Clean.
@@ -56,6 +56,9 @@ enum Step {
 /// The one safe next step, key first: `w: choose its task (free)`.
 pub(super) fn next_step(job: &Job, keymap: &Keymap) -> Option<String> {
     let step = match &job.phase {
+        Phase::Failed(failure) | Phase::Held(HoldReason::Refused(failure)) if is_refused_prompt(job, failure) => {
+            Step::Do("write another prompt; the same one will be refused again")
+        }
         Phase::Failed(failure) | Phase::Held(HoldReason::Refused(failure)) => after(failure, job.state()),
         Phase::Held(_) => Step::Press(Action::Hold, "release it (shows the price)"),
         Phase::Unsure(doubt) if !doubt.candidates.is_empty() => Step::Press(Action::Watch, "choose its task (free)"),
@@ -71,6 +74,10 @@ pub(super) fn next_step(job: &Job, keymap: &Keymap) -> Option<String> {
         Step::Do(what) => what.to_owned(),
         Step::Then(what, action, does) => format!("{what}, then {}: {does}", keymap.named(action)),
     })
+}
+
+fn is_refused_prompt(job: &Job, failure: &Failure) -> bool {
+    failure.class == ErrorClass::Content && job.kind.prompt().is_some()
 }
 
 fn after(failure: &Failure, state: State) -> Step {

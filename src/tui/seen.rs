@@ -7,10 +7,10 @@
 use jiff::Timestamp;
 
 use super::dialogs::Dialog;
-use crate::job::Quote;
+use crate::job::{PriceLines, Quote};
 
 /// What a price box says besides its words: the quote, what was approved before, and what is covered.
-type Price = (Quote, usize, Option<usize>, Option<usize>);
+type Price = (Quote, PriceLines, Option<PriceLines>, Option<PriceLines>);
 
 /// What makes one box that asks another one.
 type Asked = (Timestamp, Option<Price>);

@@ -16,8 +16,8 @@ use super::options::AppOptions;
 use super::view;
 use crate::engine::{Command, CommandOutcome, Connection, Details, EngineEvent, Role, Seen, Status, TimelineEntry};
 use crate::job::{
-    Approval, Caps, Charge, Credits, Doubt, Failure, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, PaidSend,
-    Percent, Phase, Progress, SavedFile, Spent, State, Tag, TaskId,
+    Approval, Caps, Charge, Credits, Doubt, Failure, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, JobKind,
+    Model, PaidSend, Percent, Phase, Prices, Progress, SavedFile, Spent, State, Tag, TaskId,
 };
 
 /// A moment, in seconds after the beginning of the tests' time: 2026-11-22 14:00:00 UTC.
@@ -34,7 +34,12 @@ pub(crate) fn draft(n: u64) -> TaskId {
 
 pub(crate) fn new_job(n: u64) -> Job {
     let image = ImageNumber::try_from(u8::try_from(n % 4).unwrap()).unwrap();
-    let mut job = Job::new(JobId::from_bits(0x00ab_0000_0000 + n), draft(n), image, i64::try_from(n).unwrap() * 10, at(-600));
+    let mut job = Job::new(
+        JobId::from_bits(0x00ab_0000_0000 + n),
+        JobKind::Enhance { source: draft(n), image },
+        i64::try_from(n).unwrap() * 10,
+        at(-600),
+    );
     job.revision = n + 1;
     job
 }
@@ -140,8 +145,8 @@ pub(crate) fn status() -> Status {
         in_flight: 2,
         max_in_flight: 4,
         waiting_for_go: Vec::new(),
-        price: Credits::PUBLISHED_PRICE,
-        price_is_reported: true,
+        prices: Prices::PUBLISHED,
+        reported_prices: vec![Model::Enhance],
         balance: Some(Seen { amount: Credits::from_uc(5_124_000), at: at(-60) }),
         reserved: Credits::from_uc(108_000),
         spent: Spent { session: Credits::from_uc(162_000), day: Credits::from_uc(216_000), month: Credits::from_uc(540_000) },

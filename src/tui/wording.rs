@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::ticks::AGE_STEPS;
-use crate::job::{Charge, Credits, Job};
+use crate::job::{Charge, Credits, Job, Prices};
 
 /// `45s`, `12m03s`, `3h05m`, `5d`: at most six characters. For a slow link in steps of 15 s, and from a minute on in minutes.
 pub(super) fn duration(seconds: i64, in_minutes: bool) -> String {
@@ -55,11 +55,11 @@ pub(super) fn age(at: Timestamp, now: Timestamp) -> Option<&'static str> {
 }
 
 /// The credits of a row: `~5.4` estimated, `5.4` held or taken, `0` refunded, `5.4?` not known.
-pub(super) fn credits(job: &Job, price: Option<Credits>) -> String {
+pub(super) fn credits(job: &Job, prices: Option<&Prices>) -> String {
     match job.charge {
         None if job.state().is_final() => String::new(),
         None => {
-            let price = job.approval.map(|yes| yes.price).or(price);
+            let price = job.approval.map(|yes| yes.price).or(prices.map(|prices| prices.of(job.kind.model())));
             price.map_or_else(String::new, |price| format!("~{price}"))
         }
         Some(Charge::Reserved) => format!("~{}", job.spent()),
@@ -70,10 +70,13 @@ pub(super) fn credits(job: &Job, price: Option<Credits>) -> String {
 }
 
 /// What jobs cost so far, or will: `10.8`.
-pub(super) fn sum_of<'a>(jobs: impl Iterator<Item = &'a Job>, price: Option<Credits>) -> Credits {
+pub(super) fn sum_of<'a>(jobs: impl Iterator<Item = &'a Job>, prices: Option<&Prices>) -> Credits {
     let cost = |job: &Job| match job.charge {
         None if job.state().is_final() => Credits::ZERO,
-        None => job.approval.map(|approval| approval.price).or(price).unwrap_or(Credits::ZERO),
+        None => {
+            let price = prices.map(|prices| prices.of(job.kind.model()));
+            job.approval.map(|approval| approval.price).or(price).unwrap_or(Credits::ZERO)
+        }
         Some(_) => job.spent(),
     };
     jobs.fold(Credits::ZERO, |sum, job| sum + cost(job))

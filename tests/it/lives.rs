@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mj_enhance::api::enhance_body;
 use mj_enhance::engine::{
     Command, Consent, Engine, EngineEvent, Options, PauseReason, Sending, Services, SessionMessage, Status,
 };
-use mj_enhance::job::{CancelledBy, Caps, Credits, ImageNumber, Job, JobId, Phase, Spec, State, TaskId};
+use mj_enhance::job::{CancelledBy, Caps, Credits, ImageNumber, Job, JobId, Model, Phase, PriceLines, Spec, State, TaskId};
 use mj_enhance::store::Store;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -41,9 +40,7 @@ impl Screen {
             }
             EngineEvent::Jobs(jobs) => {
                 for job in jobs {
-                    trace(|| {
-                        format!("  {} {} {} {:?}", job.id, job.state(), enhance_body(&job.source, job.image, None), job.task)
-                    });
+                    trace(|| format!("  {} {} {} {:?}", job.id, job.state(), job.kind.body(None), job.task));
                     if let Some(before) = self.jobs.get(&job.id) {
                         self.compare(before.clone().as_ref(), &job);
                     }
@@ -173,15 +170,15 @@ impl Life {
     }
 
     fn consent(&self, count: usize) -> Consent {
-        let price = self.screen.lock().unwrap().status.as_ref().map_or(Credits::PUBLISHED_PRICE, |status| status.price);
-        Consent { count, price, grace: Duration::from_secs(5) }
+        let price = self.screen.lock().unwrap().status.as_ref().map_or(Credits::PUBLISHED_PRICE, |status| status.prices.enhance);
+        Consent { lines: PriceLines::one(Model::Enhance, count, price), grace: Duration::from_secs(5) }
     }
 
     fn note_consent(&self, jobs: &[JobId]) {
         let screen = self.screen.lock().unwrap();
         let mut books = self.world.books.lock().unwrap();
         for job in jobs.iter().filter_map(|id| screen.jobs.get(id)) {
-            books.consented.insert(enhance_body(&job.source, job.image, None));
+            books.consented.insert(job.kind.body(None));
         }
     }
 
@@ -212,7 +209,7 @@ impl Life {
                 let specs = self.new_specs(count);
                 let mut books = self.world.books.lock().unwrap();
                 for spec in &specs {
-                    books.consented.insert(enhance_body(&spec.source, spec.image, None));
+                    books.consented.insert(spec.kind().body(None));
                 }
                 drop(books);
                 let consent = Some(self.consent(specs.len()));
@@ -337,9 +334,10 @@ async fn live(seed: u64, most_jobs: usize) -> Result<Tally, String> {
         if epoch == 0 {
             let specs = life.new_specs(first);
             for spec in &specs {
-                world.books.lock().unwrap().consented.insert(enhance_body(&spec.source, spec.image, None));
+                world.books.lock().unwrap().consented.insert(spec.kind().body(None));
             }
-            let consent = Some(Consent { count: first, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO });
+            let consent =
+                Some(Consent { lines: PriceLines::one(Model::Enhance, first, Credits::PUBLISHED_PRICE), grace: Duration::ZERO });
             Life::send(&commands, Some(Command::Add { specs, tag: None, front: false, again: false, consent }));
         } else {
             // The jobs approved before wait for P and y.
@@ -436,13 +434,13 @@ fn check(life: &Life, store: &Store, tally: &mut Tally) -> Result<Tally, String>
     let mut owners: BTreeSet<&TaskId> = BTreeSet::new();
     for job in &jobs {
         if job.send.is_some() || job.task.is_some() {
-            *commands.entry(enhance_body(&job.source, job.image, None)).or_default() += 1;
+            *commands.entry(job.kind.body(None)).or_default() += 1;
         }
         if let Some(task) = &job.task {
             if !owners.insert(task) {
                 broken.push(format!("two jobs own {task}"));
             }
-            let body = enhance_body(&job.source, job.image, None);
+            let body = job.kind.body(None);
             if books.tasks.get(task).is_none_or(|known| known.body != body) {
                 broken.push(format!("{} has the task of another picture", job.id));
             }
@@ -585,8 +583,8 @@ async fn lost(world: &World, sending: Sending, time: Duration, disk: Option<mj_e
     let mut engine = life.engine(store, sending);
     let (commands, mut inbox) = unbounded_channel();
     let specs = life.new_specs(1);
-    world.books.lock().unwrap().consented.insert(enhance_body(&specs[0].source, specs[0].image, None));
-    let consent = Some(Consent { count: 1, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO });
+    world.books.lock().unwrap().consented.insert(specs[0].kind().body(None));
+    let consent = Some(Consent { lines: PriceLines::one(Model::Enhance, 1, Credits::PUBLISHED_PRICE), grace: Duration::ZERO });
     Life::send(&commands, Some(Command::Add { specs, tag: None, front: false, again: false, consent }));
     tokio::select! {
         result = engine.run(&mut inbox) => result.unwrap(),
@@ -655,9 +653,9 @@ async fn giving_up_a_job_that_is_waited_for_lets_the_line_go_on_at_once() {
     let (commands, mut inbox) = unbounded_channel();
     let specs = life.new_specs(2);
     for spec in &specs {
-        world.books.lock().unwrap().consented.insert(enhance_body(&spec.source, spec.image, None));
+        world.books.lock().unwrap().consented.insert(spec.kind().body(None));
     }
-    let consent = Some(Consent { count: 2, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO });
+    let consent = Some(Consent { lines: PriceLines::one(Model::Enhance, 2, Credits::PUBLISHED_PRICE), grace: Duration::ZERO });
     Life::send(&commands, Some(Command::Add { specs, tag: None, front: false, again: false, consent }));
     let user = async {
         // The second reading of the list is too early to prove anything, so it is waited for a third.

@@ -15,7 +15,7 @@ use mj_enhance::engine::{
     Services, Session, StartError, StartMode, Status,
 };
 use mj_enhance::fetch::{Downloader, FetchOptions};
-use mj_enhance::job::{Caps, Credits, Job, JobId, Progress, Spec, State, parse_line};
+use mj_enhance::job::{Caps, Credits, Job, JobId, Model, PriceLines, Progress, Spec, State, parse_line};
 use mj_enhance::simulator::{Running, Scenario, Simulator};
 use mj_enhance::store::Store;
 
@@ -160,6 +160,7 @@ impl Stage {
         let fetch = FetchOptions {
             results_dir: self.folder.path().join("results"),
             name_template: "{date}/{tag}/{task}-{image}.{ext}".into(),
+            draft_template: "drafts/{date}/{tag}/{task}-{image}.{ext}".into(),
             allow_loopback: self.setup.allow_loopback,
         };
         let services = Services {
@@ -341,7 +342,7 @@ pub fn specs(lines: &[impl AsRef<str>]) -> Vec<Spec> {
 
 /// A yes for so many jobs at the published price, without a grace period.
 pub fn yes(count: usize) -> Consent {
-    Consent { count, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO }
+    Consent { lines: PriceLines::one(Model::Enhance, count, Credits::PUBLISHED_PRICE), grace: Duration::ZERO }
 }
 
 /// All files below a folder by their path in it, with their size.

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use mj_enhance::api::{Client, ClientOptions};
 use mj_enhance::engine::{Engine, EngineEvent, Options, Sending, Services, SessionMessage, SystemClock};
 use mj_enhance::fetch::{Downloader, FetchOptions};
-use mj_enhance::job::{Caps, Credits, IdempotencyKey, Job, JobId, PaidRequest, State, TaskId, enhance_body};
+use mj_enhance::job::{
+    Caps, Credits, IdempotencyKey, Job, JobId, JobKind, Model, PaidRequest, PriceLines, Prices, State, TaskId,
+};
 use mj_enhance::store::{Access, AddRules, Consent, Moment, NewJob, SendGuard, Store};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -18,6 +20,7 @@ fn services(folder: &Path) -> Services {
     let fetcher = Downloader::new(FetchOptions {
         results_dir: folder.join("results"),
         name_template: "{task}-{image}.{ext}".to_owned(),
+        draft_template: "drafts/{task}-{image}.{ext}".to_owned(),
         allow_loopback: true,
     });
     Services {
@@ -80,15 +83,17 @@ fn store(folder: &Path) -> Store {
     let mut store = Store::open(folder, Access::ReadWrite).unwrap();
     let job = |n: u64| NewJob {
         id: JobId::from_bits(n),
-        source: TaskId::new("task-unified-1790000000-abcdefgh").unwrap(),
-        image: u8::try_from(n).unwrap().try_into().unwrap(),
+        kind: JobKind::Enhance {
+            source: TaskId::new("task-unified-1790000000-abcdefgh").unwrap(),
+            image: u8::try_from(n).unwrap().try_into().unwrap(),
+        },
         tag: None,
         again_of: None,
     };
-    let consent = Consent { count: 2, price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO };
+    let consent = Consent { lines: PriceLines::one(Model::Enhance, 2, Credits::PUBLISHED_PRICE), grace: Duration::ZERO };
     let mut make = |job: &Job| PaidRequest {
         key: IdempotencyKey::from_random([u8::try_from(job.id.bits()).unwrap(); 16]),
-        body: enhance_body(&job.source, job.image, None),
+        body: job.kind.body(None),
     };
     store.add(&[job(1), job(2)], AddRules::default(), Some(consent), &mut make, Timestamp::now()).unwrap();
     store
@@ -109,7 +114,7 @@ fn a_job_in_the_middle_of_a_send_is_told_only_as_the_start_has_written_it() {
     let mut store = store(folder.path());
     let guard = SendGuard {
         server_time: None,
-        price: Credits::PUBLISHED_PRICE,
+        prices: Prices::PUBLISHED,
         caps: Caps::default(),
         day_start: Timestamp::UNIX_EPOCH,
         run_budget: None,

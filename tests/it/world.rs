@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use mj_enhance::api::{ApiError, Balance, ListPage, ListQuery, Service, Submitted, TaskRow};
 use mj_enhance::engine::Clock;
 use mj_enhance::fetch::{FetchError, FetchRequest, Fetcher};
-use mj_enhance::job::{Credits, ErrorClass, Failure, IdempotencyKey, Percent, SavedFile, TaskId, TaskReport, TaskStatus};
+use mj_enhance::job::{Credits, ErrorClass, Failure, IdempotencyKey, Model, Percent, SavedFile, TaskId, TaskReport, TaskStatus};
 use tokio::time::Instant;
 
 use crate::lives::trace;
@@ -428,7 +428,7 @@ impl Service for World {
         self.books.lock().unwrap().answered.then(|| self.service_now())
     }
 
-    fn price(&self) -> BoxFuture<'_, Result<Credits, ApiError>> {
+    fn price(&self, _: Model) -> BoxFuture<'_, Result<Credits, ApiError>> {
         async move {
             self.read_trouble().await?;
             Ok(self.books.lock().unwrap().price)

@@ -13,7 +13,7 @@ use super::super::workers::{WorkerKind, WorkerResult};
 use super::Engine;
 use crate::api::{ApiError, ListPage};
 use crate::fetch::FetchError;
-use crate::job::{Applied, Charge, Credits, Failure, Job, JobId, SavedFile, TaskId, TaskReport, Update};
+use crate::job::{Applied, Charge, Credits, Failure, Job, JobId, Model, SavedFile, TaskId, TaskReport, Update};
 
 impl Engine {
     pub(super) fn start_read(&mut self, read: Read) {
@@ -85,16 +85,18 @@ impl Engine {
     /// What was charged in the end is compared with what was agreed, as the reserve is: another amount pauses sending. The
     /// money book counts what was charged, so caps and limits do too.
     fn check_charges(&mut self, written: &[(Job, Applied)], charged_before: &HashSet<JobId>, now: Now) {
-        let other = written.iter().filter(|(job, applied)| applied.changed() && !charged_before.contains(&job.id)).find_map(
-            |(job, _)| {
+        for model in Model::ALL {
+            let news = written.iter().filter(|(job, applied)| applied.changed() && !charged_before.contains(&job.id));
+            let other = news.filter(|(job, _)| job.kind.model() == model).find_map(|(job, _)| {
                 let (agreed, charged) = (job.send.as_ref()?.agreed, job.charged.filter(|_| job.charge == Some(Charge::Charged))?);
                 (agreed != charged && charged > Credits::ZERO).then_some((agreed, charged))
-            },
-        );
-        let Some((agreed, charged)) = other else { return };
-        let change = self.base.account.on_reserved(charged, now);
-        self.change_settings(change);
-        self.price_differs(agreed, charged);
+            });
+            if let Some((agreed, charged)) = other {
+                let change = self.base.account.on_reserved(model, charged, now);
+                self.change_settings(change);
+                self.price_differs(model, agreed, charged);
+            }
+        }
     }
 
     /// A page of the account's task list is here.
@@ -103,9 +105,16 @@ impl Engine {
         let may_send = self.submitter.may_send();
         let store = &self.base.store;
         // What cannot be read counts as known: a task must never become that of two jobs.
-        let is_known = |task: &TaskId| store.task_is_known(task).unwrap_or(true);
+        let is_known = |task: &TaskId, model| store.task_is_known(task, model).unwrap_or(true);
         let given_up = |since| store.given_up(since);
-        let scene = Scene { jobs: &self.base.jobs, given_up: &given_up, is_known: &is_known, may_send, now };
+        let scene = Scene {
+            jobs: &self.base.jobs,
+            given_up: &given_up,
+            is_known: &is_known,
+            prices: self.base.account.prices(),
+            may_send,
+            now,
+        };
         let rng = &mut self.base.services.rng;
         match self.reconciler.on_listed(result, rng, scene) {
             Listed::More | Listed::Failed(None) => {}

@@ -8,8 +8,8 @@ use super::super::notice::{LostAnswer, NoticeKind, Undecided};
 use super::super::submitter::{Answer, NextSend, Repeat, no_others_task};
 use super::super::workers::{WorkerKind, WorkerResult};
 use super::Engine;
-use crate::api::{ApiError, Submitted, enhance_body};
-use crate::job::{Applied, Credits, HoldReason, IdempotencyKey, Job, JobId, State, Update};
+use crate::api::{ApiError, Submitted};
+use crate::job::{Applied, Credits, HoldReason, IdempotencyKey, Job, JobId, Model, State, Update};
 use crate::store::{BeginSend, NotNow, SendGuard, StoreError};
 
 impl Engine {
@@ -38,7 +38,8 @@ impl Engine {
 
     /// Starts the next paid request, if one may leave.
     pub(super) fn start_due_send(&mut self, now: Now) {
-        let next = self.submitter.next(self.is_clear(now), &self.base.jobs, &self.gate, now);
+        let priced = self.base.account.priced(now);
+        let next = self.submitter.next(self.is_clear(now), &priced, &self.base.jobs, &self.gate, now);
         for (id, why) in next.holds {
             self.base.notice(Some(id), NoticeKind::Held(why.clone()));
             self.write(vec![(id, Update::Hold(why))]);
@@ -60,7 +61,8 @@ impl Engine {
         let mut bytes = [0; 16];
         self.base.services.rng.fill(&mut bytes);
         let key = IdempotencyKey::from_random(bytes);
-        let body = enhance_body(&job.source, job.image, self.base.options.callback_url.as_deref());
+        let model = job.kind.model();
+        let body = job.kind.body(self.base.options.callback_url.as_deref());
         let guard = self.submitter.guard(self.base.options.caps, &self.base.account, now);
         match self.base.store.begin_send(id, key, &body, &guard, now.wall) {
             Ok(BeginSend::Go(job)) => {
@@ -72,7 +74,7 @@ impl Engine {
                 self.take(vec![job]);
                 self.base.notice(Some(id), NoticeKind::Held(why.clone()));
                 if let HoldReason::Price { agreed, now } = why {
-                    self.price_differs(agreed, now);
+                    self.price_differs(model, agreed, now);
                 }
             }
             Ok(BeginSend::No(why)) => {
@@ -193,9 +195,10 @@ impl Engine {
         }
         self.base.account.balance_changed(now);
         let store = &self.base.store;
+        let model = self.base.jobs.get(id).map_or(Model::Enhance, |job| job.kind.model());
         let result = result.and_then(|answer| {
             let task = &answer.report.id;
-            no_others_task(id, &answer.report, store.task_owner(task), store.task_is_known(task)).map(|()| answer)
+            no_others_task(id, model, &answer.report, store.task_owner(task), store.task_is_known(task, model)).map(|()| answer)
         });
         let job = self.base.jobs.get(id).map(|job| &**job);
         match self.submitter.on_submitted(result, job, &mut self.base.services.rng, now) {
@@ -203,10 +206,10 @@ impl Engine {
             Some(Answer::Accepted { update, agreed, reserved }) => {
                 self.write(vec![(id, update)]);
                 let Some(price) = reserved else { return };
-                let change = self.base.account.on_reserved(price, now);
+                let change = self.base.account.on_reserved(model, price, now);
                 self.change_settings(change);
                 if let Some(agreed) = agreed.filter(|agreed| *agreed != price) {
-                    self.price_differs(agreed, price);
+                    self.price_differs(model, agreed, price);
                 }
             }
             Some(Answer::Lost { update, over }) => {
@@ -241,10 +244,10 @@ impl Engine {
         }
     }
 
-    /// The price is not the agreed one: nothing more is sent at it without a new approval.
-    pub(super) fn price_differs(&mut self, agreed: Credits, now: Credits) {
+    /// The price of a model is not the agreed one: no job of it is sent without a new approval.
+    pub(super) fn price_differs(&mut self, model: Model, agreed: Credits, now: Credits) {
         let hold = |id| (id, Update::Hold(HoldReason::Price { agreed, now }));
-        let waiting = self.submitter.approved_at_other_price(&self.base.jobs, now).into_iter().map(hold).collect();
+        let waiting = self.submitter.approved_at_other_price(&self.base.jobs, model, now).into_iter().map(hold).collect();
         self.write(waiting);
         self.pause(PauseReason::Price { agreed, now });
     }

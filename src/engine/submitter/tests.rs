@@ -17,7 +17,7 @@ fn submitter(sending: Sending, jobs: &[Arc<Job>], now: Now) -> Submitter {
 }
 
 fn fine(submitter: &mut Submitter, job: &Job) {
-    let mut draft = TaskReport::new(job.source.clone(), TaskStatus::Completed);
+    let mut draft = TaskReport::new(job.kind.source().unwrap().0.clone(), TaskStatus::Completed);
     draft.links = vec![String::new(); 4];
     submitter.drafts().seen(draft);
 }
@@ -32,14 +32,14 @@ async fn one_request_is_open_at_a_time() {
     let now = Now::of_test(0);
     let jobs = [job(1, Phase::Waiting), job(2, Phase::Waiting)];
     let (mut submitter, index) = (submitter(Sending::WithConsent, &jobs, now), index(&jobs));
-    assert_eq!(submitter.next_deadline(true, &index, &gate(), now), Some(now.at));
-    let next = submitter.next(true, &index, &gate(), now);
+    assert_eq!(submitter.next_deadline(true, &Model::ALL, &index, &gate(), now), Some(now.at));
+    let next = submitter.next(true, &Model::ALL, &index, &gate(), now);
     assert_eq!(next.send, Some(NextSend::First(JobId::from_bits(1))));
     submitter.opened(JobId::from_bits(1), now);
-    assert_eq!(submitter.next(true, &index, &gate(), now), Next::default());
-    assert_eq!(submitter.next_deadline(true, &index, &gate(), now), None);
+    assert_eq!(submitter.next(true, &Model::ALL, &index, &gate(), now), Next::default());
+    assert_eq!(submitter.next_deadline(true, &Model::ALL, &index, &gate(), now), None);
     submitter.close();
-    assert_eq!(submitter.next(false, &index, &gate(), now), Next::default(), "something stands in the way");
+    assert_eq!(submitter.next(false, &Model::ALL, &index, &gate(), now), Next::default(), "something stands in the way");
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,10 +53,10 @@ async fn a_draft_is_checked_before_its_first_picture_and_an_unfit_one_is_held() 
     }
     assert_eq!(submitter.drafts_to_check(&index, now), [task(1_001), task(1_002)]);
     assert!(submitter.drafts_to_check(&index, now).is_empty(), "each is asked about once");
-    assert_eq!(submitter.next(true, &index, &gate(), now), Next::default(), "its check is under way");
+    assert_eq!(submitter.next(true, &Model::ALL, &index, &gate(), now), Next::default(), "its check is under way");
     submitter.drafts().missing(&task(1_001));
     fine(&mut submitter, &jobs[1]);
-    let next = submitter.next(true, &index, &gate(), now);
+    let next = submitter.next(true, &Model::ALL, &index, &gate(), now);
     assert!(matches!(next.holds.as_slice(), [(id, HoldReason::Source { .. })] if *id == JobId::from_bits(1)));
     assert_eq!(next.send, Some(NextSend::First(JobId::from_bits(2))));
 }
@@ -147,9 +147,9 @@ async fn no_capacity_makes_the_queue_wait_and_no_balance_pauses_it() {
     let error_of = |class, status| ApiError { status: Some(status), ..error(class) };
     let answer = answered(&mut submitter, error_of(ErrorClass::NoCapacity, 400), now);
     assert!(matches!(answer, Answer::NotAccepted { update: Update::PutBack(_), notice: Some(_), pause: None, .. }));
-    let due = submitter.next_deadline(true, &index, &gate(), now).unwrap();
-    assert!(due > now.at && submitter.next(true, &index, &gate(), now).send.is_none());
-    assert!(submitter.next(true, &index, &gate(), now.after(due - now.at)).send.is_some());
+    let due = submitter.next_deadline(true, &Model::ALL, &index, &gate(), now).unwrap();
+    assert!(due > now.at && submitter.next(true, &Model::ALL, &index, &gate(), now).send.is_none());
+    assert!(submitter.next(true, &Model::ALL, &index, &gate(), now.after(due - now.at)).send.is_some());
     submitter.opened(JobId::from_bits(1), now);
     let answer = answered(&mut submitter, error_of(ErrorClass::Balance, 402), now);
     let Answer::NotAccepted { pause, read_balance, .. } = answer else { panic!("{answer:?}") };
@@ -176,15 +176,46 @@ async fn a_run_counts_a_job_once_and_gives_back_what_was_refused() {
 fn the_task_of_another_job_is_no_answer_and_what_cannot_be_read_counts_as_taken() {
     let report = TaskReport::new(task(1), TaskStatus::Pending);
     let (one, two) = (JobId::from_bits(1), JobId::from_bits(2));
-    assert!(no_others_task(one, &report, Ok(None), Ok(false)).is_ok());
-    assert!(no_others_task(one, &report, Ok(Some(one)), Ok(true)).is_ok());
+    assert!(no_others_task(one, Model::Enhance, &report, Ok(None), Ok(false)).is_ok());
+    assert!(no_others_task(one, Model::Enhance, &report, Ok(Some(one)), Ok(true)).is_ok());
     let other = TaskReport { model: Some("mj-v7".to_owned()), ..report.clone() };
-    assert!(no_others_task(one, &other, Ok(None), Ok(false)).is_err(), "a task of another model is not what was asked for");
+    assert!(
+        no_others_task(one, Model::Enhance, &other, Ok(None), Ok(false)).is_err(),
+        "a task of another model is not what was asked for"
+    );
     let locked = || StoreError::Database("locked".to_owned());
     for (owner, is_known) in
         [(Ok(Some(two)), Ok(true)), (Ok(None), Ok(true)), (Err(locked()), Ok(false)), (Ok(None), Err(locked()))]
     {
-        let error = no_others_task(one, &report, owner, is_known).unwrap_err();
+        let error = no_others_task(one, Model::Enhance, &report, owner, is_known).unwrap_err();
         assert!(matches!(error.paid(), PaidVerdict::Lost(_)), "{error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draft_needs_no_check_and_waits_for_its_own_price_in_its_turn() {
+    let now = Now::of_test(0);
+    let prompt = crate::job::Prompt::new("old pier").unwrap();
+    let draft = Job { kind: crate::job::JobKind::Draft { prompt, template: None }, ..Job::clone(&job(1, Phase::Waiting)) };
+    let jobs = [Arc::new(draft), job(2, Phase::Waiting)];
+    let index = index(&jobs);
+    let mut submitter = Submitter::new(Sending::WithConsent);
+    for job in &jobs {
+        submitter.on_job(job, 0, now);
+    }
+    fine(&mut submitter, &jobs[1]);
+    assert!(submitter.drafts_to_check(&index, now).is_empty());
+    let mut waiting = submitter.waiting_models(&index, now);
+    waiting.sort_unstable();
+    assert_eq!(waiting, Model::ALL);
+    assert_eq!(submitter.next(true, &[Model::Enhance], &index, &gate(), now), Next::default(), "its turn is kept");
+    assert_eq!(submitter.next_deadline(true, &[Model::Enhance], &index, &gate(), now), None);
+    let next = submitter.next(true, &[Model::Draft], &index, &gate(), now);
+    assert_eq!(next.send, Some(NextSend::First(JobId::from_bits(1))));
+    let dear = Credits::from_uc(1);
+    assert_eq!(submitter.approved_at_other_price(&index, Model::Draft, dear), [JobId::from_bits(1)]);
+    assert_eq!(submitter.approved_at_other_price(&index, Model::Enhance, dear), [JobId::from_bits(2)]);
+    let report = TaskReport { model: Some("mj-v7".to_owned()), ..TaskReport::new(task(1), TaskStatus::Pending) };
+    assert!(no_others_task(JobId::from_bits(1), Model::Draft, &report, Ok(None), Ok(false)).is_ok());
+    assert!(no_others_task(JobId::from_bits(2), Model::Enhance, &report, Ok(None), Ok(false)).is_err());
 }

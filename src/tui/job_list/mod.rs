@@ -17,7 +17,7 @@ pub(crate) use order::{Sort, View, ViewFilter};
 pub(crate) use sums::Totals;
 
 use crate::job::query::{Query, Searcher};
-use crate::job::{Job, JobId, Progress, Spec, State};
+use crate::job::{Job, JobId, Model, Progress, Spec, State};
 use order::{compare, fits};
 use sums::Sums;
 
@@ -80,6 +80,11 @@ impl JobList {
 
     pub(crate) fn count(&self, state: State) -> usize {
         self.sums.count(state)
+    }
+
+    /// How many jobs of a model wait to be sent.
+    pub(crate) fn waiting(&self, model: Model) -> usize {
+        self.sums.waiting(model)
     }
 
     pub(crate) fn count_of(&self, view: View) -> usize {
@@ -242,13 +247,13 @@ impl JobList {
 
     /// Whether the picture has a job that a second command would double.
     pub(crate) fn has_duplicate(&self, spec: &Spec) -> bool {
-        self.sums.live_jobs(&spec.source, spec.image) > 0
+        self.sums.live_jobs(&spec.kind()) > 0
     }
 
     /// The live jobs for a picture besides this one.
     pub(crate) fn is_on_its_way_elsewhere(&self, job: &Job) -> bool {
         let own = u32::from(job.blocks_duplicate());
-        self.sums.live_jobs(&job.source, job.image) > own
+        self.sums.live_jobs(&job.kind) > own
     }
 
     /// The row of a job; its place in the order is found by halving.

@@ -127,7 +127,7 @@ pub(super) fn fits(view_filter: &ViewFilter, entry: &Entry, now: Timestamp, sear
 pub(super) fn compare(view_filter: &ViewFilter, a: &Entry, b: &Entry) -> Ordering {
     let text = match view_filter.sort {
         Sort::Tag => a.job.tag.is_none().cmp(&b.job.tag.is_none()).then_with(|| a.job.tag.cmp(&b.job.tag)),
-        Sort::Draft => a.job.source.cmp(&b.job.source).then(a.job.image.cmp(&b.job.image)),
+        Sort::Draft => a.job.kind.subject().cmp(&b.job.kind.subject()),
         _ => Ordering::Equal,
     };
     let order = text.then_with(|| key(view_filter.sort, a).cmp(&key(view_filter.sort, b)));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::job::{Charge, Credits, ImageNumber, Job, JobId, State, TaskId};
+use crate::job::{Charge, Credits, Job, JobId, JobKind, Model, State};
 
 /// Sums over the jobs of a tag (or of all).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -26,7 +26,9 @@ pub(crate) struct Totals {
 #[derive(PartialEq, Eq, Debug, Default)]
 pub(super) struct Sums {
     counts: [usize; State::ALL.len()],
-    live: HashMap<(TaskId, ImageNumber), u32>,
+    /// Waiting jobs by model.
+    waiting: [usize; Model::ALL.len()],
+    live: HashMap<JobKind, u32>,
     tags: BTreeMap<String, Totals>,
     total: Totals,
     /// Finished jobs by hour since 1970.
@@ -39,6 +41,10 @@ pub(super) struct Sums {
 impl Sums {
     pub(super) fn count(&self, state: State) -> usize {
         self.counts[state as usize]
+    }
+
+    pub(super) fn waiting(&self, model: Model) -> usize {
+        self.waiting[model as usize]
     }
 
     pub(super) fn tags(&self) -> &BTreeMap<String, Totals> {
@@ -66,9 +72,9 @@ impl Sums {
         &self.expiring
     }
 
-    /// How many jobs a second command for this picture would double.
-    pub(super) fn live_jobs(&self, source: &TaskId, image: ImageNumber) -> u32 {
-        self.live.get(&(source.clone(), image)).copied().unwrap_or(0)
+    /// How many jobs a second command for this picture or prompt would double.
+    pub(super) fn live_jobs(&self, kind: &JobKind) -> u32 {
+        self.live.get(&kind.bare()).copied().unwrap_or(0)
     }
 
     /// Adds a job to every sum, or takes it out.
@@ -77,9 +83,13 @@ impl Sums {
         if !job.removed {
             let count = &mut self.counts[state as usize];
             *count = if sign > 0 { *count + 1 } else { count.saturating_sub(1) };
+            if state == State::Waiting {
+                let count = &mut self.waiting[job.kind.model() as usize];
+                *count = if sign > 0 { *count + 1 } else { count.saturating_sub(1) };
+            }
         }
         if job.blocks_duplicate() {
-            let key = (job.source.clone(), job.image);
+            let key = job.kind.bare();
             let count = self.live.entry(key.clone()).or_default();
             *count = if sign > 0 { *count + 1 } else { count.saturating_sub(1) };
             if *count == 0 {

@@ -6,7 +6,7 @@ use super::super::dialogs::Dialog;
 use super::super::keymap::Key;
 use super::super::testing::{ScreenHarness, at, event_of, job_in, jobs_in_every_state, many_jobs, new_job};
 use crate::engine::{Command, CommandOutcome, Consent, EngineEvent, PauseReason, QueueMove};
-use crate::job::{Caps, Credits, JobId, State, Tag};
+use crate::job::{Caps, Credits, JobId, Model, PriceLines, State, Tag};
 use crate::tui::effect::{Effect, SessionEffect};
 use crate::tui::event::{Event, News};
 use crate::tui::options::{AppOptions, NotifyMethod};
@@ -26,7 +26,7 @@ fn commands(keys: &str) -> Vec<Command> {
 }
 
 fn consent(count: usize) -> Consent {
-    Consent { count, price: Credits::PUBLISHED_PRICE, grace: std::time::Duration::from_secs(5) }
+    Consent { lines: PriceLines::one(Model::Enhance, count, Credits::PUBLISHED_PRICE), grace: std::time::Duration::from_secs(5) }
 }
 
 #[test]
@@ -193,11 +193,11 @@ fn an_open_box_is_frozen() {
     let mut jobs = many_jobs(40);
     jobs.drain(..11);
     screen_harness.event(Event::News(News::Engine(EngineEvent::Jobs(jobs))));
-    screen_harness.status(|status| status.price = "9".parse().unwrap());
+    screen_harness.status(|status| status.prices.enhance = "9".parse().unwrap());
     screen_harness.keys("y");
     match screen_harness.commands().as_slice() {
         [Command::RunAgain { jobs, consent: yes, .. }] => {
-            assert_eq!((jobs.len(), yes.count, yes.price), (1, 1, Credits::PUBLISHED_PRICE));
+            assert_eq!((jobs.len(), yes.lines), (1, PriceLines::one(Model::Enhance, 1, Credits::PUBLISHED_PRICE)));
         }
         other => panic!("{other:?}"),
     }
@@ -222,7 +222,7 @@ fn adding_needs_every_line_right_and_leaves_doubles_out() {
     screen_harness.keys("a paste:oops ctrl+d");
     assert!(screen_harness.screen().contains("fix line 1 first"));
     screen_harness.keys("ctrl+u");
-    screen_harness.keys(&format!("paste:{}_0,1 tab \"dawn\" enter", known.source));
+    screen_harness.keys(&format!("paste:{}_0,1 tab \"dawn\" enter", known.kind.source().unwrap().0));
     assert!(screen_harness.screen().contains("1 picture left out"), "{}", screen_harness.screen());
     screen_harness.keys("y");
     match screen_harness.commands().as_slice() {

@@ -113,13 +113,13 @@ fn a_hundred_thousand_pairs_with_y_pay_only_from_a_price_box() {
                 paid += 1;
                 let Some(Dialog::Price(price)) = &before else { panic!("{key} paid without a box: {command:?}") };
                 let named = match command {
-                    Command::Add { specs, consent: Some(yes), .. } => (specs.len(), yes.count),
+                    Command::Add { specs, consent: Some(yes), .. } => (specs.len(), yes.lines.count()),
                     Command::Approve { jobs, consent: yes }
                     | Command::RunAgain { jobs, consent: yes, .. }
-                    | Command::Resume { jobs, consent: Some(yes) } => (jobs.len(), yes.count),
+                    | Command::Resume { jobs, consent: Some(yes) } => (jobs.len(), yes.lines.count()),
                     other => panic!("{other:?}"),
                 };
-                assert_eq!(named, (price.quote.count, price.quote.count), "what the box named is what is sent");
+                assert_eq!(named, (price.quote.count(), price.quote.count()), "what the box named is what is sent");
                 assert_eq!(key, y, "nothing else is a yes");
             }
         }

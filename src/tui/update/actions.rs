@@ -389,7 +389,8 @@ impl App {
         add('s', "scp line", file.map(|file| scp_line(&self.options, &file.path.to_string_lossy())));
         add('t', "task id", job.task.as_ref().map(ToString::to_string));
         add('i', "job id", Some(job.id.to_string()));
-        add('d', "draft id", Some(job.source.to_string()));
+        add('d', "draft id", job.kind.source().map(|(source, _)| source.to_string()));
+        add('m', "prompt", job.kind.prompt().map(|prompt| prompt.as_str().to_owned()));
         add('j', "JSON", Some(super::export::job_json(&job).to_string()));
         self.dialogs.open(Dialog::Menu(Menu { title: "copy".to_owned(), items, cursor: 0, opened: now }));
     }

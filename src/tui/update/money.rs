@@ -11,7 +11,7 @@ use super::super::text_area::TextArea;
 use super::super::undo::{Pending, Undo};
 use super::Effects;
 use crate::engine::{Command, Consent, Level, PauseReason};
-use crate::job::{HoldReason, JobId, Phase, Quote, State, Tag, check_lines, text};
+use crate::job::{HoldReason, JobId, Model, Phase, PriceLines, Prices, Quote, State, Tag, check_lines, text};
 
 impl App {
     pub(super) fn open_add(&mut self, pasted: Option<&str>) {
@@ -77,7 +77,7 @@ impl App {
         }
         let purpose = Purpose::Add { specs: add.specs(), tag: tag.unwrap_or_default() };
         self.dialogs.keep_draft(add);
-        self.open_price(purpose, ok, format!("send {}", text::count(ok, "job")), notes, now);
+        self.open_price(purpose, vec![Model::Enhance; ok], format!("send {}", text::count(ok, "job")), notes, now);
     }
 
     pub(super) fn open_release(&mut self, jobs: Vec<JobId>, left_out: Option<String>, undoes_hold: bool, now: Timestamp) {
@@ -99,7 +99,8 @@ impl App {
         let count = jobs.len();
         let what = text::count(count, "held job");
         let title = if undoes_hold { format!("undo the hold: send {what}") } else { format!("release and send {what}") };
-        self.open_price(Purpose::Release { jobs }, count, title, notes, now);
+        let models = self.models(&jobs);
+        self.open_price(Purpose::Release { jobs }, models, title, notes, now);
     }
 
     pub(super) fn run_again(&mut self, now: Timestamp) {
@@ -117,17 +118,21 @@ impl App {
         notes.push("each is a new paid job; earlier charges stay".to_owned());
         if alone && let Some(job) = self.jobs.selected_job() {
             if self.jobs.is_on_its_way_elsewhere(job) {
-                notes.push("another job for this picture is in the list already".to_owned());
+                let what = if job.kind.prompt().is_some() { "prompt" } else { "picture" };
+                notes.push(format!("another job for this {what} is in the list already"));
             }
             if job.state() == State::Saved {
-                notes.push("its picture is saved already".to_owned());
+                let saved =
+                    if job.kind.prompt().is_some() { "its pictures are saved already" } else { "its picture is saved already" };
+                notes.push(saved.to_owned());
             }
             if let Some(failure) = job.failure().filter(|failure| !failure.may_pass()) {
                 notes.push(format!("{}: it will probably fail again", failure.meaning()));
             }
         }
         let title = format!("run {} again", text::count(count, "job"));
-        self.open_price(Purpose::RunAgain { jobs: sorted.jobs }, count, title, notes, now);
+        let models = self.models(&sorted.jobs);
+        self.open_price(Purpose::RunAgain { jobs: sorted.jobs }, models, title, notes, now);
     }
 
     pub(super) fn pause_or_resume(&mut self, now: Timestamp, effects: &mut Effects) {
@@ -169,35 +174,43 @@ impl App {
             Some(PauseReason::You) | None => {}
         }
         let count = jobs.len();
-        self.open_price(Purpose::Resume { jobs }, count, format!("resume sending {}", text::count(count, "job")), notes, now);
+        let models = self.models(&jobs);
+        self.open_price(Purpose::Resume { jobs }, models, format!("resume sending {}", text::count(count, "job")), notes, now);
     }
 
-    fn open_price(&mut self, purpose: Purpose, count: usize, title: String, mut notes: Vec<String>, now: Timestamp) {
+    fn open_price(&mut self, purpose: Purpose, models: Vec<Model>, title: String, mut notes: Vec<String>, now: Timestamp) {
         let Some(status) = &self.status else {
             self.say(Level::Info, "the engine has not answered yet; try again in a moment");
             return;
         };
-        let quote = Quote { count, price: status.price, balance: status.balance.map(|seen| seen.amount) };
-        if !status.price_is_reported {
+        let lines = PriceLines::of_jobs(&status.prices, models.iter().copied());
+        let quote = Quote { lines, balance: status.balance.map(|seen| seen.amount) };
+        if lines.iter().any(|line| !status.reported_prices.contains(&line.model)) {
             notes.push("list price; the service has not confirmed it".to_owned());
         }
-        let mut price = PriceDialog { purpose, quote, before: 0, covered: None, cap_room: None, title, notes, opened: now };
-        price.follow(self.approved_besides(&price.purpose), status);
+        let before = PriceLines::new(&status.prices, |_| 0);
+        let mut price = PriceDialog { purpose, quote, models, before, covered: None, cap_room: None, title, notes, opened: now };
+        price.follow(self.approved_besides(&price.purpose, &price.quote.lines.prices()), status);
         self.dialogs.open(Dialog::Price(price));
     }
 
     /// The box on top follows the balance, the caps and what is approved.
     pub(super) fn refresh_price(&mut self) {
         let (Some(status), Some(Dialog::Price(price))) = (self.status.clone(), self.dialogs.top()) else { return };
-        let before = self.approved_besides(&price.purpose);
+        let before = self.approved_besides(&price.purpose, &price.quote.lines.prices());
         if let Some(Dialog::Price(price)) = self.dialogs.top_mut() {
             price.follow(before, &status);
         }
     }
 
-    /// How many jobs are approved, not sent, and none of those that the box is about. What was approved before this start is
+    /// The models of jobs, in their order.
+    fn models(&self, jobs: &[JobId]) -> Vec<Model> {
+        jobs.iter().map(|id| self.jobs.job(*id).map_or(Model::Enhance, |job| job.kind.model())).collect()
+    }
+
+    /// The jobs that are approved, not sent, and none of those that the box is about. What was approved before this start is
     /// none of them: it needs a confirmation of its own.
-    fn approved_besides(&self, purpose: &Purpose) -> usize {
+    fn approved_besides(&self, purpose: &Purpose, prices: &Prices) -> PriceLines {
         let waits = |id: &&JobId| self.jobs.job(**id).is_some_and(|job| job.state() == State::Waiting);
         let own: std::collections::HashSet<&JobId> = match purpose {
             Purpose::Add { .. } => std::collections::HashSet::new(),
@@ -206,13 +219,20 @@ impl App {
             }
         };
         let earlier = self.status.iter().flat_map(|status| &status.waiting_for_go);
-        let earlier = earlier.filter(waits).filter(|id| !own.contains(id)).count();
-        self.jobs.count(State::Waiting).saturating_sub(own.len() + earlier)
+        let earlier = earlier.filter(waits).filter(|id| !own.contains(id));
+        let mut others = Model::ALL.map(|model| self.jobs.waiting(model));
+        for id in own.iter().copied().chain(earlier) {
+            if let Some(job) = self.jobs.job(*id) {
+                let count = &mut others[job.kind.model() as usize];
+                *count = count.saturating_sub(1);
+            }
+        }
+        PriceLines::new(prices, |model| others[model as usize])
     }
 
     /// The confirmation: the only place where a consent is made.
     pub(super) fn agree(&mut self, price: PriceDialog, effects: &mut Effects) {
-        let consent = Consent { count: price.quote.count, price: price.quote.price, grace: self.options.grace };
+        let consent = Consent { lines: price.quote.lines, grace: self.options.grace };
         let makes = matches!(price.purpose, Purpose::Add { .. } | Purpose::RunAgain { .. });
         let command = match price.purpose {
             Purpose::Add { specs, tag } => {

@@ -145,13 +145,21 @@ fn price_sheet(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog) -> AskSheet
 fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes: bool) -> AskSheet {
     let (styles, width) = (canvas.styles, ask_width(room));
     let quote = &price.quote;
-    let these = quote.price.times(price.sends());
-    let before = quote.price.times(price.before);
-    let mut all = vec![quote.price, these, before];
+    let (sends, count) = (price.sends(), price.sends().count());
+    let (these, before) = (sends.total(), price.before.total());
+    let mut all: Vec<Credits> = quote.lines.iter().flat_map(|line| [line.price, line.total()]).collect();
+    all.extend([these, before]);
     all.extend(quote.balance);
     let amounts = Amounts::of(&all);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
-    let mut sum = amounts.line(&format!("{} × {}", price.sends(), quote.price), "", these, styles.strong);
+    if quote.lines.only_price().is_none() {
+        for line in sends.iter() {
+            let what = text::count(line.count, line.model.word());
+            lines.push(amounts.line(&format!("{what} × {}", line.price), "", line.total(), styles.plain));
+        }
+    }
+    let head = quote.lines.only_price().map_or_else(|| text::count(count, "job"), |each| format!("{count} × {each}"));
+    let mut sum = amounts.line(&head, "", these, styles.strong);
     if line_width(&sum) + 8 <= width {
         sum.push((" credits".to_owned(), styles.strong));
     }
@@ -159,10 +167,10 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes:
     match quote.balance {
         Some(balance) => {
             lines.push(amounts.line("balance now", "", balance, styles.plain));
-            if price.before > 0 {
-                lines.push(amounts.line(&format!("approved before ({})", price.before), "−", before, styles.plain));
+            if price.before.count() > 0 {
+                lines.push(amounts.line(&format!("approved before ({})", price.before.count()), "−", before, styles.plain));
             }
-            lines.push(amounts.line(&format!("these {}", price.sends()), "−", these, styles.plain));
+            lines.push(amounts.line(&format!("these {count}"), "−", these, styles.plain));
             let after = (balance - before - these).max(Credits::ZERO);
             lines.push(amounts.line("balance after", "", after, styles.strong));
         }
@@ -192,11 +200,8 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes:
         let key = canvas.app.options.keymap.named(Action::Undo);
         put(&mut lines, &format!("then {} s to stop it with {key}", grace.as_secs()), width, styles.dim);
     }
-    let jobs = if price.sends() == quote.count {
-        text::count(quote.count, "job")
-    } else {
-        format!("{} of {}", price.sends(), text::count(quote.count, "job"))
-    };
+    let all = text::count(quote.count(), "job");
+    let jobs = if count == quote.count() { all } else { format!("{count} of {all}") };
     let mut pairs = vec![("y", format!("{} {jobs}, {these} credits", price.purpose.verb()))];
     if matches!(price.purpose, Purpose::Add { .. }) {
         pairs.push(("h", "add held".to_owned()));

@@ -9,7 +9,7 @@ use super::super::layout::Layout;
 use super::super::reasons;
 use super::super::wording;
 use super::canvas::{Canvas, Pieces, Styles, wrap};
-use crate::job::{Charge, Job, Phase, State, text};
+use crate::job::{Charge, Job, JobKind, Phase, State, text};
 use crate::tui::width::columns;
 
 /// Most lines of the raw answer that are shown.
@@ -198,8 +198,20 @@ fn times(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
 fn ids(sheet: &mut Sheet, job: &Job) {
     sheet.section("ids");
     sheet.fact("job", &job.id.to_string());
-    sheet.fact("draft", job.source.as_str());
-    sheet.fact("picture", &format!("{} (of 0–3)", job.image));
+    match &job.kind {
+        JobKind::Enhance { source, image } => {
+            sheet.fact("draft", source.as_str());
+            sheet.fact("picture", &format!("{image} (of 0–3)"));
+        }
+        JobKind::Draft { prompt, template } => {
+            sheet.fact("prompt", prompt.as_str());
+            sheet.fact("template", template.as_deref().unwrap_or_default());
+            if let Some(missing) = job.pictures_missing() {
+                let said = format!("moderation took {missing} of 4; which numbers are left is not certain");
+                sheet.fact("pictures", &said);
+            }
+        }
+    }
     sheet.fact("task", job.task.as_ref().map_or("", |task| task.as_str()));
     sheet.fact("request", job.request_id.as_deref().map(text::clean).as_deref().unwrap_or_default());
     sheet.fact("tag", job.tag.as_ref().map_or("", |tag| tag.as_str()));

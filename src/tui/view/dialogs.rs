@@ -193,7 +193,7 @@ fn add_foot(canvas: &mut Canvas<'_>, inner: Rect, rows: u16, add: &AddDialog) {
             pieces.push((format!(" · {} wrong", text::count(wrong, "line")), styles.bad));
         }
         if let Some(status) = canvas.app.status.as_ref().filter(|_| ok > 0) {
-            pieces.push((format!(" · about {} credits", status.price.times(ok)), styles.dim));
+            pieces.push((format!(" · about {} credits", status.prices.enhance.times(ok)), styles.dim));
         }
         canvas.pieces(inner.x, y, inner.width, &pieces);
         y += 1;

@@ -182,7 +182,7 @@ fn money(canvas: &Canvas<'_>) -> Vec<Pieces> {
     let mut balance = vec![("balance ".to_owned(), styles.dim)];
     match status.balance {
         Some(seen) => {
-            let low = seen.amount < status.price;
+            let low = seen.amount < status.prices.enhance;
             balance.push((seen.amount.to_string(), if low { styles.warn } else { styles.strong }));
             if let Some(age) = wording::age(seen.at, canvas.now) {
                 balance.push((format!(" {age}"), styles.dim));
@@ -192,7 +192,7 @@ fn money(canvas: &Canvas<'_>) -> Vec<Pieces> {
     }
     let mut today = vec![(" · today ".to_owned(), styles.dim), (status.spent.day.to_string(), styles.plain)];
     if let Some(cap) = status.caps.day {
-        let near = status.spent.day + status.price > cap;
+        let near = status.spent.day + status.prices.enhance > cap;
         today.push((format!(" of {cap}"), if near { styles.warn } else { styles.dim }));
     }
     let mut out = vec![balance];
@@ -227,7 +227,7 @@ fn looking_at(canvas: &Canvas<'_>, most: u16) -> Pieces {
     }
     if !app.jobs.marks().is_empty() {
         marks.push((format!("{} marked", app.jobs.marks().len()), styles.accent.add_modifier(styles.bold)));
-        let sum = wording::sum_of(app.jobs.marked(), app.status.as_ref().map(|status| status.price));
+        let sum = wording::sum_of(app.jobs.marked(), app.status.as_ref().map(|status| &status.prices));
         marks.push((format!(", {sum}"), styles.plain));
     }
     if view_filter.sort != Sort::default() || view_filter.reverse {

@@ -8,7 +8,7 @@ use ratatui::widgets::{Cell, Row, Sparkline, SparklineBar, Table, Widget};
 use super::super::job_list::Totals;
 use super::super::wording;
 use super::canvas::{Canvas, Pieces, wrap};
-use crate::job::{Credits, text};
+use crate::job::{Credits, Model, text};
 
 pub(super) fn events(canvas: &mut Canvas<'_>, area: Rect) {
     let (app, styles) = (canvas.app, canvas.styles);
@@ -84,9 +84,17 @@ fn facts(canvas: &Canvas<'_>) -> Vec<Pieces> {
     let age = status.balance.and_then(|seen| wording::age(seen.at, canvas.now)).map(|age| format!("  {age}"));
     let age = (age.unwrap_or_default(), styles.dim);
     lines.push(vec![("  balance     ".to_owned(), styles.dim), (balance, styles.strong), age]);
-    let source = if status.price_is_reported { "  as the service reports it" } else { "  list price" };
-    let price = (amount(status.price), styles.plain);
-    lines.push(vec![("  price       ".to_owned(), styles.dim), price, (source.to_owned(), styles.dim)]);
+    for model in Model::ALL {
+        let reported = status.reported_prices.contains(&model);
+        // Who has never made a draft is told nothing of its price.
+        if model == Model::Draft && !reported {
+            continue;
+        }
+        let source = if reported { "  as the service reports it" } else { "  list price" };
+        let name = if model == Model::Draft { "  draft price " } else { "  price       " };
+        let price = (amount(status.prices.of(model)), styles.plain);
+        lines.push(vec![(name.to_owned(), styles.dim), price, (source.to_owned(), styles.dim)]);
+    }
     lines
 }
 

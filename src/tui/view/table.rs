@@ -85,7 +85,7 @@ fn state(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
 }
 
 fn draft(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
-    (format!("{}:{}", entry.job.source.short(), entry.job.image), canvas.styles.plain)
+    (entry.job.label(), canvas.styles.plain)
 }
 
 fn tag(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
@@ -128,7 +128,7 @@ fn seconds_left(entry: &Entry, now: Timestamp) -> Option<i64> {
 }
 
 fn credits(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
-    let text = wording::credits(&entry.job, canvas.app.status.as_ref().map(|status| status.price));
+    let text = wording::credits(&entry.job, canvas.app.status.as_ref().map(|status| &status.prices));
     let style = if text.ends_with('?') {
         canvas.styles.warn
     } else if text.starts_with('~') {

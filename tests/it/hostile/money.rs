@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mj_enhance::engine::{Command, Level, NoticeKind, PauseReason, Undecided};
-use mj_enhance::job::{Caps, Charge, Credits, HoldReason, Phase, State};
+use mj_enhance::job::{Caps, Charge, Credits, HoldReason, Model, Phase, PriceLines, State};
 use mj_enhance::simulator::{Amount, Effect, Fault, Route};
 
 use super::{for_each, say, say_json, serve, until_asking};
@@ -105,7 +105,7 @@ fn another_price_pauses_after_the_first_that_shows_it_and_holds_the_rest() {
         stage.count(State::Held) == 7 && stage.told.iter().filter(|(_, state)| *state == State::Held).count() >= 14
     });
     assert_eq!(stage.simulator().ledger().len(), 1);
-    let consent = mj_enhance::engine::Consent { price: Credits::from_uc(60_000), ..yes(7) };
+    let consent = mj_enhance::engine::Consent { lines: PriceLines::one(Model::Enhance, 7, Credits::from_uc(60_000)), ..yes(7) };
     stage.send(Command::MaxInFlight(8));
     stage.send(Command::Resume { jobs, consent: Some(consent) });
     until_asking(&mut stage, "all saved", |stage| stage.all_are(State::Saved));
