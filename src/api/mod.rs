@@ -12,9 +12,11 @@ mod error;
 mod fields;
 pub mod gate;
 mod lenient;
+mod links;
 mod price;
 mod redact;
 mod retry_after;
+mod shapes;
 mod wire;
 
 use futures_util::future::BoxFuture;

@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::error::ApiError;
-use super::fields::word;
+use super::fields::{Field, Text, object};
 use super::lenient;
+use super::links::links;
 use super::price::{self, PriceError};
 use super::redact::redact;
+use super::shapes::{self, TaskError};
 use super::{Balance, ListPage, ListQuery, TaskRow};
 use crate::job::{
     Billing, ChargeStatus, Credits, ErrorClass, Failure, Model, Percent, RefundStatus, TaskId, TaskReport, TaskStatus, text,
@@ -20,66 +22,31 @@ use crate::job::{
 
 /// The most of an answer that is kept for people to read, in bytes.
 const RAW_MOST: usize = 8 * 1024;
-/// The most links that are taken from one task; the service makes at most four pictures (docs/service.md §4.4).
-const LINKS_MOST: usize = 64;
-/// The longest link that is taken, in bytes.
-const LINK_LONGEST: usize = 8 * 1024;
-
-/// A finite number, also where it was sent as a string.
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().trim_end_matches('%').parse().ok(),
-        _ => None,
-    }
-    .filter(|number| number.is_finite())
-}
-
-/// A whole number, rounded, from zero up.
-fn whole(value: &Value) -> Option<u32> {
-    let number = number(value)?.round();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked in the same expression")]
-    (0.0..=f64::from(u32::MAX)).contains(&number).then_some(number as u32)
-}
-
-/// An amount, as a number or a decimal string with any count of digits.
-fn credits(value: &Value) -> Option<Credits> {
-    match value {
-        Value::String(text) => text.trim().parse().ok().or_else(|| Credits::from_json_number(number(value)?)),
-        _ => Credits::from_json_number(number(value)?),
-    }
-}
 
 /// Whether an amount can be the price of a task: below zero it would make room under the caps, and what is beyond a
 /// million credits would one day overflow the sums.
-fn is_plausible(amount: Credits) -> bool {
-    (Credits::ZERO..=Credits::from_uc(1_000_000 * Credits::UC_PER_CREDIT)).contains(&amount)
+fn is_plausible(amount: &Credits) -> bool {
+    (Credits::ZERO..=Credits::from_uc(1_000_000 * Credits::UC_PER_CREDIT)).contains(amount)
 }
 
-fn percent(value: &Value) -> Option<Percent> {
-    Percent::new(i64::from(whole(value)?))
-}
-
-fn time(value: &Value) -> Option<Timestamp> {
-    let second = number(value)?.trunc();
-    #[expect(clippy::cast_possible_truncation, reason = "the range is checked in the same expression")]
-    (0.0..=1e11).contains(&second).then_some(second as i64).and_then(|second| Timestamp::from_second(second).ok())
+fn price_of(amount: Field<Credits>) -> Option<Credits> {
+    amount.get().filter(is_plausible)
 }
 
 /// A word for people: clean, without secrets, short.
-fn shown(value: Option<&Value>, key: &str) -> Option<String> {
-    let said = redact(&text::clean(&word(value?)?), key);
+fn shown(word: Field<String>, key: &str) -> Option<String> {
+    let said = redact(&text::clean(&word.get()?), key);
     Some(text::shorten(&said, 128).into_owned()).filter(|said| !said.is_empty())
 }
 
 /// A task's id. One that repeats our key is none: it would carry the key into the store and onto the screen.
-fn task_id(value: Option<&Value>, key: &str) -> Option<TaskId> {
-    let id = TaskId::new(value?.as_str()?).ok()?;
+fn task_id(id: Field<Text>, key: &str) -> Option<TaskId> {
+    let id = TaskId::new(&id.get()?.0).ok()?;
     Some(id).filter(|id| redact(id.as_str(), key) == id.as_str())
 }
 
-fn status(value: Option<&Value>, key: &str) -> TaskStatus {
-    let said = shown(value, key).unwrap_or_default();
+fn status(word: Field<String>, key: &str) -> TaskStatus {
+    let said = shown(word, key).unwrap_or_default();
     match said.to_ascii_lowercase().as_str() {
         "pending" => TaskStatus::Pending,
         "processing" => TaskStatus::Processing,
@@ -106,147 +73,71 @@ pub(super) fn json(status: u16, body: &[u8]) -> Result<Value, ApiError> {
 ///
 /// `key` is cut out of all text.
 pub(super) fn report(value: &Value, key: &str) -> Option<TaskReport> {
-    let task = value.as_object()?;
-    let id = task_id(task.get("id"), key)?;
-    let mut report = TaskReport::new(id, status(task.get("status"), key));
-    let usage = task.get("usage");
-    let used = |usage: &Value| {
-        usage
-            .get("credits_used")
-            .and_then(credits)
-            .or_else(|| usage.get("cost").and_then(|cost| cost.get("credits")).and_then(credits))
-    };
-    report.percent = task.get("progress").and_then(percent);
-    report.seconds_left = task.get("task_info").and_then(|info| info.get("estimated_time")).and_then(whole);
-    (report.links, report.links_unread) = links(task);
-    report.reserved =
-        usage.and_then(|usage| usage.get("credits_reserved")).and_then(credits).filter(|amount| is_plausible(*amount));
-    report.used = usage.and_then(used).filter(|amount| is_plausible(*amount));
-    report.billing = task.get("billing").and_then(billing);
-    report.model = shown(task.get("model"), key);
-    report.created = task.get("created").or_else(|| task.get("created_at")).and_then(time);
-    report.ended = report.created.zip(task.get("duration").and_then(number)).and_then(|(created, seconds)| {
+    let task: shapes::Task = object(value);
+    let mut report = TaskReport::new(task_id(task.id, key)?, status(task.status, key));
+    report.percent = task.progress.get();
+    report.seconds_left = task.task_info.estimated_time.get();
+    (report.links, report.links_unread) = links(value);
+    report.reserved = price_of(task.usage.credits_reserved);
+    report.used = task.usage.credits_used.get().or(task.usage.cost.credits.get()).filter(is_plausible);
+    report.billing = billing(task.billing);
+    report.model = shown(task.model, key);
+    report.created = task.created.get().or(task.created_at.get());
+    report.ended = report.created.zip(task.duration.get()).and_then(|(created, seconds)| {
         let ran = jiff::SignedDuration::try_from_secs_f64(seconds).ok().filter(|ran| !ran.is_negative())?;
         created.checked_add(ran).ok()
     });
-    report.request_id = shown(task.get("request_id"), key);
-    report.failure = failure(&report.status, task, key);
+    report.request_id = shown(task.request_id, key);
+    report.failure = failure(&report.status, task.error, key);
+    if let Some(failure) = &mut report.failure {
+        failure.request_id.clone_from(&report.request_id);
+    }
     report.raw = Some(raw(value, key));
     Some(report)
 }
 
-/// Fields of a task that may hold its result links, in the order they count.
-const LINK_FIELDS: [&str; 8] = ["results", "result_data", "result_urls", "image_urls", "images", "urls", "output", "result"];
-/// Fields of an object in such a list that hold the link of a picture.
-const LINK_NAMES: [&str; 5] = ["image_url", "url", "uri", "href", "src"];
-/// How deep lists and objects of links are followed.
-const LINKS_DEEPEST: u32 = 4;
-
-/// The result links of a task and whether something stands there that could not be read as one: `results` holds strings by
-/// the documentation, and older or other shapes are lists of objects, one string, or a list written as text. http(s) only,
-/// no doubles, in order.
-fn links(task: &Map<String, Value>) -> (Vec<String>, bool) {
-    let mut links = Vec::new();
-    let mut unread = false;
-    for field in LINK_FIELDS {
-        if let Some(value) = task.get(field) {
-            gather(value, 0, &mut links, &mut unread);
-        }
-    }
-    (links, unread)
-}
-
-fn gather(value: &Value, depth: u32, links: &mut Vec<String>, unread: &mut bool) {
-    if depth > LINKS_DEEPEST {
-        *unread = true;
-        return;
-    }
-    match value {
-        Value::Null | Value::Bool(false) => {}
-        Value::Array(all) => all.iter().for_each(|one| gather(one, depth + 1, links, unread)),
-        Value::Object(fields) => {
-            if let Some(link) = LINK_NAMES.iter().find_map(|name| fields.get(*name)) {
-                gather(link, depth + 1, links, unread);
-            } else if let Some(list) = LINK_FIELDS.iter().find_map(|name| fields.get(*name)) {
-                gather(list, depth + 1, links, unread);
-            } else if !fields.is_empty() && !fields.contains_key("video_url") && !fields.contains_key("audio_url") {
-                *unread = true;
-            }
-        }
-        Value::String(text) => match text.trim() {
-            "" => {}
-            list if list.starts_with(['[', '{']) => match lenient::parse(list.as_bytes()) {
-                Ok(inner) => gather(&inner, depth + 1, links, unread),
-                Err(_) => *unread = true,
-            },
-            link => {
-                if !is_link(link) {
-                    *unread = true;
-                } else if links.len() < LINKS_MOST && !links.iter().any(|known| known == link) {
-                    links.push(link.to_owned());
-                }
-            }
-        },
-        Value::Bool(true) | Value::Number(_) => *unread = true,
-    }
-}
-
-/// Whether a text is an http(s) address with a host, of a length that is believed, without characters that no address has.
-fn is_link(address: &str) -> bool {
-    address.len() <= LINK_LONGEST
-        && !address.chars().any(text::is_unsafe)
-        && url::Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-}
-
-fn failure(status: &TaskStatus, task: &Map<String, Value>, key: &str) -> Option<Failure> {
+fn failure(status: &TaskStatus, error: Field<TaskError>, key: &str) -> Option<Failure> {
     // A cancelled task without an error is told apart by the code that the vendor's client puts in (docs/service.md §6).
     let missing = match status {
         TaskStatus::Failed => "unknown_error",
         TaskStatus::Cancelled => "request_cancelled",
         // A completed task may say why it has no picture.
-        TaskStatus::Completed if task.get("error").is_some_and(|error| !error.is_null()) => "unknown_error",
+        TaskStatus::Completed if error.is_something() => "unknown_error",
         _ => return None,
     };
-    let error = task.get("error").filter(|error| !error.is_null());
-    let said = |name: &str| error.and_then(|error| error.get(name)).and_then(word).filter(|word| !word.is_empty());
-    let code = said("code").or_else(|| error.and_then(word)).filter(|code| !code.is_empty());
-    let mut message = said("message").unwrap_or_default();
-    if let Some(suggestion) = said("suggestion") {
+    let TaskError { code, message, suggestion } = error.get().unwrap_or_default();
+    let said = |word: Field<String>| word.get().filter(|word| !word.is_empty());
+    let code = said(code);
+    let mut message = said(message).unwrap_or_default();
+    if let Some(suggestion) = said(suggestion) {
         message = [message, format!("({suggestion})")].join(" ").trim_start().into();
     }
     let clean = |text: &str| redact(&text::clean(text), key);
-    let mut failure = Failure::of_task(&clean(code.as_deref().unwrap_or(missing)), &clean(&message));
-    failure.request_id = shown(task.get("request_id"), key);
-    Some(failure)
+    Some(Failure::of_task(&clean(code.as_deref().unwrap_or(missing)), &clean(&message)))
 }
 
-fn billing(value: &Value) -> Option<Billing> {
-    if value.get("refund_scope")?.as_str()? != "account_balance" {
+fn billing(said: shapes::Billing) -> Option<Billing> {
+    if said.refund_scope.get()?.0 != "account_balance" {
         return None;
     }
-    let said = |name: &str| value.get(name).and_then(word).unwrap_or_default();
-    let amount = |name: &str| value.get(name).and_then(credits).filter(|amount| is_plausible(*amount));
     Some(Billing {
-        charge_status: match said("charge_status").as_str() {
-            "reserved" => ChargeStatus::Reserved,
-            "charged" => ChargeStatus::Charged,
-            "released" => ChargeStatus::Released,
+        charge_status: match said.charge_status.get().as_deref() {
+            Some("reserved") => ChargeStatus::Reserved,
+            Some("charged") => ChargeStatus::Charged,
+            Some("released") => ChargeStatus::Released,
             _ => ChargeStatus::Unknown,
         },
-        refund_status: match said("refund_status").as_str() {
-            "not_required" => RefundStatus::NotRequired,
-            "pending" => RefundStatus::Pending,
-            "failed" => RefundStatus::Failed,
-            "completed" => RefundStatus::Completed,
+        refund_status: match said.refund_status.get().as_deref() {
+            Some("not_required") => RefundStatus::NotRequired,
+            Some("pending") => RefundStatus::Pending,
+            Some("failed") => RefundStatus::Failed,
+            Some("completed") => RefundStatus::Completed,
             _ => RefundStatus::Unknown,
         },
-        reserved: amount("reserved_credits"),
-        charged: amount("charged_credits"),
-        refunded: amount("refunded_credits"),
-        refunded_at_is_set: value
-            .get("refunded_at")
-            .and_then(Value::as_str)
-            .is_some_and(|at| at.ends_with('Z') && at.parse::<Timestamp>().is_ok()),
+        reserved: price_of(said.reserved_credits),
+        charged: price_of(said.charged_credits),
+        refunded: price_of(said.refunded_credits),
+        refunded_at_is_set: said.refunded_at.get().is_some_and(|Text(at)| at.ends_with('Z') && at.parse::<Timestamp>().is_ok()),
     })
 }
 
@@ -286,8 +177,9 @@ fn rows(status: u16, body: &Value) -> Result<&Vec<Value>, ApiError> {
 /// # Errors
 /// When there is no list, or the answer says that it is another page than asked for.
 pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str) -> Result<ListPage, ApiError> {
-    for (name, asked) in [("page", query.page), ("page_size", query.page_size)] {
-        if let Some(said) = body.get(name).and_then(number)
+    let page: shapes::Page = object(body);
+    for (name, asked, said) in [("page", query.page, page.page), ("page_size", query.page_size, page.page_size)] {
+        if let Some(said) = said.get()
             && (said - f64::from(asked)).abs() > 0.5
         {
             let message = format!("{name} {asked} was asked for, and {said} came");
@@ -295,14 +187,15 @@ pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str)
         }
     }
     let row = |row: &Value| {
+        let row: shapes::Row = object(row);
         Some(TaskRow {
-            id: task_id(row.get("id"), key)?,
-            model: shown(row.get("model"), key).unwrap_or_default(),
-            status: status(row.get("status"), key),
-            percent: row.get("progress").and_then(percent),
-            created_at: row.get("created_at").or_else(|| row.get("created")).and_then(time),
-            result_count: row.get("result_count").and_then(whole),
-            used: row.get("credits_used").and_then(credits),
+            id: task_id(row.id, key)?,
+            model: shown(row.model, key).unwrap_or_default(),
+            status: status(row.status, key),
+            percent: row.progress.get(),
+            created_at: row.created_at.get().or(row.created.get()),
+            result_count: row.result_count.get(),
+            used: row.credits_used.get(),
         })
     };
     let (mut readable, mut unreadable) = (Vec::new(), 0);
@@ -315,8 +208,7 @@ pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str)
             unreadable += usize::from(fits);
         }
     }
-    let total = body.get("total").and_then(whole).map(u64::from);
-    Ok(ListPage { rows: readable, unreadable, total })
+    Ok(ListPage { rows: readable, unreadable, total: page.total.get().map(u64::from) })
 }
 
 /// The balance (docs/service.md §4.7).
@@ -324,23 +216,21 @@ pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str)
 /// # Errors
 /// When the account's amount is missing, or the key has a limit of its own and its amount is missing.
 pub(super) fn balance(status: u16, body: &Value, key: &str) -> Result<Balance, ApiError> {
-    let data = body.get("data").unwrap_or(body);
     let missing =
         |what: &str| ApiError::invalid_response("unreadable_answer", &format!("the balance of {what} is not in it"), status);
-    let account = data.get("user").and_then(|user| user.get("remaining_credits")).and_then(credits);
-    let token = data.get("token").filter(|token| token.is_object());
-    let of_key = |name: &str| token.and_then(|token| token.get(name));
-    let unlimited = of_key("unlimited_credits").is_none_or(|flag| flag == &Value::Bool(true))
-        && of_key("remaining_credits").is_none()
-        || of_key("unlimited_credits") == Some(&Value::Bool(true));
-    let left = of_key("remaining_credits").and_then(credits);
+    let shapes::Left { user, token } = object(body.get("data").unwrap_or(body));
+    let is_unlimited = match token.unlimited_credits {
+        Field::Is(said) => said,
+        Field::Missing => !token.remaining_credits.is_named(),
+        Field::Null | Field::Odd => false,
+    };
     // A limit of zero is read as "none": were it meant, the service would refuse the send with 402.
-    let daily = of_key("daily_limit_credits").and_then(credits).filter(|limit| *limit > Credits::ZERO);
+    let daily = token.daily_limit_credits.get().filter(|limit| *limit > Credits::ZERO);
     Ok(Balance {
-        account: account.ok_or_else(|| missing("the account"))?,
-        key: if unlimited { None } else { Some(left.ok_or_else(|| missing("the key"))?) },
-        key_today: daily.zip(of_key("daily_used_credits").and_then(credits)).map(|(limit, used)| limit - used),
-        reset_timezone: shown(of_key("reset_timezone"), key),
+        account: user.remaining_credits.get().ok_or_else(|| missing("the account"))?,
+        key: if is_unlimited { None } else { Some(token.remaining_credits.get().ok_or_else(|| missing("the key"))?) },
+        key_today: daily.zip(token.daily_used_credits.get()).map(|(limit, used)| limit - used),
+        reset_timezone: shown(token.reset_timezone, key),
     })
 }
 
@@ -349,7 +239,7 @@ pub(super) fn balance(status: u16, body: &Value, key: &str) -> Result<Balance, A
 /// # Errors
 /// When there is no list in it.
 pub(super) fn models(status: u16, body: &Value, key: &str) -> Result<Vec<String>, ApiError> {
-    Ok(rows(status, body)?.iter().filter_map(|row| shown(row.get("id"), key).or_else(|| shown(Some(row), key))).collect())
+    Ok(rows(status, body)?.iter().filter_map(|row| shown(Field::of(row.get("id").unwrap_or(row)), key)).collect())
 }
 
 /// The price of one task of a model, as we ask for it, in a pricing-rules answer.
@@ -385,8 +275,10 @@ pub(super) fn soften(mut error: ApiError) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Answer;
     use super::*;
     use proptest::prelude::*;
+    use reqwest::header::HeaderMap;
     use serde_json::json;
 
     fn read(value: &Value) -> TaskReport {
@@ -430,32 +322,6 @@ mod tests {
         assert_eq!(read(&json!({"id": "a", "status": "par\u{1b}[31mked"})).status, TaskStatus::Other("parked".into()));
         for bad in [json!({}), json!({"id": 7}), json!({"id": ""}), json!({"id": "a b"}), json!([]), json!(null)] {
             assert_eq!(report(&bad, ""), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn links_are_found_in_other_shapes_and_what_cannot_be_read_is_not_nothing() {
-        let a = "https://h/a.png";
-        for task in [
-            json!({"id": "t", "results": [{"url": a}]}),
-            json!({"id": "t", "results": [{"image_url": {"url": a}}]}),
-            json!({"id": "t", "results": format!("[\"{a}\"]")}),
-            json!({"id": "t", "results": a}),
-            json!({"id": "t", "results": {"images": [{"url": a}]}}),
-            json!({"id": "t", "results": null, "result_data": {"image_url": a}}),
-            json!({"id": "t", "results": [], "image_urls": [a]}),
-            json!({"id": "t", "output": [[a]]}),
-        ] {
-            let report = read(&task);
-            assert_eq!((report.links, report.links_unread), (vec![a.to_owned()], false), "{task}");
-        }
-        for empty in [json!(null), json!([]), json!({}), json!(""), json!([null])] {
-            let report = read(&json!({"id": "t", "results": empty}));
-            assert!(report.links.is_empty() && !report.links_unread, "{empty}");
-        }
-        for odd in [json!(7), json!([7]), json!([{"file": "a.png"}]), json!("[cut"), json!("not-yet"), json!(["ftp://h/a.png"])] {
-            let report = read(&json!({"id": "t", "results": odd}));
-            assert!(report.links.is_empty() && report.links_unread, "{odd}");
         }
     }
 
@@ -581,7 +447,8 @@ mod tests {
             Just("image_url"),
             Just("created"),
             Just("quantity_rule"),
-            Just("value")
+            Just("value"),
+            Just("unlimited_credits")
         ];
         leaf.prop_recursive(5, 60, 8, move |inner| {
             prop_oneof![
@@ -590,6 +457,20 @@ mod tests {
                     .prop_map(|fields| Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())),
             ]
         })
+    }
+
+    /// A reader of the answers must not find in any JSON that a task is not there, only that it cannot be read.
+    fn answer(body: &Value) -> Answer {
+        Answer { status: 200, headers: HeaderMap::new(), body: body.to_string().into_bytes() }
+    }
+
+    #[test]
+    fn a_list_is_no_object_with_its_fields_in_order() {
+        assert_eq!(report(&json!(["a", "completed"]), ""), None);
+        let report =
+            read(&json!({"id": "a", "status": "completed", "usage": [5.4, 5.4], "error": [], "billing": ["account_balance"]}));
+        assert_eq!((report.used, report.billing), (None, None));
+        assert!(balance(200, &json!({"data": [[7], [1, true]]}), "").is_err());
     }
 
     proptest! {
@@ -601,6 +482,28 @@ mod tests {
             }
             let _ = (batch(200, &body, &[], "key"), list(200, &body, &query, "key"), balance(200, &body, "key"));
             let _ = (models(200, &body, "key"), price(200, &body, Model::Draft), is_error_body(&body));
+        }
+
+        #[test]
+        fn an_object_with_an_id_is_a_task_whatever_else_stands_there(mut fields in any_json().prop_filter("an object", Value::is_object)) {
+            let id = TaskId::new("task-unified-1-a").unwrap();
+            fields["id"] = json!(id.as_str());
+            let now = Timestamp::UNIX_EPOCH;
+            prop_assert_eq!(answer(&fields).task(&id, "key", now).unwrap().id, id.clone());
+            let listed = answer(&json!({"data": [7, fields]})).batch(std::slice::from_ref(&id), "key", now).unwrap();
+            prop_assert_eq!(listed.iter().map(|report| &report.id).collect::<Vec<_>>(), [&id]);
+            let query = ListQuery { model: None, status: None, page: 1, page_size: 50 };
+            let page = answer(&json!({"data": [null, fields]})).list(&query, "key", now).unwrap();
+            prop_assert_eq!((page.rows.len(), page.unreadable), (1, 1));
+        }
+
+        #[test]
+        fn no_json_says_that_a_task_is_not_there(body in any_json()) {
+            let id = TaskId::new("task-unified-1-b").unwrap();
+            let now = Timestamp::UNIX_EPOCH;
+            if let Err(error) = answer(&body).task(&id, "key", now) {
+                prop_assert!(!matches!(error.class, ErrorClass::NotFound | ErrorClass::BadSource), "{error:?}");
+            }
         }
     }
 }
