@@ -7,10 +7,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButto
 use jiff::{SignedDuration, Timestamp};
 use mj_enhance::engine::{
     Act, Command, CommandError, CommandOutcome, Connection, Consent, Details, EngineEvent, Notice, NoticeKind, PauseReason, Role,
-    Seen, Status,
+    Seen, Status, StoreError,
 };
 use mj_enhance::job::text::is_unsafe;
-use mj_enhance::job::{Caps, Credits, Failure, Job, JobId, Model, Prices, Quote, Spent, State};
+use mj_enhance::job::{Caps, Credits, ErrorClass, Failure, Job, JobId, Model, Prices, Quote, Spent, State};
 use mj_enhance::tui::terminal;
 use mj_enhance::tui::{App, AppOptions, Charset, Effect, Event, News, NotifyMethod, SessionEffect, Theme, view};
 use ratatui::Terminal;
@@ -190,7 +190,7 @@ impl ScreenHarness {
             10 => {
                 EngineEvent::Details { job: id, details: Arc::new(Details { timeline: Vec::new(), raw: Some(bytes.text(60)) }) }
             }
-            _ if bytes.byte() == 3 => EngineEvent::Broken(bytes.text(20)),
+            _ if bytes.byte() == 3 => EngineEvent::Broken(StoreError::Database(bytes.text(20))),
             _ => EngineEvent::Loaded,
         }
     }
@@ -199,7 +199,11 @@ impl ScreenHarness {
         let status = &mut self.status;
         match bytes.byte() % 8 {
             0 => status.prices.enhance = Credits::from_uc(bytes.odd_number().checked_abs().unwrap_or(1).max(1)),
-            1 => status.paused = bytes.yes().then(|| PauseReason::Login { said: bytes.text(20) }),
+            1 => {
+                status.paused = bytes
+                    .yes()
+                    .then(|| PauseReason::Login { reply: Failure::new(ErrorClass::Login, "unauthorized", &bytes.text(20)) })
+            }
             2 => status.paused = bytes.yes().then_some(PauseReason::You),
             3 => {
                 status.waiting_for_go =

@@ -77,7 +77,7 @@ fn way(n: u64, state: State) -> Vec<Update> {
             vec![
                 approve,
                 send,
-                Update::RepeatsUsedUp("no answer within 30 s".to_owned()),
+                Update::RepeatsUsedUp("no answer within 30 s".into()),
                 Update::ListRead { candidates: vec![task(n), task(n + 1)], server_time: None },
             ]
         }

@@ -74,21 +74,7 @@ impl ApiError {
     /// One sentence for people.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let meaning = self.failure().meaning();
-        let mut said = meaning.to_string();
-        if !self.message.is_empty() && self.message != meaning {
-            said = format!("{said}: {}", self.message.trim_end_matches('.'));
-        }
-        let code = (!self.code.starts_with("http_")).then(|| self.code.clone()).filter(|code| !code.is_empty());
-        let facts: Vec<String> = [
-            self.status.map(|status| format!("HTTP {status}")),
-            code,
-            self.request_id.as_ref().map(|id| format!("request {id}")),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        if facts.is_empty() { said } else { format!("{said} ({})", facts.join(", ")) }
+        self.failure().words()
     }
 
     /// As a failure to keep with a job.

@@ -17,7 +17,7 @@ use super::redact::redact;
 use super::shapes::{self, TaskError};
 use super::{Balance, ListPage, ListQuery, TaskRow};
 use crate::job::{
-    Billing, ChargeStatus, Credits, ErrorClass, Failure, Model, Percent, RefundStatus, TaskId, TaskReport, TaskStatus, text,
+    Billing, ChargeStatus, Credits, ErrorClass, Failure, Model, RefundStatus, TaskId, TaskReport, TaskStatus, text,
 };
 
 /// The most of an answer that is kept for people to read, in bytes.
@@ -280,6 +280,8 @@ mod tests {
     use proptest::prelude::*;
     use reqwest::header::HeaderMap;
     use serde_json::json;
+
+    use crate::job::Percent;
 
     fn read(value: &Value) -> TaskReport {
         report(value, "SECRETKEY").unwrap()

@@ -1,7 +1,8 @@
 //! Notices as `run` says them, to a person who types commands instead of pressing keys.
 
-use crate::engine::{LostAnswer, Notice, NoticeKind, Undecided};
-use crate::job::{Failure, JobId, text};
+use crate::engine::{Notice, NoticeKind, Undecided};
+use crate::job::{JobId, text};
+use crate::tui::notices::lost_answer;
 
 /// The sentence for a notice, clean. `name` says how the table names a job (`h8m4t7xe:2`).
 ///
@@ -13,13 +14,13 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String) -> String {
         NoticeKind::NotSent { error } => format!("{job} was not sent: {error}."),
         NoticeKind::NotRepeated { error } => format!("{job} was not sent again: {error}."),
         NoticeKind::BecameUnsure(why) => format!("{job} is unsure ({}); looking for its task.", lost_answer(why)),
-        NoticeKind::SendingDeferred(failure) => format!("Sending waits: {}.", reply(failure)),
-        NoticeKind::Refused(failure) => format!("{job} was refused: {}.", reply(failure)),
+        NoticeKind::SendingDeferred(failure) => format!("Sending waits: {}.", failure.reply()),
+        NoticeKind::Refused(failure) => format!("{job} was refused: {}.", failure.reply()),
         NoticeKind::TaskListUnreadable(failure) => {
-            format!("The task list cannot be read ({}); nothing is sent until it can.", reply(failure))
+            format!("The task list cannot be read ({}); nothing is sent until it can.", failure.reply())
         }
         NoticeKind::AnswersUnreadable(failure) => {
-            format!("Answers about many tasks cannot be read ({}); each is asked about alone.", reply(failure))
+            format!("Answers about many tasks cannot be read ({}); each is asked about alone.", failure.reply())
         }
         NoticeKind::UnknownStatus { word } => format!("{job} has a status that is not known (\"{word}\"); it is watched on."),
         NoticeKind::TaskFound(task) => format!("{job} was found: its task is {task}."),
@@ -62,24 +63,6 @@ fn undecided(why: &Undecided) -> String {
         Undecided::NotConfirmed => "no task fits, and it was not confirmed in this store".to_owned(),
         Undecided::OverRunLimit(limit) => format!("no task fits, and sending it again is over --max-credits ({limit})"),
     }
-}
-
-fn lost_answer(why: &LostAnswer) -> String {
-    match why {
-        LostAnswer::Failed(failure) => format!("reply lost: {}", reply(failure)),
-        LostAnswer::LongWait => "reply lost, then the service asked for a longer wait".to_owned(),
-        LostAnswer::StoreUnwritable => "reply lost, then the store could not be written".to_owned(),
-        LostAnswer::TimePassed => "reply lost, and too much time has passed since".to_owned(),
-    }
-}
-
-/// What a failed call means, and what the service said.
-pub fn reply(failure: &Failure) -> String {
-    let meaning = failure.meaning();
-    if failure.message.is_empty() || failure.message == meaning {
-        return meaning.into_owned();
-    }
-    format!("{meaning}: {}", failure.message.trim_end_matches('.'))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use crate::api::ApiError;
 use crate::config::{ConfigError, ConfigErrors, KeyError};
-use crate::job::ErrorClass;
+use crate::job::{ErrorClass, record};
 use crate::store::StoreError;
 
 /// A problem with its exit code, a stable word, a sentence and a next step.
@@ -117,7 +117,7 @@ impl From<ApiError> for Problem {
         };
         let code = if exit == Exit::Login { "login" } else { "service" };
         let next = match exit {
-            Exit::Login => error.failure().next_step(),
+            Exit::Login => record::next_step(&error.failure()),
             _ => "check the connection, then try again; nothing was sent, and asking is free",
         };
         Self::new(exit, code, error.sentence(), next)

@@ -8,7 +8,7 @@ use super::args::RunArgs;
 use super::context::Context;
 use super::exit::Exit;
 use super::hooks::Hooks;
-use super::notices::{self, notice_text};
+use super::notices::notice_text;
 use super::out::Out;
 use super::problem::{Outcome, Problem, locked};
 use super::session;
@@ -16,6 +16,7 @@ use super::{list, start, wait};
 use crate::engine::{Connection, EngineEvent, Level, Notice, NoticeKind, PauseReason, Role, Sending, StartMode, Status};
 use crate::job::{HoldReason, Job, JobId, Phase, State, text};
 use crate::store::Store;
+use crate::tui::notices::no_price;
 
 /// How long nothing may have been heard before an idle engine counts as done: one message can say the end of a job and
 /// the next the start of another.
@@ -193,11 +194,11 @@ impl Watch {
             }
             match self.status.as_deref() {
                 Some(Status { role: Role::Screen { engine_pid }, .. }) => return Err(locked(*engine_pid)),
-                Some(Status { paused: Some(PauseReason::Login { said }), .. }) => {
+                Some(Status { paused: Some(PauseReason::Login { reply }), .. }) => {
                     return Err(Problem::new(
                         Exit::Login,
                         "login",
-                        text::clean(said),
+                        text::clean(&reply.words()),
                         "check the key with `mj-enhance doctor`; nothing is lost",
                     ));
                 }
@@ -225,7 +226,7 @@ impl Watch {
             EngineEvent::Notice(notice) if notice.level() > Level::Info && !self.is_told(&notice) => {
                 Out::status(&notice_text(&notice, &|id| self.name(id)));
             }
-            EngineEvent::Broken(why) => self.broken = Some(why),
+            EngineEvent::Broken(error) => self.broken = Some(error.to_string()),
             EngineEvent::Progress(_) => self.answered(),
             EngineEvent::Notice(_) | EngineEvent::CommandDone { .. } | EngineEvent::Details { .. } => {}
         }
@@ -317,7 +318,7 @@ impl Watch {
         match &status.connection {
             Connection::Down { why, .. } if !self.saw_down => {
                 self.saw_down = true;
-                let why = notices::reply(why);
+                let why = why.reply();
                 Out::status(&format!("Cannot reach the service ({}); nothing is lost, retrying.", text::clean(&why)));
             }
             Connection::Up => {
@@ -402,10 +403,10 @@ fn pause_words(why: &PauseReason) -> String {
         PauseReason::Price { agreed, now } => {
             format!("Sending paused: the price is now {now} credits, {agreed} were agreed; confirm again.")
         }
-        PauseReason::Login { said } => format!("Sending paused, the key is not accepted: {}", text::clean(said)),
-        PauseReason::Balance { said } => format!("Sending paused, the balance is not enough: {}", text::clean(said)),
-        PauseReason::Access { said } => format!("Sending paused, access denied: {}", text::clean(said)),
-        PauseReason::NoPrice { said } => format!("Sending paused, no price can be named: {}.", text::clean(said)),
+        PauseReason::Login { reply } | PauseReason::Balance { reply } | PauseReason::Access { reply } => {
+            format!("Sending paused: {}.", text::clean(&reply.words()))
+        }
+        PauseReason::NoPrice { reply } => format!("Sending paused, no price can be named: {}.", text::clean(&no_price(reply))),
         PauseReason::Failures { code, count } => {
             format!("Sending paused: {count} jobs in a row failed with {}.", text::clean(code))
         }

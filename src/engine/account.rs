@@ -289,8 +289,8 @@ impl Account {
             Ok(price) => *price,
             Err(error) if ["price_unclear", "price_unavailable"].contains(&error.code.as_str()) => {
                 known.is_known = true;
-                let said = error.message.clone();
-                return (!self.is_paused()).then_some(SettingsChange::Pause(PauseReason::NoPrice { said }));
+                let reply = error.failure();
+                return (!self.is_paused()).then_some(SettingsChange::Pause(PauseReason::NoPrice { reply }));
             }
             Err(_) => return None,
         };
@@ -345,7 +345,7 @@ impl Account {
             Some(error) if error.class == ErrorClass::Login => {
                 self.connection = Connection::Up;
                 gate.answered(now.at);
-                return Some(PauseReason::Login { said: error.sentence() });
+                return Some(PauseReason::Login { reply: error.failure() });
             }
             _ => {
                 self.connection = Connection::Up;

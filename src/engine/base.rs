@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::account::Account;
 use super::clock::{Clock, Now};
 use super::index::JobIndex;
+use super::link_alarms::LinkAlarms;
 use super::notice::NoticeKind;
 use super::peers::Peers;
 use super::publisher::{Publisher, end_of_wait};
@@ -58,6 +59,7 @@ pub(super) struct Base {
     pub(super) publisher: Publisher,
     pub(super) account: Account,
     pub(super) peers: Peers,
+    link_alarms: LinkAlarms,
 }
 
 impl Base {
@@ -78,6 +80,7 @@ impl Base {
             jobs: JobIndex::default(),
             publisher: Publisher::new(events),
             peers: Peers::new(origin, screen),
+            link_alarms: LinkAlarms::default(),
         }
     }
 
@@ -87,6 +90,14 @@ impl Base {
 
     pub(super) fn notice(&self, job: Option<JobId>, kind: NoticeKind) {
         self.publisher.notice(self.services.clock.now(), job, kind);
+    }
+
+    /// While there is still time to fetch.
+    pub(super) fn tell_of_ending_links(&mut self) {
+        let now = self.services.clock.now();
+        if let Some((job, kind)) = self.link_alarms.due(&self.jobs, now) {
+            self.publisher.notice(now, job, kind);
+        }
     }
 
     pub(super) fn store_failed(&self, error: &StoreError) {

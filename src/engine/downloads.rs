@@ -1,4 +1,4 @@
-//! Bringing results home: a pool of its own, least time left first, and the alarms for links that end.
+//! Bringing results home: a pool of its own, least time left first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -12,10 +12,6 @@ use super::notice::NoticeKind;
 use crate::fetch::{FetchError, FetchRequest};
 use crate::job::{Applied, Failure, Job, JobId, JobKind, Phase, SavedFile, State, TaskId, Update, retry};
 
-/// Hours before the end of a link at which an unsaved result is called out, with the bit that says it was.
-const ALARMS: [(u8, u8); 2] = [(1, 4), (2, 1)];
-/// Set beside those bits when a fresh link was asked for.
-const REREAD: u8 = 0x80;
 /// How long a download waits at most for its next try while results cannot be saved here, so that all goes on soon after
 /// there is room.
 const LOCAL_WAIT_MOST: Duration = Duration::from_secs(30);
@@ -36,7 +32,8 @@ pub(super) struct Downloads {
     fresh_links: HashMap<JobId, Reread>,
     /// Jobs whose results could not be saved for a reason of this machine.
     unsavable: HashSet<JobId>,
-    alarmed: HashMap<JobId, u8>,
+    /// Jobs whose link was refused after its end, and a fresh one asked for.
+    refused: HashSet<JobId>,
 }
 
 /// Why a task whose result is to be fetched is read once more.
@@ -85,7 +82,7 @@ impl Downloads {
             ready_at: None,
             fresh_links: HashMap::new(),
             unsavable: HashSet::new(),
-            alarmed: HashMap::new(),
+            refused: HashSet::new(),
         }
     }
 
@@ -101,7 +98,7 @@ impl Downloads {
         if !matches!(job.state(), State::ToFetch | State::Fetching) {
             self.retry.remove(&job.id);
             self.fresh_links.remove(&job.id);
-            self.alarmed.remove(&job.id);
+            self.refused.remove(&job.id);
             return self.forget_unsavable(job.id, job.state() == State::Saved);
         }
         None
@@ -203,11 +200,9 @@ impl Downloads {
 
     /// A link whose life is over was refused. A fresh one may come with a fresh answer; asked for once.
     fn refused_after_expiry(&mut self, id: JobId, job: Option<&Job>) -> AfterFetch {
-        let asked = self.alarmed.entry(id).or_default();
-        if *asked & REREAD != 0 {
+        if !self.refused.insert(id) {
             return AfterFetch::LinkIsDead("the link is dead, and a fresh one was dead too");
         }
-        *asked |= REREAD;
         match job.and_then(|job| self.reread(job, Reread::LastWord)) {
             Some(task) => AfterFetch::FreshLink(task),
             None => AfterFetch::LinkIsDead("the link is dead"),
@@ -238,7 +233,7 @@ impl Downloads {
     pub(super) fn fetch_now(&mut self, id: JobId) {
         self.retry.remove(&id);
         self.ready_at = None;
-        self.alarmed.remove(&id);
+        self.refused.remove(&id);
     }
 
     /// A job that is to be fetched again after its link ended begins with a fresh link: the task to ask about.
@@ -279,26 +274,6 @@ impl Downloads {
             }
         }
         again
-    }
-
-    /// Calls out unsaved results whose links have 4 h and 1 h left, each once.
-    pub(super) fn alarms(&mut self, now: Timestamp) -> Option<(Option<JobId>, NoticeKind)> {
-        let dying: Vec<(JobId, u8, u8)> = self
-            .to_fetch
-            .iter()
-            .take_while(|(end, _)| hours_left(*end, now) < ALARMS[0].1.into())
-            .filter_map(|(end, id)| {
-                let (bit, hours) = ALARMS.into_iter().rev().find(|(_, hours)| hours_left(*end, now) < i64::from(*hours))?;
-                let told = self.alarmed.get(id).copied().unwrap_or_default();
-                (told & bit == 0).then_some((*id, bit, hours))
-            })
-            .collect();
-        for (id, bit, _) in &dying {
-            *self.alarmed.entry(*id).or_default() |= bit;
-        }
-        let hours = dying.iter().map(|(_, _, hours)| *hours).min()?;
-        let job = if let [(id, _, _)] = dying.as_slice() { Some(*id) } else { None };
-        Some((job, NoticeKind::LinksEnding { results: dying.len(), hours }))
     }
 
     fn next_retry(&self) -> Option<Instant> {
@@ -350,10 +325,6 @@ pub(super) fn request(job: &Job, zone: &TimeZone) -> FetchRequest {
 
 fn link_is_over(job: &Job, now: Timestamp) -> bool {
     job.link_expires_at.is_none_or(|end| end <= now)
-}
-
-fn hours_left(end: Timestamp, now: Timestamp) -> i64 {
-    Duration::try_from(end.duration_since(now)).map_or(0, |left| i64::try_from(left.as_secs() / 3_600).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -468,18 +439,5 @@ mod tests {
         assert_eq!(downloads.next(now), Some(jobs[1].id), "at once");
         let told = downloads.on_job(Some(&jobs[1]), &job(2, Phase::Saved));
         assert_eq!((told, downloads.can_save()), (Some(NoticeKind::ResultsSavable { is_proven: true }), true));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn links_that_end_are_called_out_at_four_hours_and_at_one() {
-        let jobs = [finished(1, 10 * HOUR), finished(2, 10 * HOUR)];
-        let mut downloads = downloads(2, &jobs);
-        assert_eq!(downloads.alarms(at(5 * HOUR)), None);
-        let four = NoticeKind::LinksEnding { results: 2, hours: 4 };
-        assert_eq!(downloads.alarms(at(6 * HOUR + 1)), Some((None, four)));
-        assert_eq!(downloads.alarms(at(7 * HOUR)), None, "each is called out once");
-        downloads.on_job(Some(&jobs[1]), &job(2, Phase::Saved));
-        let one = NoticeKind::LinksEnding { results: 1, hours: 1 };
-        assert_eq!(downloads.alarms(at(9 * HOUR + 1)), Some((Some(JobId::from_bits(1)), one)));
     }
 }

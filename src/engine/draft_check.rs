@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::job::{HoldReason, ImageNumber, TaskId, TaskReport, TaskStatus};
-
-/// Pictures that a complete draft has.
-const COMPLETE: usize = 4;
+use crate::job::{HoldReason, ImageNumber, SourceFault, TaskId, TaskReport, TaskStatus};
 
 /// What is known of a draft.
 #[derive(Clone, Debug)]
@@ -81,41 +78,39 @@ impl DraftChecks {
             None => CheckResult::Unknown,
             Some(Known::Asked) => CheckResult::Asked,
             Some(Known::Troubled) => CheckResult::Troubled,
-            Some(Known::Missing) => hold("the service has no such draft; its record may be gone"),
+            Some(Known::Missing) => hold(SourceFault::Missing),
             Some(Known::Seen(report)) => judge(report, image),
         }
     }
 }
 
-fn hold(found: impl Into<String>) -> CheckResult {
-    CheckResult::Hold(HoldReason::Source { found: found.into() })
+fn hold(found: SourceFault) -> CheckResult {
+    CheckResult::Hold(HoldReason::Source { found })
 }
 
 fn judge(report: &TaskReport, image: ImageNumber) -> CheckResult {
     match &report.status {
         TaskStatus::Completed => {}
-        TaskStatus::Pending | TaskStatus::Processing => return hold("the draft is not finished yet"),
-        TaskStatus::Failed => return hold("the draft failed, so it has no pictures"),
-        TaskStatus::Cancelled => return hold("the draft was cancelled, so it has no pictures"),
-        TaskStatus::Other(word) => return hold(format!("the draft is \"{word}\", which is not known to be finished")),
+        TaskStatus::Pending | TaskStatus::Processing => return hold(SourceFault::Unfinished),
+        TaskStatus::Failed => return hold(SourceFault::Failed),
+        TaskStatus::Cancelled => return hold(SourceFault::Cancelled),
+        TaskStatus::Other(status) => return hold(SourceFault::UnknownStatus { status: status.clone() }),
     }
     if let Some(model) = report.model.as_deref()
         && model != "mj-v7"
     {
-        return hold(format!("the source was made by {}, only mj-v7 drafts can be enhanced", crate::job::text::clean(model)));
+        return hold(SourceFault::OtherModel { model: crate::job::text::clean(model).into_owned() });
     }
     let shown = report.links.len();
     if shown == 0 {
-        return hold("the draft completed without pictures");
+        return hold(SourceFault::NoPictures);
     }
     if usize::from(image.get()) >= shown {
-        return hold(format!("the draft shows {shown} of {COMPLETE} pictures, number {image} is not among them"));
+        return hold(SourceFault::NotAmong { shown, image });
     }
-    if shown < COMPLETE {
+    if shown < ImageNumber::ALL.len() {
         // How pictures are numbered after moderation is not known (docs/service.md §10): a person must look.
-        return hold(format!(
-            "the draft shows only {shown} of {COMPLETE} pictures, so their numbers are not certain; release it if {image} is right"
-        ));
+        return hold(SourceFault::Incomplete { shown, image });
     }
     CheckResult::Fine
 }

@@ -441,9 +441,7 @@ impl Engine {
                 warn!(%error, "progress was not written; it is only for the eye");
             }
         }
-        if let Some((job, kind)) = self.downloads.alarms(self.base.now().wall) {
-            self.base.notice(job, kind);
-        }
+        self.base.tell_of_ending_links();
     }
 
     /// Notes what a call says about connection and gate, whatever it was for.

@@ -127,6 +127,7 @@ impl Follower {
         {
             self.base.store_failed(&error);
         }
+        self.base.tell_of_ending_links();
         let data_dir = &self.base.options.data_dir;
         if self.read_only {
             self.engine_pid = Store::engine_pid(data_dir);
@@ -177,7 +178,7 @@ mod tests {
     use super::super::account::tests::options;
     use super::super::base::tests::silent;
     use super::super::index::tests::job;
-    use super::super::{EngineEvent, Options};
+    use super::super::{EngineEvent, NoticeKind, Options};
     use super::*;
     use crate::job::Phase;
     use crate::store::{Access, PauseReason};
@@ -237,5 +238,29 @@ mod tests {
         let refused = |event: &EngineEvent| matches!(event, EngineEvent::CommandDone { ticket: 7, outcome: Err(_) });
         assert!(heard.lock().unwrap().iter().any(refused));
         assert_eq!(Store::open(folder.path(), Access::ReadWrite).unwrap().settings().unwrap().paused, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_only_watches_tells_of_links_that_end_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ending = Job::clone(&job(1, Phase::ToFetch(crate::job::FetchTrouble::default())));
+        ending.link_expires_at = Some(jiff::Timestamp::now() + jiff::SignedDuration::from_hours(3));
+        Store::open(folder.path(), Access::ReadWrite).unwrap().import(&[ending]).unwrap();
+        let (mut follower, heard) = follower(folder.path(), true);
+        follower.start().unwrap();
+        let (commands, mut inbox) = unbounded_channel();
+        let later = async {
+            tokio::time::sleep(std::time::Duration::from_secs(9)).await;
+            commands.send(SessionMessage::Stop).unwrap();
+        };
+        let (lock, ()) = tokio::join!(follower.run(&mut inbox), later);
+        assert!(lock.unwrap().is_none());
+        let kinds: Vec<NoticeKind> = heard
+            .lock()
+            .unwrap()
+            .iter()
+            .filter_map(|event| if let EngineEvent::Notice(notice) = event { Some(notice.kind.clone()) } else { None })
+            .collect();
+        assert_eq!(kinds, [NoticeKind::LinksEnding { results: 1, hours: 4 }]);
     }
 }

@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::job::{Charge, Credits, Job, JobId, Phase, State};
 
 /// See the module.
@@ -15,7 +17,8 @@ pub(super) struct JobIndex {
     unsure: BTreeSet<JobId>,
     /// Waiting jobs with an approval of this start.
     approved: HashSet<JobId>,
-    to_fetch: HashSet<JobId>,
+    /// The end of its link first; a job without one last.
+    to_fetch: BTreeSet<(Timestamp, JobId)>,
     /// Approved jobs whose approval is older than this start, with their positions.
     older_than_floor: BTreeMap<JobId, i64>,
     /// Moves whenever they change, so that thousands of them are not compared in every turn of the loop.
@@ -56,6 +59,11 @@ impl JobIndex {
         !self.to_fetch.is_empty()
     }
 
+    /// Jobs to be fetched with the ends of their links, the next to end first.
+    pub(super) fn to_fetch(&self) -> impl Iterator<Item = (Timestamp, JobId)> {
+        self.to_fetch.iter().copied()
+    }
+
     pub(super) fn has_approved(&self) -> bool {
         !self.approved.is_empty()
     }
@@ -85,8 +93,9 @@ impl JobIndex {
         for set in [&mut self.in_flight, &mut self.unsure] {
             set.remove(&id);
         }
-        for set in [&mut self.approved, &mut self.to_fetch] {
-            set.remove(&id);
+        self.approved.remove(&id);
+        if let Some(before) = self.jobs.get(&id) {
+            self.to_fetch.remove(&(link_end(before), id));
         }
         match &job.phase {
             Phase::Waiting if job.approval.is_some_and(|approval| approval.seq > approval_floor) => {
@@ -102,7 +111,7 @@ impl JobIndex {
                 self.unsure.insert(id);
             }
             Phase::ToFetch(_) => {
-                self.to_fetch.insert(id);
+                self.to_fetch.insert((link_end(job), id));
             }
             Phase::Fetching(_) | Phase::Held(_) | Phase::Saved | Phase::Failed(_) | Phase::Cancelled(_) | Phase::Unwatched => {}
         }
@@ -146,10 +155,12 @@ impl JobIndex {
     }
 }
 
+fn link_end(job: &Job) -> Timestamp {
+    job.link_expires_at.unwrap_or(Timestamp::MAX)
+}
+
 #[cfg(test)]
 pub(super) mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::job::{Approval, Doubt, FetchTrouble, IdempotencyKey, ImageNumber, PaidSend, Progress, TaskId};
 

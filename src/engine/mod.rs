@@ -11,8 +11,8 @@
 //! - `reconciler` (with `reconcile`): the search for the tasks of unsure jobs;
 //! - `poller` (with `poll_scheduler`): the polling worker that tracks all running jobs;
 //! - `downloads`: results on their way to disk;
-//! - `index`, `publisher`, `peers`: the jobs in memory, the channel to the dashboard, other processes; these and the account
-//!   are the `base` that an engine shares with the `follower` of another process's engine, which is a type of its own;
+//! - `index`, `publisher`, `peers`, `link_alarms`: the jobs in memory, the channel to the dashboard, other processes, links
+//!   that end; these and the account are the `base` that an engine shares with the `follower` of another process's engine, which is a type of its own;
 //! - `backlog`, `workers`: what the store has not taken yet, and the calls under way.
 
 mod account;
@@ -24,6 +24,7 @@ mod draft_check;
 mod event_loop;
 mod follower;
 mod index;
+mod link_alarms;
 mod notice;
 mod peers;
 mod poll_scheduler;
@@ -45,12 +46,12 @@ use jiff::Timestamp;
 
 pub use crate::commands::{Act, Command, CommandError, CommandOutcome, Consent, JobRef, LeftOut, QueueMove};
 use crate::job::{Caps, Credits, Failure, Job, JobId, Model, Prices, Progress, Spent};
-pub use crate::store::{PauseReason, Seen, TimelineEntry};
+pub use crate::store::{PauseReason, Seen, StoreError, TimelineEntry};
 
 pub use base::{Services, SessionMessage};
 pub use clock::{Clock, SystemClock};
 pub use event_loop::Engine;
-pub use notice::{Level, LostAnswer, Notice, NoticeKind, Undecided};
+pub use notice::{Level, Notice, NoticeKind, Undecided};
 pub use session::{Session, StartError, StartMode};
 
 /// What a dashboard is told: written first, then published.
@@ -82,8 +83,8 @@ pub enum EngineEvent {
         /// What is known.
         details: Arc<Details>,
     },
-    /// The session cannot go on (store lost, disk full for good); the sentence says why and what to do.
-    Broken(String),
+    /// The session cannot go on: store lost, disk full for good.
+    Broken(StoreError),
 }
 
 /// What is known of one job beyond its row.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::job::{CancelledBy, Credits, Failure, HoldReason, JobId, TaskId};
+use crate::job::{CancelledBy, Credits, Failure, HoldReason, JobId, LostAnswer, TaskId};
 use crate::store::PauseReason;
 
 /// How serious a notice is.
@@ -116,20 +116,6 @@ pub enum NoticeKind {
     Failed(Failure),
     /// The job was cancelled.
     Cancelled(CancelledBy),
-}
-
-/// Why the repeats of a paid request ended without an answer.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LostAnswer {
-    /// The last one ended like this too.
-    Failed(Failure),
-    /// The service asked for a wait that is longer than the repeats may take.
-    LongWait,
-    /// The store took no write before the next repeat.
-    StoreUnwritable,
-    /// Too long after the attempt by one of the clocks, or they do not agree: this machine slept, the process was stopped or
-    /// a clock was turned.
-    TimePassed,
 }
 
 /// Why the task list did not settle an unsure job.

@@ -127,7 +127,7 @@ impl Publisher {
 
     /// The session is over because of this.
     pub(super) fn broken(&self, error: &StoreError) {
-        self.send(EngineEvent::Broken(error.to_string()));
+        self.send(EngineEvent::Broken(error.clone()));
     }
 
     /// The newest progress goes into a job as it is published; what is not running has none.

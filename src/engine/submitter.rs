@@ -13,13 +13,15 @@ use super::account::Account;
 use super::clock::Now;
 use super::draft_check::{CheckResult, DraftChecks};
 use super::index::JobIndex;
-use super::notice::{LostAnswer, NoticeKind};
+use super::notice::NoticeKind;
 use super::queue::Queue;
 use super::{PauseReason, Sending};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, PaidVerdict, Submitted};
 use crate::job::retry::{self, Lost, PaidRepeat};
-use crate::job::{Caps, Credits, ErrorClass, HoldReason, ImageNumber, Job, JobId, Model, Phase, TaskId, TaskReport, Update};
+use crate::job::{
+    Caps, Credits, ErrorClass, HoldReason, ImageNumber, Job, JobId, LostAnswer, Model, Phase, TaskId, TaskReport, Update,
+};
 use crate::store::{SendGuard, StoreError};
 
 /// Drafts are checked for so many jobs ahead.
@@ -118,8 +120,8 @@ pub(super) enum Answer {
         agreed: Option<Credits>,
         reserved: Option<Credits>,
     },
-    /// Nobody knows; it is repeated, unless the repeats are over for this reason, with the text to keep.
-    Lost { update: Update, over: Option<(String, LostAnswer)> },
+    /// Nobody knows; it is repeated, unless the repeats are over for this reason.
+    Lost { update: Update, over: Option<LostAnswer> },
     /// Surely nothing was made by this attempt.
     NotAccepted { update: Update, notice: Option<NoticeKind>, pause: Option<PauseReason>, read_balance: bool },
 }
@@ -391,7 +393,6 @@ impl Submitter {
             }
             Err(error) => error,
         };
-        let said = error.sentence();
         let (mut notice, mut pause) = (None, None);
         let verdict = error.paid();
         let update = match verdict {
@@ -403,16 +404,16 @@ impl Submitter {
                     self.not_before = Some(now.at + retry::rate_limit_wait(error.retry_after, self.no_capacity));
                     notice = Some(NoticeKind::SendingDeferred(error.failure()));
                 }
-                Update::PutBack(said)
+                Update::PutBack(error.failure())
             }
             PaidVerdict::Barred => {
-                let put_back = Update::PutBack(said.clone());
+                let reply = error.failure();
                 let login = error.class == ErrorClass::Login;
-                pause = Some(if login { PauseReason::Login { said } } else { PauseReason::Access { said } });
-                put_back
+                pause = Some(if login { PauseReason::Login { reply } } else { PauseReason::Access { reply } });
+                Update::PutBack(error.failure())
             }
             PaidVerdict::Unpaid => {
-                pause = Some(PauseReason::Balance { said });
+                pause = Some(PauseReason::Balance { reply: error.failure() });
                 Update::Refused(error.failure())
             }
             PaidVerdict::Rejected => {
@@ -428,7 +429,6 @@ impl Submitter {
     }
 
     fn lost(&mut self, lost: Lost, error: &ApiError, rng: &mut fastrand::Rng, now: Now) -> Answer {
-        let said = error.sentence();
         let mut over = None;
         if let Some(open) = &mut self.open {
             open.unknown_outcomes += u32::from(lost == Lost::OutcomeUnknown);
@@ -440,11 +440,11 @@ impl Submitter {
                 PaidRepeat::After(wait) => (open.in_air, open.repeat_at) = (false, Some(now.at + wait)),
                 PaidRepeat::Unsure => {
                     self.open = None;
-                    over = Some((format!("the answer was lost: {said}"), LostAnswer::Failed(error.failure())));
+                    over = Some(LostAnswer::Failed(error.failure()));
                 }
             }
         }
-        Answer::Lost { update: Update::AnswerLost(said), over }
+        Answer::Lost { update: Update::AnswerLost(error.failure()), over }
     }
 
     /// The approved jobs of a model that were approved at another price than this.

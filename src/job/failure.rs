@@ -1,4 +1,4 @@
-//! What went wrong, said once: classes of errors, what each means, and the one safe next step.
+//! What went wrong, said once: classes of errors, and what each means.
 
 use std::borrow::Cow;
 
@@ -45,7 +45,7 @@ pub enum ErrorClass {
     Passing,
     /// The task failed, and the same request would fail again.
     Final,
-    /// The line dropped, the name did not resolve, the time limit passed.
+    /// The connection dropped, the name did not resolve, the time limit passed.
     Network,
     /// An answer that could not be read.
     #[serde(rename = "nonsense")]
@@ -200,7 +200,7 @@ impl Failure {
             "image_dimension_mismatch" => "the picture has a size the service does not take",
             "request_cancelled" => "the service or its provider ended the task",
             "generation_failed_no_content" => "the run ended without a picture",
-            "service_error" | "service_unavailable" | "internal_error" | "upstream_error" => "the service had trouble of its own",
+            "service_error" | "service_unavailable" | "internal_error" | "upstream_error" => "the service failed",
             "generation_timeout" => "the service gave up after its own time limit",
             "resource_exhausted" => "the service had no free machine",
             "quota_exceeded" if self.status == Some(402) => "the account's balance does not cover the job",
@@ -225,10 +225,10 @@ impl Failure {
                 ErrorClass::KeyConflict => "the key of this request was used for another request",
                 ErrorClass::PaidOutcomeUnknown => "the service does not know yet how the first attempt ended",
                 ErrorClass::RateLimited => "too many requests",
-                ErrorClass::Server => "the service had trouble of its own",
+                ErrorClass::Server => "the service failed",
                 ErrorClass::Passing => "the service failed in a way that may pass",
                 ErrorClass::Final => "the same request would fail again",
-                ErrorClass::Network => "the line to the service failed",
+                ErrorClass::Network => "the connection to the service failed",
                 ErrorClass::InvalidResponse => "the answer could not be read",
                 ErrorClass::Link => "the result's link did not lead to a picture",
                 ErrorClass::Local => "something on this machine failed",
@@ -247,32 +247,31 @@ impl Failure {
         )
     }
 
-    /// The one safe next step, as a sentence that names the key to press.
+    /// What it means and what the service said of it, with the facts to look it up by: `the API key was not accepted (HTTP 401,
+    /// unauthorized, request r1)`. Clean, as its parts are.
     #[must_use]
-    pub fn next_step(&self) -> &'static str {
-        match self.class {
-            ErrorClass::Content => "choose another picture; the same one will be refused again",
-            ErrorClass::BadSource | ErrorClass::NotFound => {
-                "check the draft's id; a draft whose record is gone cannot be enhanced"
-            }
-            ErrorClass::BadRequest | ErrorClass::Final | ErrorClass::KeyConflict => {
-                "the same request would fail again; give the request id to support"
-            }
-            ErrorClass::Login => "check the key with `mj-enhance doctor`",
-            ErrorClass::Balance => "top up at evolink.ai/dashboard/credits, then release it with p",
-            ErrorClass::KeyTotal => "raise the key's limit at evolink.ai/dashboard/keys, then release it with p",
-            ErrorClass::KeyDaily => "wait for the key's reset or raise its daily limit, then release it with p",
-            ErrorClass::ModelDenied | ErrorClass::Access => "check what the key may do at evolink.ai/dashboard/keys",
-            ErrorClass::Link => "ask for a fresh link with d; nothing is paid for that",
-            ErrorClass::Local => "mend the folder or disk, then fetch again with d",
-            ErrorClass::PaidOutcomeUnknown | ErrorClass::Network | ErrorClass::InvalidResponse => {
-                "ask the service with r; nothing is paid for that"
-            }
-            ErrorClass::NoCapacity | ErrorClass::Passing | ErrorClass::Server | ErrorClass::RateLimited => {
-                "run it again later with R; that is a new paid job"
-            }
-            ErrorClass::Unknown => "look at the details, then run it again with R if you want to pay for another try",
+    pub fn words(&self) -> String {
+        let said = self.reply();
+        let code = (!self.code.starts_with("http_") && !self.code.is_empty()).then(|| self.code.clone());
+        let facts: Vec<String> = [
+            self.status.map(|status| format!("HTTP {status}")),
+            code,
+            self.request_id.as_ref().map(|id| format!("request {id}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if facts.is_empty() { said } else { format!("{said} ({})", facts.join(", ")) }
+    }
+
+    /// What it means, and what the service said of it.
+    #[must_use]
+    pub fn reply(&self) -> String {
+        let meaning = self.meaning();
+        if self.message.is_empty() || self.message == meaning {
+            return meaning.into_owned();
         }
+        format!("{meaning}: {}", self.message.trim_end_matches('.'))
     }
 }
 

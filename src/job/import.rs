@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::kind::JobKind;
 use super::life::{Approval, Job};
 use super::money::Credits;
-use super::phase::{HoldReason, Phase, State};
+use super::phase::{HoldReason, LostAnswer, Phase, SourceFault, State};
 use super::prompt;
 use super::request::PaidRequest;
 use super::text;
@@ -129,8 +129,29 @@ impl Job {
     fn tidy_texts(&mut self) {
         match &mut self.phase {
             Phase::Failed(failure) | Phase::Held(HoldReason::Refused(failure)) => tidy_failure(failure),
-            Phase::Held(HoldReason::Source { found }) => tidy(found),
-            Phase::Unsure(doubt) => tidy(&mut doubt.why),
+            Phase::Held(HoldReason::Source { found }) => match found {
+                SourceFault::UnknownStatus { status: said }
+                | SourceFault::OtherModel { model: said }
+                | SourceFault::Said(said) => {
+                    tidy(said);
+                }
+                SourceFault::Missing
+                | SourceFault::Unfinished
+                | SourceFault::Failed
+                | SourceFault::Cancelled
+                | SourceFault::NoPictures
+                | SourceFault::NotAmong { .. }
+                | SourceFault::Incomplete { .. } => {}
+            },
+            Phase::Unsure(doubt) => match &mut doubt.why {
+                LostAnswer::Failed(failure) => tidy_failure(failure),
+                LostAnswer::RefusedLater { code: said } | LostAnswer::Said(said) => tidy(said),
+                LostAnswer::LongWait
+                | LostAnswer::StoreUnwritable
+                | LostAnswer::TimePassed
+                | LostAnswer::OtherTask
+                | LostAnswer::ProgramEnded => {}
+            },
             Phase::ToFetch(trouble) | Phase::Fetching(trouble) => {
                 if let Some(last) = &mut trouble.last {
                     tidy(last);

@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::id::{IdempotencyKey, JobId, Tag, TaskId};
 use super::kind::JobKind;
 use super::money::Credits;
-use super::phase::{HoldReason, Phase, Progress, State};
+use super::phase::{HoldReason, LostAnswer, Phase, Progress, State};
 use super::report::TaskReport;
 use super::request::PaidRequest;
 use super::retry;
@@ -220,15 +220,15 @@ pub enum Update {
         server_time: Option<Timestamp>,
     },
     /// An attempt ended without a usable answer.
-    AnswerLost(String),
+    AnswerLost(Failure),
     /// Refused for now, surely nothing was made: back in line with the same key (429, no capacity, key trouble).
-    PutBack(String),
+    PutBack(Failure),
     /// Refused until the user does something about balance or limits.
     Refused(Failure),
     /// Refused for good.
     Rejected(Failure),
     /// The repeats are used up.
-    RepeatsUsedUp(String),
+    RepeatsUsedUp(LostAnswer),
     /// The account's task list was looked through.
     ListRead {
         /// The tasks that fit.
@@ -378,7 +378,7 @@ impl Job {
     pub fn reason(&self) -> Option<String> {
         match &self.phase {
             Phase::Held(why) => Some(why.to_string()),
-            Phase::Unsure(doubt) => Some(doubt.why.clone()),
+            Phase::Unsure(doubt) => Some(doubt.why.to_string()),
             Phase::Failed(failure) => Some(format!("{} ({})", failure.meaning(), failure.code)),
             Phase::Cancelled(by) => Some(by.to_string()),
             Phase::ToFetch(trouble) | Phase::Fetching(trouble) => trouble.last.clone(),
@@ -441,10 +441,10 @@ impl Job {
             Update::SendStarted { key, body, server_time } => self.start_send(key, body, now, server_time),
             Update::SendRepeated { server_time } => self.repeat_send(now, server_time),
             Update::AnswerLost(why) => self.lose_answer(&why),
-            Update::PutBack(why) => self.put_back(&why, now),
+            Update::PutBack(why) => self.put_back(why, now),
             Update::Refused(failure) => self.refuse(failure, now),
             Update::Rejected(failure) => self.reject(failure, now),
-            Update::RepeatsUsedUp(why) => self.become_unsure(&why),
+            Update::RepeatsUsedUp(why) => self.become_unsure(why),
             Update::ListRead { candidates, server_time } => self.look(candidates, now, server_time),
             Update::Recheck => self.recheck(),
             Update::SendAgainSameKey { server_time } => self.send_again(now, server_time),

@@ -65,11 +65,11 @@ fn updates() -> impl Strategy<Value = Update> {
         2 => (reports(), any::<bool>()).prop_map(|(report, replayed)| Update::Accepted { report, replayed }),
         4 => reports().prop_map(Update::Reported),
         1 => Just(Update::SendRepeated { server_time: None }),
-        1 => words().prop_map(Update::AnswerLost),
-        1 => words().prop_map(Update::PutBack),
+        1 => failures().prop_map(Update::AnswerLost),
+        1 => failures().prop_map(Update::PutBack),
         1 => failures().prop_map(Update::Refused),
         1 => failures().prop_map(Update::Rejected),
-        1 => words().prop_map(Update::RepeatsUsedUp),
+        1 => words().prop_map(|said| Update::RepeatsUsedUp(said.as_str().into())),
         2 => vec(tasks(), 0..2).prop_map(|candidates| Update::ListRead { candidates, server_time: None }),
         2 => Just(Update::SendAgainSameKey { server_time: None }),
         1 => tasks().prop_map(Update::Adopted),
@@ -264,8 +264,10 @@ fn a_refusal_after_a_lost_answer_is_believed_only_when_the_task_list_had_settled
 #[test]
 fn a_job_that_was_to_be_cancelled_ends_when_its_send_is_refused() {
     let at = Timestamp::from_second(7).unwrap();
-    for refusal in [Update::PutBack("later".into()), Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", ""))]
-    {
+    for refusal in [
+        Update::PutBack(Failure::new(ErrorClass::RateLimited, "later", "")),
+        Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", "")),
+    ] {
         let mut job = new_job();
         let approval = Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at, not_before: at };
         job.apply(Update::Approve { approval, request: request(1) }, at);

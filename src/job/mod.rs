@@ -36,7 +36,9 @@ pub use import::ImportError;
 pub use kind::{JobKind, Model, Subject};
 pub use life::{Applied, Approval, Job, PaidSend, SavedFile, Update};
 pub use money::{Credits, CreditsError};
-pub use phase::{CancelledBy, CapName, Doubt, FetchTrouble, HoldReason, Percent, Phase, Progress, State};
+pub use phase::{
+    CancelledBy, CapName, Doubt, FetchTrouble, HoldReason, LostAnswer, Percent, Phase, Progress, SourceFault, State,
+};
 pub use prompt::Prompt;
 pub use quote::{Caps, PriceLine, PriceLines, Prices, Quote, Spent};
 pub use report::{Billing, ChargeStatus, RefundStatus, TaskReport, TaskStatus};

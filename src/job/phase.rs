@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
-use super::id::TaskId;
+use super::id::{ImageNumber, TaskId};
 use super::money::Credits;
 
 /// The word for where a job stands; the same in rows, JSON, queries and the store.
@@ -131,11 +131,85 @@ pub enum HoldReason {
     },
     /// The free look at the draft says that it cannot be enhanced.
     Source {
-        /// What was found, as a sentence.
-        found: String,
+        /// What was found.
+        found: SourceFault,
     },
     /// The service refused the paid request for want of balance or of room in the key's limits.
     Refused(Failure),
+}
+
+/// What is wrong with a draft. All its text is clean.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "fault")]
+pub enum SourceFault {
+    /// The service has no such task.
+    Missing,
+    /// It is not finished yet.
+    Unfinished,
+    /// It failed.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+    /// Its status is not known, so it may not be finished.
+    UnknownStatus {
+        /// The status.
+        status: String,
+    },
+    /// It was made by another model than the one whose drafts can be enhanced.
+    OtherModel {
+        /// That model.
+        model: String,
+    },
+    /// It completed without pictures.
+    NoPictures,
+    /// It has fewer pictures than a complete draft, and this one is not among them.
+    NotAmong {
+        /// How many it has.
+        shown: usize,
+        /// Which one was asked for.
+        image: ImageNumber,
+    },
+    /// It has fewer pictures than a complete draft, so which number is which is not certain: a person must look.
+    Incomplete {
+        /// How many it has.
+        shown: usize,
+        /// Which one was asked for.
+        image: ImageNumber,
+    },
+    /// As a store of an earlier version says it.
+    #[serde(untagged)]
+    Said(String),
+}
+
+/// Pictures that a complete draft has.
+const COMPLETE_DRAFT: usize = ImageNumber::ALL.len();
+
+impl From<&str> for SourceFault {
+    fn from(said: &str) -> Self {
+        Self::Said(said.to_owned())
+    }
+}
+
+impl fmt::Display for SourceFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("the service has no such draft; its record may be gone"),
+            Self::Unfinished => f.write_str("the draft is not finished yet"),
+            Self::Failed => f.write_str("the draft failed, so it has no pictures"),
+            Self::Cancelled => f.write_str("the draft was cancelled, so it has no pictures"),
+            Self::UnknownStatus { status } => write!(f, "the draft is \"{status}\", which is not known to be finished"),
+            Self::OtherModel { model } => write!(f, "the source was made by {model}, only mj-v7 drafts can be enhanced"),
+            Self::NoPictures => f.write_str("the draft completed without pictures"),
+            Self::NotAmong { shown, image } => {
+                write!(f, "the draft shows {shown} of {COMPLETE_DRAFT} pictures, number {image} is not among them")
+            }
+            Self::Incomplete { shown, image } => write!(
+                f,
+                "the draft shows only {shown} of {COMPLETE_DRAFT} pictures, so their numbers are not certain; release it if {image} is right"
+            ),
+            Self::Said(text) => f.write_str(text),
+        }
+    }
 }
 
 /// Which limit was in the way.
@@ -166,7 +240,7 @@ impl fmt::Display for HoldReason {
             Self::You => f.write_str("held by you"),
             Self::Cap { cap, limit } => write!(f, "would cross {cap} of {limit} credits"),
             Self::Price { agreed, now } => write!(f, "the price is {now} now, agreed were {agreed}"),
-            Self::Source { found } => f.write_str(found),
+            Self::Source { found } => found.fmt(f),
             Self::Refused(failure) => write!(f, "{} ({})", failure.meaning(), failure.code),
         }
     }
@@ -206,11 +280,60 @@ pub struct Progress {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Doubt {
     /// Why the answer counts as lost.
-    pub why: String,
+    pub why: LostAnswer,
     /// Whether the account's task list has been looked through since.
     pub looked: bool,
     /// Tasks of the account that fit this job and belong to no other job; more than one, or one that fits several jobs, is for the user to settle.
     pub candidates: Vec<TaskId>,
+}
+
+/// Why the answer to a paid request counts as lost. All its text is clean.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "how")]
+pub enum LostAnswer {
+    /// The last repeat ended like this too.
+    Failed(Failure),
+    /// The service asked for a wait that is longer than the repeats may take.
+    LongWait,
+    /// The store took no write before the next repeat.
+    StoreUnwritable,
+    /// Too long after the attempt by one of the clocks, or they do not agree: this machine slept, the process was stopped or
+    /// a clock was turned.
+    TimePassed,
+    /// A repeat was refused, which says nothing of the attempt before it.
+    RefusedLater {
+        /// The code of the refusal.
+        code: String,
+    },
+    /// The answer named a task that is not this job's.
+    OtherTask,
+    /// The program ended before the answer was written down.
+    #[default]
+    ProgramEnded,
+    /// As a store of an earlier version says it.
+    #[serde(untagged)]
+    Said(String),
+}
+
+impl From<&str> for LostAnswer {
+    fn from(said: &str) -> Self {
+        Self::Said(said.to_owned())
+    }
+}
+
+impl fmt::Display for LostAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => write!(f, "reply lost: {}", failure.words()),
+            Self::LongWait => f.write_str("reply lost, then the service asked for a longer wait"),
+            Self::StoreUnwritable => f.write_str("reply lost, then the store could not be written"),
+            Self::TimePassed => f.write_str("reply lost, and too much time has passed since"),
+            Self::RefusedLater { code } => write!(f, "reply lost, then refused ({code})"),
+            Self::OtherTask => f.write_str("the reply named a task that is not this job's"),
+            Self::ProgramEnded => f.write_str("the program ended before the reply was written down"),
+            Self::Said(text) => f.write_str(text),
+        }
+    }
 }
 
 /// Who ended a job.
@@ -296,5 +419,50 @@ impl Phase {
             Self::Cancelled(_) => State::Cancelled,
             Self::Unwatched => State::Unwatched,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::failure::ErrorClass;
+    use super::*;
+
+    #[test]
+    fn reasons_are_kept_as_values_and_sentences_of_earlier_versions_are_read() {
+        let image = ImageNumber::ALL[2];
+        for found in [
+            SourceFault::Missing,
+            SourceFault::Unfinished,
+            SourceFault::Failed,
+            SourceFault::Cancelled,
+            SourceFault::UnknownStatus { status: "parked".into() },
+            SourceFault::OtherModel { model: "mj-v6".into() },
+            SourceFault::NoPictures,
+            SourceFault::NotAmong { shown: 2, image },
+            SourceFault::Incomplete { shown: 3, image },
+            "it is no draft".into(),
+        ] {
+            let held = HoldReason::Source { found };
+            let text = serde_json::to_string(&held).unwrap();
+            assert_eq!(serde_json::from_str::<HoldReason>(&text).unwrap(), held, "{text}");
+        }
+        let old = r#"{"why":"source","found":"the draft is not finished yet"}"#;
+        assert_eq!(serde_json::from_str::<HoldReason>(old).unwrap().to_string(), "the draft is not finished yet");
+        for why in [
+            LostAnswer::Failed(Failure::new(ErrorClass::Network, "connection_reset", "")),
+            LostAnswer::LongWait,
+            LostAnswer::StoreUnwritable,
+            LostAnswer::TimePassed,
+            LostAnswer::RefusedLater { code: "insufficient_quota".into() },
+            LostAnswer::OtherTask,
+            LostAnswer::ProgramEnded,
+            "no answer within 30 s".into(),
+        ] {
+            let doubt = Doubt { why, looked: true, candidates: Vec::new() };
+            let text = serde_json::to_string(&doubt).unwrap();
+            assert_eq!(serde_json::from_str::<Doubt>(&text).unwrap(), doubt, "{text}");
+        }
+        let old = r#"{"why":"the answer was lost: reset","looked":false,"candidates":[]}"#;
+        assert_eq!(serde_json::from_str::<Doubt>(old).unwrap().why, LostAnswer::Said("the answer was lost: reset".into()));
     }
 }

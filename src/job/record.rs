@@ -51,7 +51,14 @@ pub fn next_step(failure: &Failure) -> &'static str {
             "run it again later with `mj-enhance retry` (a new paid job)"
         }
         ErrorClass::Unknown => "see `mj-enhance show`; `mj-enhance retry` pays for another try",
-        _ => failure.next_step(),
+        ErrorClass::Content => "choose another picture; the same one will be refused again",
+        ErrorClass::BadSource | ErrorClass::NotFound => "check the draft's id; a draft whose record is gone cannot be enhanced",
+        ErrorClass::BadRequest | ErrorClass::Final | ErrorClass::KeyConflict => {
+            "the same request would fail again; give the request id to support"
+        }
+        ErrorClass::Login => "check the key with `mj-enhance doctor`",
+        ErrorClass::ModelDenied | ErrorClass::Access => "check what the key may do at evolink.ai/dashboard/keys",
+        ErrorClass::Link => "ask for a fresh link with `mj-enhance fetch` (free)",
     }
 }
 

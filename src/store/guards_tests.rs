@@ -74,7 +74,7 @@ fn accepted(task: TaskId) -> Update {
 
 fn unsure(store: &mut Store, n: u64, when: i64) {
     assert!(matches!(send(store, n, when), BeginSend::Go(_)));
-    apply(store, n, Update::AnswerLost("reset".into()), when);
+    apply(store, n, Update::AnswerLost(Failure::new(ErrorClass::Server, "reset", "")), when);
     apply(store, n, Update::RepeatsUsedUp("reset".into()), when);
     apply(store, n, Update::ListRead { candidates: vec![], server_time: None }, when + 1);
 }
@@ -115,7 +115,7 @@ fn what_a_run_may_spend_is_kept_with_its_approval_and_binds_whoever_takes_over()
     let held = send(&mut store, 3, 5);
     assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::MaxCredits, limit }) if limit == price() * 2));
     // What surely was not taken makes room again, a confirmation of its own needs none.
-    apply(&mut store, 2, Update::PutBack("429".into()), 6);
+    apply(&mut store, 2, Update::PutBack(Failure::new(ErrorClass::Server, "429", "")), 6);
     assert!(matches!(send(&mut store, 4, 7), BeginSend::Go(_)));
     assert!(matches!(send(&mut store, 2, 8), BeginSend::Held(_, HoldReason::Cap { cap: CapName::MaxCredits, .. })));
     store.approve(&[id(3)], consent(1), None, &mut make, at(9)).unwrap();
@@ -134,7 +134,7 @@ fn an_unsure_job_goes_out_again_only_at_the_confirmed_price_and_within_the_caps(
     let one = SendGuard { caps: Caps { day: Some(price()), session: Some(price()) }, ..guard() };
     assert!(matches!(send(&mut store, 2, 6), BeginSend::Go(_)));
     assert!(matches!(resend(&mut store, &one, 7), BeginSend::No(NotNow::Hold(HoldReason::Cap { .. }))));
-    apply(&mut store, 2, Update::PutBack("429".into()), 8);
+    apply(&mut store, 2, Update::PutBack(Failure::new(ErrorClass::Server, "429", "")), 8);
     // On the next day it counts there.
     let tomorrow = SendGuard { day_start: at(80_000), ..one };
     assert!(matches!(resend(&mut store, &tomorrow, 80_001), BeginSend::Go(_)));

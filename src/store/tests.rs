@@ -122,7 +122,7 @@ fn every_state(store: &mut Store) {
         assert!(matches!(send(store, n, 10), BeginSend::Go(_)), "{n}");
     }
     one(store, 1, Update::Hold(HoldReason::Cap { cap: CapName::Day, limit: price() }), 11);
-    one(store, 4, Update::AnswerLost("reset".into()), 12);
+    one(store, 4, Update::AnswerLost(Failure::new(ErrorClass::Server, "reset", "")), 12);
     one(store, 4, Update::RepeatsUsedUp("time is up".into()), 13);
     one(store, 4, Update::ListRead { candidates: vec![task(90), task(91)], server_time: None }, 14);
     for n in 5..=12 {
@@ -270,7 +270,7 @@ fn money_that_is_surely_not_taken_or_given_back_does_not_count() {
     let day = |store: &Store| store.spent(at(100_000), at(0), at(0)).unwrap().day;
     send(&mut store, 1, 1);
     assert_eq!(day(&store), price());
-    one(&mut store, 1, Update::PutBack("429".into()), 2);
+    one(&mut store, 1, Update::PutBack(Failure::new(ErrorClass::Server, "429", "")), 2);
     assert_eq!(day(&store), Credits::ZERO);
     let BeginSend::Go(job) = store.begin_send(id(1), key(200), "other", &guard(), at(90_000)).unwrap() else { panic!() };
     assert_eq!(job.send.unwrap().key, key(1), "the key stays with its new_job");
@@ -698,7 +698,7 @@ fn a_store_of_the_first_version_opens() {
     assert_eq!(jobs, expected_jobs);
     assert_eq!(store.ledger_rows().unwrap(), expected.ledger_rows().unwrap());
     assert!(matches!(send(&mut store, 2, 49), BeginSend::Go(job) if job.send.as_ref().unwrap().key == key(2)));
-    one(&mut store, 2, Update::PutBack("429".into()), 49);
+    one(&mut store, 2, Update::PutBack(Failure::new(ErrorClass::Server, "429", "")), 49);
     one(&mut store, 2, Update::Cancel, 50);
     assert_eq!(store.job(id(2)).unwrap().unwrap().state(), State::Cancelled);
 }

@@ -1,10 +1,11 @@
 //! What goes in and out of the store, besides jobs.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::job::{
-    Caps, Credits, HoldReason, Job, JobId, JobKind, Model, PaidRequest, PriceLines, Prices, State, Tag, Unavailable,
+    Caps, Credits, ErrorClass, Failure, HoldReason, Job, JobId, JobKind, Model, PaidRequest, PriceLines, Prices, State, Tag,
+    Unavailable,
 };
 
 /// How a store is opened.
@@ -126,23 +127,27 @@ pub enum PauseReason {
     },
     /// The key was refused.
     Login {
-        /// What the service said, clean.
-        said: String,
+        /// The refusal.
+        #[serde(alias = "said", deserialize_with = "login_reply")]
+        reply: Failure,
     },
     /// Balance or a limit of the key.
     Balance {
-        /// What the service said, clean.
-        said: String,
+        /// The refusal.
+        #[serde(alias = "said", deserialize_with = "balance_reply")]
+        reply: Failure,
     },
     /// The account, the model or the address is not allowed.
     Access {
-        /// What the service said, clean.
-        said: String,
+        /// The refusal.
+        #[serde(alias = "said", deserialize_with = "access_reply")]
+        reply: Failure,
     },
     /// The service publishes no price that can be named with certainty.
     NoPrice {
-        /// What is wrong with it, clean.
-        said: String,
+        /// What is wrong with it: `price_unavailable` or `price_unclear`.
+        #[serde(alias = "said", deserialize_with = "price_reply")]
+        reply: Failure,
     },
     /// So many jobs in a row ended with the same error.
     Failures {
@@ -151,6 +156,28 @@ pub enum PauseReason {
         /// How many.
         count: u32,
     },
+}
+
+/// A refusal; stores of earlier versions have a sentence in its place, of which only the kind is kept.
+fn reply_of<'de, D: Deserializer<'de>>(deserializer: D, class: ErrorClass, code: &str) -> Result<Failure, D::Error> {
+    let stored = serde_json::Value::deserialize(deserializer)?;
+    Ok(Failure::deserialize(stored).unwrap_or_else(|_| Failure::new(class, code, "")))
+}
+
+fn login_reply<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Failure, D::Error> {
+    reply_of(deserializer, ErrorClass::Login, "")
+}
+
+fn balance_reply<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Failure, D::Error> {
+    reply_of(deserializer, ErrorClass::Balance, "")
+}
+
+fn access_reply<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Failure, D::Error> {
+    reply_of(deserializer, ErrorClass::Access, "")
+}
+
+fn price_reply<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Failure, D::Error> {
+    reply_of(deserializer, ErrorClass::InvalidResponse, "price_unclear")
 }
 
 /// An amount and when and how it was learned.
@@ -327,5 +354,30 @@ mod twice {
     #[expect(clippy::option_option, reason = "the shape that serde calls")]
     pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
         Ok(Vec::<Option<T>>::deserialize(from)?.pop())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_of_an_earlier_version_is_read_by_its_kind() {
+        for (word, class) in [("login", ErrorClass::Login), ("balance", ErrorClass::Balance), ("access", ErrorClass::Access)] {
+            let old = format!(r#"{{"paused":{{"why":"{word}","said":"the service said this"}}}}"#);
+            let settings: Settings = serde_json::from_str(&old).unwrap();
+            let reply = match settings.paused.clone().unwrap() {
+                PauseReason::Login { reply } | PauseReason::Balance { reply } | PauseReason::Access { reply } => reply,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!((reply.class, reply.message.as_str()), (class, ""), "{word}");
+            let again = serde_json::to_string(&settings).unwrap();
+            assert_eq!(serde_json::from_str::<Settings>(&again).unwrap().paused, settings.paused);
+        }
+        let old = r#"{"why":"no_price","said":"no rule"}"#;
+        assert!(matches!(serde_json::from_str(old).unwrap(), PauseReason::NoPrice { .. }));
+        let reply = Failure::new(ErrorClass::Login, "key_expired", "renew it");
+        let text = serde_json::to_string(&PauseReason::Login { reply: reply.clone() }).unwrap();
+        assert_eq!(serde_json::from_str::<PauseReason>(&text).unwrap(), PauseReason::Login { reply });
     }
 }

@@ -9,7 +9,7 @@ use super::error::{DbError, StoreError};
 use super::rows::{self, bits, nanos, signed, unsigned};
 use super::{Store, guards, ledger};
 use crate::failpoint;
-use crate::job::{Applied, Job, JobId, TaskReport, Update};
+use crate::job::{Applied, Job, JobId, LostAnswer, TaskReport, Update};
 
 /// The moments of a write at which a test can stop it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,7 +93,7 @@ impl Writing<'_> {
             return Ok(Ok(update));
         }
         Ok(match update {
-            Update::Accepted { .. } => Ok(Update::RepeatsUsedUp("the answer named a task that is not this job's".to_owned())),
+            Update::Accepted { .. } => Ok(Update::RepeatsUsedUp(LostAnswer::OtherTask)),
             _ => Err(Applied::Ignored("the task belongs to another job")),
         })
     }

@@ -8,7 +8,6 @@ use super::batch::Batch;
 use super::dialogs::{Dialog, Dialogs};
 use super::job_list::{JobList, ViewFilter};
 use super::layout::Layout;
-use super::link_warnings::LinkWarnings;
 use super::messages::Messages;
 use super::options::AppOptions;
 use super::screens::Screens;
@@ -34,7 +33,6 @@ pub struct App {
     /// Why the session cannot go on.
     pub(super) broken: Option<String>,
     pub(super) batch: Batch,
-    pub(super) link_warnings: LinkWarnings,
     pub(super) title: Title,
     /// What of the screen was saved last for the next start.
     pub(super) saved_state: String,
@@ -66,7 +64,6 @@ impl App {
             status: None,
             broken: None,
             batch: Batch::default(),
-            link_warnings: LinkWarnings::default(),
             title: Title::default(),
             saved_state: String::new(),
             dirty: true,

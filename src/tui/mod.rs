@@ -26,7 +26,6 @@ mod job_list;
 mod layout;
 mod leaving;
 mod line_input;
-mod link_warnings;
 mod messages;
 mod outcomes;
 mod reasons;

@@ -1,7 +1,7 @@
 //! Notices as the dashboard says them: the only place that knows their sentences and the keys in them.
 
-use crate::engine::{LostAnswer, Notice, NoticeKind, PauseReason, Undecided};
-use crate::job::{Failure, JobId, text};
+use crate::engine::{Notice, NoticeKind, PauseReason, Undecided};
+use crate::job::{Failure, JobId, LostAnswer, text};
 
 use super::keymap::{Action, Keymap};
 
@@ -18,15 +18,15 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Key
         NoticeKind::BecameUnsure(why) => {
             format!("{job} is unsure ({}); looking for its task", lost_answer(why))
         }
-        NoticeKind::SendingDeferred(failure) => format!("sending waits: {}", reply(failure)),
-        NoticeKind::Refused(failure) => format!("{job} was refused: {}", reply(failure)),
+        NoticeKind::SendingDeferred(failure) => format!("sending waits: {}", failure.reply()),
+        NoticeKind::Refused(failure) => format!("{job} was refused: {}", failure.reply()),
         NoticeKind::TaskListUnreadable(failure) => format!(
             "the task list cannot be read ({}); nothing is sent until it can · {} on the unsure job stops looking",
-            reply(failure),
+            failure.reply(),
             key(Action::Cancel)
         ),
         NoticeKind::AnswersUnreadable(failure) => {
-            format!("answers about many tasks cannot be read ({}); each is asked about alone", reply(failure))
+            format!("answers about many tasks cannot be read ({}); each is asked about alone", failure.reply())
         }
         NoticeKind::UnknownStatus { word } => format!("{job} has a status that is not known (\"{word}\"); it is watched on"),
         NoticeKind::TaskFound(task) => format!("{job} was found: its task is {task}"),
@@ -60,15 +60,15 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Key
                 "sending paused: the price is {now} credits now, you confirmed {agreed} · {} confirms the new price",
                 key(Action::Pause)
             ),
-            PauseReason::Login { said } => format!("sending paused: {said}"),
-            PauseReason::NoPrice { said } => {
-                format!("sending paused: no price can be named ({said}) · {} resumes", key(Action::Pause))
+            PauseReason::Login { reply } => format!("sending paused: {}", reply.words()),
+            PauseReason::NoPrice { reply } => {
+                format!("sending paused: no price can be named ({}) · {} resumes", no_price(reply), key(Action::Pause))
             }
             PauseReason::Failures { code, count } => {
                 format!("sending paused: {count} jobs in a row failed with {code} · {} resumes", key(Action::Pause))
             }
-            PauseReason::Balance { said } | PauseReason::Access { said } => {
-                format!("sending paused: {said} · {} resumes", key(Action::Pause))
+            PauseReason::Balance { reply } | PauseReason::Access { reply } => {
+                format!("sending paused: {} · {} resumes", reply.words(), key(Action::Pause))
             }
         },
         NoticeKind::StoreFailed { error } => error.clone(),
@@ -94,22 +94,25 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Key
     text::clean(&said).into_owned()
 }
 
-fn lost_answer(why: &LostAnswer) -> String {
+/// How a paid request came to have no reply, to stand in brackets.
+#[must_use]
+pub fn lost_answer(why: &LostAnswer) -> String {
     match why {
-        LostAnswer::Failed(failure) => format!("reply lost: {}", reply(failure)),
-        LostAnswer::LongWait => "reply lost, then the service asked for a longer wait".to_owned(),
-        LostAnswer::StoreUnwritable => "reply lost, then the store could not be written".to_owned(),
-        LostAnswer::TimePassed => "reply lost, and too much time has passed since".to_owned(),
+        LostAnswer::Failed(failure) => format!("reply lost: {}", failure.reply()),
+        LostAnswer::Said(text) => format!("reply lost: {text}"),
+        LostAnswer::LongWait
+        | LostAnswer::StoreUnwritable
+        | LostAnswer::TimePassed
+        | LostAnswer::RefusedLater { .. }
+        | LostAnswer::OtherTask
+        | LostAnswer::ProgramEnded => why.to_string(),
     }
 }
 
-/// What a failed call means, and what the service said.
-fn reply(failure: &Failure) -> String {
-    let meaning = failure.meaning();
-    if failure.message.is_empty() || failure.message == meaning {
-        return meaning.into_owned();
-    }
-    format!("{meaning}: {}", failure.message.trim_end_matches('.'))
+/// Why no price can be named, in the words of the answer that was read.
+#[must_use]
+pub fn no_price(reply: &Failure) -> String {
+    if reply.message.is_empty() { "the published price cannot be understood".to_owned() } else { reply.message.clone() }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Why a job stands where it stands, and the one safe next step, in words with the live keys.
 
 use super::keymap::{Action, Keymap};
-use crate::job::{CancelledBy, CapName, ErrorClass, Failure, HoldReason, Job, Phase, State, text};
+use crate::job::{CancelledBy, CapName, ErrorClass, Failure, HoldReason, Job, LostAnswer, Phase, State, text};
 
 /// How every sentence names a job: as the table does, `h8m4t7xe:2`.
 pub(super) fn name(job: &Job) -> String {
@@ -12,7 +12,16 @@ pub(super) fn name(job: &Job) -> String {
 pub(super) fn reason(job: &Job) -> Option<String> {
     let said = match &job.phase {
         Phase::Held(why) => held(why),
-        Phase::Unsure(_) => format!("reply lost ({})", job.reason().unwrap_or_default()),
+        Phase::Unsure(doubt) => match &doubt.why {
+            LostAnswer::Failed(failure) => format!("reply lost ({})", failure.words()),
+            LostAnswer::Said(text) => format!("reply lost ({text})"),
+            LostAnswer::LongWait
+            | LostAnswer::StoreUnwritable
+            | LostAnswer::TimePassed
+            | LostAnswer::RefusedLater { .. }
+            | LostAnswer::OtherTask
+            | LostAnswer::ProgramEnded => doubt.why.to_string(),
+        },
         Phase::Failed(failure) => failed(failure),
         Phase::Cancelled(CancelledBy::You) => "cancelled before it was sent (free)".to_owned(),
         Phase::Cancelled(CancelledBy::YouUnsure) => "given up while unsure; it may have been charged".to_owned(),

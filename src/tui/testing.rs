@@ -85,7 +85,7 @@ pub(crate) fn job_in(n: u64, state: State) -> Job {
         }
         State::Sending => Phase::Sending,
         State::Unsure => Phase::Unsure(Doubt {
-            why: "no answer within 30 s".to_owned(),
+            why: "no answer within 30 s".into(),
             looked: true,
             candidates: vec![
                 TaskId::new("task-unified-1795355910-one00001").unwrap(),
@@ -93,7 +93,7 @@ pub(crate) fn job_in(n: u64, state: State) -> Job {
             ],
         }),
         State::Running => Phase::Running(Progress { percent: Percent::new(42), seconds_left: Some(70), at: Some(at(-10)) }),
-        State::ToFetch => Phase::ToFetch(FetchTrouble { attempts: 2, last: Some("the line was cut at 40%".to_owned()) }),
+        State::ToFetch => Phase::ToFetch(FetchTrouble { attempts: 2, last: Some("connection cut at 40%".to_owned()) }),
         State::Fetching => Phase::Fetching(FetchTrouble::default()),
         State::Saved => {
             job.saved_at = Some(at(-18));

@@ -47,7 +47,6 @@ impl App {
                 next.extend(later(60));
             }
         }
-        next.extend(self.link_warnings.next(self.jobs.expiring(), now));
         next.extend(self.title.due(&super::title::words(&self.jobs), now));
         next.into_iter().min()
     }

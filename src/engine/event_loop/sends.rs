@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::super::PauseReason;
 use super::super::clock::Now;
-use super::super::notice::{LostAnswer, NoticeKind, Undecided};
+use super::super::notice::{NoticeKind, Undecided};
 use super::super::submitter::{Answer, NextSend, Repeat, no_others_task};
 use super::super::workers::{WorkerKind, WorkerResult};
 use super::Engine;
 use crate::api::{ApiError, Submitted};
-use crate::job::{Applied, Credits, HoldReason, IdempotencyKey, Job, JobId, Model, State, Update};
+use crate::job::{Applied, Credits, HoldReason, IdempotencyKey, Job, JobId, LostAnswer, Model, State, Update};
 use crate::store::{BeginSend, NotNow, SendGuard, StoreError};
 
 impl Engine {
@@ -18,7 +18,7 @@ impl Engine {
         match self.submitter.due_repeat(&self.gate, now) {
             None => {}
             Some(Repeat::GiveUp(id, why)) => {
-                self.give_up_asking(id, "the answer was lost, then the service asked for a longer wait", why);
+                self.give_up_asking(id, why);
             }
             Some(Repeat::Attempt(id)) => match self.write_before_sending(id, Update::SendRepeated { server_time: now.service }) {
                 Some(applied) if applied.changed() => {
@@ -26,10 +26,9 @@ impl Engine {
                     self.launch(id);
                 }
                 // The job does not take a repeat: its key is too old, or it is not being sent any more.
-                Some(_) => self.give_up_asking(id, "the answer was lost, and too much time has passed", LostAnswer::TimePassed),
+                Some(_) => self.give_up_asking(id, LostAnswer::TimePassed),
                 None if self.submitter.repeat_not_written(now) => {
-                    let said = "the answer was lost, then the store could not be written";
-                    self.give_up_asking(id, said, LostAnswer::StoreUnwritable);
+                    self.give_up_asking(id, LostAnswer::StoreUnwritable);
                 }
                 None => {}
             },
@@ -179,10 +178,10 @@ impl Engine {
         }
     }
 
-    /// The repeats are over; `said` stays with the job.
-    fn give_up_asking(&mut self, id: JobId, said: &str, why: LostAnswer) {
+    /// The repeats are over.
+    fn give_up_asking(&mut self, id: JobId, why: LostAnswer) {
         self.submitter.close();
-        self.write(vec![(id, Update::RepeatsUsedUp(said.to_owned()))]);
+        self.write(vec![(id, Update::RepeatsUsedUp(why.clone()))]);
         self.base.notice(Some(id), NoticeKind::BecameUnsure(why));
         self.reconciler.after_attempt(self.base.now());
     }
@@ -214,8 +213,8 @@ impl Engine {
             }
             Some(Answer::Lost { update, over }) => {
                 self.write(vec![(id, update)]);
-                if let Some((said, why)) = over {
-                    self.give_up_asking(id, &said, why);
+                if let Some(why) = over {
+                    self.give_up_asking(id, why);
                 }
             }
             Some(Answer::NotAccepted { update, notice, pause, read_balance }) => {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::super::account::tests::{error, gate, options};
 use super::super::index::tests::{index, job, task};
 use super::*;
-use crate::job::{TaskStatus, Update};
+use crate::job::{LostAnswer, TaskStatus, Update};
 use jiff::Timestamp;
 
 /// A submitter whose queue holds these jobs, their drafts checked and fine.
@@ -71,7 +71,7 @@ async fn a_lost_answer_is_repeated_in_its_window_and_then_given_up() {
     loop {
         let Answer::Lost { over, .. } = answered(&mut submitter, error(ErrorClass::Server), now) else { panic!() };
         let Some(due) = submitter.next_repeat() else {
-            assert!(matches!(over, Some((_, LostAnswer::Failed(_)))));
+            assert!(matches!(over, Some(LostAnswer::Failed(_))));
             break;
         };
         assert!(over.is_none() && submitter.due_repeat(&gate(), now).is_none(), "not before its time");

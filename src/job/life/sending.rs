@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::charge::Charge;
 use super::super::failure::Failure;
 use super::super::id::{IdempotencyKey, TaskId};
-use super::super::phase::{CancelledBy, Doubt, HoldReason, Phase, Progress};
+use super::super::phase::{CancelledBy, Doubt, HoldReason, LostAnswer, Phase, Progress};
 use super::super::report::TaskReport;
 use super::super::request::PaidRequest;
 use super::super::{retry, text};
@@ -57,24 +57,24 @@ impl Job {
         }
     }
 
-    pub(super) fn lose_answer(&mut self, why: &str) -> Applied {
+    pub(super) fn lose_answer(&mut self, why: &Failure) -> Applied {
         match (&self.phase, &mut self.send) {
             (Phase::Sending, Some(send)) => {
                 send.lose();
-                changed(format!("answer lost: {}", text::clean(why)))
+                changed(format!("answer lost: {}", why.words()))
             }
             _ => Applied::Ignored("it is not being sent"),
         }
     }
 
-    pub(super) fn put_back(&mut self, why: &str, now: Timestamp) -> Applied {
+    pub(super) fn put_back(&mut self, why: Failure, now: Timestamp) -> Applied {
         match (&self.phase, &self.send) {
             (Phase::Sending, Some(send)) if send.refusal_is_proof() => {
                 self.charge = None;
                 self.stand(Phase::Waiting, now);
-                changed(format!("back in line: {}", text::clean(why)))
+                changed(format!("back in the queue: {}", why.words()))
             }
-            (Phase::Sending, Some(_)) => self.become_unsure(why),
+            (Phase::Sending, Some(_)) => self.become_unsure(LostAnswer::Failed(why)),
             _ => Applied::Ignored("it is not being sent"),
         }
     }
@@ -88,7 +88,7 @@ impl Job {
                 self.stand(Phase::Held(HoldReason::Refused(failure)), now);
                 changed(note)
             }
-            (Phase::Sending, Some(_)) => self.become_unsure(&format!("refused after a lost answer: {}", failure.code)),
+            (Phase::Sending, Some(_)) => self.become_unsure(LostAnswer::RefusedLater { code: failure.code }),
             _ => Applied::Ignored("it is not being sent"),
         }
     }
@@ -117,16 +117,15 @@ impl Job {
                 self.phase = Phase::Failed(failure);
                 changed(note)
             }
-            (Phase::Sending, Some(_)) => self.become_unsure(&format!("refused after a lost answer: {}", failure.code)),
+            (Phase::Sending, Some(_)) => self.become_unsure(LostAnswer::RefusedLater { code: failure.code }),
             _ => Applied::Ignored("it is not being sent"),
         }
     }
 
-    pub(super) fn become_unsure(&mut self, why: &str) -> Applied {
+    pub(super) fn become_unsure(&mut self, why: LostAnswer) -> Applied {
         if self.phase != Phase::Sending {
             return Applied::Ignored("it is not being sent");
         }
-        let why = text::clean(why).into_owned();
         let note = format!("unsure: {why}");
         self.phase = Phase::Unsure(Doubt { why, looked: false, candidates: Vec::new() });
         changed(note)
@@ -221,7 +220,7 @@ impl Job {
                 if let Some(send) = &mut self.send {
                     send.lose();
                 }
-                self.become_unsure("the program ended before the answer was written down")
+                self.become_unsure(LostAnswer::ProgramEnded)
             }
             Phase::Fetching(trouble) => {
                 self.phase = Phase::ToFetch(std::mem::take(trouble));

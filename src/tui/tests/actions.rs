@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::dialogs::Dialog;
 use super::super::keymap::Key;
 use super::super::testing::{ScreenHarness, at, event_of, job_in, jobs_in_every_state, many_jobs, new_job};
-use crate::engine::{Command, CommandOutcome, Consent, EngineEvent, PauseReason, QueueMove};
+use crate::engine::{Command, CommandOutcome, Consent, EngineEvent, Notice, NoticeKind, PauseReason, QueueMove};
 use crate::job::{Caps, Credits, JobId, Model, PriceLines, State, Tag};
 use crate::tui::effect::{Effect, SessionEffect};
 use crate::tui::event::{Event, News};
@@ -403,14 +403,13 @@ fn notices_come_once_a_batch_and_only_while_nobody_looks() {
 }
 
 #[test]
-fn a_dying_link_is_named_at_four_hours_and_at_one() {
+fn a_link_that_ends_is_said_with_the_key_that_fetches_and_rings() {
     let mut screen_harness = ScreenHarness::new((80, 24), vec![Arc::new(job_in(0, State::ToFetch))]);
-    for (hours_left, rings) in [(5, 0), (4, 1), (3, 0), (1, 1), (1, 0)] {
-        screen_harness.now = at(86_380 - hours_left * 3_600);
-        screen_harness.effects.clear();
-        screen_harness.event(Event::Tick);
-        assert_eq!(screen_harness.effects.iter().filter(|effect| **effect == Effect::Bell).count(), rings, "{hours_left} h");
-    }
+    let kind = NoticeKind::LinksEnding { results: 1, hours: 4 };
+    screen_harness.event(Event::News(News::Engine(EngineEvent::Notice(Notice { at: at(0), job: None, kind }))));
+    let said = screen_harness.screen();
+    assert!(said.contains("1 result not saved yet, its link expires in under 4 h · d fetches now"), "{said}");
+    assert_eq!(screen_harness.effects.iter().filter(|effect| **effect == Effect::Bell).count(), 1);
 }
 
 #[test]

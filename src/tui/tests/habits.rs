@@ -9,8 +9,8 @@ use super::super::job_list::Sort;
 use super::super::keymap::Keymap;
 use super::super::options::{AppOptions, Charset};
 use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state, many_jobs};
-use crate::engine::{Command, CommandOutcome, EngineEvent, Role};
-use crate::job::{Caps, Job, JobId, State};
+use crate::engine::{Command, CommandError, CommandOutcome, EngineEvent, Notice, NoticeKind, PauseReason, Role, Undecided};
+use crate::job::{Caps, Credits, ErrorClass, Failure, Job, JobId, Phase, State};
 
 const SMALL: (u16, u16) = (80, 24);
 const DRAFT: &str = "task-unified-1790000100-aaaa0001";
@@ -92,6 +92,49 @@ fn sentences_name_the_keys_that_are_bound() {
     assert!(screen.screen().contains("1 approved earlier · O sends"), "{}", screen.screen());
     screen.keys("q");
     assert!(screen.app.exit().unwrap().exit_summary.contains("press O and y"), "{:?}", screen.app.exit());
+
+    // Notices and errors.
+    let reply = || Failure::new(ErrorClass::Balance, "insufficient_quota", "");
+    for (kind, part) in [
+        (NoticeKind::StaysUnsure(Undecided::SeveralTasks(2)), "· W chooses"),
+        (NoticeKind::LinksEnding { results: 2, hours: 4 }, "· F fetches now"),
+        (NoticeKind::Paused(PauseReason::Balance { reply: reply() }), "· O resumes"),
+        (NoticeKind::Paused(PauseReason::Access { reply: reply() }), "· O resumes"),
+        (NoticeKind::Paused(PauseReason::NoPrice { reply: reply() }), "· O resumes"),
+        (NoticeKind::Paused(PauseReason::Failures { code: "x".into(), count: 5 }), "· O resumes"),
+        (
+            NoticeKind::Paused(PauseReason::Price { agreed: Credits::from_uc(1), now: Credits::from_uc(2) }),
+            "· O confirms the new price",
+        ),
+        (NoticeKind::StaysUnsure(Undecided::OldKey), "· Q stops looking"),
+        (NoticeKind::StaysUnsure(Undecided::MoreTasks(50)), "· Q stops looking"),
+        (NoticeKind::StaysUnsure(Undecided::UnreadableRows(2)), "· Q stops looking"),
+        (NoticeKind::TaskListUnreadable(reply()), "Q on the unsure job stops looking"),
+    ] {
+        let overrides = [overrides.as_slice(), &[("cancel", bound("Q"), 8)]].concat();
+        let keymap = Keymap::with_overrides(&overrides).unwrap();
+        let notice = Notice { at: at(0), job: None, kind };
+        let said = crate::tui::notices::notice_text(&notice, &|id| id.to_string(), &keymap);
+        assert!(said.contains(part), "{said}");
+        let late = crate::tui::outcomes::error(&CommandError::TooLate, &keymap);
+        assert!(late.contains("Q stops watching"), "{late}");
+    }
+    for class in [
+        ErrorClass::Balance,
+        ErrorClass::KeyTotal,
+        ErrorClass::KeyDaily,
+        ErrorClass::Link,
+        ErrorClass::Local,
+        ErrorClass::Network,
+        ErrorClass::Server,
+        ErrorClass::Unknown,
+    ] {
+        let mut job = job_in(3, State::Failed);
+        job.phase = Phase::Failed(Failure::new(class, "x", ""));
+        let next = crate::tui::reasons::next_step(&job, &keymap).unwrap();
+        let named = ["X: ", "F: ", "r: "].iter().any(|key| next.starts_with(key) || next.contains(&format!("then {key}")));
+        assert!(named, "{class:?}: {next}");
+    }
 }
 
 #[test]

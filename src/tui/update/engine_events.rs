@@ -16,7 +16,7 @@ use super::super::reasons;
 use super::super::undo::{Pending, Undo, UndoWindow};
 use super::super::wording::{duration, sum_of};
 use super::Effects;
-use crate::engine::{Command, CommandError, CommandOutcome, EngineEvent, Level, Notice};
+use crate::engine::{Command, CommandError, CommandOutcome, EngineEvent, Level, Notice, NoticeKind};
 use crate::job::{Job, JobId, State, text};
 
 impl App {
@@ -45,7 +45,8 @@ impl App {
             EngineEvent::Notice(notice) => self.take_notice(&notice, effects),
             EngineEvent::CommandDone { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
             EngineEvent::Details { job, details } => self.screens.take_details(job, details),
-            EngineEvent::Broken(said) => {
+            EngineEvent::Broken(error) => {
+                let said = text::clean(&error.to_string()).into_owned();
                 self.say(Level::Alarm, said.clone());
                 self.broken = Some(said);
             }
@@ -64,7 +65,6 @@ impl App {
                 let is_new = |state| job.state() == state && before.is_some_and(|before| before != state);
                 if is_new(State::Saved) {
                     self.batch.saved(job.spent());
-                    self.link_warnings.forget(job.id);
                 }
                 if is_new(State::Failed) {
                     self.batch.failed(job.spent());
@@ -140,6 +140,13 @@ impl App {
         let text = notice_text(notice, &name, &self.options.keymap);
         if notice.level() == Level::Alarm {
             self.tell(&text, effects);
+        }
+        // There is still time to fetch, so whoever looks on hears of it too.
+        if matches!(notice.kind, NoticeKind::LinksEnding { .. }) {
+            self.say(Level::Warning, text.clone());
+            if !effects.contains(&Effect::Bell) {
+                effects.push(Effect::Bell);
+            }
         }
         self.log(notice.at, notice.level(), notice.job, text);
     }

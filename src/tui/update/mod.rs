@@ -23,7 +23,6 @@ use super::options::Theme;
 use super::undo::{Pending, Undo};
 use super::view::{self, Target};
 use crate::engine::{Command, Level};
-use crate::job::text;
 
 /// A letter for each column in its menu; none that moves or leaves there.
 const COLUMN_KEYS: &str = "itpelcn";
@@ -49,7 +48,6 @@ impl App {
             effects.push(Effect::Session(SessionEffect::LoadDetails(id)));
         }
         self.messages.close_windows(now);
-        self.warn_of_expiring_links(now, effects);
         let title = super::title::words(&self.jobs);
         if self.title.set(&title, now) {
             effects.push(Effect::Title(title));
@@ -61,20 +59,6 @@ impl App {
                 effects.push(Effect::Session(SessionEffect::SaveScreenState(state)));
             }
         }
-    }
-
-    /// Words and bell while there is still time to fetch.
-    fn warn_of_expiring_links(&mut self, now: Timestamp, effects: &mut Effects) {
-        let Some((count, hours)) = self.link_warnings.due(self.jobs.expiring(), now) else { return };
-        let hours = text::count(usize::try_from(hours).unwrap_or(0), "hour");
-        let verb = if count == 1 {
-            "picture is not fetched yet; its link expires"
-        } else {
-            "pictures are not fetched yet; links expire"
-        };
-        let key = self.options.keymap.named(Action::Fetch);
-        self.say(Level::Warning, format!("{key} fetches now: {count} {verb} within {hours}"));
-        effects.push(Effect::Bell);
     }
 
     fn take(&mut self, now: Timestamp, event: Event, effects: &mut Effects) {

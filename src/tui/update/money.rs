@@ -7,6 +7,7 @@ use super::super::availability;
 use super::super::dialogs::{AddDialog, AddField, Dialog, PriceDialog, Purpose};
 use super::super::keymap::Action;
 use super::super::line_input::LineInput;
+use super::super::notices::no_price;
 use super::super::text_area::TextArea;
 use super::super::undo::{Pending, Undo};
 use super::Effects;
@@ -164,10 +165,12 @@ impl App {
         }
         match &status.paused {
             Some(PauseReason::Price { agreed, now }) => notes.push(format!("the price is {now} now, confirmed were {agreed}")),
-            Some(PauseReason::Login { said } | PauseReason::Balance { said } | PauseReason::Access { said }) => {
-                notes.push(format!("paused because: {}", text::clean(said)));
+            Some(PauseReason::Login { reply } | PauseReason::Balance { reply } | PauseReason::Access { reply }) => {
+                notes.push(format!("paused because: {}", text::clean(&reply.words())));
             }
-            Some(PauseReason::NoPrice { said }) => notes.push(format!("no price can be named: {}", text::clean(said))),
+            Some(PauseReason::NoPrice { reply }) => {
+                notes.push(format!("no price can be named: {}", text::clean(&no_price(reply))))
+            }
             Some(PauseReason::Failures { code, count }) => {
                 notes.push(format!("{count} jobs in a row failed with {}", text::clean(code)));
             }
