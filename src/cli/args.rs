@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::ArgValueCompleter;
+
+use super::candidates;
 
 use crate::config::{ColorWhen, Flags};
 use crate::job::query::Query;
@@ -40,13 +43,13 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Keep store, log and results in this folder [env: MJ_ENHANCE_DATA_DIR]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: Option<PathBuf>,
     /// Address of the service, without /v1 [env: EVOLINK_BASE_URL]
     #[arg(long, global = true, value_name = "URL")]
     pub base_url: Option<String>,
     /// Use this [profiles.NAME] of the configuration
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = ArgValueCompleter::new(candidates::profiles))]
     pub profile: Option<String>,
     /// Write JSON to stdout and everything for people to stderr
     #[arg(long, global = true)]
@@ -159,7 +162,7 @@ pub struct AddArgs {
     #[arg(short, long, value_name = "FILE")]
     pub file: Vec<PathBuf>,
     /// Tag the jobs with a word; a line's own tag wins
-    #[arg(short, long, value_parser = tag)]
+    #[arg(short, long, value_parser = tag, add = ArgValueCompleter::new(candidates::tags))]
     pub tag: Option<Tag>,
     /// Put them at the front of the queue
     #[arg(long)]
@@ -183,7 +186,7 @@ pub struct ListArgs {
     #[arg(short, long, value_name = "STATE", value_delimiter = ',', value_parser = states())]
     pub state: Vec<State>,
     /// Only jobs with this tag
-    #[arg(short, long, value_parser = tag)]
+    #[arg(short, long, value_parser = tag, add = ArgValueCompleter::new(candidates::tags))]
     pub tag: Option<Tag>,
     /// Only jobs that fit a filter of the dashboard, like 'failed age>2h credits>5'
     #[arg(long, value_name = "QUERY", value_parser = query)]
@@ -201,13 +204,16 @@ pub struct ListArgs {
 #[group(id = "jobs", required = true, multiple = true)]
 pub struct Selector {
     /// The jobs: ids, beginnings of ids, or task ids
-    #[arg(value_name = "ID", group = "jobs", conflicts_with_all = ["state", "tag", "query", "all"])]
+    #[arg(
+        value_name = "ID", group = "jobs", conflicts_with_all = ["state", "tag", "query", "all"],
+        add = ArgValueCompleter::new(candidates::jobs)
+    )]
     pub ids: Vec<String>,
     /// All jobs in these states, like waiting,held
     #[arg(short, long, value_name = "STATE", value_delimiter = ',', value_parser = states(), group = "jobs")]
     pub state: Vec<State>,
     /// All jobs with this tag
-    #[arg(short, long, value_parser = tag, group = "jobs")]
+    #[arg(short, long, value_parser = tag, group = "jobs", add = ArgValueCompleter::new(candidates::tags))]
     pub tag: Option<Tag>,
     /// All jobs that fit a filter of the dashboard, like 'failed age>2h'
     #[arg(long, value_name = "QUERY", value_parser = query, group = "jobs")]
@@ -220,7 +226,7 @@ pub struct Selector {
 #[derive(Args, Debug)]
 pub struct ShowArgs {
     /// The job: its id, the beginning of it, or its task id
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(candidates::jobs))]
     pub id: String,
     /// Print the service's last answer as well
     #[arg(long)]
@@ -234,7 +240,7 @@ pub struct ShowArgs {
 #[derive(Args, Debug)]
 pub struct WaitArgs {
     /// The jobs
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(candidates::jobs))]
     pub ids: Vec<String>,
     /// Give up after this time (exit 8), like 90s or 10m
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -337,7 +343,7 @@ pub struct ExportArgs {
     #[arg(long, value_enum, default_value = "json")]
     pub format: ExportFormat,
     /// Only jobs with this tag
-    #[arg(short, long, value_parser = tag)]
+    #[arg(short, long, value_parser = tag, add = ArgValueCompleter::new(candidates::tags))]
     pub tag: Option<Tag>,
 }
 
@@ -422,7 +428,7 @@ pub enum Shell {
 #[derive(Args, Debug)]
 pub struct ManArgs {
     /// Write a page for every command into this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
 }
 

@@ -10,6 +10,7 @@ mod account;
 mod act;
 mod add;
 mod args;
+mod candidates;
 mod config_file;
 mod consent;
 mod context;
@@ -22,6 +23,7 @@ pub mod hooks;
 pub mod json;
 mod list;
 mod login;
+mod man;
 mod notices;
 mod out;
 mod outcomes;
@@ -53,6 +55,9 @@ use crate::config::{self, Environment};
 /// Only what nobody expects: the error report could not be set up.
 pub fn main() -> color_eyre::Result<Exit> {
     start::no_core_files();
+    if shells::completed() {
+        return Ok(Exit::Ok);
+    }
     start::survive_file_limits();
     let env = Environment::of_process();
     let cli = match Cli::try_parse() {
@@ -116,7 +121,7 @@ fn perform(cli: &Cli, env: &Environment) -> Outcome {
     // These work, and must work, with a configuration that is broken or missing.
     match &cli.command {
         Some(Command::Completions(args)) => return shells::completions(args),
-        Some(Command::Man(args)) => return shells::man(args),
+        Some(Command::Man(args)) => return man::man(args),
         Some(Command::Config(args)) => match args.what {
             ConfigCommand::Init => return config_file::init(&flags, env, out, global.read_only),
             ConfigCommand::Path => return config_file::path(&flags, env, out),

@@ -344,6 +344,8 @@ pub struct Reading {
     pub errors: Vec<ConfigError>,
     /// What the file names on this machine, in any of its tables.
     pub named: Vec<Named>,
+    /// The names of its profiles.
+    pub profiles: Vec<String>,
 }
 
 /// Reads and checks everything.
@@ -400,6 +402,7 @@ fn examine(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment, ke
         (mistake.line, ConfigError { place, what: mistake.what, next: mistake.next })
     }));
     in_file.sort_by_key(|(line, _)| *line);
+    let profiles = read.profiles.keys().cloned().collect();
     let mut errors: Vec<ConfigError> = in_file.into_iter().map(|(_, error)| error).collect();
     let mut chosen = options::Settings::default();
     if let Some(name) = &flags.profile {
@@ -519,7 +522,7 @@ fn examine(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment, ke
         keys: read.keys,
         notes,
     };
-    Reading { config, errors, named }
+    Reading { config, errors, named, profiles }
 }
 
 fn unknown_profile(name: &str, path: &Path, read: &file::FileContent) -> ConfigError {

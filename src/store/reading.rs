@@ -119,6 +119,18 @@ impl Store {
         self.see(|db| rows::many(db, &format!("WHERE id > ?1 AND {OVER} ORDER BY id LIMIT ?2"), params![after, most]))
     }
 
+    /// At most so many of the tags in use, in the order of the alphabet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn tags(&self, most: usize) -> Result<Vec<String>, StoreError> {
+        self.see(|db| {
+            let mut statement = db.prepare("SELECT DISTINCT tag FROM jobs WHERE tag IS NOT NULL ORDER BY tag LIMIT ?1")?;
+            let tags = statement.query_map(params![i64::try_from(most).unwrap_or(i64::MAX)], |row| row.get(0))?;
+            Ok(tags.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// A number that moves when another process changed the store (SQLite `PRAGMA data_version`); cheap.
     ///
     /// Of a snapshot it moves with the file; call [`Store::refresh`] then.

@@ -32,7 +32,9 @@ fn every_shell_gets_completions() {
     let program = Program::new();
     for shell in ["bash", "zsh", "fish", "nushell", "elvish", "powershell"] {
         let script = program.run(&["completions", shell]).expect(0).stdout;
-        assert!(script.contains("mj-enhance") && script.contains("until-idle"), "{shell}: {}", script.len());
+        // All but that of nushell ask the program.
+        let knows = if shell == "nushell" { "until-idle" } else { "MJ_ENHANCE_COMPLETE" };
+        assert!(script.contains("mj-enhance") && script.contains(knows), "{shell}: {script}");
     }
 }
 
@@ -41,13 +43,39 @@ fn manual_pages_come_from_the_same_words_as_the_help() {
     let program = Program::new();
     let page = program.run(&["man"]).expect(0).stdout;
     assert!(page.contains(".TH mj-enhance 1"), "{page}");
-    for section in ["EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"] {
-        assert!(page.contains(&format!(".SH \"{section}\"")), "{section} is missing: {page}");
-    }
     assert!(page.contains("EVOLINK_API_KEY") && page.contains("\\fB130\\fR") && !page.contains(".SH EXTRA"), "{page}");
     program.run(&["man", "--dir", "pages"]).expect(0);
-    let add = std::fs::read_to_string(program.home().join("pages/mj-enhance-add.1")).unwrap();
-    assert!(add.contains("max\\-credits") && add.contains("mj\\-enhance\\-add") || add.contains("mj-enhance-add"), "{add}");
+    let folder = program.home().join("pages");
+    let pages: Vec<String> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(pages.len() > 25 && pages.contains(&"mj-enhance-config-init.1".to_owned()), "{pages:?}");
+    for name in &pages {
+        let page = std::fs::read_to_string(folder.join(name)).unwrap();
+        for section in ["EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"] {
+            assert!(page.contains(&format!(".SH \"{section}\"")), "{section} is missing in {name}: {page}");
+        }
+        // Every page that one leads to is there.
+        for line in page.lines().filter(|line| line.starts_with("\\fBmj") && line.contains("(1)")) {
+            let other = line.trim_start_matches("\\fB").split_once("\\fR").unwrap().0.replace("\\-", "-");
+            assert!(pages.contains(&format!("{other}.1")), "{name} leads to {other}");
+        }
+    }
+    let add = std::fs::read_to_string(folder.join("mj-enhance-add.1")).unwrap();
+    assert!(add.contains("max\\-credits") && add.contains("mj\\-enhance\\-add"), "{add}");
+}
+
+/// `.ci/run` installs mandoc.
+#[test]
+fn manual_pages_have_no_errors_for_mandoc() {
+    let program = Program::new();
+    program.run(&["man", "--dir", "pages"]).expect(0);
+    for page in std::fs::read_dir(program.home().join("pages")).unwrap() {
+        let page = page.unwrap().path();
+        let ran =
+            Command::new("mandoc").args(["-T", "lint", "-W", "error"]).arg(&page).output().expect("mandoc is not installed");
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && said.is_empty(), "{}: {said}", page.display());
+    }
 }
 
 #[test]

@@ -1,0 +1,191 @@
+//! What a shell offers on Tab beyond the words of the command line: the jobs, tags and profiles that are there.
+//!
+//! Tab must neither wait nor complain: what cannot be read within [`PATIENCE`] is not offered, and nothing is written or asked
+//! of the service. The folder is the one that the typed line, the environment and the configuration name.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use clap_complete::CompletionCandidate;
+
+use crate::config::{self, Environment, Flags, Reading};
+use crate::job::{Job, Tag};
+use crate::store::{Access, Store};
+
+/// How long a Tab may take; less than a person notices as waiting.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// Most that is offered for one word: more than a screen of them helps nobody.
+const MOST: usize = 200;
+
+/// Ids of the jobs that the typed command can do something to, open ones first.
+pub fn jobs(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = current.to_str().map(str::to_ascii_lowercase) else { return Vec::new() };
+    let line = Line::of_process();
+    in_time(move || {
+        let store = line.store()?;
+        let found = if typed.is_empty() {
+            let open = store.open_jobs().ok()?.jobs;
+            let over = store.jobs_over(None, MOST).ok()?;
+            open.into_iter().chain(over).collect()
+        } else {
+            store.find(&typed).ok()?
+        };
+        let fits = |job: &Job| line.suits(job) && job.id.to_string().starts_with(&typed);
+        Some(found.iter().filter(|job| fits(job)).take(MOST).map(job_candidate).collect())
+    })
+}
+
+fn job_candidate(job: &Job) -> CompletionCandidate {
+    let tag = job.tag.as_ref().map_or_else(String::new, |tag| format!(" {tag}"));
+    CompletionCandidate::new(job.id.to_string()).help(Some(format!("{}{tag}", job.state()).into()))
+}
+
+/// Tags that jobs have. One that a shell would take apart is left out.
+pub fn tags(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = current.to_str().map(str::to_owned) else { return Vec::new() };
+    let line = Line::of_process();
+    in_time(move || {
+        let tags = line.store()?.tags(10 * MOST).ok()?;
+        let fits = |tag: &String| tag.starts_with(&typed) && is_one_word(tag) && Tag::new(tag).is_ok();
+        Some(tags.into_iter().filter(fits).take(MOST).map(CompletionCandidate::new).collect())
+    })
+}
+
+/// Profiles of the configuration.
+pub fn profiles(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = current.to_str().map(str::to_owned) else { return Vec::new() };
+    // The one that is being typed is not there yet.
+    let line = Line::of_process();
+    in_time(move || {
+        let profiles = line.reading()?.profiles;
+        let fits = |name: &String| name.starts_with(&typed) && is_one_word(name);
+        Some(profiles.into_iter().filter(fits).take(MOST).map(CompletionCandidate::new).collect())
+    })
+}
+
+/// Whether every shell takes the text as one word that means itself.
+fn is_one_word(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || "-_.,+@%".contains(c))
+}
+
+/// What work gives, or nothing where it takes too long; the process ends then, and the work with it.
+fn in_time(work: impl FnOnce() -> Option<Vec<CompletionCandidate>> + Send + 'static) -> Vec<CompletionCandidate> {
+    let (send, found) = mpsc::channel();
+    let started = std::thread::Builder::new().spawn(move || send.send(work().unwrap_or_default()));
+    if started.is_err() {
+        return Vec::new();
+    }
+    found.recv_timeout(PATIENCE).unwrap_or_default()
+}
+
+/// The typed line, as far as it says which store is meant and what shall be done.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Line {
+    command: Option<String>,
+    flags: Flags,
+}
+
+impl Line {
+    /// The shells hand the line over behind `--`, beginning with the program's name.
+    fn of_process() -> Self {
+        Self::of(std::env::args_os().skip_while(|word| word != "--").skip(2))
+    }
+
+    fn of(words: impl IntoIterator<Item = OsString>) -> Self {
+        let mut line = Self::default();
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            let Some(text) = word.to_str() else { continue };
+            let (flag, value) = match text.split_once('=') {
+                Some((flag, value)) => (flag, Some(OsString::from(value))),
+                None => (text, None),
+            };
+            let mut value = || value.clone().or_else(|| words.next()).filter(|value| !value.is_empty()).map(as_typed);
+            match flag {
+                "--data-dir" => line.flags.data_dir = value().map(PathBuf::from),
+                "--config" => line.flags.config = value().map(PathBuf::from),
+                "--profile" => line.flags.profile = value().and_then(|name| name.into_string().ok()),
+                _ if !text.is_empty() && !text.starts_with('-') && line.command.is_none() => line.command = Some(text.to_owned()),
+                _ => {}
+            }
+        }
+        line
+    }
+
+    /// The configuration, also one with mistakes.
+    fn reading(&self) -> Option<Reading> {
+        config::read(&self.flags, &Environment::of_process(), &|_| Vec::new()).ok()
+    }
+
+    fn store(&self) -> Option<Store> {
+        Store::open(&self.reading()?.config.data_dir, Access::ReadOnly).ok()
+    }
+
+    /// Whether the command can do something to a job.
+    fn suits(&self, job: &Job) -> bool {
+        match self.command.as_deref() {
+            Some("show") => true,
+            _ if job.removed => false,
+            Some("cancel") => [job.can_cancel(), job.can_unwatch(), job.can_give_up()].iter().any(Result::is_ok),
+            Some("fetch") => job.can_fetch().or(job.can_watch()).is_ok(),
+            Some("hold") => job.can_hold().is_ok(),
+            Some("release") => job.can_approve().is_ok(),
+            Some("retry") => job.can_run_again(true).is_ok(),
+            Some("wait") => job.state().is_under_way(),
+            _ => true,
+        }
+    }
+}
+
+/// A word as the program would get it: without its quotes, with the home folder for `~/`. Shells hand over what is typed.
+fn as_typed(word: OsString) -> OsString {
+    let Some(text) = word.to_str() else { return word };
+    let quoted = |mark: char| text.strip_prefix(mark).map(|rest| rest.strip_suffix(mark).unwrap_or(rest));
+    if let Some(inner) = quoted('\'').or_else(|| quoted('"')) {
+        return inner.into();
+    }
+    match (text.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest).into(),
+        _ => word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> Line {
+        Line::of(text.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn the_typed_line_says_which_store_and_which_command() {
+        let flags = Flags { data_dir: Some("/d".into()), profile: Some("work".into()), ..Flags::default() };
+        let wanted = Line { command: Some("cancel".into()), flags };
+        assert_eq!(line("--data-dir /d cancel --profile=work "), wanted);
+        assert_eq!(line("cancel --profile 'work' --data-dir=/d ab"), wanted);
+        assert_eq!(line("list --config").flags, Flags::default());
+        assert_eq!(line(""), Line::default());
+    }
+
+    #[test]
+    fn only_what_every_shell_takes_as_one_word_is_offered() {
+        for good in ["cats", "hafen-2", "Möwe", "a.b_c"] {
+            assert!(is_one_word(good), "{good}");
+        }
+        for bad in ["two words", "a;b", "$(x)", "a'b", "a*", "~x", "a:b", "a\"b", "a&b", "a|b", "a\\b", "#a", "!x", "(x)"] {
+            assert!(!is_one_word(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_takes_too_long_is_not_offered() {
+        let (_keep, never) = mpsc::channel::<()>();
+        assert!(in_time(move || never.recv().ok().map(|()| Vec::new())).is_empty());
+        assert_eq!(in_time(|| Some(vec![CompletionCandidate::new("a")])).len(), 1);
+        assert!(in_time(|| panic!("a damaged store")).is_empty());
+    }
+}
