@@ -11,6 +11,7 @@ mod act;
 mod add;
 mod args;
 mod candidates;
+mod codes;
 mod config_file;
 mod consent;
 mod context;

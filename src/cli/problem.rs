@@ -2,11 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::codes;
 use super::exit::Exit;
 use crate::api::ApiError;
 use crate::config::{ConfigError, ConfigErrors, KeyError};
 use crate::job::{ErrorClass, record};
 use crate::store::StoreError;
+
+/// Never told: there is nobody left to tell.
+const CLOSED_PIPE: &str = "closed_pipe";
 
 /// A problem with its exit code, a stable word, a sentence and a next step.
 #[derive(Clone, PartialEq, Debug)]
@@ -27,8 +31,13 @@ pub struct Problem {
 pub type Outcome = Result<Exit, Problem>;
 
 impl Problem {
-    /// A problem without lines.
+    /// A problem without lines. Its code stands in [`super::codes::CODES`], with this exit code.
     pub fn new(exit: Exit, code: &'static str, message: impl Into<String>, next: impl Into<String>) -> Self {
+        debug_assert!(
+            code == CLOSED_PIPE || codes::find(code).is_some_and(|known| known.exit == exit),
+            "{code} with exit code {} is not in CODES",
+            exit.code()
+        );
         Self { exit, code, message: message.into(), next: next.into(), lines: Vec::new() }
     }
 
@@ -39,12 +48,12 @@ impl Problem {
 
     /// The other side of a pipe is gone; nothing to tell, and no error.
     pub fn closed_pipe() -> Self {
-        Self::new(Exit::Ok, "closed_pipe", "", "")
+        Self::new(Exit::Ok, CLOSED_PIPE, "", "")
     }
 
     /// Whether it is [`Problem::closed_pipe`].
     pub fn is_closed_pipe(&self) -> bool {
-        self.code == "closed_pipe"
+        self.code == CLOSED_PIPE
     }
 
     /// As `--json` prints it.
@@ -102,7 +111,9 @@ impl From<StoreError> for Problem {
             StoreError::Unusable { .. } => ("unusable_folder", "fix the folder, or name another one with --data-dir"),
             StoreError::Newer { .. } => ("newer_store", ""),
             StoreError::Damaged { .. } => ("damaged_store", ""),
-            StoreError::NotConfirmed { .. } => ("no_consent", "confirm again"),
+            StoreError::NotConfirmed { .. } => {
+                return Self::new(Exit::NoConsent, "no_consent", error.to_string(), "confirm again");
+            }
             StoreError::Database(_) => ("store", "check whether the disk is full, then try again"),
         };
         Self::input(code, error.to_string(), next)

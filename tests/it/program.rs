@@ -6,6 +6,8 @@ use std::process::Output;
 use assert_cmd::Command;
 use serde_json::Value;
 
+use crate::schema;
+
 /// A home of its own for one test.
 pub struct Program {
     home: tempfile::TempDir,
@@ -13,20 +15,28 @@ pub struct Program {
 
 /// How one run ended.
 pub struct Ran {
+    /// The schema of what the command prints with `--json`, where it is known which command it was.
+    schema: Option<String>,
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
 impl Ran {
-    /// Every line of stdout as JSON; anything else there fails the test.
+    /// Every line of stdout as JSON; anything else there, and what its schema does not foresee, fails the test.
     pub fn objects(&self) -> Vec<Value> {
         let objects: Vec<Value> = self
             .stdout
             .lines()
             .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.stderr)))
             .collect();
-        assert!(objects.iter().all(|object| object["schema"] == 1), "{}", self.stdout);
+        for object in &objects {
+            assert_eq!(object["schema"], 1, "{object}");
+            match &self.schema {
+                Some(file) => schema::check(file, object).unwrap_or_else(|wrong| panic!("{wrong}\n{object}")),
+                None => assert!(schema::files().keys().any(|file| schema::check(file, object).is_ok()), "in no schema: {object}"),
+            }
+        }
         objects
     }
 
@@ -49,6 +59,7 @@ impl Ran {
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         Self {
+            schema: None,
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
@@ -77,7 +88,8 @@ impl Program {
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
-        self.command().args(args).output().unwrap().into()
+        let ran = Ran::from(self.command().args(args).output().unwrap());
+        Ran { schema: schema::of_command(args.iter().copied()), ..ran }
     }
 
     pub fn file(&self, name: &str, content: &str) -> PathBuf {
