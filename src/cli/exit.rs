@@ -72,10 +72,10 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_lists_every_code() {
-        let readme = include_str!("../../README.md");
+    fn the_documents_list_every_code() {
+        let scripts = include_str!("../../docs/scripts.md");
         for exit in Exit::ORDER {
-            assert!(readme.contains(&format!("\n| {} | ", exit.code())), "{exit:?}");
+            assert!(scripts.contains(&format!("\n| {} | ", exit.code())), "{exit:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Replays the recorded examples of `docs/commands.md`, and holds the README to the program.
+//! Replays the recorded examples of `docs/commands.md`, and holds the keys of `docs/keys.md` to the program.
 //!
 //! `EXAMPLES=write cargo test --test it examples` records them anew; read the difference before you keep it.
 //!
@@ -456,12 +456,12 @@ fn examples_show_every_command_in_words_and_in_json_and_every_exit_code() {
 }
 
 #[test]
-fn examples_of_keys_in_the_readme_come_from_the_keymap() {
-    let readme = std::fs::read_to_string(path("README.md")).unwrap();
-    let (before, rest) = readme.split_once("<!-- keys -->\n").expect("a place for the keys");
+fn examples_of_keys_come_from_the_keymap() {
+    let page = std::fs::read_to_string(path("docs/keys.md")).unwrap();
+    let (before, rest) = page.split_once("<!-- keys -->\n").expect("a place for the keys");
     let (_, after) = rest.split_once("<!-- /keys -->").expect("its end");
     let table = mj_enhance::tui::keys_table_markdown();
-    compare("README.md", &format!("{before}<!-- keys -->\n{table}<!-- /keys -->{after}"));
+    compare("docs/keys.md", &format!("{before}<!-- keys -->\n{table}<!-- /keys -->{after}"));
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod hostile;
 mod house;
 mod json;
 mod kills;
+mod links;
 mod lives;
 mod photographs;
 mod pictures;

@@ -1,4 +1,4 @@
-//! The keymap: one table that drives dispatch, help, footer, palette, the names under `[keys]` and the README.
+//! The keymap: one table that drives dispatch, help, footer, palette, the names under `[keys]` and `docs/keys.md`.
 
 mod key;
 mod layout;
@@ -114,7 +114,7 @@ impl Keymap {
     }
 }
 
-/// The keys table of the README, in Markdown, from the same table as everything else.
+/// The table of `docs/keys.md`, in Markdown, from the same table as everything else.
 #[must_use]
 pub fn keys_table_markdown() -> String {
     use std::fmt::Write as _;
