@@ -18,24 +18,30 @@ lint:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
     cargo deny check bans licenses sources
 
-# The program as it is given away: the same bytes from the same source, whoever builds it and wherever, and no path of the
-# builder in it
-release:
-    #!/usr/bin/env bash
-    set -euo pipefail
-    cargo_home="${CARGO_HOME:-$HOME/.cargo}"
-    export CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$PWD=/mj-enhance"$'\x1f'"--remap-path-prefix=$cargo_home=/cargo"$'\x1f'"--remap-path-prefix=$(rustc --print sysroot)=/rust"
-    export CFLAGS="${CFLAGS:-} -ffile-prefix-map=$PWD=/mj-enhance -ffile-prefix-map=$cargo_home=/cargo"
-    SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)" cargo build --release --locked
-    if grep -aqF -e "$HOME/" -e "$PWD/" target/release/mj-enhance; then
-        echo "a path of this machine is in the binary" >&2
-        exit 1
-    fi
-    sha256sum target/release/mj-enhance
+# Everything that is handed out, into dist/: .deb, .rpm, plain archive, SBOM, checksums; the same bytes wherever it is built
+dist:
+    packaging/dist
+
+# Build dist/ in two homes and compare every byte
+dist-twice:
+    packaging/twice
+
+# Install dist/*.deb into a fresh root, start it there, remove it again
+try-deb:
+    packaging/try-deb
 
 # The dashboard on the built-in simulator; nothing costs anything
 demo:
     cargo run --release -- --demo
+
+# A published OpenAPI text against the simulator, with a property-based tester
+try-api FILE CASES="300":
+    packaging/try-api '{{FILE}}' {{CASES}}
+
+# Record the demo as an asciicast, docs/demo.cast
+film:
+    cargo build --release
+    packaging/film target/release/mj-enhance docs/demo.cast
 
 # Record the examples of docs/commands.md and the keys of the README anew
 examples:
