@@ -31,7 +31,10 @@ impl App {
             return Err(format!("the session cannot continue; leave with {} and start again", key(A::Quit)).into());
         }
         match action {
-            A::Add | A::Pause | A::More | A::Fewer | A::EditCaps if self.status.is_none() => no(starting),
+            A::Add | A::NewDrafts | A::NewFrom | A::Pause | A::More | A::Fewer | A::EditCaps if self.status.is_none() => {
+                no(starting)
+            }
+            A::NewFrom if self.prompt_under_cursor().is_none() => no("only a draft made here has a prompt to begin with"),
             A::Hold => self
                 .any(|job| hold(job).or_else(|_| release(job)), || "only waiting and held jobs can be held or released".into()),
             A::Later | A::Earlier | A::ToFront | A::ToBack => {
@@ -84,6 +87,11 @@ impl App {
         }
     }
 
+    /// The line that the draft under the cursor was made from: with its choices, where it had some.
+    pub(super) fn prompt_under_cursor(&self) -> Option<String> {
+        super::prompt_dialog::prompt_line(&self.jobs.selected_job()?.kind)
+    }
+
     fn no_job(&self) -> Reason {
         if self.options.read_only {
             return Cow::Borrowed("no jobs");
@@ -108,6 +116,8 @@ pub(crate) const fn changes(action: Action) -> bool {
     matches!(
         action,
         A::Add
+            | A::NewDrafts
+            | A::NewFrom
             | A::Hold
             | A::Pause
             | A::Later

@@ -6,9 +6,10 @@ use super::effect::ExportFormat;
 use super::job_list::Sort;
 use super::keymap::Action;
 use super::line_input::LineInput;
+use super::prompt_dialog::PromptDialog;
 use super::text_area::TextArea;
 use crate::engine::Status;
-use crate::job::{Credits, JobId, LineVerdict, Model, PriceLines, Quote, Spec, SpecLine, Tag, TaskId};
+use crate::job::{Credits, JobId, LineVerdict, Model, PriceLines, Prompt, Quote, Spec, SpecLine, Tag, TaskId};
 
 /// What lies over the screen, the last one on top, and the lines of the add box while it is closed.
 #[derive(Debug, Default)]
@@ -17,6 +18,10 @@ pub(crate) struct Dialogs {
     draft: Option<Box<AddDialog>>,
     /// The lines that were confirmed last; they come back with the undo of their send.
     confirmed: Option<Box<AddDialog>>,
+    /// The prompts of the price box on top.
+    prompts: Option<Box<PromptDialog>>,
+    /// The prompts that were confirmed last; they come back with the undo of their send.
+    confirmed_prompts: Option<Box<PromptDialog>>,
 }
 
 impl Dialogs {
@@ -56,6 +61,9 @@ impl Dialogs {
         if self.draft.is_none() {
             self.draft = self.confirmed.take();
         }
+        if self.prompts.is_none() {
+            self.prompts = self.confirmed_prompts.take();
+        }
     }
 
     pub(crate) fn has_draft(&self) -> bool {
@@ -64,6 +72,21 @@ impl Dialogs {
 
     pub(crate) fn take_draft(&mut self) -> Option<Box<AddDialog>> {
         self.draft.take()
+    }
+
+    /// Keeps the prompts while their price is asked about.
+    pub(crate) fn keep_prompts(&mut self, prompts: Box<PromptDialog>) {
+        self.prompts = Some(prompts);
+    }
+
+    /// The prompts were confirmed.
+    pub(crate) fn set_prompts_aside(&mut self) {
+        self.confirmed_prompts = self.prompts.take();
+    }
+
+    /// The prompts whose price is asked about, or whose confirmation was taken back.
+    pub(crate) fn take_prompts(&mut self) -> Option<Box<PromptDialog>> {
+        self.prompts.take()
     }
 
     #[cfg(test)]
@@ -81,6 +104,7 @@ impl Dialogs {
 pub(crate) enum Dialog {
     Filter(FilterInput),
     Add(Box<AddDialog>),
+    Prompts(Box<PromptDialog>),
     Price(PriceDialog),
     Ask(ConfirmDialog),
     Menu(Menu),
@@ -152,18 +176,38 @@ impl AddDialog {
 /// What a confirmed price is for; frozen when the box opened.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Purpose {
-    Add { specs: Vec<Spec>, tag: Option<Tag> },
-    Release { jobs: Vec<JobId> },
-    RunAgain { jobs: Vec<JobId> },
-    Resume { jobs: Vec<JobId> },
+    Add {
+        specs: Vec<Spec>,
+        tag: Option<Tag>,
+    },
+    /// Prompts, each with the line it was made from; `again`: the same one several times.
+    Draft {
+        prompts: Vec<(Prompt, Option<String>)>,
+        tag: Option<Tag>,
+        again: bool,
+    },
+    Release {
+        jobs: Vec<JobId>,
+    },
+    RunAgain {
+        jobs: Vec<JobId>,
+    },
+    Resume {
+        jobs: Vec<JobId>,
+    },
 }
 
 impl Purpose {
     pub(crate) fn verb(&self) -> &'static str {
         match self {
-            Self::Add { .. } | Self::Resume { .. } | Self::Release { .. } => "send",
+            Self::Add { .. } | Self::Draft { .. } | Self::Resume { .. } | Self::Release { .. } => "send",
             Self::RunAgain { .. } => "run again",
         }
+    }
+
+    /// Whether the jobs are new ones, that can be recorded held.
+    pub(crate) fn records(&self) -> bool {
+        matches!(self, Self::Add { .. } | Self::Draft { .. })
     }
 }
 

@@ -28,6 +28,8 @@ mod leaving;
 mod line_input;
 mod messages;
 mod outcomes;
+mod prompt_dialog;
+mod prompt_wording;
 mod reasons;
 mod screen_state;
 mod screens;

@@ -17,7 +17,7 @@ use super::view;
 use crate::engine::{Command, CommandOutcome, Connection, Details, EngineEvent, Role, Seen, Status, TimelineEntry};
 use crate::job::{
     Approval, Caps, Charge, Credits, Doubt, Failure, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, JobKind,
-    Model, PaidSend, Percent, Phase, Prices, Progress, SavedFile, Spent, State, Tag, TaskId,
+    Model, PaidSend, Percent, Phase, Prices, Progress, Prompt, SavedFile, Spent, State, Tag, TaskId,
 };
 
 /// A moment, in seconds after the beginning of the tests' time: 2026-11-22 14:00:00 UTC.
@@ -116,6 +116,26 @@ pub(crate) fn job_in(n: u64, state: State) -> Job {
         }
         State::Unwatched => Phase::Unwatched,
     };
+    job
+}
+
+/// A draft job in a state, of a prompt.
+pub(crate) fn draft_job_in(n: u64, state: State, prompt: &str) -> Job {
+    let mut job = job_in(n, state);
+    job.kind = JobKind::Draft { prompt: Prompt::new(prompt).unwrap(), template: None };
+    let price = Credits::PUBLISHED_DRAFT_PRICE;
+    job.approval = job.approval.map(|approval| Approval { price, ..approval });
+    job.reserved = job.reserved.map(|_| price);
+    job.charged = job.charged.map(|_| price);
+    if state == State::Saved {
+        let file = |image| SavedFile {
+            path: format!("/data/results/drafts/2026-11-22/harbour/t{n:07}-{image}.png").into(),
+            sha256: "cd".repeat(32),
+            bytes: 1_100_000,
+        };
+        job.files = (0..4).map(file).collect();
+        job.links = (0..4).map(|image| format!("https://files.example.org/d/{n}-{image}.png")).collect();
+    }
     job
 }
 

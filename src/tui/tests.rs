@@ -2,6 +2,7 @@
 
 mod actions;
 mod habits;
+mod prompts;
 mod rows;
 mod screens;
 mod seeds;

@@ -64,6 +64,14 @@ impl TextArea {
         }
     }
 
+    /// Puts a line in the place of the one with the cursor, which stands behind it then.
+    pub(crate) fn set_line(&mut self, line: &str) {
+        self.lines[self.row].clear();
+        self.column = 0;
+        let clean = text::clean(line).into_owned();
+        self.put(&clean.replace('\n', " "));
+    }
+
     fn put(&mut self, part: &str) {
         self.lines[self.row].insert_str(self.column, part);
         self.column += part.len();

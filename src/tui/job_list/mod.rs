@@ -17,7 +17,7 @@ pub(crate) use order::{Sort, View, ViewFilter};
 pub(crate) use sums::Totals;
 
 use crate::job::query::{Query, Searcher};
-use crate::job::{Job, JobId, Model, Progress, Spec, State};
+use crate::job::{Job, JobId, JobKind, Model, Progress, Prompt, Spec, State};
 use order::{compare, fits};
 use sums::Sums;
 
@@ -248,6 +248,11 @@ impl JobList {
     /// Whether the picture has a job that a second command would double.
     pub(crate) fn has_duplicate(&self, spec: &Spec) -> bool {
         self.sums.live_jobs(&spec.kind()) > 0
+    }
+
+    /// Whether a draft of the prompt is not over.
+    pub(crate) fn has_draft_under_way(&self, prompt: &Prompt) -> bool {
+        self.sums.live_jobs(&JobKind::Draft { prompt: prompt.clone(), template: None }) > 0
     }
 
     /// The live jobs for a picture besides this one.

@@ -15,12 +15,20 @@ impl Contexts {
     pub const EVENTS: Self = Self(4);
     /// The spending screen.
     pub const SPENDING: Self = Self(8);
+    /// The drafts.
+    pub const DRAFTS: Self = Self(16);
+    /// The contact sheet of a draft.
+    pub const SHEET: Self = Self(32);
     /// List and details.
     pub const JOBS: Self = Self(3);
+    /// List, drafts and contact sheet.
+    pub const LIST_DRAFTS: Self = Self(49);
+    /// List, details, drafts and contact sheet.
+    pub const JOBS_DRAFTS: Self = Self(51);
     /// List and events.
     pub const LISTS: Self = Self(5);
     /// All of them.
-    pub const ALL: Self = Self(15);
+    pub const ALL: Self = Self(63);
 
     /// Whether two sets have a place in common.
     #[must_use]
@@ -34,7 +42,14 @@ impl Contexts {
         if self == Self::ALL {
             return "everywhere".to_owned();
         }
-        let names = [(Self::LIST, "list"), (Self::DETAILS, "details"), (Self::EVENTS, "events"), (Self::SPENDING, "spending")];
+        let names = [
+            (Self::LIST, "list"),
+            (Self::DETAILS, "details"),
+            (Self::EVENTS, "events"),
+            (Self::SPENDING, "spending"),
+            (Self::DRAFTS, "drafts"),
+            (Self::SHEET, "sheet"),
+        ];
         names.iter().filter(|(place, _)| self.meets(*place)).map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
     }
 }
@@ -70,6 +85,8 @@ impl ActionKind {
 pub enum Group {
     /// Acts on jobs.
     Jobs,
+    /// Making drafts and choosing of them.
+    Drafts,
     /// Order and speed of sending.
     Queue,
     /// Price, caps, spending.
@@ -88,14 +105,15 @@ pub enum Group {
 
 impl Group {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 8] =
-        [Self::Jobs, Self::Queue, Self::Money, Self::Results, Self::View, Self::Mark, Self::Move, Self::Program];
+    pub const ALL: [Self; 9] =
+        [Self::Jobs, Self::Drafts, Self::Queue, Self::Money, Self::Results, Self::View, Self::Mark, Self::Move, Self::Program];
 
     /// The heading.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Jobs => "jobs",
+            Self::Drafts => "drafts",
             Self::Queue => "queue",
             Self::Money => "money",
             Self::Results => "results",
@@ -191,6 +209,8 @@ actions! {
     MarkQuery "mark_query" LIST "" "mark what a query finds" "" 0 Mark Free;
     Unmark "unmark" LIST "" "clear all marks" "" 0 Mark Free;
     Add "add" LIST "a" "add jobs (shows the price)" "add" 20 Jobs Asks;
+    NewDrafts "new_drafts" LIST_DRAFTS "n" "new drafts from prompts (shows the price)" "new drafts" 24 Drafts Asks;
+    NewFrom "new_from" JOBS_DRAFTS "N" "new drafts beginning with this prompt" "new from this" 44 Drafts Asks;
     Hold "hold" JOBS "p" "hold, or release with its price" "hold" 30 Jobs Asks;
     Cancel "cancel" JOBS "x" "cancel what was not sent, stop watching what was, give up what is unsure" "cancel" 32 Jobs Asks;
     RunAgain "run_again" JOBS "R" "run again (new paid job)" "run again" 18 Jobs Paid;
@@ -256,7 +276,9 @@ impl Action {
             Self::Filter => &["search", "find"],
             Self::Sort => &["order"],
             Self::Ask => &["reload", "update", "poll"],
-            Self::Add => &["new", "enhance", "upscale", "paste", "queue"],
+            Self::Add => &["enhance", "upscale", "paste", "queue"],
+            Self::NewDrafts => &["prompt", "create", "imagine", "generate", "write"],
+            Self::NewFrom => &["prompt", "edit", "vary", "change"],
             Self::ToFront => &["priority", "top", "first", "next"],
             Self::ToBack => &["last", "bottom"],
             Self::Mark | Self::MarkAll => &["select"],

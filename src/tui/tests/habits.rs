@@ -45,7 +45,7 @@ fn waiting(count: u64) -> Vec<Arc<Job>> {
 fn sentences_name_the_keys_that_are_bound() {
     let bound = |key: &str| vec![key.to_owned()];
     let overrides = [
-        ("add", bound("N"), 1),
+        ("add", bound("I"), 1),
         ("undo", bound("Z"), 2),
         ("watch", bound("W"), 3),
         ("hold", bound("H"), 4),
@@ -70,8 +70,8 @@ fn sentences_name_the_keys_that_are_bound() {
         ("/ \"state:held\" enter esc", "Z restores it"),
         ("A esc", "Z restores them"),
         ("- - - -", "O pauses"),
-        ("?", "N add jobs"),
-        (": \"add\"", "N"),
+        ("?", "I add jobs"),
+        (": \"add\"", "I"),
         ("/ \"state:cancelled\" enter", "X: run again"),
         ("/ \"state:to-fetch\" enter", "F: fetch now"),
         ("3 x", "cancel 1?"),
@@ -86,7 +86,7 @@ fn sentences_name_the_keys_that_are_bound() {
         let said = screen.screen();
         assert!(said.contains(part), "{keys}: {part}: {said}");
     }
-    assert!(with(Vec::new(), "").screen().contains("N adds jobs"));
+    assert!(with(Vec::new(), "").screen().contains("I adds jobs"));
     let mut screen = with(all(), "");
     screen.status(|status| status.waiting_for_go = vec![id(State::Waiting)]);
     assert!(screen.screen().contains("1 approved earlier · O sends"), "{}", screen.screen());

@@ -4,7 +4,7 @@ use crossterm::event::KeyCode;
 use jiff::Timestamp;
 
 use super::super::app::App;
-use super::super::dialogs::{Choice, Dialog, Menu};
+use super::super::dialogs::{Choice, Dialog, Menu, Purpose};
 use super::super::effect::Effect;
 use super::super::keymap::{Key, by_place};
 use super::super::undo::{Pending, Undo};
@@ -34,20 +34,16 @@ impl App {
             Dialog::Menu(menu) if now <= menu.opened => self.dialogs.open(Dialog::Menu(menu)),
             Dialog::Price(price) => match key.typed() {
                 Some('y') => self.agree(price, effects),
-                Some('h') => match &price.purpose {
-                    super::super::dialogs::Purpose::Add { .. } => self.add_held(price, effects),
-                    _ => self.dialogs.open(Dialog::Price(price)),
+                Some('h') if price.purpose.records() => self.add_held(price, effects),
+                // Back to the lines, which are still there.
+                _ if is_back(key) => match &price.purpose {
+                    Purpose::Add { .. } if self.dialogs.has_draft() => self.open_add(None),
+                    Purpose::Draft { .. } => match self.dialogs.take_prompts() {
+                        Some(prompts) => self.open_prompts(prompts),
+                        None => self.say(Level::Info, "nothing was sent"),
+                    },
+                    _ => self.say(Level::Info, "nothing was sent"),
                 },
-                _ if is_back(key) => {
-                    // Back to the lines, which are still there.
-                    if let super::super::dialogs::Purpose::Add { .. } = price.purpose
-                        && self.dialogs.has_draft()
-                    {
-                        self.open_add(None);
-                    } else {
-                        self.say(Level::Info, "nothing was sent");
-                    }
-                }
                 _ => self.dialogs.open(Dialog::Price(price)),
             },
             Dialog::Ask(ask) => match key.typed() {
@@ -70,6 +66,7 @@ impl App {
             }
             Dialog::Filter(line) => self.press_in_filter(now, line, key),
             Dialog::Add(add) => self.press_in_add(now, add, key),
+            Dialog::Prompts(prompts) => self.press_in_prompts(now, prompts, key),
             Dialog::Tag(tag) => self.press_in_tag(tag, key, effects),
             Dialog::Caps(caps) => self.press_in_caps(caps, key, effects),
             Dialog::Command(command) => self.press_in_command(now, command, key, effects),

@@ -247,6 +247,10 @@ impl App {
                 self.check(&mut add);
                 Dialog::Add(add)
             }
+            Dialog::Prompts(mut prompts) => {
+                self.paste_in_prompts(&mut prompts, text);
+                Dialog::Prompts(prompts)
+            }
             Dialog::Filter(mut line) => {
                 line.field.insert(text);
                 self.set_filter(self.screens.page() == Page::Events, line.field.line().to_owned(), now);

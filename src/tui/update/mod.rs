@@ -7,6 +7,7 @@ mod export;
 mod fields;
 mod money;
 mod navigation;
+mod prompts;
 
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use jiff::Timestamp;
@@ -172,6 +173,12 @@ impl App {
             A::MarkQuery => self.dialogs.open(Dialog::Command(CommandInput { field: LineInput::new("mark "), cursor: 0 })),
             A::Unmark => self.set_marks(std::collections::HashSet::new()),
             A::Add => self.open_add(None),
+            A::NewDrafts => self.new_drafts(""),
+            A::NewFrom => {
+                if let Some(line) = self.prompt_under_cursor() {
+                    self.new_drafts(&line);
+                }
+            }
             A::Hold => self.hold_or_release(now, effects),
             A::Pause => self.pause_or_resume(now, effects),
             A::Later => self.shift(crate::engine::QueueMove::Later, effects),

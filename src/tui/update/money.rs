@@ -181,7 +181,14 @@ impl App {
         self.open_price(Purpose::Resume { jobs }, models, format!("resume sending {}", text::count(count, "job")), notes, now);
     }
 
-    fn open_price(&mut self, purpose: Purpose, models: Vec<Model>, title: String, mut notes: Vec<String>, now: Timestamp) {
+    pub(super) fn open_price(
+        &mut self,
+        purpose: Purpose,
+        models: Vec<Model>,
+        title: String,
+        mut notes: Vec<String>,
+        now: Timestamp,
+    ) {
         let Some(status) = &self.status else {
             self.say(Level::Info, "the engine has not answered yet; try again in a moment");
             return;
@@ -216,7 +223,7 @@ impl App {
     fn approved_besides(&self, purpose: &Purpose, prices: &Prices) -> PriceLines {
         let waits = |id: &&JobId| self.jobs.job(**id).is_some_and(|job| job.state() == State::Waiting);
         let own: std::collections::HashSet<&JobId> = match purpose {
-            Purpose::Add { .. } => std::collections::HashSet::new(),
+            Purpose::Add { .. } | Purpose::Draft { .. } => std::collections::HashSet::new(),
             Purpose::Release { jobs } | Purpose::RunAgain { jobs } | Purpose::Resume { jobs } => {
                 jobs.iter().filter(waits).collect()
             }
@@ -236,11 +243,15 @@ impl App {
     /// The confirmation: the only place where a consent is made.
     pub(super) fn agree(&mut self, price: PriceDialog, effects: &mut Effects) {
         let consent = Consent { lines: price.quote.lines, grace: self.options.grace };
-        let makes = matches!(price.purpose, Purpose::Add { .. } | Purpose::RunAgain { .. });
+        let makes = price.purpose.records() || matches!(price.purpose, Purpose::RunAgain { .. });
         let command = match price.purpose {
             Purpose::Add { specs, tag } => {
                 self.dialogs.set_draft_aside();
                 Command::Add { specs, tag, front: false, again: false, consent: Some(consent) }
+            }
+            Purpose::Draft { prompts, tag, again } => {
+                self.dialogs.set_prompts_aside();
+                Command::Draft { prompts, tag, front: false, again, consent: Some(consent) }
             }
             Purpose::Release { jobs } => {
                 self.stay_behind(&jobs);
@@ -257,10 +268,17 @@ impl App {
 
     /// Adds without a confirmation: the jobs are held.
     pub(super) fn add_held(&mut self, price: PriceDialog, effects: &mut Effects) {
-        if let Purpose::Add { specs, tag } = price.purpose {
-            self.dialogs.take_draft();
-            let command = Command::Add { specs, tag, front: false, again: false, consent: None };
-            self.send(command, Pending::Added, effects);
-        }
+        let command = match price.purpose {
+            Purpose::Add { specs, tag } => {
+                self.dialogs.take_draft();
+                Command::Add { specs, tag, front: false, again: false, consent: None }
+            }
+            Purpose::Draft { prompts, tag, again } => {
+                self.dialogs.take_prompts();
+                Command::Draft { prompts, tag, front: false, again, consent: None }
+            }
+            _ => return,
+        };
+        self.send(command, Pending::Added, effects);
     }
 }

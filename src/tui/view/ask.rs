@@ -5,7 +5,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::super::dialogs::{ConfirmDialog, Dialog, PriceDialog, Purpose};
+use super::super::dialogs::{ConfirmDialog, Dialog, PriceDialog};
 use super::super::keymap::Action;
 use super::super::layout::Layout;
 use super::canvas::{Canvas, Pieces, wrap};
@@ -203,7 +203,7 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes:
     let all = text::count(quote.count(), "job");
     let jobs = if count == quote.count() { all } else { format!("{count} of {all}") };
     let mut pairs = vec![("y", format!("{} {jobs}, {these} credits", price.purpose.verb()))];
-    if matches!(price.purpose, Purpose::Add { .. }) {
+    if price.purpose.records() {
         pairs.push(("h", "add held".to_owned()));
     }
     pairs.push(("n", "back".to_owned()));

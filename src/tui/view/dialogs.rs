@@ -23,6 +23,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     match app.dialogs.top() {
         None | Some(Dialog::Filter(_)) => {}
         Some(Dialog::Add(add)) => add_box(canvas, room, add),
+        Some(Dialog::Prompts(prompts)) => super::prompts::draw(canvas, room, prompts),
         Some(Dialog::Price(price)) => ask::draw_price(canvas, room, price),
         Some(Dialog::Ask(ask)) => ask::draw_confirm(canvas, room, ask),
         Some(Dialog::Menu(menu)) => menu_box(canvas, room, menu),

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::super::dialogs::{CommandInput, Dialog, FilterInput, Purpose};
+use super::super::dialogs::{CommandInput, Dialog, FilterInput};
 use super::super::keymap::{Action, Keymap};
 use super::super::layout::Page;
 use super::super::line_input::LineInput;
@@ -87,9 +87,14 @@ pub(super) fn keys_of(dialog: &Dialog, keymap: &Keymap) -> Vec<(String, String)>
             &[("Enter", "keep"), ("Esc", "clear"), ("Up Down", "move"), ("", "state:failed age>2h credits>5 tag:x -text")]
         }
         Dialog::Add(_) => &[("Ctrl+d", "show the price"), ("Tab", "lines or tag"), ("Esc", "back, the lines are kept")],
-        Dialog::Price(price) if matches!(price.purpose, Purpose::Add { .. }) => {
-            &[("y", "confirm"), ("n", "back"), ("h", "add held, nothing is sent")]
-        }
+        Dialog::Prompts(_) => &[
+            ("Ctrl+d", "show the price"),
+            ("Tab", "times, tag"),
+            ("Ctrl+p Ctrl+n", "earlier, later"),
+            ("Ctrl+f", "repair"),
+            ("Esc", "back, nothing is kept"),
+        ],
+        Dialog::Price(price) if price.purpose.records() => &[("y", "confirm"), ("n", "back"), ("h", "add held, nothing is sent")],
         Dialog::Price(_) | Dialog::Ask(_) => &[("y", "confirm"), ("n", "back")],
         Dialog::Menu(_) => &[("Enter", "choose"), ("Up Down", "move"), ("Esc", "back")],
         Dialog::Tag(_) => &[("Enter", "set the tag"), ("Tab", "known tags"), ("Esc", "back")],

@@ -11,6 +11,7 @@ mod footer;
 mod header;
 mod help;
 mod pages;
+mod prompts;
 mod sheet;
 mod table;
 
