@@ -198,7 +198,7 @@ pub(super) fn published(body: &Value, model: &str, parameters: &BTreeMap<&str, &
 
 fn model_rules(body: &Value, model: &str) -> Result<ModelRules, PriceError> {
     let body = body.get("data").filter(|data| data.is_object()).unwrap_or(body);
-    let answer = PricingRules::deserialize(body).map_err(|_| PriceError::Missing("it is no price list"))?;
+    let answer = PricingRules::deserialize(body).map_err(|_| PriceError::Missing("it is not a price list"))?;
     let found = answer
         .model
         .iter()
@@ -264,7 +264,7 @@ fn quantity(rule: &Value, parameters: &BTreeMap<&str, &str>, depth: u32) -> Resu
         Value::Object(fields) if fields.is_empty() => return Ok(Ratio::whole(1)),
         Value::Object(fields) => fields,
         Value::String(word) if word == "constant" || word == "fixed" => return Ok(Ratio::whole(1)),
-        other => return Ratio::of(other).ok_or_else(|| unclear("a quantity is no number")),
+        other => return Ratio::of(other).ok_or_else(|| unclear("a quantity is not a number")),
     };
     let next = |rule: &Value| quantity(rule, parameters, depth + 1);
     let operands = || -> Result<Vec<Ratio>, PriceError> {
@@ -290,14 +290,14 @@ fn quantity(rule: &Value, parameters: &BTreeMap<&str, &str>, depth: u32) -> Resu
         Some("constant" | "fixed") | None => {
             let held = ["value", "constant", "quantity"].iter().find_map(|name| fields.get(*name));
             match held {
-                Some(value) => Ratio::of(value).ok_or_else(|| unclear("a quantity is no number")),
+                Some(value) => Ratio::of(value).ok_or_else(|| unclear("a quantity is not a number")),
                 None if fields.keys().all(|name| ["op", "type", "kind", "rule"].contains(&name.as_str())) => Ok(Ratio::whole(1)),
                 None => Err(unclear("a quantity rule is not known")),
             }
         }
         Some("variable" | "parameter") => {
             let value = parameter(fields, parameters)?;
-            Ratio::of(&Value::from(value)).ok_or_else(|| unclear("a parameter is no number"))
+            Ratio::of(&Value::from(value)).ok_or_else(|| unclear("a parameter is not a number"))
         }
         Some("lookup") => {
             let key = match fields.get("key") {

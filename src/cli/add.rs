@@ -241,7 +241,7 @@ fn read(file: &Path, is_stdin: bool) -> std::io::Result<Vec<u8>> {
         std::fs::File::open(file)?.take(LONGEST_INPUT + 1).read_to_end(&mut bytes)?;
     }
     if bytes.len() as u64 > LONGEST_INPUT {
-        return Err(std::io::Error::other("it is larger than 64 MB, which is no list of drafts"));
+        return Err(std::io::Error::other("it is larger than 64 MB, which is not a list of drafts"));
     }
     Ok(bytes)
 }

@@ -152,15 +152,15 @@ mod tests {
 
     #[test]
     fn json_errors_have_the_promised_shape() {
-        let mut problem = Problem::input("bad_lines", "2 of 9 lines cannot be read", "mend them");
+        let mut problem = Problem::input("bad_lines", "2 of 9 lines cannot be read", "fix them");
         assert_eq!(
             problem.json(),
-            json!({"schema": 1, "error": {"code": "bad_lines", "message": "2 of 9 lines cannot be read", "next": "mend them"}})
+            json!({"schema": 1, "error": {"code": "bad_lines", "message": "2 of 9 lines cannot be read", "next": "fix them"}})
         );
         problem.lines.push(("line 3".into(), "picture 4 does not exist".into()));
         problem.lines.push(("line 5".into(), "no draft id".into()));
         assert_eq!(problem.json()["error"]["lines"][0]["line"], "line 3");
-        assert!(problem.words().contains("\n  line 3: picture 4 does not exist\n  line 5: no draft id\n  mend them"));
+        assert!(problem.words().contains("\n  line 3: picture 4 does not exist\n  line 5: no draft id\n  fix them"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Jobs in sentences, for people who read lines instead of a screen.
 
 use crate::job::record::next_step;
-use crate::job::{Job, Phase, text};
+use crate::job::{CancelledBy, HoldReason, Job, Phase, text};
 
 /// `0000002d (k3v9q2ad:2, cats)`: a job's id, what it enhances, its tag.
 pub fn name(job: &Job) -> String {
@@ -31,13 +31,13 @@ pub fn sentence(job: &Job) -> String {
     }
 }
 
-/// The state and why, without saying the state twice: `held by you`, `held: would cross cap_day of 5 credits`.
+/// The state and why, without saying the state twice: `held by you`, `held: over today's cap (5)`.
 fn with_reason(job: &Job) -> String {
     let state = job.state().word();
-    match job.reason() {
-        None => state.to_owned(),
-        Some(why) if why.starts_with(state) => why,
-        Some(why) => format!("{state}: {why}"),
+    match (&job.phase, job.reason()) {
+        (_, None) => state.to_owned(),
+        (Phase::Held(HoldReason::You) | Phase::Cancelled(CancelledBy::You | CancelledBy::Service), Some(why)) => why,
+        (_, Some(why)) => format!("{state}: {why}"),
     }
 }
 

@@ -151,11 +151,10 @@ impl Reader<'_> {
             self.wrong(span, name, "cannot be set in a profile", "set it above the first [table] of the file");
             return;
         }
-        if let Err(what) = into.set(option.name, value.get_ref()) {
+        if let Err(wrong) = into.set(option.name, value.get_ref()) {
             let line_span = value.span();
-            // A message that says how to write the value needs no second one.
-            let next = if what.contains("write it like") { String::new() } else { format!("it must be {}", option.form) };
-            self.wrong(line_span, name, &what, &next);
+            let next = if wrong.says_how { String::new() } else { format!("it must be {}", option.form) };
+            self.wrong(line_span, name, &wrong.what, &next);
             return;
         }
         let line = self.line(&span);

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::units;
-use super::values::{self, Cap, flag, optional, some, switch, word};
+use super::values::{self, Cap, WrongValue, flag, optional, some, switch, word};
 use super::{ColorWhen, Notify, Switch, TerminalBackend, Theme};
 
 /// What is known of an option besides its value.
@@ -52,10 +52,10 @@ macro_rules! options {
             }
 
             /// Reads one option's value; a fragment says what is wrong with it.
-            pub fn set(&mut self, name: &str, value: &DeValue<'_>) -> Result<(), String> {
+            pub fn set(&mut self, name: &str, value: &DeValue<'_>) -> Result<(), WrongValue> {
                 match name {
                     $(stringify!($name) => self.$name = ($read)(value)?,)*
-                    _ => return Err("is not read by this version".to_owned()),
+                    _ => return Err("is not read by this version".to_owned().into()),
                 }
                 Ok(())
             }

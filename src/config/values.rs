@@ -11,8 +11,23 @@ use crate::job::{Credits, text as clean_text};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cap(pub Option<Credits>);
 
+/// What is wrong with a value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WrongValue {
+    /// The fragment.
+    pub what: String,
+    /// It says already how to write the value.
+    pub says_how: bool,
+}
+
+impl From<String> for WrongValue {
+    fn from(what: String) -> Self {
+        Self { what, says_how: false }
+    }
+}
+
 /// A value that is always something, as the table of options takes it.
-pub fn some<T>(read: Result<T, String>) -> Result<Option<T>, String> {
+pub fn some<T, E>(read: Result<T, E>) -> Result<Option<T>, E> {
     read.map(Some)
 }
 
@@ -76,16 +91,17 @@ pub fn whole(value: &DeValue<'_>, least: u32, most: u32) -> Result<u32, String> 
 }
 
 /// A duration, by the rules of the command line: a number needs its unit, except for 0.
-pub fn duration(value: &DeValue<'_>, least: Duration, most: Duration) -> Result<Duration, String> {
+pub fn duration(value: &DeValue<'_>, least: Duration, most: Duration) -> Result<Duration, WrongValue> {
+    let parse = |text: &str| units::parse_duration(text).map_err(|what| WrongValue { what, says_how: true });
     let duration = match value {
-        DeValue::String(text) => units::parse_duration(text)?,
-        DeValue::Integer(_) => units::parse_duration(&integer(value).unwrap_or(-1).to_string())?,
-        other => return Err(not_this(other)),
+        DeValue::String(text) => parse(text)?,
+        DeValue::Integer(_) => parse(&integer(value).unwrap_or(-1).to_string())?,
+        other => return Err(not_this(other).into()),
     };
     if (least..=most).contains(&duration) {
         Ok(duration)
     } else {
-        Err(format!("{} is out of range", units::duration_words(duration)))
+        Err(format!("{} is out of range", units::duration_words(duration)).into())
     }
 }
 

@@ -192,7 +192,7 @@ impl Failure {
             | "moderation_blocked"
             | "input_moderation_failed" => "the service's moderation refused this picture",
             "invalid_parameters" | "invalid_parameter" => {
-                "the service does not take this source; it is probably no finished draft"
+                "the service does not take this source; it is probably not a finished draft"
             }
             "invalid_task_id" => "the service does not know ids of this form",
             "resource_not_found" | "task_not_found" => "the draft's record is gone or was never there",
@@ -209,7 +209,7 @@ impl Failure {
             "result_refused" => "what the link led to was not taken",
             "idempotency_conflict" => "the key of this request was used for another request; this is a fault of this program",
             "no_links" => "the task completed without a picture",
-            "source_not_draft" | "source_not_finished" => "the source is no finished draft",
+            "source_not_draft" | "source_not_finished" => "the source is not a finished draft",
             _ => match self.class {
                 ErrorClass::BadRequest => "the service refused the request",
                 ErrorClass::BadSource => "the service does not take this source",

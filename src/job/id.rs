@@ -61,7 +61,7 @@ impl FromStr for JobId {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let wrong =
-            || NameError(format!("{:?} is no job id: one has 8 letters and digits, as `list` shows it", text::clean(text)));
+            || NameError(format!("{:?} is not a job id: one has 8 letters and digits, as `list` shows it", text::clean(text)));
         if text.len() != Self::WIDTH {
             return Err(wrong());
         }
@@ -107,7 +107,7 @@ impl TaskId {
         if fits {
             Ok(Self(text.into()))
         } else {
-            Err(NameError(format!("{:?} is no task id", text::shorten(&text::clean(text), 40))))
+            Err(NameError(format!("{:?} is not a task id", text::shorten(&text::clean(text), 40))))
         }
     }
 
@@ -208,7 +208,7 @@ impl Tag {
         let count = text.chars().count();
         if count == 0 || count > 32 || text.starts_with('.') || text.contains(bad) {
             return Err(NameError(format!(
-                "{:?} is no tag: use 1 to 32 characters without spaces, commas, colons, quotes, braces and slashes, not beginning with a dot",
+                "{:?} is not a tag: use 1 to 32 characters without spaces, commas, colons, quotes, braces and slashes, not beginning with a dot",
                 text::shorten(&text::clean(text), 40)
             )));
         }

@@ -238,8 +238,10 @@ impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::You => f.write_str("held by you"),
-            Self::Cap { cap, limit } => write!(f, "would cross {cap} of {limit} credits"),
-            Self::Price { agreed, now } => write!(f, "the price is {now} now, agreed were {agreed}"),
+            Self::Cap { cap: CapName::Day, limit } => write!(f, "over today's cap ({limit})"),
+            Self::Cap { cap: CapName::Session, limit } => write!(f, "over the session's cap ({limit})"),
+            Self::Cap { cap: CapName::MaxCredits, limit } => write!(f, "over --max-credits ({limit})"),
+            Self::Price { agreed, now } => write!(f, "the price is {now} now, confirmed were {agreed}"),
             Self::Source { found } => found.fmt(f),
             Self::Refused(failure) => write!(f, "{} ({})", failure.meaning(), failure.code),
         }

@@ -323,14 +323,14 @@ fn test(body: &str) -> Result<Test, String> {
 fn unknown_key(key: &str) -> String {
     let names = QUERY_KEYS.iter().map(|(name, _)| name.trim_end_matches(':'));
     let near = names.min_by_key(|name| strsim::osa_distance(name, key)).unwrap_or("state");
-    format!("{:?} is no key of a query; the nearest is {near}", super::text::clean(key))
+    format!("unknown filter \"{}:\"; did you mean {near}:?", super::text::clean(key))
 }
 
 fn state(word: &str) -> Result<State, String> {
     let word = word.to_ascii_lowercase();
     State::from_word(&word).ok_or_else(|| {
         let near = State::ALL.into_iter().map(State::word).min_by_key(|known| strsim::osa_distance(known, &word));
-        format!("{:?} is no state; the nearest is {}", super::text::clean(&word), near.unwrap_or("held"))
+        format!("unknown state \"{}\"; did you mean {}?", super::text::clean(&word), near.unwrap_or("held"))
     })
 }
 
@@ -497,7 +497,7 @@ mod tests {
     fn what_is_wrong_is_named_with_its_place() {
         for (query, wrong, part) in [
             ("tag:x state:faild", "state:faild", "failed"),
-            ("aeg>2h", "aeg>2h", "nearest is age"),
+            ("aeg>2h", "aeg>2h", "did you mean age:?"),
             ("age>2", "age>2", "30s"),
             ("cost>abc text", "cost>abc", "credits"),
             ("image:4", "image:4", "0 to 3"),

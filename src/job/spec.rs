@@ -107,13 +107,13 @@ fn parse_source(text: &str) -> Result<TaskId, String> {
         return Err("the draft's id is missing".to_owned());
     }
     if !text.starts_with(TaskId::PREFIX) {
-        return Err(format!("{:?} is no draft id: one begins with {}", shown(), TaskId::PREFIX));
+        return Err(format!("{:?} is not a draft id: one begins with {}", shown(), TaskId::PREFIX));
     }
     if text.len() == TaskId::PREFIX.len() {
-        return Err(format!("{:?} is no draft id: something must follow the last hyphen", shown()));
+        return Err(format!("{:?} is not a draft id: something must follow the last hyphen", shown()));
     }
     TaskId::new(text).map_err(|_| {
-        format!("{:?} is no draft id: it has a character other than letters, digits, - _ . or is over 128 long", shown())
+        format!("{:?} is not a draft id: it has a character other than letters, digits, - _ . or is over 128 long", shown())
     })
 }
 
@@ -146,7 +146,7 @@ fn parse_image(text: &str) -> Result<ImageNumber, String> {
             ImageNumber::try_from(number).map_err(|wrong| wrong.to_string())
         }
         _ => Err(format!(
-            "{:?} is no picture number: write 0 to 3, a list like 0,2, a range like 0-3, or all",
+            "{:?} is not a picture number: write 0 to 3, a list like 0,2, a range like 0-3, or all",
             text::shorten(&text::clean(text), 30)
         )),
     }
@@ -244,10 +244,10 @@ mod tests {
             ("task-unified-", "must follow"),
             (&format!("{ID} 4"), "0 to 3"),
             (&format!("{ID}:3-1"), "runs backwards"),
-            (&format!("{ID} some"), "is no picture number"),
+            (&format!("{ID} some"), "is not a picture number"),
             (&format!("{ID}:"), ""),
             (&format!("{ID},0,2"), "for several pictures"),
-            (&format!("{ID},1,a/b"), "is no tag"),
+            (&format!("{ID},1,a/b"), "is not a tag"),
             ("{\"image_number\":1}", "is missing"),
             ("{oops", "not a JSON object"),
             (&format!("{{\"source_task\":\"{ID}\",\"image_number\":-1}}"), "0 to 3"),

@@ -101,7 +101,7 @@ impl DbError {
             )),
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => StoreError::Unusable {
                 path,
-                why: format!("the file cannot be opened or written ({error}): mend its permissions or use another --data-dir"),
+                why: format!("the file cannot be opened or written ({error}): fix its permissions or use another --data-dir"),
             },
             _ if matches!(
                 error,

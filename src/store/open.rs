@@ -62,11 +62,11 @@ fn unusable(path: &Path, why: String) -> StoreError {
 /// Makes folder and file with modes that only the user can pass; SQLite gives its side files the mode of the file.
 fn make(folder: &Path, file: &Path) -> Result<(), StoreError> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-        unusable(folder, format!("the data folder cannot be made ({error}): mend its permissions or use another --data-dir"))
+        unusable(folder, format!("the data folder cannot be made ({error}): fix its permissions or use another --data-dir"))
     })?;
     let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(file);
     let made = made.map_err(|error| {
-        unusable(file, format!("the store cannot be made or written ({error}): mend its permissions or use another --data-dir"))
+        unusable(file, format!("the store cannot be made or written ({error}): fix its permissions or use another --data-dir"))
     })?;
     if made.metadata().is_ok_and(|about| about.permissions().mode() & 0o077 != 0) {
         // Best effort: on a file system without modes there is nothing to mend.
@@ -80,7 +80,7 @@ fn look(path: &Path) -> Result<bool, StoreError> {
     let mut file = File::open(path).map_err(|error| {
         let why = match error.kind() {
             ErrorKind::NotFound => "there is no store here yet: add a job first, or name its folder with --data-dir".to_owned(),
-            _ => format!("the store cannot be read ({error}): mend its permissions or use another --data-dir"),
+            _ => format!("the store cannot be read ({error}): fix its permissions or use another --data-dir"),
         };
         unusable(path, why)
     })?;
@@ -92,7 +92,7 @@ fn look(path: &Path) -> Result<bool, StoreError> {
     let mut head = [0_u8; 100];
     file.read_exact(&mut head).map_err(|_| damaged("it is too short to be a store"))?;
     if !head.starts_with(b"SQLite format 3\0") {
-        return Err(damaged("it is no database"));
+        return Err(damaged("it is not a database"));
     }
     let page = match u16::from_be_bytes([head[16], head[17]]) {
         1 => 65_536,

@@ -1,7 +1,7 @@
 //! Why a job stands where it stands, and the one safe next step, in words with the live keys.
 
 use super::keymap::{Action, Keymap};
-use crate::job::{CancelledBy, CapName, ErrorClass, Failure, HoldReason, Job, LostAnswer, Phase, State, text};
+use crate::job::{CancelledBy, ErrorClass, Failure, HoldReason, Job, LostAnswer, Phase, State, text};
 
 /// How every sentence names a job: as the table does, `h8m4t7xe:2`.
 pub(super) fn name(job: &Job) -> String {
@@ -34,13 +34,8 @@ pub(super) fn reason(job: &Job) -> Option<String> {
 
 fn held(why: &HoldReason) -> String {
     match why {
-        HoldReason::You => "held by you".to_owned(),
-        HoldReason::Cap { cap: CapName::Day, limit } => format!("over today's cap ({limit})"),
-        HoldReason::Cap { cap: CapName::Session, limit } => format!("over the session's cap ({limit})"),
-        HoldReason::Cap { cap: CapName::MaxCredits, limit } => format!("over --max-credits ({limit})"),
-        HoldReason::Price { agreed, now } => format!("the price is {now} now, confirmed were {agreed}"),
         HoldReason::Refused(failure) => failed(failure),
-        other => other.to_string(),
+        HoldReason::You | HoldReason::Cap { .. } | HoldReason::Price { .. } | HoldReason::Source { .. } => why.to_string(),
     }
 }
 

@@ -431,3 +431,54 @@ fn a_file_that_would_spend_or_paint_the_terminal_is_refused_by_its_line() {
         assert!(!shown.contains("owned") && !shown.contains(['\u{1b}', '\u{202e}', '\u{7}']), "{args:?}: {shown:?}");
     }
 }
+
+#[test]
+fn a_failed_job_tells_the_same_next_step_wherever_it_is_exported() {
+    let program = Program::new();
+    program.add(&[DRAFT]);
+    for class in [
+        "bad_request",
+        "bad_source",
+        "content",
+        "no_capacity",
+        "login",
+        "balance",
+        "key_total",
+        "key_daily",
+        "model_denied",
+        "access",
+        "not_found",
+        "key_conflict",
+        "paid_outcome_unknown",
+        "rate_limited",
+        "server",
+        "passing",
+        "final",
+        "network",
+        "nonsense",
+        "link",
+        "local",
+        "unknown",
+    ] {
+        let failure = serde_json::json!({ "code": "x", "message": "", "class": class, "status": null, "request_id": null });
+        let line = forged(&program, |line| {
+            line["id"] = "44444444".into();
+            line["record"]["approval"] = Value::Null;
+            line["record"]["phase"] = serde_json::json!({ "failed": failure });
+        });
+        let other = Program::new();
+        other.file("jobs.jsonl", &line);
+        other.run(&["import", "jobs.jsonl"]).expect(0);
+        let next = |args: &[&str]| {
+            let objects = other.run(args).expect(0).objects();
+            objects[0]["error"]["next"].as_str().unwrap_or_else(|| panic!("{args:?}: {objects:?}")).to_owned()
+        };
+        let said = next(&["list", "--json"]);
+        assert_eq!(next(&["show", "44444444", "--json"]), said);
+        assert_eq!(next(&["export"]), said);
+        let shown = other.run(&["show", "44444444"]).expect(0).stdout;
+        assert!(shown.contains(&said), "{class}: {said}: {shown}");
+        // A script has no keys to press.
+        assert!(!said.contains(" with p") && !said.contains(" with R") && !said.contains(" with d"), "{class}: {said}");
+    }
+}

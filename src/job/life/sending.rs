@@ -22,7 +22,7 @@ impl Job {
         if self.phase != Phase::Waiting {
             return Applied::Ignored("only a waiting job can be sent");
         }
-        let Some(yes) = self.approval else { return Applied::Ignored("nobody said yes to it") };
+        let Some(yes) = self.approval else { return Applied::Ignored("it was not confirmed") };
         let request = self.request.take().unwrap_or(PaidRequest { key, body });
         let send = self.send.get_or_insert(PaidSend {
             key: request.key,
@@ -194,7 +194,7 @@ impl Job {
         let note = if replayed { format!("recovered as {}", report.id) } else { format!("accepted as {}", report.id) };
         if std::mem::take(&mut self.stop_requested) {
             self.phase = Phase::Unwatched;
-            return changed(format!("{note}; no longer watched, it goes on and is paid for if it completes"));
+            return changed(format!("{note}; no longer watched, it keeps running and is charged if it completes"));
         }
         // The body of a replay may be old (docs/service.md §3.1), and a first answer may already be final: the next read says.
         self.phase = Phase::Running(Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(now) });

@@ -93,7 +93,7 @@ impl Job {
             return Applied::Ignored("only a running job can be unwatched");
         }
         self.phase = Phase::Unwatched;
-        changed("no longer watched; it goes on and is paid for if it completes")
+        changed("no longer watched; it keeps running and is charged if it completes")
     }
 
     pub(super) fn watch(&mut self) -> Applied {
@@ -125,12 +125,12 @@ impl Job {
 
     pub(super) fn remove(&mut self, removed: bool) -> Applied {
         if removed && self.can_remove().is_err() {
-            return Applied::Ignored("only what is over can leave the list");
+            return Applied::Ignored("only finished jobs can be removed");
         }
         if self.removed == removed {
             return Applied::Ignored("it is so already");
         }
         self.removed = removed;
-        changed(if removed { "taken off the list" } else { "back on the list" })
+        changed(if removed { "removed from the list" } else { "restored to the list" })
     }
 }

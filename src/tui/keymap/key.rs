@@ -119,7 +119,7 @@ impl FromStr for Key {
 
     /// Reads the form of the file.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no key: write one like j, G, ctrl+d, shift+tab, space, esc, pgdn or f1");
+        let wrong = || format!("{text:?} is not a key: write one like j, G, ctrl+d, shift+tab, space, esc, pgdn or f1");
         let (mut rest, mut ctrl, mut shift) = (text, false, false);
         loop {
             let lower = rest.to_ascii_lowercase();

@@ -122,7 +122,7 @@ impl Capabilities {
                 known(false, format!("TERM={term} does not know mode 2026"))
             } else if tmux || screen {
                 // tmux 3.7 draws the whole pane anew for each bracket: ten times the bytes over the line behind it.
-                known(false, if tmux { "tmux gathers frames by itself" } else { "GNU screen does not know mode 2026" })
+                known(false, if tmux { "tmux collects frames itself" } else { "GNU screen does not know mode 2026" })
             } else {
                 known(true, "terminals that do not know mode 2026 ignore it")
             },
@@ -259,7 +259,7 @@ fn copy_limit(term: &str, plain: bool, tmux: bool, screen: bool) -> Known<usize>
         return known(0, "GNU screen hands no clipboard on");
     }
     if tmux {
-        return known(LONGEST_COPY, "tmux takes OSC 52 by itself where set-clipboard is on");
+        return known(LONGEST_COPY, "tmux takes OSC 52 automatically where set-clipboard is on");
     }
     known(LONGEST_COPY, "the least that common terminals take")
 }

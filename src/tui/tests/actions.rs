@@ -6,7 +6,7 @@ use super::super::dialogs::Dialog;
 use super::super::keymap::Key;
 use super::super::testing::{ScreenHarness, at, event_of, job_in, jobs_in_every_state, many_jobs, new_job};
 use crate::engine::{Command, CommandOutcome, Consent, EngineEvent, Notice, NoticeKind, PauseReason, QueueMove};
-use crate::job::{Caps, Credits, JobId, Model, PriceLines, State, Tag};
+use crate::job::{Caps, Credits, ErrorClass, Failure, JobId, Model, Phase, PriceLines, State, Tag};
 use crate::tui::effect::{Effect, SessionEffect};
 use crate::tui::event::{Event, News};
 use crate::tui::options::{AppOptions, NotifyMethod};
@@ -400,6 +400,23 @@ fn notices_come_once_a_batch_and_only_while_nobody_looks() {
         Arc::new(job_in(1, State::Failed)),
     ]))));
     assert_eq!(notified(&screen_harness), 1, "failures at once, but one notice for what fails together");
+}
+
+#[test]
+fn an_export_of_the_dashboard_tells_the_next_step_of_the_command_line() {
+    let mut failed = job_in(0, State::Failed);
+    for class in [ErrorClass::Balance, ErrorClass::Local, ErrorClass::Link, ErrorClass::Network, ErrorClass::Unknown] {
+        let failure = Failure::new(class, "x", "");
+        failed.phase = Phase::Failed(failure.clone());
+        let mut screen_harness = ScreenHarness::new((80, 24), vec![Arc::new(failed.clone())]);
+        screen_harness.keys(": \"export_json\" enter");
+        let content = screen_harness.effects.iter().find_map(|effect| match effect {
+            Effect::Session(SessionEffect::Export { content, .. }) => Some(content.clone()),
+            _ => None,
+        });
+        let object: serde_json::Value = serde_json::from_str(&content.expect("an export")).unwrap();
+        assert_eq!(object["error"]["next"], crate::job::record::next_step(&failure), "{class:?}");
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn a_folder_that_cannot_be_written_is_named_at_the_start() {
     let folder = std::path::Path::new("/proc/mj-enhance-no-such-folder");
     let said = Store::open(folder, Access::ReadWrite).map(drop).unwrap_err().to_string();
     assert!(
-        said.contains("/proc/mj-enhance-no-such-folder") && said.contains("mend its permissions or use another --data-dir"),
+        said.contains("/proc/mj-enhance-no-such-folder") && said.contains("fix its permissions or use another --data-dir"),
         "{said}"
     );
     // A file where the folder should be.

@@ -1,0 +1,158 @@
+//! What guards money: approvals, sends, caps, the book of what was spent.
+
+use super::*;
+
+#[test]
+fn wishes_without_a_yes_are_held_and_go_where_they_are_told() {
+    let mut store = Store::in_memory().unwrap();
+    add(&mut store, &[new_job(1), new_job(2)], false, None, at(0)).unwrap();
+    add(&mut store, &[new_job(3), new_job(4)], true, None, at(0)).unwrap();
+    let order: Vec<_> = store.jobs().unwrap().iter().map(|job| job.id.bits()).collect();
+    assert_eq!(order, [3, 4, 1, 2]);
+    assert!(store.jobs().unwrap().iter().all(|job| job.phase == Phase::Held(HoldReason::You)));
+    let error = add(&mut store, &[new_job(9), new_job(1)], false, None, at(0)).unwrap_err();
+    assert!(error.to_string().contains("taken"), "{error}");
+    assert_eq!(store.job(id(9)).unwrap(), None, "the whole call failed");
+}
+
+#[test]
+fn a_send_is_kept_with_body_and_key_and_goes_into_the_money_book() {
+    let mut store = with_approved(1);
+    let BeginSend::Go(job) = send(&mut store, 1, 5) else { panic!("it may go") };
+    assert_eq!(job.send.as_ref().unwrap().key, key(1));
+    assert_eq!(job.send.as_ref().unwrap().body, "{\"body\":1}");
+    assert_eq!(store.job(job.id).unwrap(), Some(job));
+    let book = store.ledger_rows().unwrap();
+    assert_eq!((book.len(), book[0].amount, book[0].charge), (1, price(), Some(Charge::Reserved)));
+    assert_eq!(send(&mut store, 1, 6), BeginSend::No(NotNow::NotReady));
+}
+
+#[test]
+fn nothing_is_sent_without_a_yes_of_this_start_or_in_its_grace_or_while_paused() {
+    let mut store = Store::in_memory().unwrap();
+    add(&mut store, &[new_job(1)], false, None, at(0)).unwrap();
+    assert!(matches!(send(&mut store, 1, 1), BeginSend::No(_)), "held");
+    let grace = Consent { grace: Duration::from_secs(5), ..yes(1) };
+    assert!(matches!(
+        store.approve(&[id(1), id(77)], yes(1), None, &mut make, at(9)),
+        Err(StoreError::NotConfirmed { confirmed: 1, asked: 2 })
+    ));
+    let grace = Consent { grace: grace.grace, ..yes(2) };
+    let approved = store.approve(&[id(1), id(77)], grace, None, &mut make, at(10)).unwrap();
+    assert_eq!((approved.jobs.len(), approved.left_out.as_slice()), (1, &[(id(77), Unavailable::Gone)][..]));
+    let approval = (approved.seq, approved.not_before);
+    assert_eq!(send(&mut store, 1, 14), BeginSend::No(NotNow::InGrace));
+    store.change_settings(&mut |settings| settings.paused = Some(PauseReason::You)).unwrap();
+    assert_eq!(send(&mut store, 1, 15), BeginSend::No(NotNow::Paused));
+    store.change_settings(&mut |settings| settings.paused = None).unwrap();
+    assert_eq!(store.raise_approval_floor().unwrap().approval_floor, approval.0);
+    assert!(matches!(send(&mut store, 1, 15), BeginSend::No(NotNow::OlderThanFloor)));
+    store.approve(&[id(1)], yes(1), None, &mut make, at(16)).unwrap();
+    assert!(matches!(send(&mut store, 1, 16), BeginSend::Go(_)));
+}
+
+#[test]
+fn a_yes_can_be_taken_back_only_in_its_grace_period() {
+    let mut store = Store::in_memory().unwrap();
+    let grace = Consent { grace: Duration::from_secs(5), ..yes(2) };
+    let jobs = add(&mut store, &[new_job(1), new_job(2)], false, Some(grace), at(0)).unwrap();
+    let seq = jobs[0].approval.unwrap().seq;
+    assert_eq!(store.withdraw(seq, at(5)).unwrap(), []);
+    one(&mut store, 2, Update::Cancel, 1);
+    let held = store.withdraw(seq, at(4)).unwrap();
+    assert_eq!(held.iter().map(|job| job.id).collect::<Vec<_>>(), [id(1)]);
+    assert_eq!(held[0].phase, Phase::Held(HoldReason::You));
+    assert_eq!(store.withdraw(99, at(4)).unwrap(), []);
+}
+
+#[test]
+fn a_price_a_cap_and_a_run_limit_hold_the_job() {
+    let mut store = with_approved(4);
+    let begin = |store: &mut Store, n: u64, guard: SendGuard| {
+        store.begin_send(id(n), key(u8::try_from(n).unwrap()), "{}", &guard, at(10)).unwrap()
+    };
+    let dearer = Credits::from_uc(60_000);
+    let held = begin(&mut store, 1, SendGuard { prices: Prices::each(|_| dearer), ..guard() });
+    assert!(matches!(held, BeginSend::Held(job, HoldReason::Price { now, .. }) if now == dearer && job.state() == State::Held));
+    let day = Caps { day: Some(price()), session: None };
+    assert!(matches!(begin(&mut store, 2, SendGuard { caps: day, ..guard() }), BeginSend::Go(_)));
+    let held = begin(&mut store, 3, SendGuard { caps: day, ..guard() });
+    assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::Day, .. })));
+    let short = SendGuard { run_budget: Some(Credits::from_uc(1)), run_limit: dearer, ..guard() };
+    let held = begin(&mut store, 4, short);
+    assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::MaxCredits, limit }) if limit == dearer));
+}
+
+#[test]
+fn one_key_never_serves_two_wishes() {
+    let mut store = with_approved(2);
+    assert!(matches!(send(&mut store, 1, 1), BeginSend::Go(_)));
+    store.db.execute("UPDATE jobs SET request_key = ?1 WHERE id = 2", params![key(1).as_str()]).unwrap();
+    let error = store.begin_send(id(2), key(2), "{}", &guard(), at(2)).unwrap_err();
+    assert!(error.to_string().contains("used before"), "{error}");
+    assert_eq!(store.job(id(2)).unwrap().unwrap().state(), State::Waiting);
+    assert_eq!(store.ledger_rows().unwrap().len(), 1);
+}
+
+#[test]
+fn money_that_is_surely_not_taken_or_given_back_does_not_count() {
+    let mut store = with_approved(3);
+    let day = |store: &Store| store.spent(at(100_000), at(0), at(0)).unwrap().day;
+    send(&mut store, 1, 1);
+    assert_eq!(day(&store), price());
+    one(&mut store, 1, Update::PutBack(Failure::new(ErrorClass::Server, "429", "")), 2);
+    assert_eq!(day(&store), Credits::ZERO);
+    let BeginSend::Go(job) = store.begin_send(id(1), key(200), "other", &guard(), at(90_000)).unwrap() else { panic!() };
+    assert_eq!(job.send.unwrap().key, key(1), "the key stays with its new_job");
+    assert_eq!(store.ledger_rows().unwrap()[0].at, at(90_000), "it is spending of the day it went out");
+    one(&mut store, 1, Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", "")), 90_001);
+    store.approve(&[id(1)], yes(1), None, &mut |_| PaidRequest { key: key(201), body: "new".to_owned() }, at(90_002)).unwrap();
+    let BeginSend::Go(job) = store.begin_send(id(1), key(202), "newer", &guard(), at(90_003)).unwrap() else { panic!() };
+    assert_eq!(job.send.unwrap().key, key(201), "a refusal and a new yes are a new new_job");
+    assert_eq!((store.ledger_rows().unwrap().len(), day(&store)), (2, price()));
+}
+
+#[test]
+fn a_session_is_a_chain_of_sends_less_than_four_hours_apart() {
+    let mut store = with_approved(4);
+    let hours = |n: i64| n * 3_600;
+    send(&mut store, 1, 0);
+    send(&mut store, 2, hours(4));
+    send(&mut store, 3, hours(4) + hours(4) - 1);
+    let spent = |when: i64| store.spent(at(when), at(hours(5)), at(-1)).unwrap();
+    let now = spent(hours(8));
+    assert_eq!((now.session, now.day, now.month), (price() * 2, price(), price() * 3));
+    assert_eq!(spent(hours(12) - 1).session, Credits::ZERO, "four hours after the last send it is over");
+    assert_eq!(spent(hours(12) - 2).session, price() * 2);
+}
+
+#[test]
+fn spending_is_told_by_tag_and_follows_a_new_tag_and_outlives_its_job() {
+    let mut store = with_approved(2);
+    send(&mut store, 1, 1);
+    send(&mut store, 2, 1);
+    one(&mut store, 2, Update::Retag(None), 2);
+    let tag = Tag::new("büro").unwrap();
+    one(&mut store, 1, accepted(1), 3);
+    one(&mut store, 1, completed(1), 4);
+    one(&mut store, 1, Update::Saved(Vec::new()), 5);
+    assert_eq!(store.prune(at(5), false).unwrap(), []);
+    assert_eq!(store.prune(at(6), true).unwrap(), []);
+    assert_eq!(store.prune(at(6), false).unwrap(), [id(1)]);
+    let sums = store.spending_by_tag(at(0)).unwrap();
+    assert_eq!(sums.len(), 2);
+    assert!(sums.contains(&(Some(tag), price(), 1)) && sums.contains(&(None, price(), 1)), "{sums:?}");
+    assert_eq!(store.timeline(id(1)).unwrap(), []);
+    assert!(add(&mut store, &[new_job(1)], false, None, at(7)).is_err(), "a pruned id is not used again");
+}
+
+#[test]
+fn an_import_never_brings_a_yes_that_could_spend() {
+    let mut store = Store::in_memory().unwrap();
+    let mut job = Job::new(id(1), JobKind::Enhance { source: draft(), image: ImageNumber::ALL[0] }, 1, at(0));
+    let approval = Approval { seq: 9, price: price(), at: at(0), not_before: at(0) };
+    job.apply(Update::Approve { approval, request: make(&job) }, at(0));
+    store.import(&[job]).unwrap();
+    assert_eq!(store.job(id(1)).unwrap().unwrap().phase, Phase::Held(HoldReason::You));
+    assert!(matches!(send(&mut store, 1, 1), BeginSend::No(NotNow::NotReady)));
+}
