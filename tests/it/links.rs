@@ -93,7 +93,7 @@ fn every_page_is_in_the_book() {
 
 #[test]
 fn links_and_headings_are_read_as_they_are_written() {
-    assert_eq!(links("a [b](c.md#d) and `[x](y)`, [e](f)\n```\n[g](h)\n```\n"), ["c.md#d", "f"]);
+    assert_eq!(links("a [b](c#d) and `[x](y)`, [e](f)\n```\n[g](h)\n```\n"), ["c#d", "f"]);
     assert_eq!(anchor(" What is where"), "what-is-where");
     assert_eq!(anchor("The event stream of `run` and `watch --plain`"), "the-event-stream-of-run-and-watch---plain");
 }
