@@ -65,6 +65,7 @@ fn status(in_flight: usize) -> Status {
         spent: Spent::default(),
         caps: Caps { session: None, day: None },
         idle: false,
+        unread: Arc::default(),
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) fn status() -> Status {
         spent: Spent::default(),
         caps: Caps { session: None, day: Some(Credits::from_uc(1_000_000)) },
         idle: false,
+        unread: std::sync::Arc::default(),
     }
 }
 

@@ -184,8 +184,7 @@ fn use_it(mut store: Store, access: Access, bytes: &mut Bytes<'_>) {
     let guard = SendGuard {
         caps,
         server_time: None,
-        run_budget: None,
-        run_limit: price,
+        budget: None,
         prices: mj_enhance::job::Prices::each(|_| price),
         day_start: at(-40_000),
     };

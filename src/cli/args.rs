@@ -316,8 +316,8 @@ pub struct RunArgs {
     /// End when nothing is under way and no approved job is left to send
     #[arg(long)]
     pub until_idle: bool,
-    /// With --until-idle: give up after this time without any answer of the service (exit 5) or with nothing but downloads in
-    /// trouble (exit 1)
+    /// With --until-idle: give up after this time without any answer of the service (exit 5) or with nothing left but jobs
+    /// in trouble (exit 1)
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub patience: Duration,
     #[command(flatten)]

@@ -17,7 +17,7 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String) -> String {
         NoticeKind::SendingDeferred(failure) => format!("Sending waits: {}.", failure.reply()),
         NoticeKind::Refused(failure) => format!("{job} was refused: {}.", failure.reply()),
         NoticeKind::TaskListUnreadable(failure) => {
-            format!("The task list cannot be read ({}); nothing is sent until it can.", failure.reply())
+            format!("The task list cannot be read ({}); other jobs wait for two minutes at most.", failure.reply())
         }
         NoticeKind::AnswersUnreadable(failure) => {
             format!("Answers about many tasks cannot be read ({}); each is asked about alone.", failure.reply())
@@ -60,6 +60,7 @@ fn undecided(why: &Undecided) -> String {
         Undecided::OldKey => "no task fits, and its key is over 24 h old".to_owned(),
         Undecided::NotSending => "no task fits, and this run may not send it again; pass --yes and --max-credits".to_owned(),
         Undecided::Held(why) => format!("no task fits, and it is not sent again: {why}"),
+        Undecided::NamesOther => "the service answers its request with the task of another job".to_owned(),
         Undecided::NotConfirmed => "no task fits, and it was not confirmed in this store".to_owned(),
         Undecided::OverRunLimit(limit) => format!("no task fits, and sending it again is over --max-credits ({limit})"),
     }

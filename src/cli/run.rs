@@ -122,8 +122,12 @@ struct Watch {
     /// Jobs that came to a stop in this run and count for the exit code.
     ended: HashMap<JobId, Exit>,
     saved: usize,
-    /// Downloads in trouble, since when.
+    /// Jobs in trouble that nothing here can end, since when: a download, or reads that do not tell how the task stands.
     troubled: HashMap<JobId, Instant>,
+    /// When a job last changed.
+    last_change: Instant,
+    /// Since when the store takes no writes, and what it said.
+    store_trouble: Option<(Instant, String)>,
     broken: Option<String>,
     hooks: Hooks,
     /// Nobody takes the JSON any more; the engine goes on without it.
@@ -144,6 +148,8 @@ impl Watch {
             ended: HashMap::new(),
             saved: 0,
             troubled: HashMap::new(),
+            last_change: Instant::now(),
+            store_trouble: None,
             broken: None,
             hooks: Hooks::new(context.config.hooks.clone()),
             output_gone: false,
@@ -168,7 +174,7 @@ impl Watch {
                     if self.is_idle() {
                         return Ok(None);
                     }
-                    if self.give_up_fetching(args.patience) {
+                    if self.store_is_stuck(args.patience) {
                         return Ok(Some(Exit::JobFailed));
                     }
                     if self.last_answer.elapsed() >= args.patience && self.is_down() {
@@ -182,6 +188,9 @@ impl Watch {
                         self.output(context, &problem.json());
                         // Not returned as the problem: other codes may go first.
                         return Ok(Some(Exit::Network));
+                    }
+                    if self.gives_up_waiting(args.patience) {
+                        return Ok(Some(Exit::JobFailed));
                     }
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -223,12 +232,23 @@ impl Watch {
             }
             EngineEvent::Gone(ids) => ids.iter().for_each(|id| drop(self.jobs.remove(id))),
             EngineEvent::Status(status) => self.hear_status(status),
-            EngineEvent::Notice(notice) if notice.level() > Level::Info && !self.is_told(&notice) => {
-                Out::status(&notice_text(&notice, &|id| self.name(id)));
-            }
+            EngineEvent::Notice(notice) => self.hear_notice(&notice),
             EngineEvent::Broken(error) => self.broken = Some(error.to_string()),
             EngineEvent::Progress(_) => self.answered(),
-            EngineEvent::Notice(_) | EngineEvent::CommandDone { .. } | EngineEvent::Details { .. } => {}
+            EngineEvent::CommandDone { .. } | EngineEvent::Details { .. } => {}
+        }
+    }
+
+    fn hear_notice(&mut self, notice: &Notice) {
+        match &notice.kind {
+            NoticeKind::StoreUnwritable { error } | NoticeKind::NotSent { error } | NoticeKind::NotRepeated { error } => {
+                self.store_trouble.get_or_insert_with(|| (Instant::now(), error.clone()));
+            }
+            NoticeKind::StoreWritable => self.store_trouble = None,
+            _ => {}
+        }
+        if notice.level() > Level::Info && !self.is_told(notice) {
+            Out::status(&notice_text(notice, &|id| self.name(id)));
         }
     }
 
@@ -236,12 +256,15 @@ impl Watch {
         self.hooks.saw([&*job]);
         match &job.phase {
             Phase::ToFetch(trouble) if trouble.attempts > 0 => drop(self.troubled.entry(job.id).or_insert_with(Instant::now)),
-            // The next try of the same.
-            Phase::ToFetch(_) | Phase::Fetching(_) => {}
+            // The next try of the same; how a running job is read comes with the state.
+            Phase::ToFetch(_) | Phase::Fetching(_) | Phase::Running(_) => {}
             _ => drop(self.troubled.remove(&job.id)),
         }
         let stands = (job.state(), job.reason());
         if self.loaded && self.told.get(&job.id) != Some(&stands) {
+            if self.told.get(&job.id).is_none_or(|(state, _)| *state != job.state()) {
+                (self.last_change, self.store_trouble) = (Instant::now(), None);
+            }
             if matches!(job.state(), State::Running | State::ToFetch | State::Saved) {
                 self.answered();
             }
@@ -270,18 +293,47 @@ impl Watch {
         self.jobs.insert(job.id, job);
     }
 
-    /// Whether everything that still moves is a download in trouble, each for longer than this; then names them.
-    fn give_up_fetching(&self, patience: Duration) -> bool {
+    /// Whether nothing that is left can be waited for any longer: everything that still moves has been in trouble for longer
+    /// than this, and what waits in the queue has not been sent for as long. Then names it all.
+    fn gives_up_waiting(&self, patience: Duration) -> bool {
+        let is_limited = self.status.as_ref().is_some_and(|status| status.all_wait_until.is_some());
         let moves = |job: &&Arc<Job>| matches!(job.state(), State::Sending | State::Running | State::ToFetch | State::Fetching);
-        let open: Vec<&Arc<Job>> = self.jobs.values().filter(moves).collect();
         let is_stuck = |job: &&Arc<Job>| self.troubled.get(&job.id).is_some_and(|since| since.elapsed() >= patience);
-        if open.is_empty() || !open.iter().all(is_stuck) {
+        let open: Vec<&Arc<Job>> = self.jobs.values().filter(moves).collect();
+        let waits =
+            self.sending != Sending::Nothing && !self.is_paused() && self.jobs.values().any(|job| job.state() == State::Waiting);
+        let is_over = open.iter().all(is_stuck) && (!waits || self.last_change.elapsed() >= patience);
+        if !self.loaded || is_limited || (open.is_empty() && !waits) || !is_over {
             return false;
         }
-        for job in open {
+        for job in &open {
             Out::status(&super::wording::sentence(job));
         }
-        Out::status("These results cannot be fetched now; they stay to-fetch. Start this again later: fetching is free.");
+        let count = |state: State| self.jobs.values().filter(|job| job.state() == state).count();
+        let fetching = count(State::ToFetch) + count(State::Fetching);
+        let words = [
+            (fetching > 0, "Results that cannot be fetched now stay to-fetch."),
+            (count(State::Running) > 0, "Jobs whose state cannot be read now stay running."),
+            (waits, "What could not be sent stays waiting."),
+        ];
+        let said: Vec<&str> = words.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| words).collect();
+        Out::status(&format!("{} Nothing is lost: start this again later; reading and fetching are free.", said.join(" ")));
+        true
+    }
+
+    /// Whether the store has taken no writes for longer than this, so that nothing that is left can come to an end; then
+    /// names it all.
+    fn store_is_stuck(&self, patience: Duration) -> bool {
+        let Some((_, error)) = self.store_trouble.as_ref().filter(|(since, _)| since.elapsed() >= patience) else {
+            return false;
+        };
+        for job in self.jobs.values().filter(|job| job.state().is_under_way()) {
+            Out::status(&super::wording::sentence(job));
+        }
+        Out::status(&format!(
+            "The store cannot be written ({}). Nothing is lost: make room or see to its folder, then start this again.",
+            text::clean(error)
+        ));
         true
     }
 
@@ -337,6 +389,12 @@ impl Watch {
             _ => {}
         }
         self.saw_wait = status.all_wait_until.is_some();
+        let (jobs, now) = (&self.jobs, Instant::now());
+        let is_running = |id: &JobId| jobs.get(id).is_some_and(|job| job.state() == State::Running);
+        self.troubled.retain(|id, _| !is_running(id) || status.unread.contains(id));
+        for id in status.unread.iter().filter(|id| is_running(id)) {
+            self.troubled.entry(*id).or_insert(now);
+        }
         let paused = |status: &Status| status.paused.clone();
         if paused(&status) != self.status.as_deref().and_then(paused)
             && let Some(why) = &status.paused

@@ -45,6 +45,15 @@ pub(super) enum SettingsChange {
 }
 
 impl SettingsChange {
+    /// Whether nothing is left of the other one once this is made.
+    pub(super) fn replaces(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Price(one, _), Self::Price(other, _)) | (Self::Published(one, ..), Self::Published(other, ..)) => one == other,
+            (Self::Balance(_), Self::Balance(_)) | (Self::Pause(_), Self::Pause(_)) => true,
+            _ => false,
+        }
+    }
+
     /// Makes the change.
     pub(super) fn apply(&self, settings: &mut Settings) {
         match self {

@@ -2,6 +2,7 @@
 //!
 //! It is handed over as one value when a follower becomes the engine.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -136,7 +137,14 @@ impl Base {
     }
 
     /// Tells the dashboard what is new, each kind in its slot. `closed_until` is the end of a 429 wait.
-    pub(super) fn publish(&mut self, role: Role, closed_until: Option<Instant>, idle: bool, now: Now) {
+    pub(super) fn publish(
+        &mut self,
+        role: Role,
+        closed_until: Option<Instant>,
+        idle: bool,
+        unread: Arc<BTreeSet<JobId>>,
+        now: Now,
+    ) {
         self.publisher.publish_progress(now.at);
         let (account, store) = (&self.account, &self.store);
         let spent = || store.spent(now.wall, account.day_start(now.wall), account.month_start(now.wall));
@@ -157,6 +165,7 @@ impl Base {
             spent: self.publisher.spent(),
             caps: account.caps(),
             idle,
+            unread,
         };
         self.publisher.publish_status(status, self.jobs.older_version(), || self.jobs.older_than_floor());
     }

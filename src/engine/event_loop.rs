@@ -25,11 +25,11 @@ use super::reconciler::Reconciler;
 use super::start::{become_engine, was_interrupted};
 use super::submitter::Submitter;
 use super::workers::{WorkerKind, WorkerResult, Workers};
-use super::{Act, Command, CommandError, CommandOutcome, EngineEvent, Options, PauseReason, Role};
+use super::{Act, Command, CommandError, CommandOutcome, EngineEvent, Options, PauseReason, Role, Sending};
 use crate::api::ApiError;
 use crate::api::gate::Gate;
 use crate::job::{Applied, Job, JobId, State, Update};
-use crate::store::{EngineLock, EngineRequest, Store, StoreError};
+use crate::store::{BudgetId, EngineLock, EngineRequest, Store, StoreError};
 
 /// How long leaving waits for the answer to an open paid request; without it the job is looked for at the next start.
 const LAST_ANSWER: Duration = Duration::from_millis(700);
@@ -39,9 +39,12 @@ const MOST_EVENTS: usize = 256;
 /// The engine of a store. Its lock ends with it.
 pub struct Engine {
     base: Base,
-    _lock: EngineLock,
+    lock: EngineLock,
     gate: Gate,
     backlog: Backlog,
+    /// Changes of the settings that the store did not take, one of each kind; they hold in memory, are tried again each
+    /// second, and nothing is sent until they are written: the price and the pause are read where a send is written.
+    unwritten_settings: Vec<SettingsChange>,
     submitter: Submitter,
     reconciler: Reconciler,
     poller: Poller,
@@ -70,6 +73,7 @@ impl Engine {
         Self {
             gate: Gate::new(options.reads_per_minute, options.submit_gap, Instant::now()),
             backlog: Backlog::default(),
+            unwritten_settings: Vec::new(),
             submitter: Submitter::new(options.sending),
             reconciler: Reconciler::default(),
             poller: Poller::default(),
@@ -77,7 +81,7 @@ impl Engine {
             workers: Workers::default(),
             stopping: false,
             base,
-            _lock: lock,
+            lock,
         }
     }
 
@@ -124,7 +128,7 @@ impl Engine {
             let now = self.base.now();
             self.start_due_work(now);
             let (closed, idle) = (self.gate.closed_until(now.at), self.is_idle());
-            self.base.publish(Role::Engine, closed, idle, now);
+            self.base.publish(Role::Engine, closed, idle, self.poller.unread(), now);
             let wake = if self.base.publisher.is_loaded() {
                 Some(self.next_wake(now))
             } else {
@@ -162,8 +166,10 @@ impl Engine {
         let (changing, lasting): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| was_interrupted(job));
         self.base.publisher.jobs(lasting);
         let mut unpublished: HashSet<JobId> = changing.iter().map(|job| job.id).collect();
+        let budget = self.open_budget()?;
         let taken_up: HashMap<JobId, Job> =
-            become_engine(&mut self.base, true, &jobs)?.into_iter().map(|job| (job.id, job)).collect();
+            become_engine(&mut self.base, true, budget, &jobs)?.into_iter().map(|job| (job.id, job)).collect();
+        self.has_started();
         unpublished.extend(taken_up.keys());
         for job in &mut jobs {
             // The revision stays: another process may have written in between, and is read only then.
@@ -182,10 +188,27 @@ impl Engine {
         Ok(())
     }
 
+    /// Notes that what a start has to do is done.
+    fn has_started(&mut self) {
+        if let Err(error) = self.lock.ready() {
+            warn!(%error, "the lock file was not written; whoever takes over asks for a new confirmation");
+        }
+    }
+
+    /// Writes down what a run with a limit may spend, so that it binds whoever takes over from it as well.
+    fn open_budget(&mut self) -> Result<Option<BudgetId>, StoreError> {
+        let Sending::UpTo(limit) = self.base.options.sending else { return Ok(None) };
+        let budget = self.base.store.open_budget(limit, self.base.now().wall)?;
+        self.submitter.set_budget(budget);
+        Ok(Some(budget))
+    }
+
     fn take_up_known(&mut self) -> Result<(), StoreError> {
         self.read_external_changes()?;
         let known = self.base.jobs.all();
-        let changed = become_engine(&mut self.base, false, &known)?;
+        // An engine that ended before it had started was a restart, whose earlier approvals were to wait.
+        let changed = become_engine(&mut self.base, !self.lock.follows_ready(), None, &known)?;
+        self.has_started();
         self.take_again(known);
         self.take(changed);
         Ok(())
@@ -285,6 +308,8 @@ impl Engine {
 
     /// Does a command, and what it asks of the engine.
     fn perform(&mut self, command: Command) -> Result<CommandOutcome, CommandError> {
+        // What the user says comes after what was learned before.
+        self.write_settings();
         let done = self.base.perform(command, true)?;
         if matches!(done.outcome.act, Some(Act::Approved | Act::Resumed)) {
             // Confirming a job that was held for its draft answers what the check found; others are checked afresh.
@@ -426,6 +451,7 @@ impl Engine {
         if !self.base.peers.take_tick(Instant::now(), rests) {
             return;
         }
+        self.write_settings();
         let looked = self.read_external_changes();
         if self.base.peers.looked(looked.is_ok())
             && let Err(error) = looked
@@ -461,12 +487,24 @@ impl Engine {
 
     fn change_settings(&mut self, change: Option<SettingsChange>) {
         let Some(change) = change else { return };
-        match self.base.store.change_settings(&mut |settings| change.apply(settings)) {
-            Ok(settings) => self.base.account.set_settings(settings),
-            Err(error) => {
-                self.base.account.change_in_memory(&change);
-                self.base.store_failed(&error);
+        self.base.account.change_in_memory(&change);
+        self.unwritten_settings.retain(|other| !change.replaces(other));
+        self.unwritten_settings.push(change);
+        self.write_settings();
+    }
+
+    /// Writes what was learned about price, balance and pause, what could not be written before included.
+    fn write_settings(&mut self) {
+        if self.unwritten_settings.is_empty() {
+            return;
+        }
+        let changes = &self.unwritten_settings;
+        match self.base.store.change_settings(&mut |settings| changes.iter().for_each(|change| change.apply(settings))) {
+            Ok(settings) => {
+                self.base.account.set_settings(settings);
+                self.unwritten_settings.clear();
             }
+            Err(error) => self.base.store_failed(&error),
         }
     }
 
@@ -475,6 +513,7 @@ impl Engine {
         let Base { jobs, account, .. } = &self.base;
         account.lets_send()
             && self.backlog.is_empty()
+            && self.unwritten_settings.is_empty()
             // What cannot be kept must not be paid for.
             && self.downloads.can_save()
             && !self.reconciler.blocks_sending(jobs, now)

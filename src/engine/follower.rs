@@ -3,6 +3,8 @@
 //!
 //! It sends nothing and asks the service for nothing; that is why it is a type of its own and no mode of the engine.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
@@ -62,7 +64,7 @@ impl Follower {
     ) -> Result<Option<EngineLock>, StoreError> {
         while !self.stopping {
             let (idle, now) = (self.is_idle(), self.base.now());
-            self.base.publish(Role::Screen { engine_pid: self.engine_pid }, None, idle, now);
+            self.base.publish(Role::Screen { engine_pid: self.engine_pid }, None, idle, Arc::default(), now);
             let loading = !self.base.publisher.is_loaded();
             if loading {
                 self.base.publisher.load_more(&self.base.store)?;

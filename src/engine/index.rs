@@ -50,6 +50,11 @@ impl JobIndex {
         self.unsure.iter().filter_map(|id| self.jobs.get(id))
     }
 
+    /// The job whose paid request is open now, if one is.
+    pub(super) fn sending(&self) -> impl Iterator<Item = &Arc<Job>> {
+        self.in_flight.iter().filter_map(|id| self.jobs.get(id)).filter(|job| job.state() == State::Sending)
+    }
+
     /// Whether the task list has not been read for some unsure job.
     pub(super) fn has_unread_unsure(&self) -> bool {
         self.unsure().any(|job| matches!(&job.phase, Phase::Unsure(doubt) if !doubt.looked))

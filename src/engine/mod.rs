@@ -38,6 +38,7 @@ mod start;
 mod submitter;
 mod workers;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +53,7 @@ pub use base::{Services, SessionMessage};
 pub use clock::{Clock, SystemClock};
 pub use event_loop::Engine;
 pub use notice::{Level, Notice, NoticeKind, Undecided};
-pub use session::{Session, StartError, StartMode};
+pub use session::{Session, StartError, StartMode, attend};
 
 /// What a dashboard is told: written first, then published.
 #[derive(Clone, PartialEq, Debug)]
@@ -155,6 +156,9 @@ pub struct Status {
     pub caps: Caps,
     /// Nothing is being sent, run, fetched or looked into, and nothing that may be sent is in the queue.
     pub idle: bool,
+    /// Running jobs whose latest read did not tell how they stand: it failed or could not be read, the status is not known,
+    /// the task was not among the answers, or it completed and its links have not come. A 429 is no such trouble.
+    pub unread: Arc<BTreeSet<JobId>>,
 }
 
 /// How a session is started.

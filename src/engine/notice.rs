@@ -58,7 +58,8 @@ pub enum NoticeKind {
     SendingDeferred(Failure),
     /// The service refused the job's paid request for good.
     Refused(Failure),
-    /// The account's task list could not be read several times in a row; nothing is sent meanwhile.
+    /// The account's task list could not be read several times in a row; other jobs wait for two minutes at
+    /// most.
     TaskListUnreadable(Failure),
     /// Answers about many tasks at once could not be read several times in a row; each task is asked about alone.
     AnswersUnreadable(Failure),
@@ -137,6 +138,8 @@ pub enum Undecided {
     Held(HoldReason),
     /// Nothing fits, and it was not confirmed in this store.
     NotConfirmed,
+    /// Nothing fits, and the service answers its request with the task of another job.
+    NamesOther,
 }
 
 impl NoticeKind {

@@ -4,7 +4,8 @@
 //! together can only be seen from one place. What is due leaves in as few reads as possible ([`PollScheduler`]), under the
 //! gate's budget and at most four at once; what the answers say comes back as [`PollNews`], for the event loop to write.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -51,6 +52,8 @@ pub(super) struct Poller {
     last_success: Option<Instant>,
     /// Jobs whose task has a status that is not known, which was told.
     odd_status: HashSet<JobId>,
+    /// Running jobs whose latest read did not tell how they stand; shared with who is told.
+    unread: Arc<BTreeSet<JobId>>,
 }
 
 /// What a read says, in the order in which it is to be taken up.
@@ -104,7 +107,25 @@ impl Poller {
                 self.scheduler.forget(&subscriber);
                 self.unknown_since.remove(&job.id);
                 self.odd_status.remove(&job.id);
+                self.note_read(job.id, true);
             }
+        }
+    }
+
+    /// The running jobs whose latest read did not tell how they stand.
+    pub(super) fn unread(&self) -> Arc<BTreeSet<JobId>> {
+        Arc::clone(&self.unread)
+    }
+
+    /// Whether the latest read told how the job stands.
+    fn note_read(&mut self, id: JobId, told: bool) {
+        if self.unread.contains(&id) == told {
+            let unread = Arc::make_mut(&mut self.unread);
+            if told {
+                unread.remove(&id)
+            } else {
+                unread.insert(id)
+            };
         }
     }
 
@@ -135,6 +156,7 @@ impl Poller {
             // What has not come within minutes may come within hours: what stands there may only not be readable.
             let waited = Duration::try_from(now.wall.duration_since(ended)).unwrap_or_default();
             let wait = (waited / 10).clamp(LINKS_WAIT, LINKS_WAIT_MOST);
+            self.note_read(job.id, false);
             self.scheduler.ask(Subscriber::Job(job.id), task, now.at + wait, now.at);
         }
     }
@@ -221,6 +243,7 @@ impl Poller {
                     if report.status.is_final() || (scene.awaits_link)(*id) {
                         news.push(PollNews::Report(*id, Box::new(report)));
                     } else if let Phase::Running(before) = &job.phase {
+                        self.note_read(*id, !matches!(report.status, TaskStatus::Other(_)));
                         let (percent, seconds_left) = (report.percent, report.seconds_left);
                         self.scheduler.on_report(&subscriber, percent, seconds_left, random, scene.now.at);
                         let heard = Progress { percent, seconds_left, at: Some(scene.now.wall) };
@@ -242,6 +265,9 @@ impl Poller {
         let known_for_long = matches!(subscriber, Subscriber::Job(id) if self.unknown_since.contains_key(id));
         let wait = if known_for_long { MISSING_WAIT_LATER } else { MISSING_WAIT };
         let count = self.scheduler.missing(subscriber, !says_unknown, now + wait, now);
+        if let Subscriber::Job(id) = subscriber {
+            self.note_read(*id, false);
+        }
         if !says_unknown {
             return None;
         }
@@ -312,6 +338,11 @@ impl Poller {
         };
         for (subscriber, _) in subscribers {
             self.scheduler.failed(&subscriber, scene.now.at + wait, scene.now.at);
+            if let Subscriber::Job(id) = &subscriber
+                && error.class != ErrorClass::RateLimited
+            {
+                self.note_read(*id, false);
+            }
             if alone {
                 self.scheduler.alone(&subscriber);
             }

@@ -22,10 +22,12 @@ const LIST_LAG: Duration = Duration::from_secs(2);
 const LIST_PAGE: u32 = 50;
 /// Pages of the task list that are read at most to answer a question: 2,000 tasks.
 const MOST_PAGES: u32 = 40;
-/// So long a task that fits the time of a job which was given up may still turn up as its.
+/// A job that was given up so long before a question was asked has no part in it, whatever the clocks.
 const GIVEN_UP_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// After the store could not be read, the list is read again so much later.
 const STORE_WAIT: Duration = Duration::from_secs(5);
+/// While another request is open whose task may be among the rows, the list is read again so much later.
+const SENDING_WAIT: Duration = Duration::from_secs(5);
 /// An open question stands in the way of other jobs for so long at most.
 const BLOCKS_FOR: Duration = Duration::from_mins(2);
 /// So many failures in a row are told.
@@ -61,6 +63,8 @@ pub(super) struct Reconciler {
     blocked_since: Option<Instant>,
     /// Unsure jobs that went out again with their key.
     resent: HashSet<JobId>,
+    /// Unsure jobs whose key the service answers with the task of another job: asking once more tells nothing new.
+    name_others: HashSet<JobId>,
 }
 
 /// What the list says of one job, to be done in this order.
@@ -112,7 +116,13 @@ impl Reconciler {
         }
         if !matches!(job.state(), State::Sending | State::Unsure) {
             self.resent.remove(&job.id);
+            self.name_others.remove(&job.id);
         }
+    }
+
+    /// The service says of this job's key that it made the task of another job.
+    pub(super) fn names_other(&mut self, id: JobId) {
+        self.name_others.insert(id);
     }
 
     /// An unsure job's request went out again with its key: only a list that is read late enough can say that it made nothing.
@@ -153,7 +163,10 @@ impl Reconciler {
     /// Notes whether a question is open now; asked once in each turn.
     pub(super) fn note_questions(&mut self, jobs: &JobIndex, now: Now) {
         if !self.has_open_questions(jobs) {
-            self.blocked_since = None;
+            // A job that went out again is the same question still, whose two minutes do not begin anew.
+            if self.resent.is_empty() {
+                self.blocked_since = None;
+            }
         } else if self.blocked_since.is_none() {
             self.blocked_since = Some(now.at);
         }
@@ -214,20 +227,30 @@ impl Reconciler {
             return Listed::More;
         }
         // A task may be that of a job which was given up meanwhile: what fits it, too, is for the user to decide.
-        let given_up = now.wall.checked_sub(GIVEN_UP_FOR).ok().and_then(|since| (scene.given_up)(since).ok());
+        // The question may be days old, and what was given up in its time is no less ambiguous for that.
+        let began = jobs.unsure().filter_map(|job| job.send.as_ref().map(|send| send.first_at)).min();
+        let since = began.map_or(now.wall, |began| began.min(now.wall)).checked_sub(GIVEN_UP_FOR);
+        let given_up = since.ok().and_then(|since| (scene.given_up)(since).ok());
         let Some(given_up) = given_up else {
             self.at = Some(now.at + STORE_WAIT);
             self.next_models.clear();
             return Listed::More;
         };
-        let given_up = given_up.iter().filter(|job| job.kind.model() == model);
-        windows.extend(given_up.filter_map(|job| Window::new(job, scene.prices.of(model))));
+        // So may it be that of the job whose request is open: its answer is waited for.
+        let is_sending = jobs.sending().any(|job| job.kind.model() == model);
+        let others = given_up.iter().chain(jobs.sending().map(|job| &**job)).filter(|job| job.kind.model() == model);
+        windows.extend(others.filter_map(|job| Window::new(job, scene.prices.of(model))));
         let matches = reconcile(&windows, &listing.rows, |task| (scene.is_known)(task, model));
-        let found = matches.into_iter().filter_map(|(id, found)| {
-            let job = jobs.get(id).filter(|job| job.state() == State::Unsure)?;
-            Some(self.finding(job, found, &listing, complete, scene))
-        });
-        Listed::Findings(found.collect())
+        let mut findings = Vec::new();
+        for (id, found) in matches {
+            let Some(job) = jobs.get(id).filter(|job| job.state() == State::Unsure) else { continue };
+            if is_sending && matches!(found, Match::Ambiguous(_)) {
+                self.not_before(now.at + SENDING_WAIT);
+            } else {
+                findings.push(self.finding(job, found, &listing, complete, scene));
+            }
+        }
+        Listed::Findings(findings)
     }
 
     fn finding(&mut self, job: &Job, found: Match, listing: &Listing, complete: bool, scene: Scene<'_>) -> Finding {
@@ -255,6 +278,8 @@ impl Reconciler {
                     undecided(Undecided::OldKey);
                 } else if !may_send {
                     undecided(Undecided::NotSending);
+                } else if self.name_others.contains(&job.id) {
+                    undecided(Undecided::NamesOther);
                 } else {
                     finding.send_again = !was_read;
                 }
@@ -299,6 +324,7 @@ mod tests {
     use super::super::index::tests::{at, index, job, task, unsure};
     use super::*;
     use crate::job::{ErrorClass, TaskStatus};
+    use std::sync::Arc;
 
     fn row(n: u64, second: i64) -> TaskRow {
         TaskRow {
@@ -412,6 +438,47 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_task_that_fits_the_open_request_of_another_job_is_not_taken_and_the_list_is_read_again() {
+        let now = Now::of_test(5);
+        let (one, two) = (job(1, unsure()), job(2, Phase::Sending));
+        let (mut reconciler, jobs) = (Reconciler::default(), index(&[Arc::clone(&one), two]));
+        reconciler.on_job(&one, now);
+        reconciler.next_read(&jobs, &mut gate(), now).unwrap();
+        let Listed::Findings(found) = listed(&mut reconciler, &jobs, Ok(page(vec![row(7, 1), row(8, -900)])), now) else {
+            panic!()
+        };
+        assert_eq!((found, reconciler.next_deadline(now.at)), (Vec::new(), Some(now.at + SENDING_WAIT)));
+        assert!(reconciler.has_open_questions(&jobs));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_whose_key_is_answered_with_the_task_of_another_is_for_the_user_and_does_not_go_out_again() {
+        let now = Now::of_test(5);
+        let (mut reconciler, jobs) = asking(now);
+        reconciler.names_other(JobId::from_bits(1));
+        let Listed::Findings(found) = listed(&mut reconciler, &jobs, Ok(page(Vec::new())), now) else { panic!() };
+        assert_eq!((found[0].send_again, found[0].notice.clone()), (false, Some(NoticeKind::StaysUnsure(Undecided::NamesOther))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_goes_out_again_and_again_stops_the_others_for_two_minutes_in_all() {
+        let mut now = Now::of_test(5);
+        let (mut reconciler, jobs) = asking(now);
+        let sending = index(&[job(1, Phase::Sending)]);
+        let mut rounds = 0;
+        while rounds == 0 || reconciler.blocks_sending(&jobs, now) {
+            reconciler.note_questions(&jobs, now);
+            reconciler.sent_again(JobId::from_bits(1));
+            now = now.after(Duration::from_secs(30));
+            reconciler.listing = None;
+            reconciler.at = None;
+            reconciler.note_questions(&sending, now);
+            rounds += 1;
+            assert!(rounds <= 4, "after two minutes the others go");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_task_that_fits_a_job_that_was_given_up_is_for_the_user_and_without_the_store_nothing_is_decided() {
         let now = Now::of_test(5);
         let (mut reconciler, jobs) = asking(now);
@@ -425,9 +492,19 @@ mod tests {
         };
         assert_eq!(found.len(), 1, "the other is over");
         assert_eq!(found[0].notice, Some(NoticeKind::StaysUnsure(Undecided::SeveralTasks(1))));
+        // Also where the question is older than a day, as after a sleep: what was given up then was given up in its time.
+        let later = now.after(Duration::from_hours(50));
+        let (mut reconciler, jobs) = asking(later);
+        let known = |since: Timestamp| Ok(if since < at(0) { vec![given_up.clone()] } else { Vec::new() });
+        let scene = Scene { jobs: &jobs, given_up: &known, now: later, ..scene };
+        let rows = vec![row(7, 1), row(8, -900)];
+        let Listed::Findings(found) = reconciler.on_listed(Ok(page(rows)), &mut fastrand::Rng::with_seed(1), scene) else {
+            panic!()
+        };
+        assert_eq!(found[0].notice, Some(NoticeKind::StaysUnsure(Undecided::SeveralTasks(1))));
         let (mut reconciler, jobs) = asking(now);
         let unreadable = |_: Timestamp| Err(StoreError::Database("locked".to_owned()));
-        let scene = Scene { jobs: &jobs, given_up: &unreadable, ..scene };
+        let scene = Scene { jobs: &jobs, given_up: &unreadable, now, ..scene };
         let listed = reconciler.on_listed(Ok(page(Vec::new())), &mut fastrand::Rng::with_seed(1), scene);
         assert_eq!((listed, reconciler.next_deadline(now.at)), (Listed::More, Some(now.at + STORE_WAIT)));
     }

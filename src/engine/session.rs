@@ -10,7 +10,7 @@ use super::event_loop::Engine;
 use super::follower::Follower;
 use super::{Command, EngineEvent, Options};
 use crate::job::JobId;
-use crate::store::{Access, Store, StoreError};
+use crate::store::{Access, EngineLock, Store, StoreError};
 
 /// Why a session could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,27 @@ async fn follow(mut follower: Follower, inbox: &mut UnboundedReceiver<SessionMes
                 return;
             }
         }
+    }
+}
+
+/// What a session's thread does: with the lock it is the engine of this store, without it it follows another process's and
+/// goes on when that one ends. For who brings a runtime of their own, such as a test under a paused clock; everybody else
+/// starts a [`Session`].
+///
+/// It ends when told to stop, or when the other end of `inbox` is gone; what it cannot go on from it tells as
+/// [`EngineEvent::Broken`].
+pub async fn attend(
+    store: Store,
+    lock: Option<EngineLock>,
+    options: Options,
+    services: Services,
+    events: Box<dyn Fn(EngineEvent) + Send>,
+    inbox: &mut UnboundedReceiver<SessionMessage>,
+) {
+    let base = Base::new(store, options, services, events, tokio::time::Instant::now(), None);
+    match lock {
+        Some(lock) => lead(Engine::over(base, lock), inbox).await,
+        None => follow(Follower::new(base, false), inbox).await,
     }
 }
 

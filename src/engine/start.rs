@@ -7,14 +7,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::base::Base;
-use super::{Consent, PauseReason, Sending};
+use super::{Consent, PauseReason};
 use crate::commands::make_request;
 use crate::job::{Credits, Job, JobId, Model, Phase, PriceLines, State, Update};
-use crate::store::StoreError;
+use crate::store::{BudgetId, StoreError};
 
 /// Takes up the engine's work over these jobs; returns those that changed. `fresh`: this process has just started, so
-/// earlier approvals need a new one; a follower that takes over from an engine that ended is no restart.
-pub(super) fn become_engine(base: &mut Base, fresh: bool, jobs: &[Arc<Job>]) -> Result<Vec<Job>, StoreError> {
+/// earlier approvals need a new one; a follower that takes over from an engine that ended is no restart. `budget`: what a
+/// run with a limit may spend; it confirms what was approved before.
+pub(super) fn become_engine(
+    base: &mut Base,
+    fresh: bool,
+    budget: Option<BudgetId>,
+    jobs: &[Arc<Job>],
+) -> Result<Vec<Job>, StoreError> {
     let now = base.now();
     let interrupted: Vec<(JobId, Update)> =
         jobs.iter().filter(|job| was_interrupted(job)).map(|job| (job.id, Update::EngineStarted)).collect();
@@ -29,8 +35,8 @@ pub(super) fn become_engine(base: &mut Base, fresh: bool, jobs: &[Arc<Job>]) -> 
         ) {
             unpause(base)?;
         }
-        if matches!(base.options.sending, Sending::UpTo(_)) {
-            changed.extend(approve_earlier(base, jobs, now.wall)?);
+        if let Some(budget) = budget {
+            changed.extend(approve_earlier(base, budget, jobs, now.wall)?);
         }
     }
     base.account.refresh(now);
@@ -38,7 +44,7 @@ pub(super) fn become_engine(base: &mut Base, fresh: bool, jobs: &[Arc<Job>]) -> 
 }
 
 /// `run --yes --max-credits N` confirms what was approved before; each job keeps the price that was agreed for it.
-fn approve_earlier(base: &mut Base, jobs: &[Arc<Job>], now: Timestamp) -> Result<Vec<Job>, StoreError> {
+fn approve_earlier(base: &mut Base, budget: BudgetId, jobs: &[Arc<Job>], now: Timestamp) -> Result<Vec<Job>, StoreError> {
     let mut by_price: BTreeMap<(Model, Credits), Vec<JobId>> = BTreeMap::new();
     for job in jobs.iter().filter(|job| job.phase == Phase::Waiting) {
         if let Some(approval) = job.approval {
@@ -47,15 +53,10 @@ fn approve_earlier(base: &mut Base, jobs: &[Arc<Job>], now: Timestamp) -> Result
     }
     let mut approved = Vec::new();
     let Base { store, services, options, .. } = base;
-    // Kept in the store, so that whoever takes over from this run spends no more than it may.
-    let budget = match options.sending {
-        Sending::UpTo(limit) if !by_price.is_empty() => Some(store.open_budget(limit, now)?),
-        Sending::UpTo(_) | Sending::WithConsent | Sending::Nothing => None,
-    };
     let mut make = |job: &Job| make_request(&mut services.rng, options.callback_url.as_deref(), job);
     for ((model, price), ids) in by_price {
         let consent = Consent { lines: PriceLines::one(model, ids.len(), price), grace: Duration::ZERO };
-        approved.extend(store.approve(&ids, consent, budget, &mut make, now)?.jobs);
+        approved.extend(store.approve(&ids, consent, Some(budget), &mut make, now)?.jobs);
     }
     if base.account.is_paused() {
         unpause(base)?;

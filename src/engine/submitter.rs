@@ -3,7 +3,7 @@
 //! At most one paid request is open at any time. A crash or a dropped connection then leaves at most one question, and the
 //! account's task list can answer it: with two open questions and one new task nobody could tell whose it is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -15,6 +15,7 @@ use super::draft_check::{CheckResult, DraftChecks};
 use super::index::JobIndex;
 use super::notice::NoticeKind;
 use super::queue::Queue;
+use super::reconcile::CLOCK_SKEW;
 use super::{PauseReason, Sending};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, PaidVerdict, Submitted};
@@ -22,7 +23,7 @@ use crate::job::retry::{self, Lost, PaidRepeat};
 use crate::job::{
     Caps, Credits, ErrorClass, HoldReason, ImageNumber, Job, JobId, LostAnswer, Model, Phase, TaskId, TaskReport, Update,
 };
-use crate::store::{SendGuard, StoreError};
+use crate::store::{BudgetId, SendGuard, StoreError};
 
 /// Drafts are checked for so many jobs ahead.
 const CHECK_AHEAD: usize = 50;
@@ -62,14 +63,6 @@ impl OpenSend {
     }
 }
 
-/// What this run may send, and what it has: a job that goes out again with its key counts once.
-#[derive(Debug)]
-struct RunBudget {
-    sending: Sending,
-    sent: Credits,
-    jobs: HashMap<JobId, Credits>,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Submitter {
@@ -82,7 +75,9 @@ pub(super) struct Submitter {
     resend: VecDeque<JobId>,
     not_before: Option<Instant>,
     no_capacity: u32,
-    run: RunBudget,
+    sending: Sending,
+    /// Where the store counts what a run with a limit sends; such a run sends nothing before it has one.
+    budget: Option<BudgetId>,
 }
 
 /// A paid request that may leave now.
@@ -136,7 +131,8 @@ impl Submitter {
             resend: VecDeque::new(),
             not_before: None,
             no_capacity: 0,
-            run: RunBudget { sending, sent: Credits::ZERO, jobs: HashMap::new() },
+            sending,
+            budget: None,
         }
     }
 
@@ -153,9 +149,18 @@ impl Submitter {
         }
     }
 
+    /// What this run sends counts for this limit.
+    pub(super) fn set_budget(&mut self, budget: BudgetId) {
+        self.budget = Some(budget);
+    }
+
     /// Whether this run sends at all.
     pub(super) fn may_send(&self) -> bool {
-        self.run.sending != Sending::Nothing
+        match self.sending {
+            Sending::Nothing => false,
+            Sending::WithConsent => true,
+            Sending::UpTo(_) => self.budget.is_some(),
+        }
     }
 
     /// The answer to an open paid request is awaited, or its next attempt.
@@ -266,38 +271,12 @@ impl Submitter {
 
     /// What a send must keep to; the store applies the caps that were changed by key itself.
     pub(super) fn guard(&self, caps: Caps, account: &Account, now: Now) -> SendGuard {
-        let (run_budget, run_limit) = match self.run.sending {
-            Sending::UpTo(limit) => (Some(limit - self.run.sent), limit),
-            Sending::Nothing | Sending::WithConsent => (None, Credits::ZERO),
-        };
         SendGuard {
             caps,
             server_time: now.service,
-            run_budget,
-            run_limit,
+            budget: self.budget,
             prices: account.prices(),
             day_start: account.day_start(now.wall),
-        }
-    }
-
-    /// The limit of this run that sending the job again would cross, if it does.
-    pub(super) fn crosses_limit(&self, job: &Job) -> Option<Credits> {
-        let Sending::UpTo(limit) = self.run.sending else { return None };
-        let over = !self.run.jobs.contains_key(&job.id) && self.run.sent + agreed(job).unwrap_or(Credits::ZERO) > limit;
-        over.then_some(limit)
-    }
-
-    /// The job counts for this run.
-    pub(super) fn count(&mut self, job: &Job) {
-        if let std::collections::hash_map::Entry::Vacant(new) = self.run.jobs.entry(job.id) {
-            self.run.sent += *new.insert(agreed(job).unwrap_or(Credits::ZERO));
-        }
-    }
-
-    /// Surely nothing was paid for the job: it does not count for this run.
-    pub(super) fn uncount(&mut self, id: JobId) {
-        if let Some(amount) = self.run.jobs.remove(&id) {
-            self.run.sent = (self.run.sent - amount).max(Credits::ZERO);
         }
     }
 
@@ -510,7 +489,23 @@ pub(super) fn no_others_task(
         (Ok(None), Ok(true)) => "it names a draft".to_owned(),
         (Err(error), _) | (_, Err(error)) => format!("whose task it names could not be read: {error}"),
     };
-    Err(ApiError {
+    Err(no_answer(report, message))
+}
+
+/// A task that was made before its first request left, by the service's clock, is not what the request made; unless the
+/// gateway says that it repeats an earlier answer, as it does for a copy of the store.
+pub(super) fn no_earlier_task(job: Option<&Job>, answer: &Submitted) -> Result<(), ApiError> {
+    let first = job.and_then(|job| job.send.as_ref()?.first_server_time);
+    let (Some(first), Some(made), false) = (first, answer.report.created, answer.replayed) else { return Ok(()) };
+    if first.duration_since(made) <= CLOCK_SKEW {
+        return Ok(());
+    }
+    Err(no_answer(&answer.report, "it names a task that was made before it was asked for".to_owned()))
+}
+
+/// An answer that says nothing about the request.
+fn no_answer(report: &TaskReport, message: String) -> ApiError {
+    ApiError {
         class: ErrorClass::InvalidResponse,
         code: "other_task".into(),
         message,
@@ -518,7 +513,7 @@ pub(super) fn no_others_task(
         request_id: report.request_id.clone(),
         retry_after: None,
         is_json: true,
-    })
+    }
 }
 
 fn agreed(job: &Job) -> Option<Credits> {

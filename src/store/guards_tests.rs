@@ -50,14 +50,7 @@ fn approved(store: &mut Store, numbers: std::ops::RangeInclusive<u64>) {
 }
 
 fn guard() -> SendGuard {
-    SendGuard {
-        caps: Caps::default(),
-        server_time: None,
-        run_budget: None,
-        run_limit: Credits::ZERO,
-        prices: Prices::PUBLISHED,
-        day_start: at(-3_600),
-    }
+    SendGuard { caps: Caps::default(), server_time: None, budget: None, prices: Prices::PUBLISHED, day_start: at(-3_600) }
 }
 
 fn send(store: &mut Store, n: u64, when: i64) -> BeginSend {
@@ -120,6 +113,36 @@ fn what_a_run_may_spend_is_kept_with_its_approval_and_binds_whoever_takes_over()
     assert!(matches!(send(&mut store, 2, 8), BeginSend::Held(_, HoldReason::Cap { cap: CapName::MaxCredits, .. })));
     store.approve(&[id(3)], consent(1), None, &mut make, at(9)).unwrap();
     assert!(matches!(send(&mut store, 3, 10), BeginSend::Go(_)));
+}
+
+#[test]
+fn what_a_run_sends_counts_for_its_limit_whoever_confirmed_it_and_with_what_was_really_charged() {
+    let mut store = Store::in_memory().unwrap();
+    approved(&mut store, 1..=4);
+    let budget = store.open_budget(price() * 3, at(1)).unwrap();
+    let run = SendGuard { budget: Some(budget), ..guard() };
+    let begin = |store: &mut Store, n: u64, when: i64| {
+        store.begin_send(id(n), IdempotencyKey::from_random([u8::try_from(n).unwrap(); 16]), "{}", &run, at(when)).unwrap()
+    };
+    // None of them was approved under the limit: a dashboard confirmed them while the run was at work.
+    assert!(matches!(begin(&mut store, 1, 2), BeginSend::Go(_)));
+    apply(&mut store, 1, accepted(task(1)), 3);
+    let mut report = TaskReport::new(task(1), TaskStatus::Completed);
+    (report.used, report.links) = (Some(price() + Credits::from_uc(1)), vec!["https://files.example/a.png".into()]);
+    apply(&mut store, 1, Update::Reported(Box::new(report)), 4);
+    assert!(matches!(begin(&mut store, 2, 5), BeginSend::Go(_)));
+    let held = begin(&mut store, 3, 6);
+    assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::MaxCredits, limit }) if limit == price() * 3));
+    // What is unsure goes out again without counting twice.
+    apply(&mut store, 2, Update::RepeatsUsedUp("lost".into()), 7);
+    apply(&mut store, 2, Update::ListRead { candidates: Vec::new(), server_time: None }, 8);
+    assert!(matches!(store.begin_resend(id(2), &run, at(9)).unwrap(), BeginSend::Go(_)));
+    // One that an earlier run sent counts for this one when it goes out again.
+    let next = store.open_budget(price() - Credits::from_uc(1), at(10)).unwrap();
+    apply(&mut store, 2, Update::RepeatsUsedUp("lost".into()), 11);
+    apply(&mut store, 2, Update::ListRead { candidates: Vec::new(), server_time: None }, 12);
+    let short = store.begin_resend(id(2), &SendGuard { budget: Some(next), ..guard() }, at(13)).unwrap();
+    assert!(matches!(short, BeginSend::No(NotNow::Hold(HoldReason::Cap { cap: CapName::MaxCredits, .. }))));
 }
 
 #[test]
@@ -296,15 +319,22 @@ fn no_question_on_the_way_of_a_send_reads_all_jobs() {
 }
 
 #[test]
-fn a_refusal_that_proves_nothing_was_made_ends_the_key_with_the_next_approval() {
+fn a_refused_request_keeps_its_key_while_the_gateway_may_know_it_and_gets_another_a_day_later() {
     let mut store = Store::in_memory().unwrap();
     approved(&mut store, 1..=1);
+    let refused = || Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", ""));
     let BeginSend::Go(first) = send(&mut store, 1, 1) else { panic!() };
-    apply(&mut store, 1, Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", "")), 2);
+    apply(&mut store, 1, refused(), 2);
     let fresh = PaidRequest { key: IdempotencyKey::from_random([42; 16]), body: "{}".to_owned() };
+    // A copy of the store that was made before the refusal may send the first key: then one task serves both.
     store.approve(&[id(1)], consent(1), None, &mut |_| fresh.clone(), at(3)).unwrap();
     let BeginSend::Go(second) = send(&mut store, 1, 4) else { panic!() };
-    assert_ne!(first.send.unwrap().key, second.send.unwrap().key);
+    assert_eq!(first.send.unwrap().key, second.send.unwrap().key);
+    apply(&mut store, 1, refused(), 5);
+    let next_day = 1 + 86_400;
+    store.approve(&[id(1)], consent(1), None, &mut |_| fresh.clone(), at(next_day)).unwrap();
+    let BeginSend::Go(third) = send(&mut store, 1, next_day + 1) else { panic!() };
+    assert_eq!(third.send.unwrap().key, fresh.key);
 }
 
 #[test]

@@ -163,14 +163,21 @@ pub(super) fn key_is_anothers(db: &Connection, key: &IdempotencyKey, job: JobId)
     Ok(statement.query_row(params![key.as_str(), bits(job)], |row| row.get(0))?)
 }
 
-/// What a request that is open counts for in the sums of its day and its session, so that it is not counted twice when it
-/// goes out once more.
-pub(super) fn own(db: &Connection, key: &IdempotencyKey) -> Result<Option<(Timestamp, Credits)>, DbError> {
-    let row: Option<(i64, i64)> = db
-        .prepare_cached("SELECT at, amount FROM ledger WHERE key = ?1 AND charge IS NOT NULL")?
-        .query_row(params![key.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+/// What a request that is open counts for in the sums of its day, its session and its run.
+#[derive(Clone, Copy)]
+pub(super) struct Own {
+    pub(super) at: Timestamp,
+    pub(super) amount: Credits,
+    pub(super) budget: Option<i64>,
+}
+
+/// What a request that is open counts for, so that it is not counted twice when it goes out once more.
+pub(super) fn own(db: &Connection, key: &IdempotencyKey) -> Result<Option<Own>, DbError> {
+    let row: Option<(i64, i64, Option<i64>)> = db
+        .prepare_cached("SELECT at, amount, budget FROM ledger WHERE key = ?1 AND charge IS NOT NULL")?
+        .query_row(params![key.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    row.map(|(at, amount)| Ok((time(at)?, Credits::from_uc(amount)))).transpose()
+    row.map(|(at, amount, budget)| Ok(Own { at: time(at)?, amount: Credits::from_uc(amount), budget })).transpose()
 }
 
 /// A request that goes out once more is spending of the day on which it does.
@@ -179,8 +186,8 @@ pub(super) fn move_to(db: &Connection, key: &IdempotencyKey, at: Timestamp) -> R
     Ok(())
 }
 
-/// Lets a paid job count for a run's budget.
-pub(super) fn charge_to(db: &Connection, key: &IdempotencyKey, budget: i64) -> Result<(), DbError> {
+/// Lets a paid job count for a run's budget, or for none.
+pub(super) fn charge_to(db: &Connection, key: &IdempotencyKey, budget: Option<i64>) -> Result<(), DbError> {
     db.prepare_cached("UPDATE ledger SET budget = ?2 WHERE key = ?1")?.execute(params![key.as_str(), budget])?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Who is the engine, and whether anybody else looks on: OS locks on files beside the store, which die with their holder.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,30 @@ const SCREENS: &str = "screens.lock";
 /// The file that the engine locks, beside the store; the lock ends with this value or its process.
 #[derive(Debug)]
 pub struct EngineLock {
-    _file: File,
+    file: File,
+    follows_ready: bool,
+}
+
+/// Stands below the process id once an engine has done what a start has to do.
+const READY: &str = "ready\n";
+
+impl EngineLock {
+    /// Notes that this engine has started, so that a dashboard which takes over from it goes on with what was confirmed
+    /// (docs/money-rules.md, rule 4).
+    ///
+    /// # Errors
+    /// When the file cannot be written. Then whoever takes over asks for a new confirmation.
+    pub fn ready(&mut self) -> std::io::Result<()> {
+        self.file.seek(SeekFrom::End(0))?;
+        self.file.write_all(READY.as_bytes())
+    }
+
+    /// Whether the engine before this one had started before it ended. One that had not has left approvals behind that
+    /// were to wait for a new confirmation.
+    #[must_use]
+    pub fn follows_ready(&self) -> bool {
+        self.follows_ready
+    }
 }
 
 /// The mark of a process that looks on; it ends with this value or its process.
@@ -55,15 +78,17 @@ pub(super) fn engine(folder: &Path) -> Result<Option<EngineLock>, StoreError> {
             Err(TryLockError::Error(error)) => return Err(refused(&path, &error)),
         }
     }
+    let mut before = String::new();
+    let follows_ready = file.read_to_string(&mut before).is_ok() && before.ends_with(READY);
     // For people and for `engine_pid`; the lock counts, not the number. The rest of a longer one is cut off afterwards, since
     // emptying the file first would give its block back to the disk at every start, and some disks take their time for that.
     let note = format!("{}\n", std::process::id());
-    let noted = file.write_all(note.as_bytes()).and_then(|()| file.set_len(note.len() as u64));
+    let noted = file.rewind().and_then(|()| file.write_all(note.as_bytes())).and_then(|()| file.set_len(note.len() as u64));
     noted.map_err(|error| StoreError::Unusable {
         path,
         why: format!("the file cannot be written ({error}): check the disk or use another --data-dir"),
     })?;
-    Ok(Some(EngineLock { _file: file }))
+    Ok(Some(EngineLock { file, follows_ready }))
 }
 
 pub(super) fn engine_pid(folder: &Path) -> Option<u32> {
@@ -72,7 +97,7 @@ pub(super) fn engine_pid(folder: &Path) -> Option<u32> {
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
             file.read_to_string(&mut text).ok()?;
-            text.trim().parse().ok()
+            text.lines().next()?.parse().ok()
         }
         Ok(()) | Err(TryLockError::Error(_)) => None,
     }

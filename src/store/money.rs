@@ -196,8 +196,8 @@ impl Store {
                 return Ok(BeginSend::No(why));
             }
             let Some(approval) = job.approval else { return Ok(BeginSend::No(NotNow::NotConfirmed)) };
-            let budget = budget_of(writing, approval.seq)?;
-            if let Some(why) = must_hold(writing, &job, &settings, guard, budget, now)? {
+            let own = budget_of(writing, approval.seq)?;
+            if let Some(why) = must_hold(writing, &job, &settings, guard, own, now)? {
                 return Ok(match writing.apply(&mut job, Update::Hold(why.clone()), now)? {
                     Applied::Changed(_) => BeginSend::Held(job, why),
                     Applied::Ignored(_) => BeginSend::No(NotNow::NotReady),
@@ -215,8 +215,8 @@ impl Store {
             let update = Update::SendStarted { key, body: body.to_owned(), server_time: guard.server_time };
             Ok(match writing.apply(&mut job, update, now)? {
                 Applied::Changed(_) => {
-                    if let (Some(budget), Some(send)) = (budget, &job.send) {
-                        ledger::charge_to(&writing.db, &send.key, budget)?;
+                    if let Some(send) = &job.send {
+                        ledger::charge_to(&writing.db, &send.key, guard.budget.map(|budget| budget.0).or(own))?;
                     }
                     BeginSend::Go(job)
                 }
@@ -250,6 +250,9 @@ impl Store {
             Ok(match writing.apply(&mut job, Update::SendAgainSameKey { server_time: guard.server_time }, now)? {
                 Applied::Changed(_) => {
                     ledger::move_to(&writing.db, &send.key, now)?;
+                    if let Some(budget) = guard.budget {
+                        ledger::charge_to(&writing.db, &send.key, Some(budget.0))?;
+                    }
                     BeginSend::Go(job)
                 }
                 Applied::Ignored(_) => BeginSend::No(NotNow::NotReady),
@@ -467,25 +470,26 @@ fn must_hold(
         Caps { session: settings.cap_session.unwrap_or(guard.caps.session), day: settings.cap_day.unwrap_or(guard.caps.day) };
     let mut spent = ledger::spent_for(&writing.db, &caps, now, guard.day_start)?;
     // What goes out once more is in the sums already.
-    if let Some(send) = &job.send
-        && let Some((at, amount)) = ledger::own(&writing.db, &send.key)?
-    {
-        if at >= guard.day_start {
-            spent.day = (spent.day - amount).max(Credits::ZERO);
+    let before = job.send.as_ref().map(|send| ledger::own(&writing.db, &send.key)).transpose()?.flatten();
+    if let Some(before) = before {
+        if before.at >= guard.day_start {
+            spent.day = (spent.day - before.amount).max(Credits::ZERO);
         }
-        if now.duration_since(at) < ledger::SESSION_GAP {
-            spent.session = (spent.session - amount).max(Credits::ZERO);
+        if now.duration_since(before.at) < ledger::SESSION_GAP {
+            spent.session = (spent.session - before.amount).max(Credits::ZERO);
         }
     }
     if let Err(why) = caps.allow(&spent, price) {
         return Ok(Some(why));
     }
-    if let Some(budget) = budget {
-        let (most, spent) = ledger::budget(&writing.db, budget)?;
+    for budget in budget.into_iter().chain(guard.budget.map(|budget| budget.0)) {
+        let (most, mut spent) = ledger::budget(&writing.db, budget)?;
+        if let Some(before) = before.filter(|before| before.budget == Some(budget)) {
+            spent = spent - before.amount;
+        }
         if spent + price > most {
             return Ok(Some(HoldReason::Cap { cap: CapName::MaxCredits, limit: most }));
         }
     }
-    let over = guard.run_budget.is_some_and(|left| price > left);
-    Ok(over.then_some(HoldReason::Cap { cap: CapName::MaxCredits, limit: guard.run_limit }))
+    Ok(None)
 }

@@ -73,14 +73,7 @@ fn yes(count: usize) -> Consent {
 }
 
 fn guard() -> SendGuard {
-    SendGuard {
-        caps: Caps::default(),
-        server_time: None,
-        run_budget: None,
-        run_limit: Credits::ZERO,
-        prices: Prices::PUBLISHED,
-        day_start: at(-3_600),
-    }
+    SendGuard { caps: Caps::default(), server_time: None, budget: None, prices: Prices::PUBLISHED, day_start: at(-3_600) }
 }
 
 fn task(n: u64) -> TaskId {

@@ -267,10 +267,8 @@ pub struct SendGuard {
     pub caps: Caps,
     /// What the service's clock shows, where it is known.
     pub server_time: Option<Timestamp>,
-    /// What the present run may still send; `None` without such a limit.
-    pub run_budget: Option<Credits>,
-    /// The limit that `run_budget` is what is left of, for the reason shown.
-    pub run_limit: Credits,
+    /// The limit of the run that sends; `None` for a dashboard.
+    pub budget: Option<BudgetId>,
     /// The prices where the store's settings have none.
     pub prices: Prices,
     /// Start of the user's local day.

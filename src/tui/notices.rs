@@ -21,7 +21,7 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Key
         NoticeKind::SendingDeferred(failure) => format!("sending waits: {}", failure.reply()),
         NoticeKind::Refused(failure) => format!("{job} was refused: {}", failure.reply()),
         NoticeKind::TaskListUnreadable(failure) => format!(
-            "the task list cannot be read ({}); nothing is sent until it can · {} on the unsure job stops looking",
+            "the task list cannot be read ({}); other jobs wait for two minutes at most · {} on the unsure job stops looking",
             failure.reply(),
             key(Action::Cancel)
         ),
@@ -52,6 +52,9 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Key
                 format!("{job} is unsure: no task fits, and sending it again is over the limit of this run ({limit})")
             }
             Undecided::Held(why) => format!("{job} is unsure: no task fits, and it is not sent again: {why}"),
+            Undecided::NamesOther => {
+                format!("{job} is unsure: the service answers its request with the task of another job")
+            }
             Undecided::NotConfirmed => format!("{job} is unsure: no task fits, and it was not confirmed in this store"),
         },
         NoticeKind::Paused(why) => match why {

@@ -172,6 +172,7 @@ pub(crate) fn status() -> Status {
         spent: Spent { session: Credits::from_uc(162_000), day: Credits::from_uc(216_000), month: Credits::from_uc(540_000) },
         caps: Caps { session: None, day: Some(Credits::from_uc(1_000_000)) },
         idle: false,
+        unread: Arc::default(),
     }
 }
 

@@ -117,8 +117,7 @@ fn a_job_in_the_middle_of_a_send_is_told_only_as_the_start_has_written_it() {
         prices: Prices::PUBLISHED,
         caps: Caps::default(),
         day_start: Timestamp::UNIX_EPOCH,
-        run_budget: None,
-        run_limit: Credits::ZERO,
+        budget: None,
     };
     let id = JobId::from_bits(1);
     store.begin_send(id, IdempotencyKey::from_random([7; 16]), "{}", &guard, Timestamp::now()).unwrap();

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::super::PauseReason;
 use super::super::clock::Now;
 use super::super::downloads::{self, AfterFetch};
 use super::super::notice::NoticeKind;
@@ -89,13 +90,18 @@ impl Engine {
             let news = written.iter().filter(|(job, applied)| applied.changed() && !charged_before.contains(&job.id));
             let other = news.filter(|(job, _)| job.kind.model() == model).find_map(|(job, _)| {
                 let (agreed, charged) = (job.send.as_ref()?.agreed, job.charged.filter(|_| job.charge == Some(Charge::Charged))?);
-                (agreed != charged && charged > Credits::ZERO).then_some((agreed, charged))
+                (agreed != charged && charged > Credits::ZERO).then_some((agreed, charged, job.sent_at))
             });
-            if let Some((agreed, charged)) = other {
-                let change = self.base.account.on_reserved(model, charged, now);
-                self.change_settings(change);
-                self.price_differs(model, agreed, charged);
+            let Some((agreed, charged, sent_at)) = other else { continue };
+            // The price may have moved on since that task was made: then its charge says nothing about the price of now.
+            let price = self.base.account.settings().price(model);
+            if price.zip(sent_at).is_some_and(|(price, sent_at)| price.at > sent_at && price.amount != charged) {
+                self.pause(PauseReason::Price { agreed, now: charged });
+                continue;
             }
+            let change = self.base.account.on_reserved(model, charged, now);
+            self.change_settings(change);
+            self.price_differs(model, agreed, charged);
         }
     }
 

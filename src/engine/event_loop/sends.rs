@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::super::PauseReason;
 use super::super::clock::Now;
 use super::super::notice::{NoticeKind, Undecided};
-use super::super::submitter::{Answer, NextSend, Repeat, no_others_task};
+use super::super::submitter::{Answer, NextSend, Repeat, no_earlier_task, no_others_task};
 use super::super::workers::{WorkerKind, WorkerResult};
 use super::Engine;
 use crate::api::{ApiError, Submitted};
-use crate::job::{Applied, Credits, HoldReason, IdempotencyKey, Job, JobId, LostAnswer, Model, State, Update};
-use crate::store::{BeginSend, NotNow, SendGuard, StoreError};
+use crate::job::{Applied, CapName, Credits, HoldReason, IdempotencyKey, JobId, LostAnswer, Model, State, Update};
+use crate::store::{BeginSend, NotNow, StoreError};
 
 impl Engine {
     /// Starts the next attempt of the open request, if it is due.
@@ -65,7 +65,6 @@ impl Engine {
         let guard = self.submitter.guard(self.base.options.caps, &self.base.account, now);
         match self.base.store.begin_send(id, key, &body, &guard, now.wall) {
             Ok(BeginSend::Go(job)) => {
-                self.submitter.count(&job);
                 self.take(vec![job]);
                 self.open(id);
             }
@@ -90,23 +89,20 @@ impl Engine {
 
     /// Nothing fits and the key is young: the very same request goes out again.
     fn send_same_key(&mut self, id: JobId) {
-        let Some(job) = self.base.jobs.get(id).cloned() else { return };
-        if let Some(limit) = self.submitter.crosses_limit(&job) {
-            self.base.notice(Some(id), NoticeKind::StaysUnsure(Undecided::OverRunLimit(limit)));
-            return;
-        }
         if !self.has_caught_up() {
             self.submitter.send_again_first(id);
             return;
         }
         let now = self.base.now();
         let guard = self.submitter.guard(self.base.options.caps, &self.base.account, now);
-        match self.base.store.begin_resend(id, &SendGuard { run_budget: None, ..guard }, now.wall) {
+        match self.base.store.begin_resend(id, &guard, now.wall) {
             Ok(BeginSend::Go(job)) => {
-                self.submitter.count(&job);
                 self.reconciler.sent_again(id);
                 self.take_at(vec![job], now);
                 self.open(id);
+            }
+            Ok(BeginSend::No(NotNow::Hold(HoldReason::Cap { cap: CapName::MaxCredits, limit }))) => {
+                self.base.notice(Some(id), NoticeKind::StaysUnsure(Undecided::OverRunLimit(limit)));
             }
             Ok(BeginSend::No(NotNow::Hold(why))) => {
                 self.base.notice(Some(id), NoticeKind::StaysUnsure(Undecided::Held(why)));
@@ -181,8 +177,11 @@ impl Engine {
     /// The repeats are over.
     fn give_up_asking(&mut self, id: JobId, why: LostAnswer) {
         self.submitter.close();
-        self.write(vec![(id, Update::RepeatsUsedUp(why.clone()))]);
-        self.base.notice(Some(id), NoticeKind::BecameUnsure(why));
+        let written = self.write(vec![(id, Update::RepeatsUsedUp(why.clone()))]);
+        // It may have left *sending* by another way meanwhile; what it is then was told with it.
+        if written.last().is_none_or(|(job, _)| job.state() == State::Unsure) {
+            self.base.notice(Some(id), NoticeKind::BecameUnsure(why));
+        }
         self.reconciler.after_attempt(self.base.now());
     }
 
@@ -194,12 +193,20 @@ impl Engine {
         }
         self.base.account.balance_changed(now);
         let store = &self.base.store;
-        let model = self.base.jobs.get(id).map_or(Model::Enhance, |job| job.kind.model());
+        let job = self.base.jobs.get(id).map(|job| &**job);
+        let model = job.map_or(Model::Enhance, |job| job.kind.model());
+        if let Ok(answer) = &result
+            && answer.replayed
+            && store.task_owner(&answer.report.id).is_ok_and(|owner| owner.is_some_and(|owner| owner != id))
+        {
+            self.reconciler.names_other(id);
+        }
         let result = result.and_then(|answer| {
             let task = &answer.report.id;
-            no_others_task(id, model, &answer.report, store.task_owner(task), store.task_is_known(task, model)).map(|()| answer)
+            no_others_task(id, model, &answer.report, store.task_owner(task), store.task_is_known(task, model))?;
+            no_earlier_task(job, &answer)?;
+            Ok(answer)
         });
-        let job = self.base.jobs.get(id).map(|job| &**job);
         match self.submitter.on_submitted(result, job, &mut self.base.services.rng, now) {
             None => {}
             Some(Answer::Accepted { update, agreed, reserved }) => {
@@ -219,7 +226,10 @@ impl Engine {
             }
             Some(Answer::NotAccepted { update, notice, pause, read_balance }) => {
                 let written = self.write(vec![(id, update)]);
-                self.not_accepted(written.last().map(|(job, _)| job));
+                if written.last().is_some_and(|(job, _)| job.state() == State::Unsure) {
+                    // An earlier attempt is open, so this refusal proves nothing.
+                    self.reconciler.after_attempt(self.base.now());
+                }
                 if let Some(kind) = notice {
                     self.base.notice(Some(id), kind);
                 }
@@ -231,15 +241,6 @@ impl Engine {
                     self.base.account.balance_now(now);
                 }
             }
-        }
-    }
-
-    /// The service surely made nothing, unless an earlier attempt is open: then the job is unsure.
-    fn not_accepted(&mut self, written: Option<&Job>) {
-        match written {
-            Some(job) if job.state() == State::Unsure => self.reconciler.after_attempt(self.base.now()),
-            Some(job) => self.submitter.uncount(job.id),
-            None => {}
         }
     }
 

@@ -4,6 +4,7 @@ use super::super::account::tests::{error, gate, options};
 use super::super::index::tests::{index, job, task};
 use super::*;
 use crate::job::{LostAnswer, TaskStatus, Update};
+use crate::store::Store;
 use jiff::Timestamp;
 
 /// A submitter whose queue holds these jobs, their drafts checked and fine.
@@ -157,19 +158,32 @@ async fn no_capacity_makes_the_queue_wait_and_no_balance_pauses_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_counts_a_job_once_and_gives_back_what_was_refused() {
+async fn a_run_with_a_limit_sends_nothing_before_the_store_counts_for_it() {
     let now = Now::of_test(0);
-    let price = Credits::PUBLISHED_PRICE;
-    let account = Account::new(&options());
-    let mut submitter = submitter(Sending::UpTo(price), &[], now);
-    let (one, two) = (job(1, Phase::Sending), job(2, Phase::Sending));
-    submitter.count(&one);
-    submitter.count(&one);
-    assert_eq!(submitter.guard(Caps::default(), &account, now).run_budget, Some(Credits::ZERO));
-    assert_eq!((submitter.crosses_limit(&one), submitter.crosses_limit(&two)), (None, Some(price)));
-    submitter.uncount(one.id);
-    submitter.uncount(one.id);
-    assert_eq!(submitter.guard(Caps::default(), &account, now).run_budget, Some(price));
+    let jobs = [job(1, Phase::Waiting)];
+    let (mut submitter, index) = (submitter(Sending::UpTo(Credits::PUBLISHED_PRICE), &jobs, now), index(&jobs));
+    assert_eq!(submitter.next(true, &Model::ALL, &index, &gate(), now), Next::default());
+    let budget = Store::in_memory().unwrap().open_budget(Credits::PUBLISHED_PRICE, now.wall).unwrap();
+    submitter.set_budget(budget);
+    assert_eq!(submitter.next(true, &Model::ALL, &index, &gate(), now).send, Some(NextSend::First(JobId::from_bits(1))));
+    assert_eq!(submitter.guard(Caps::default(), &Account::new(&options()), now).budget, Some(budget));
+}
+
+#[test]
+fn a_task_that_is_older_than_its_request_is_no_answer_unless_it_is_a_repeated_one() {
+    let at = |second: i64| Timestamp::from_second(5_000_000 + second).ok();
+    let mut sending = Job::clone(&job(1, Phase::Sending));
+    let answer = |created, replayed| {
+        let report = TaskReport { created, ..TaskReport::new(task(1), TaskStatus::Pending) };
+        Submitted { report, replayed }
+    };
+    assert!(no_earlier_task(Some(&sending), &answer(at(-90_000), false)).is_ok(), "no service's clock was known");
+    sending.send.as_mut().unwrap().first_server_time = at(0);
+    let error = no_earlier_task(Some(&sending), &answer(at(-61), false)).unwrap_err();
+    assert!(matches!(error.paid(), PaidVerdict::Lost(_)), "{error}");
+    for (created, replayed) in [(at(-60), false), (at(5), false), (None, false), (at(-90_000), true)] {
+        assert!(no_earlier_task(Some(&sending), &answer(created, replayed)).is_ok(), "{created:?} {replayed}");
+    }
 }
 
 #[test]

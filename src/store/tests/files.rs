@@ -8,9 +8,15 @@ fn the_lock_of_the_engine_names_its_process_whoever_held_it_before() {
     let file = folder.path().join("engine.lock");
     for before in ["", "1\n", "99999999999999999999\nnonsense"] {
         std::fs::write(&file, before).unwrap();
-        let _lock = Store::lock_engine(folder.path()).unwrap().unwrap();
+        let mut lock = Store::lock_engine(folder.path()).unwrap().unwrap();
         assert_eq!(Store::engine_pid(folder.path()), Some(std::process::id()));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{}\n", std::process::id()));
+        assert!(!lock.follows_ready());
+        lock.ready().unwrap();
+        assert_eq!(Store::engine_pid(folder.path()), Some(std::process::id()));
+        drop(lock);
+        assert!(Store::lock_engine(folder.path()).unwrap().unwrap().follows_ready());
+        assert!(!Store::lock_engine(folder.path()).unwrap().unwrap().follows_ready(), "that one did not start");
     }
 }
 

@@ -78,9 +78,10 @@ fn a_price_a_cap_and_a_run_limit_hold_the_job() {
     assert!(matches!(begin(&mut store, 2, SendGuard { caps: day, ..guard() }), BeginSend::Go(_)));
     let held = begin(&mut store, 3, SendGuard { caps: day, ..guard() });
     assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::Day, .. })));
-    let short = SendGuard { run_budget: Some(Credits::from_uc(1)), run_limit: dearer, ..guard() };
+    let budget = store.open_budget(Credits::from_uc(1), at(9)).unwrap();
+    let short = SendGuard { budget: Some(budget), ..guard() };
     let held = begin(&mut store, 4, short);
-    assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::MaxCredits, limit }) if limit == dearer));
+    assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::MaxCredits, limit }) if limit.uc() == 1));
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn money_that_is_surely_not_taken_or_given_back_does_not_count() {
     one(&mut store, 1, Update::Refused(Failure::new(ErrorClass::Balance, "insufficient_quota", "")), 90_001);
     store.approve(&[id(1)], yes(1), None, &mut |_| PaidRequest { key: key(201), body: "new".to_owned() }, at(90_002)).unwrap();
     let BeginSend::Go(job) = store.begin_send(id(1), key(202), "newer", &guard(), at(90_003)).unwrap() else { panic!() };
-    assert_eq!(job.send.unwrap().key, key(201), "a refusal and a new yes are a new new_job");
+    assert_eq!(job.send.unwrap().key, key(201), "a refusal and a confirmation a day later are a new request");
     assert_eq!((store.ledger_rows().unwrap().len(), day(&store)), (2, price()));
 }
 
