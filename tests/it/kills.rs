@@ -5,6 +5,8 @@ use std::process::Child;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use mj_enhance::job::Credits;
+use mj_enhance::store::Store;
 use rustix::process::Signal;
 
 use crate::house::{House, QUICK, signal, until};
@@ -176,6 +178,85 @@ fn kills_through_three_doors_lose_no_job_and_pay_none_twice() {
     });
     assert!(rows.iter().map(|row| row.kills).sum::<usize>() >= goal);
     print(&rows);
+}
+
+/// Of the jobs of a store with limits, so many fit under its cap.
+const UNDER_THE_CAP: usize = 18;
+
+/// So many jobs, in credits.
+fn credits(jobs: usize) -> String {
+    Credits::PUBLISHED_PRICE.times(jobs).to_string()
+}
+
+/// Confirms what is held.
+fn release_held(house: &House) {
+    let jobs = house.jobs();
+    let held: Vec<&str> = jobs.iter().filter(|job| job["state"] == "held").map(|job| job["id"].as_str().unwrap()).collect();
+    if !held.is_empty() {
+        house.run(&[&["release", "--yes", "--max-credits", "1000"], held.as_slice()].concat()).expect(0);
+    }
+}
+
+/// Waits until nothing more is sent by a dashboard that goes on in place of a dead run: what is left is held by the run's
+/// limit, or waits for the user.
+fn until_at_rest(house: &House, pty: &Pty) {
+    until(|| {
+        let states: Vec<String> = house.jobs().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect();
+        let is = |word: &str| states.iter().any(|state| state == word);
+        let asks = pty.text().contains("approved earlier");
+        !is("sending") && !is("unsure") && (!is("waiting") || asks)
+    });
+}
+
+/// Runs with a limit of one to three jobs under a cap that binds, each killed; beside every other one a dashboard looks on
+/// and goes on in its place. Returns kills, charges, and how many runs were stopped by their limit.
+fn within_limits(goal: usize) -> (usize, usize, usize) {
+    let mut rng = rng();
+    let (mut kills, mut charges, mut bound) = (0, 0, 0);
+    while kills < goal {
+        // The cap of a session and not of a day: a test may run at midnight.
+        let house = House::with(QUICK, &format!("cap_session = {}\n", credits(UNDER_THE_CAP)));
+        house.program.add(&house.specs(JOBS).iter().map(String::as_str).collect::<Vec<_>>());
+        while kills < goal && house.paid() < UNDER_THE_CAP {
+            let before = house.paid();
+            let limit = rng.usize(1..=3);
+            release_held(&house);
+            let mut run = house.spawn(&["run", "--yes", "--max-credits", &credits(limit)]);
+            let beside = rng.bool().then(|| {
+                until(|| Store::engine_pid(&house.program.data()) == Some(run.id()));
+                Pty::dashboard(&house)
+            });
+            assert!(kill_after(&mut run, moment(&mut rng)), "it runs without end");
+            kills += 1;
+            if let Some(pty) = beside {
+                pty.until("it goes on in the run's place", |screen| screen.contains("engine here"));
+                until_at_rest(&house, &pty);
+                pty.kill();
+                kills += 1;
+            }
+            // What was on the wire has arrived by the time another program has looked.
+            house.jobs();
+            let sent = house.paid() - before;
+            assert!(sent <= limit, "{sent} jobs were sent on a limit of {limit}");
+            assert!(house.paid() <= UNDER_THE_CAP, "{} jobs were sent under a cap of {UNDER_THE_CAP}", house.paid());
+            bound += usize::from(sent == limit);
+        }
+        release_held(&house);
+        house.run(&["run", "--until-idle", "--yes", "--max-credits", "1000"]);
+        assert_eq!(house.paid(), UNDER_THE_CAP);
+        house.assert_books(&house.jobs(), UNDER_THE_CAP);
+        assert_eq!((house.count("saved"), house.count("held")), (UNDER_THE_CAP, JOBS - UNDER_THE_CAP));
+        charges += house.paid();
+    }
+    (kills, charges, bound)
+}
+
+#[test]
+fn kills_under_limits_that_bind_pay_nothing_twice_and_nothing_beyond_them() {
+    let goal = usize::try_from(number("KILLS").unwrap_or(12)).unwrap();
+    let (kills, charges, bound) = within_limits(goal);
+    println!("{kills} kills under limits, {charges} charges, {bound} runs sent as many as they might, none sent more");
+    assert!(kills >= goal);
 }
 
 /// Kills at the nth named moment around a durable write; whether there was an nth one.

@@ -1,0 +1,428 @@
+//! The book of confirmations, kept beside the book of money: what the user confirmed, and whether each paid request that
+//! leaves stands on it. It is written from what the user did and what the service told, never from what the program counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use mj_enhance::job::{Caps, Credits, Job, JobId, Model, Prices, State};
+use tokio::time::Instant;
+
+use super::trace;
+
+/// So long a gateway remembers a key.
+pub const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
+/// A session of spending ends when so long nothing is sent.
+const SESSION_GAP: SignedDuration = SignedDuration::from_hours(4);
+
+/// A job that somebody said yes to and that was not sent since.
+#[derive(Clone, Copy, Debug)]
+pub struct Confirmed {
+    /// The price that was named.
+    pub price: Credits,
+    /// The run whose limit it stands under.
+    pub budget: Option<u32>,
+}
+
+/// An amount that the program was told, and when; what is told in this very instant it may not have heard.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    amount: Credits,
+    at: Instant,
+    before: Option<Credits>,
+}
+
+impl Told {
+    fn new(earlier: Option<Self>, amount: Credits) -> Self {
+        let now = Instant::now();
+        let before = earlier.and_then(|told| if told.at < now { Some(told.amount) } else { told.before });
+        Self { amount, at: now, before }
+    }
+
+    fn heard(self) -> Option<Credits> {
+        if self.at < Instant::now() { Some(self.amount) } else { self.before }
+    }
+}
+
+/// A key under which a paid request left.
+#[derive(Clone, Debug)]
+pub struct Paid {
+    /// The job it was for.
+    pub job: Option<JobId>,
+    /// The confirmation it left under.
+    confirmed: Confirmed,
+    told: Option<Told>,
+    /// By the program's clock, when its sending began or began anew.
+    counts_at: Timestamp,
+    /// By the true time, the first attempt whose end is not known to be a refusal.
+    open_since: Timestamp,
+    budgets: BTreeSet<u32>,
+    /// The service surely made nothing and the program was told so.
+    refused: bool,
+    /// An attempt got no usable answer.
+    lost: bool,
+    /// The user gave the job up.
+    given_up: bool,
+    /// The job was unsure since the latest attempt.
+    was_unsure: bool,
+}
+
+impl Paid {
+    fn new(job: JobId, confirmed: Confirmed, counts_at: Timestamp, open_since: Timestamp) -> Self {
+        Self {
+            job: Some(job),
+            confirmed,
+            told: None,
+            counts_at,
+            open_since,
+            budgets: confirmed.budget.into_iter().collect(),
+            refused: false,
+            lost: false,
+            given_up: false,
+            was_unsure: false,
+        }
+    }
+
+    /// What the program must count.
+    fn amount(&self) -> Credits {
+        if self.refused { Credits::ZERO } else { self.told.and_then(Told::heard).unwrap_or(self.confirmed.price) }
+    }
+}
+
+/// A job as it was last published.
+#[derive(Clone, Debug)]
+struct Known {
+    body: String,
+    key: Option<String>,
+    state: State,
+}
+
+/// Who sends, and what it was told.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender {
+    /// The run whose limit it has.
+    pub budget: Option<u32>,
+    /// What the machine's clock shows.
+    pub now: Timestamp,
+    /// The true time.
+    pub true_now: Timestamp,
+}
+
+/// What the user allows.
+#[derive(Debug, Default)]
+pub struct Permissions {
+    jobs: BTreeMap<JobId, Known>,
+    live: BTreeMap<JobId, Confirmed>,
+    /// Pictures of which nobody can tell whether their confirmation was written down.
+    maybe: Vec<(String, Credits)>,
+    /// Every key that left.
+    pub paid: BTreeMap<String, Paid>,
+    /// The limits of runs.
+    pub budgets: BTreeMap<u32, Credits>,
+    caps: Caps,
+    caps_before: Caps,
+    caps_changed: Option<Instant>,
+    /// What the program was last told of the price, by who said it: a reserve may be the list's price less a discount.
+    prices: BTreeMap<(Model, &'static str), Told>,
+    /// Since when another amount than the agreed one is known.
+    alarm: Option<Instant>,
+    /// Jobs that were confirmed when the store was copied: they had their key by then.
+    pub confirmed_in_copy: BTreeSet<JobId>,
+    /// Jobs whose request was refused for want of balance: a new confirmation a day later gives them a new key.
+    pub new_key: BTreeSet<JobId>,
+    /// The clock was turned or an older copy was put back: sums of the day cannot be told from outside.
+    pub sums_are_lost: bool,
+}
+
+impl Permissions {
+    /// The user confirmed this job at the price of its kind.
+    pub fn confirm(&mut self, job: JobId, prices: &Prices) {
+        if let Some(known) = self.jobs.get(&job) {
+            let price = prices.of(model_of(&known.body));
+            self.live.insert(job, Confirmed { price, budget: None });
+        }
+    }
+
+    /// The user confirmed this job so.
+    pub fn confirm_at(&mut self, job: JobId, confirmed: Confirmed) {
+        self.live.insert(job, confirmed);
+    }
+
+    /// The user confirmed these requests, and nobody can tell whether that was written down.
+    pub fn may_be_confirmed(&mut self, bodies: Vec<String>, prices: &Prices) {
+        self.maybe.extend(bodies.into_iter().map(|body| {
+            let price = prices.of(model_of(&body));
+            (body, price)
+        }));
+    }
+
+    /// The user took it back, held or dropped it.
+    pub fn drop_job(&mut self, job: JobId) {
+        self.live.remove(&job);
+    }
+
+    /// The user gave it up.
+    pub fn give_up(&mut self, job: JobId) {
+        self.live.remove(&job);
+        self.paid.values_mut().filter(|paid| paid.job == Some(job)).for_each(|paid| paid.given_up = true);
+    }
+
+    /// Sending goes on, by the user's word.
+    pub fn resumed(&mut self) {
+        trace(|| "  sending goes on by the user's word".into());
+        self.alarm = None;
+    }
+
+    /// Other caps are written.
+    pub fn set_caps(&mut self, caps: Caps) {
+        let now = Instant::now();
+        if self.caps_changed != Some(now) {
+            self.caps_before = self.caps;
+        }
+        (self.caps, self.caps_changed) = (caps, Some(now));
+    }
+
+    /// The process that sent died: what it was told of the price last may not be written down. Whoever goes on asks again.
+    pub fn sender_died(&mut self) {
+        self.prices.retain(|(_, who), _| *who != "list");
+    }
+
+    /// Nobody runs any more: what was approved and not sent waits for a new confirmation. `jobs` is what lies in the store, `now` the true time.
+    pub fn nobody_is_left(&mut self, jobs: &[Job], now: Timestamp) {
+        let live = std::mem::take(&mut self.live);
+        self.maybe.clear();
+        self.alarm = None;
+        self.sender_died();
+        for job in jobs {
+            let Some(send) = &job.send else { continue };
+            let key = send.key.as_str();
+            if let (State::Sending | State::Unsure, Some(confirmed)) = (job.state(), live.get(&job.id)) {
+                // Killed after the attempt was written down and before it left: nobody can tell that from one that left.
+                self.paid.entry(key.to_owned()).or_insert_with(|| Paid::new(job.id, *confirmed, send.last_at, now));
+            }
+            let Some(paid) = self.paid.get_mut(key) else { continue };
+            // A refusal that was not written down any more leaves a question, and the same request may answer it.
+            match job.state() {
+                State::Sending | State::Unsure => (paid.refused, paid.lost) = (false, true),
+                State::Waiting | State::Held => paid.refused = true,
+                _ => {}
+            }
+        }
+    }
+
+    /// An older copy of the store stands in its place.
+    pub fn copied_back(&mut self, jobs: &[Job], now: Timestamp) {
+        self.nobody_is_left(jobs, now);
+        self.jobs.clear();
+        self.sums_are_lost = true;
+        // What the user did since is forgotten with everything else.
+        self.paid.values_mut().for_each(|paid| paid.given_up = false);
+        for job in jobs {
+            self.hear(job, true);
+        }
+    }
+
+    /// A job was published. `acts`: by the process that sends, whose word is of this moment.
+    pub fn hear(&mut self, job: &Job, acts: bool) {
+        let key = job.send.as_ref().map(|send| &send.key).or_else(|| job.request.as_ref().map(|request| &request.key));
+        let key = key.map(|key| key.as_str().to_owned());
+        let body = job.kind.body(None);
+        let state = job.state();
+        if let Some(paid) = key.as_ref().and_then(|key| self.paid.get_mut(key)) {
+            paid.was_unsure |= state == State::Unsure;
+            if acts && state == State::Waiting && !paid.refused && paid.job == Some(job.id) {
+                // Back in the queue: its confirmation holds on.
+                paid.refused = true;
+                self.live.entry(job.id).or_insert(paid.confirmed);
+            }
+        }
+        if acts && matches!(state, State::Held | State::Cancelled) {
+            self.live.remove(&job.id);
+        }
+        self.jobs.insert(job.id, Known { body, key, state });
+    }
+
+    /// The program is told a price of the next job.
+    pub fn tell_price(&mut self, model: Model, who: &'static str, price: Credits) {
+        trace(|| format!("  told by the {who}: {price} a {model}"));
+        let told = Told::new(self.prices.get(&(model, who)).copied(), price);
+        self.prices.insert((model, who), told);
+    }
+
+    /// The program is told what a task costs.
+    pub fn tell_amount(&mut self, key: &str, amount: Credits, who: &'static str) {
+        let Some(paid) = self.paid.get_mut(key) else { return };
+        let Some(job) = paid.job.and_then(|job| self.jobs.get(&job)) else { return };
+        let model = model_of(&job.body);
+        let awaited = if who == "reserve" { State::Sending } else { State::Running };
+        if job.state != awaited {
+            return;
+        }
+        let news = paid.told.is_none_or(|told| told.amount != amount);
+        paid.told = Some(Told::new(paid.told, amount));
+        let paid_at = paid.confirmed.price;
+        if news && amount != paid_at {
+            self.alarm.get_or_insert_with(Instant::now);
+        }
+        // A charge as agreed is no news; a reserve is the price of now.
+        if who == "reserve" || amount != paid_at {
+            self.tell_price(model, who, amount);
+        }
+    }
+
+    /// The program is told that this request was surely not taken. `back`: the job stands in the queue again.
+    pub fn tell_refusal(&mut self, key: &str, back: bool) {
+        let Some(paid) = self.paid.get_mut(key) else { return };
+        if paid.lost {
+            return;
+        }
+        paid.refused = true;
+        match paid.job {
+            Some(job) if back => drop(self.live.insert(job, paid.confirmed)),
+            Some(job) => drop(self.new_key.insert(job)),
+            None => {}
+        }
+    }
+
+    /// The answer to this request did not reach the program.
+    pub fn tell_nothing(&mut self, key: &str) {
+        if let Some(paid) = self.paid.get_mut(key) {
+            paid.lost = true;
+        }
+    }
+
+    fn job_of(&self, key: &str, body: &str) -> Option<JobId> {
+        let fits = |job: &&JobId| self.jobs[*job].body == body;
+        let by_key = self.jobs.iter().find(|(_, job)| job.key.as_deref() == Some(key)).map(|(id, _)| id);
+        by_key.or_else(|| self.live.keys().filter(|job| self.jobs.contains_key(*job)).find(fits)).filter(fits).copied()
+    }
+
+    /// The confirmation under which a job's request leaves.
+    fn use_up(&mut self, job: JobId, body: &str) -> Option<Confirmed> {
+        self.live.remove(&job).or_else(|| {
+            let at = self.maybe.iter().position(|(picture, _)| picture == body)?;
+            Some(Confirmed { price: self.maybe.swap_remove(at).1, budget: None })
+        })
+    }
+
+    /// A paid request leaves: what it breaks, in words.
+    pub fn leaves(&mut self, key: &str, body: &str, sender: Sender) -> Vec<String> {
+        let mut broken = Vec::new();
+        let job = self.job_of(key, body);
+        let before = self.paid.get(key).cloned();
+        match before {
+            Some(paid) if !paid.refused => {
+                broken.extend(rule_3_the_user_gave_it_up(&paid, key));
+                broken.extend(rule_3_the_key_is_young(&paid, key, sender.true_now));
+                let unsure = paid.was_unsure;
+                if let Some(paid) = self.paid.get_mut(key) {
+                    paid.was_unsure = false;
+                    if unsure {
+                        paid.counts_at = sender.now;
+                        paid.budgets.extend(sender.budget);
+                    }
+                }
+                if unsure {
+                    broken.extend(self.rule_6_the_price_is_the_agreed_one(paid.confirmed, body));
+                    broken.extend(self.rule_5_the_caps_hold(Credits::ZERO, sender.now));
+                    broken.extend(self.rule_4_the_limits_of_runs_hold(Credits::ZERO, sender.budget));
+                }
+            }
+            _ => {
+                let confirmed = job.and_then(|job| self.use_up(job, body).map(|confirmed| (job, confirmed)));
+                let Some((job, confirmed)) = confirmed else {
+                    broken.push(format!("rule 2: {body} left under {key} ({job:?}) without a confirmation that lives"));
+                    return broken;
+                };
+                broken.extend(self.rule_6_the_price_is_the_agreed_one(confirmed, body));
+                broken.extend(self.rule_6_another_amount_pauses(body));
+                let mut paid = Paid::new(job, confirmed, sender.now, sender.true_now);
+                // What was refused before is spent by nobody: only who confirmed it now and who sends it now count.
+                paid.budgets.extend(sender.budget);
+                for budget in &paid.budgets {
+                    broken.extend(self.rule_4_the_limits_of_runs_hold(confirmed.price, Some(*budget)));
+                }
+                broken.extend(self.rule_5_the_caps_hold(confirmed.price, sender.now));
+                self.paid.insert(key.to_owned(), paid);
+            }
+        }
+        broken
+    }
+
+    /// No amount that the program knows contradicts the confirmed price.
+    fn rule_6_the_price_is_the_agreed_one(&self, confirmed: Confirmed, body: &str) -> Option<String> {
+        // Where final charges differ, more than one amount is right; then the pause is what counts.
+        let model = model_of(body);
+        if self.prices.contains_key(&(model, "charge")) || !self.prices.contains_key(&(model, "list")) {
+            return None;
+        }
+        let of_it = self.prices.iter().filter(|((other, _), _)| *other == model);
+        let heard: Vec<(&str, Credits)> =
+            of_it.filter_map(|((_, who), told)| told.heard().map(|amount| (*who, amount))).collect();
+        let fits = heard.is_empty() || heard.iter().any(|(_, amount)| *amount == confirmed.price);
+        (!fits).then(|| format!("rule 6: {body} left at {} although {heard:?} was known", confirmed.price))
+    }
+
+    /// A reserve or charge other than the agreed one pauses until the user says go on.
+    fn rule_6_another_amount_pauses(&self, body: &str) -> Option<String> {
+        let known = self.alarm.is_some_and(|since| since < Instant::now());
+        known.then(|| format!("rule 6: {body} left although another amount than the agreed one was told and nobody said go on"))
+    }
+
+    /// What a run may spend binds it and whoever goes on in its place.
+    fn rule_4_the_limits_of_runs_hold(&self, more: Credits, budget: Option<u32>) -> Option<String> {
+        let budget = budget?;
+        let limit = *self.budgets.get(&budget)?;
+        let spent: Credits = self.paid.values().filter(|paid| paid.budgets.contains(&budget)).map(Paid::amount).sum();
+        (spent + more > limit && !self.sums_are_lost)
+            .then(|| format!("rule 4: {spent} + {more} credits are sent on a --max-credits of {limit} (run {budget})"))
+    }
+
+    /// What is known to be spent on this day and in this session stays under the caps.
+    fn rule_5_the_caps_hold(&self, more: Credits, now: Timestamp) -> Option<String> {
+        if self.sums_are_lost {
+            return None;
+        }
+        let just_changed = self.caps_changed == Some(Instant::now());
+        let day_of = |at: Timestamp| at.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let day: Credits =
+            self.paid.values().filter(|paid| day_of(paid.counts_at) == day_of(now)).map(Paid::amount).sum::<Credits>() + more;
+        let mut times: Vec<(Timestamp, Credits)> =
+            self.paid.values().filter(|paid| !paid.refused).map(|paid| (paid.counts_at, paid.amount())).collect();
+        times.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let (mut later, mut session) = (now, more);
+        for (at, amount) in times {
+            if later.duration_since(at) >= SESSION_GAP {
+                break;
+            }
+            (later, session) = (at, session + amount);
+        }
+        let over = |cap: fn(&Caps) -> Option<Credits>, spent: Credits| {
+            let limit = cap(&self.caps)?;
+            let earlier = cap(&self.caps_before).is_none_or(|before| spent <= before);
+            (spent > limit && !(just_changed && earlier)).then_some((spent, limit))
+        };
+        over(|caps| caps.day, day)
+            .map(|(spent, limit)| format!("rule 5: {spent} credits are sent today, cap_day is {limit}"))
+            .or_else(|| {
+                over(|caps| caps.session, session)
+                    .map(|(spent, limit)| format!("rule 5: {spent} credits are sent in this session, cap_session is {limit}"))
+            })
+    }
+}
+
+/// What a request body asks for.
+pub fn model_of(body: &str) -> Model {
+    let body: serde_json::Value = serde_json::from_str(body).expect("a body is JSON");
+    body["model"].as_str().and_then(Model::from_wire_name).expect("a body names its model")
+}
+
+/// A given-up job's request does not go out again.
+fn rule_3_the_user_gave_it_up(paid: &Paid, key: &str) -> Option<String> {
+    paid.given_up.then(|| format!("rule 3: {key} left again although the user gave its job up"))
+}
+
+/// A gateway forgets a key after 24 hours: then the same request is another one.
+fn rule_3_the_key_is_young(paid: &Paid, key: &str, now: Timestamp) -> Option<String> {
+    let age = now.duration_since(paid.open_since);
+    (age >= KEY_LIFE).then(|| format!("rule 3: {key} left again after {} h", age.as_hours()))
+}

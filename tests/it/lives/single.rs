@@ -1,0 +1,142 @@
+//! One job, or two, in one kind of trouble that whole lives meet too seldom.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mj_enhance::engine::{Command, Consent, Sending};
+use mj_enhance::job::{Caps, Credits, Job, Model, PriceLines, State};
+use mj_enhance::store::{CommitHook, Moment};
+use tokio::task::LocalSet;
+
+use super::books::Books;
+use super::faults::Faults;
+use super::hardness::Hardness;
+use super::life::{Life, Running};
+use super::screen::Meant;
+use super::world::World;
+
+/// A life with one process and jobs that were confirmed at once.
+fn begin(world: &World, sending: Sending, jobs: usize, disk: Option<CommitHook>) -> (Life, Running) {
+    let mut life = Life::new(world.clone(), fastrand::Rng::with_seed(7), Hardness::NONE, Caps::default());
+    let mut store = life.open_store();
+    store.on_commit(disk);
+    let process = life.new_process(sending, &store);
+    let running = life.lead(sending, store, process);
+    let lines = PriceLines::one(Model::Enhance, jobs, Credits::PUBLISHED_PRICE);
+    let act = life.add(Model::Enhance, jobs, Some(Consent { lines, grace: Duration::ZERO }));
+    life.send(&running.commands, Some(act));
+    (life, running)
+}
+
+/// One job in a world whose paid request is lost until `mended`; returns it as it is after `time`.
+async fn lost(world: &World, sending: Sending, time: Duration, disk: Option<CommitHook>) -> Job {
+    let (life, mut running) = begin(world, sending, 1, disk);
+    tokio::select! {
+        result = running.over() => result.unwrap(),
+        () = tokio::time::sleep(time) => {}
+    }
+    assert_eq!(world.books.lock().unwrap().broken, Vec::<String>::new());
+    running.kill().await;
+    life.open_store().jobs().unwrap().remove(0)
+}
+
+fn counted(books: &Mutex<Books>, what: &str) -> u64 {
+    books.lock().unwrap().counted.get(what).copied().unwrap_or_default()
+}
+
+/// The line takes no paid request until the task list was read.
+fn lost_until_the_list_was_read() -> World {
+    let world = World::new(1, Faults { submit_lost_before: 1.0, ..Faults::default() });
+    let books = Arc::clone(&world.books);
+    tokio::spawn(async move {
+        while counted(&books, "list") == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        books.lock().unwrap().faults = Faults::default();
+    });
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_full_when_a_lost_request_goes_out_again_delays_it_and_no_more() {
+    let here = LocalSet::new();
+    // Which write begins the second round is found by trying: each of the first twenty is refused three times.
+    for first in 0..20_u32 {
+        let world = lost_until_the_list_was_read();
+        let mut writes = 0;
+        let hook = move |moment| {
+            writes += u32::from(moment == Moment::Before);
+            moment != Moment::Before || !(first..first + 3).contains(&(writes - 1)) || first == 0
+        };
+        let job = here.run_until(lost(&world, Sending::WithConsent, Duration::from_mins(5), Some(Box::new(hook)))).await;
+        assert_eq!(job.state(), State::Saved, "write {first} was refused: {job:?}");
+        let books = world.books.lock().unwrap();
+        assert_eq!(books.tasks.len(), 1);
+        let send = job.send.unwrap();
+        assert!(books.requests[send.key.as_str()] <= send.attempts, "write {first} was refused: an attempt is not on disk");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_goes_out_again_counts_once_for_the_limit_of_a_run() {
+    let world = lost_until_the_list_was_read();
+    let limit = Sending::UpTo(Credits::PUBLISHED_PRICE);
+    let job = LocalSet::new().run_until(lost(&world, limit, Duration::from_mins(5), None)).await;
+    assert_eq!(job.state(), State::Saved, "{job:?}");
+    assert!(job.send.unwrap().attempts > 5, "it was looked into and went out again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_lost_again_and_again_is_repeated_once_in_a_minute_or_so() {
+    let world = World::new(1, Faults { submit_lost_before: 1.0, ..Faults::default() });
+    let job = LocalSet::new().run_until(lost(&world, Sending::WithConsent, Duration::from_hours(1), None)).await;
+    assert!(matches!(job.state(), State::Sending | State::Unsure), "{job:?}");
+    let submits = counted(&world.books, "submit");
+    assert!((50..300).contains(&submits), "{submits} in an hour");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_price_that_was_learned_while_the_store_took_no_write_binds_the_next_send() {
+    let here = LocalSet::new();
+    // The first reserve names another price; which write notes that is found by trying: some are refused for ten seconds.
+    for first in 0..20_u32 {
+        let world = World::new(1, Faults { price_moves: 1.0, ..Faults::default() });
+        let (mut writes, mut until) = (0, None);
+        let hook = move |moment| {
+            writes += u32::from(moment == Moment::Before);
+            if moment == Moment::Before && writes == first + 1 {
+                until = Some(tokio::time::Instant::now() + Duration::from_secs(10));
+            }
+            moment != Moment::Before || until.is_none_or(|until| tokio::time::Instant::now() >= until)
+        };
+        let life = here.run_until(async {
+            let (life, running) = begin(&world, Sending::WithConsent, 3, Some(Box::new(hook)));
+            tokio::time::sleep(Duration::from_mins(3)).await;
+            running.kill().await;
+            life
+        });
+        let life = life.await;
+        assert!(world.books.lock().unwrap().tasks.len() <= 1, "write {first} was refused: {:?}", life.open_store().jobs());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_up_a_job_that_is_waited_for_lets_the_queue_go_on_at_once() {
+    let world = World::new(1, Faults { submit_lost_before: 1.0, ..Faults::default() });
+    let user = async {
+        let (mut life, running) = begin(&world, Sending::WithConsent, 2, None);
+        // The second reading of the list is too early to prove anything, so it is waited for a third.
+        while counted(&world.books, "list") < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.books.lock().unwrap().faults = Faults::default();
+        let jobs = life.screen.lock().unwrap().ids(State::Unsure);
+        assert_eq!(jobs.len(), 1);
+        life.send(&running.commands, Some((Command::GiveUp { jobs }, Meant::GiveUp)));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        running.kill().await;
+    };
+    LocalSet::new().run_until(user).await;
+    assert_eq!(world.books.lock().unwrap().tasks.len(), 1, "the other one was sent");
+}
