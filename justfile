@@ -43,9 +43,13 @@ film:
     cargo build --release
     packaging/film target/release/mj-enhance docs/demo.cast
 
-# Record the examples of docs/commands.md and the keys of the README anew
-examples:
+# Record the examples of docs/commands.md, the keys of the README and its screen anew
+examples: screen
     EXAMPLES=write cargo test --test it examples
+
+# Draw the screen of the README anew: docs/screen.svg and the block of text
+screen:
+    EXAMPLES=write cargo test --lib the_readme_shows_what_the_program_shows
 
 # The numbers to hold: all of them, or one bench and its parts (`just bench dashboard idle`)
 bench NAME="*" *PARTS:

@@ -60,6 +60,7 @@ fn status(in_flight: usize) -> Status {
         waiting_for_go: Vec::new(),
         prices: Prices::PUBLISHED,
         reported_prices: Model::ALL.to_vec(),
+        uc_per_usd: Some(680_000),
         balance: None,
         reserved: Credits::ZERO,
         spent: Spent::default(),

@@ -32,6 +32,7 @@ pub(crate) fn status() -> Status {
         waiting_for_go: Vec::new(),
         prices: Prices::PUBLISHED,
         reported_prices: Model::ALL.to_vec(),
+        uc_per_usd: None,
         balance: Some(Seen { amount: Credits::from_uc(5_124_000), at: at(-60) }),
         reserved: Credits::from_uc(108_000),
         spent: Spent::default(),

@@ -8,8 +8,8 @@ use super::text::assert_clean;
 
 pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let lines = check_lines(&text, |_| false);
-    assert_eq!(check_lines(&text, |_| false), lines, "the same text is read the same way");
+    let lines = check_lines(&text, |_| Vec::new(), |_| false);
+    assert_eq!(check_lines(&text, |_| Vec::new(), |_| false), lines, "the same text is read the same way");
     let mut seen = HashSet::new();
     let mut last = 0;
     for SpecLine { number, verdict } in &lines {
@@ -36,7 +36,7 @@ pub fn run(data: &[u8]) {
             reads_back(spec);
         }
     }
-    for SpecLine { verdict, .. } in check_lines(&text, |_| true) {
+    for SpecLine { verdict, .. } in check_lines(&text, |_| Vec::new(), |_| true) {
         assert!(!matches!(verdict, LineVerdict::Ok(_)), "what the store knows is never new");
         if let LineVerdict::Twice { new, .. } = verdict {
             assert!(new.is_empty(), "what the store knows is never new: {new:?}");

@@ -106,6 +106,12 @@ impl Answer {
         wire::price(self.status, &body, model).map_err(|error| self.named(error, key))
     }
 
+    /// How many UC one US dollar buys, by the same answer; `None` where it does not say.
+    #[must_use]
+    pub fn uc_per_usd(&self, model: Model, key: &str, now: Timestamp) -> Option<i64> {
+        wire::uc_per_usd(&self.data(key, now).ok()?, model)
+    }
+
     /// The error that it is, in any of the shapes of docs/service.md §7.1.
     #[must_use]
     pub fn refused(&self, key: &str, now: Timestamp) -> ApiError {

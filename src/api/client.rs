@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,8 @@ pub struct Client {
     time: Mutex<Option<Heard>>,
     /// The last price read, with the mark (`ETag`) to ask "still this one?" by.
     prices: Mutex<HashMap<Model, (HeaderValue, Credits)>>,
+    /// How many UC one US dollar buys; 0 where no price answer said so yet.
+    uc_per_usd: AtomicI64,
 }
 
 /// What the service's clock showed, and when by our two clocks that was heard.
@@ -134,6 +137,7 @@ impl Client {
             http: OnceCell::new(),
             time: Mutex::default(),
             prices: Mutex::default(),
+            uc_per_usd: AtomicI64::new(0),
         })
     }
 
@@ -391,6 +395,10 @@ impl Service for Client {
         heard.as_ref().and_then(Heard::now)
     }
 
+    fn uc_per_usd(&self) -> Option<i64> {
+        Some(self.uc_per_usd.load(Ordering::Relaxed)).filter(|rate| *rate > 0)
+    }
+
     fn price(&self, model: Model) -> BoxFuture<'_, Result<Credits, ApiError>> {
         async move {
             // The catalog is public: it gets no key (docs/service.md §3.1).
@@ -402,7 +410,9 @@ impl Service for Client {
             if let (304, Some((_, price))) = (answer.status, known) {
                 return Ok(price);
             }
-            let price = answer.price(model, self.key(), Timestamp::now());
+            let now = Timestamp::now();
+            let price = answer.price(model, self.key(), now);
+            self.uc_per_usd.store(answer.uc_per_usd(model, self.key(), now).unwrap_or(0), Ordering::Relaxed);
             let marked = price.as_ref().ok().and_then(|price| Some((answer.headers.get(ETAG)?.clone(), *price)));
             let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
             match marked {

@@ -123,6 +123,10 @@ pub trait Service: Send + Sync {
     fn models(&self) -> BoxFuture<'_, Result<Vec<String>, ApiError>>;
     /// What the service's clock shows now, counted on from its latest answer; `None` before one told.
     fn time(&self) -> Option<Timestamp>;
+    /// How many UC one US dollar buys, as the latest price answer said; `None` before one did.
+    fn uc_per_usd(&self) -> Option<i64> {
+        None
+    }
     /// The public price of one task as we ask for it (docs/service.md §4.9).
     fn price(&self, model: Model) -> BoxFuture<'_, Result<Credits, ApiError>>;
 }

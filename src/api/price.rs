@@ -71,6 +71,8 @@ struct Amount {
     uc: Value,
     #[serde(default)]
     credits: Value,
+    #[serde(default)]
+    usd: Value,
 }
 
 #[derive(Deserialize)]
@@ -194,6 +196,17 @@ pub(super) fn published(body: &Value, model: &str, parameters: &BTreeMap<&str, &
         return Err(unclear("the price is out of range"));
     }
     Ok(Credits::from_uc(uc))
+}
+
+/// How many UC one US dollar buys, by the rate that the price names in both; `None` where it does not, or where the numbers make
+/// no sense together. Good for an "about" and for nothing that decides.
+pub(super) fn uc_per_usd(body: &Value, model: &str) -> Option<i64> {
+    let rules = model_rules(body, model).ok()?;
+    let rate = &rules.components.first()?.rate;
+    let (uc, usd) = (rate.uc()?, Ratio::of(&rate.usd).filter(|usd| usd.over > 0)?);
+    let rate = i64::try_from(uc.divided_by(usd)?.half_up()).ok()?;
+    // From a tenth of a credit to 10,000 credits for a dollar.
+    (Credits::UC_PER_CREDIT / 10..=Credits::UC_PER_CREDIT * 10_000).contains(&rate).then_some(rate)
 }
 
 fn model_rules(body: &Value, model: &str) -> Result<ModelRules, PriceError> {
@@ -384,6 +397,15 @@ mod tests {
         let listed = json!({"models": [{"model_id": "mj-v7", "components": []}, answer(&json!({}))["model"]]});
         assert_eq!(enhance(&listed), credits(54_000), "the list form");
         assert_eq!(enhance(&json!({"data": answer(&json!({}))})), credits(54_000));
+    }
+
+    #[test]
+    fn the_rate_of_the_dollar_is_read_where_it_makes_sense() {
+        let rate = |changes: Value| uc_per_usd(&answer(&changes), "mj-v7-enhance");
+        assert!(rate(json!({})).is_some_and(|rate| (679_990..=680_010).contains(&rate)), "{:?}", rate(json!({})));
+        for usd in [json!(null), json!("0"), json!("-1"), json!("cheap"), json!("0.000000000001")] {
+            assert_eq!(rate(json!({"rate": {"uc": "54000", "usd": usd}})), None);
+        }
     }
 
     #[test]

@@ -259,6 +259,11 @@ pub(super) fn price(status: u16, body: &Value, model: Model) -> Result<Credits, 
     })
 }
 
+/// How many UC one US dollar buys, by a pricing-rules answer.
+pub(super) fn uc_per_usd(body: &Value, model: Model) -> Option<i64> {
+    price::uc_per_usd(body, model.wire_name())
+}
+
 /// The error in a 200 answer that says `success: false`, or brings an error instead of data (docs/service.md §7.1).
 pub(super) fn is_error_body(body: &Value) -> bool {
     body.get("success") == Some(&Value::Bool(false))

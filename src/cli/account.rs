@@ -145,6 +145,9 @@ impl<S: Service> Service for Witness<S> {
     fn time(&self) -> Option<Timestamp> {
         self.service.time()
     }
+    fn uc_per_usd(&self) -> Option<i64> {
+        self.service.uc_per_usd()
+    }
     // Public: it says nothing about the key.
     fn price(&self, model: Model) -> BoxFuture<'_, Result<Credits, ApiError>> {
         self.service.price(model)

@@ -1,5 +1,6 @@
 //! `add`: texts in, jobs in the store; all or nothing.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use super::out::Out;
 use super::problem::{Outcome, Problem};
 use super::{consent, json, outcomes, wording};
 use crate::commands::{Command, JobRef};
-use crate::job::{JobId, LineVerdict, Spec, Unavailable, check_lines, text};
+use crate::job::{JobId, LineVerdict, Spec, TaskId, Unavailable, check_lines, text};
 use crate::store::{Settings, Store};
 
 /// More text than this is no list of drafts.
@@ -59,16 +60,34 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
     }
     // Checked before the store is made: bad input leaves nothing behind.
     let existing = context.store_to_read()?;
-    let mut trouble = None;
-    let lines = check_lines(&input.text, |spec| match existing.as_ref().map(|store| store.duplicate(&spec.kind())) {
+    let trouble = std::cell::Cell::new(None);
+    let mut jobs = None;
+    // The short form of a draft that has a job; the jobs are read at the first one.
+    let drafts = |short: &str| -> Vec<TaskId> {
+        let jobs = jobs.get_or_insert_with(|| match existing.as_ref().map_or_else(|| Ok(Vec::new()), Store::jobs) {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                trouble.set(Some(error));
+                Vec::new()
+            }
+        });
+        let found: BTreeSet<&TaskId> = jobs
+            .iter()
+            .filter_map(|job| job.kind.source())
+            .map(|(source, _)| source)
+            .filter(|source| source.short() == short)
+            .collect();
+        found.into_iter().cloned().collect()
+    };
+    let lines = check_lines(&input.text, drafts, |spec| match existing.as_ref().map(|store| store.duplicate(&spec.kind())) {
         None | Some(Ok(None)) => false,
         Some(Ok(Some(_))) => true,
         Some(Err(error)) => {
-            trouble.get_or_insert(error);
+            trouble.set(Some(error));
             false
         }
     });
-    if let Some(error) = trouble {
+    if let Some(error) = trouble.take() {
         return Err(error.into());
     }
     let mut wrong = Vec::new();

@@ -115,6 +115,11 @@ pub enum Command {
         /// Where to.
         to: QueueMove,
     },
+    /// Give unsent jobs the positions back that they had in the queue.
+    PutBack {
+        /// Each with its position then, as [`crate::job::Job::place`].
+        places: Vec<(JobId, i64)>,
+    },
     /// Give another tag, or none.
     Retag {
         /// Which jobs.
@@ -180,6 +185,8 @@ pub enum Act {
     RanAgain,
     /// Moved in the queue.
     Moved(QueueMove),
+    /// Back in the queue where they were before.
+    PutBack,
     /// Tagged.
     Tagged,
     /// Removed from the list.

@@ -70,6 +70,7 @@ pub fn perform(store: &mut Store, command: Command, context: &mut Context<'_>) -
             run_again(store, &jobs, AddRules { front, again, deliberate }, consent, context)
         }
         Command::Move { jobs, to } => move_in_queue(store, &jobs, to, context),
+        Command::PutBack { places } => put_back(store, &places, context),
         Command::Retag { jobs, tag } => each(store, &jobs, Act::Tagged, context, |_| Ok(()), || Update::Retag(tag.clone())),
         Command::Remove { jobs, removed: true } => {
             each(store, &jobs, Act::Removed, context, Job::can_remove, || Update::Remove(true))
@@ -287,6 +288,15 @@ fn move_in_queue(store: &mut Store, ids: &[JobId], to: QueueMove, context: &Cont
         approval: None,
     };
     Ok(Done { outcome, changed: moved.changed, ..Done::default() })
+}
+
+fn put_back(store: &mut Store, places: &[(JobId, i64)], context: &Context<'_>) -> Result<Done, CommandError> {
+    let mut done = Done::default();
+    done.outcome.act = Some(Act::PutBack);
+    let ids: Vec<JobId> = places.iter().map(|(id, _)| *id).collect();
+    let place = |job: &Job| places.iter().find(|(id, _)| *id == job.id).map_or(job.place, |(_, place)| *place);
+    done.take(store.act(&ids, &|job| job.can_move().map(|()| Update::Move(place(job))), context.now)?);
+    Ok(done)
 }
 
 fn fetch(store: &mut Store, ids: &[JobId], context: &Context<'_>) -> Result<Done, CommandError> {

@@ -118,6 +118,31 @@ fn one_job_that_is_run_again_by_six_at_once_becomes_one_new_job() {
 }
 
 #[test]
+fn jobs_that_were_moved_to_the_front_go_back_to_where_they_were() {
+    let mut store = Store::in_memory().unwrap();
+    do_it(&mut store, add(twelve()), 0, 1).unwrap();
+    let order = |store: &Store| -> Vec<(i64, JobId)> {
+        let mut order: Vec<_> = store.jobs().unwrap().iter().map(|job| (job.place, job.id)).collect();
+        order.sort_unstable();
+        order
+    };
+    let before = order(&store);
+    let moved = [before[5], before[8]];
+    for to in [QueueMove::Front, QueueMove::Back] {
+        let jobs = moved.iter().map(|(_, id)| *id).collect();
+        do_it(&mut store, Command::Move { jobs, to }, 1, 1).unwrap();
+        assert_ne!(order(&store), before);
+        let places = moved.iter().map(|(place, id)| (*id, *place)).collect();
+        let done = do_it(&mut store, Command::PutBack { places }, 2, 1).unwrap();
+        assert_eq!((done.outcome.act, done.outcome.jobs.len(), order(&store)), (Some(Act::PutBack), 2, before.clone()));
+    }
+    // What was sent or cancelled meanwhile has no place any more.
+    do_it(&mut store, Command::Cancel { jobs: vec![moved[0].1] }, 3, 1).unwrap();
+    let done = do_it(&mut store, Command::PutBack { places: vec![(moved[0].1, 0)] }, 4, 1).unwrap();
+    assert!(done.outcome.jobs.is_empty() && done.outcome.left_out.len() == 1);
+}
+
+#[test]
 fn a_confirmation_covers_no_more_jobs_than_it_named() {
     let mut store = Store::in_memory().unwrap();
     let specs = twelve();

@@ -160,6 +160,7 @@ impl Base {
             waiting_for_go: Vec::new(),
             prices: settings.prices(),
             reported_prices: Model::ALL.into_iter().filter(|model| settings.price(*model).is_some()).collect(),
+            uc_per_usd: self.services.service.uc_per_usd(),
             balance: settings.balance,
             reserved: self.publisher.reserved(),
             spent: self.publisher.spent(),

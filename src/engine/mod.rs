@@ -146,6 +146,8 @@ pub struct Status {
     pub prices: Prices,
     /// The models whose price the service has named.
     pub reported_prices: Vec<Model>,
+    /// How many UC one US dollar buys, where the service said so to this process.
+    pub uc_per_usd: Option<i64>,
     /// What a send can draw on, and when it was read.
     pub balance: Option<Seen>,
     /// Held by the service for jobs that are not over.

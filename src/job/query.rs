@@ -1,7 +1,8 @@
-//! The query language over jobs: `state:failed age>2h cost>5 tag:x text`.
+//! The query language over jobs: `state:failed age>2h credits>5 tag:x text`.
 //!
 //! A query is a list of terms, all of which must hold. A term is `key:value[,value…]`, a comparison like `age>2h`, or a
-//! word that is looked for fuzzily; `-` before a term turns it round. Quotes keep spaces together.
+//! word that is looked for; `-` before a term turns it round. Quotes keep spaces together. A word is found in whatever a row
+//! shows: fuzzily in tag, state and error code, letter by letter in ids, reasons and names of files.
 
 use std::fmt;
 use std::ops::Range;
@@ -48,8 +49,8 @@ enum Test {
     Error(Vec<String>),
     Charge(Vec<Charge>),
     Age(Compare, i64),
-    Left(Compare, i64),
-    Cost(Compare, Credits),
+    Link(Compare, i64),
+    Credits(Compare, Credits),
     Progress(Compare, u8),
     Text(String, Box<Atom>),
 }
@@ -107,8 +108,8 @@ pub const QUERY_KEYS: &[(&str, &str)] = &[
     ("error:", "error:link_expired"),
     ("charge:", "charge:\"not known\""),
     ("age", "age>2h, since it was added"),
-    ("left", "left<4h, to the dead link"),
-    ("cost", "cost>5, credits so far"),
+    ("link", "link<4h, until the link expires"),
+    ("credits", "credits>5, so far"),
     ("progress", "progress>50"),
 ];
 
@@ -116,11 +117,20 @@ pub const QUERY_KEYS: &[(&str, &str)] = &[
 pub struct Searcher {
     matcher: Matcher,
     buffer: Vec<char>,
+    shown: fn(&Job) -> Vec<String>,
+}
+
+impl Searcher {
+    /// `shown`: what else of a job stands before the user's eyes, in the words of the place that shows it.
+    #[must_use]
+    pub fn with(shown: fn(&Job) -> Vec<String>) -> Self {
+        Self { matcher: Matcher::new(Config::DEFAULT), buffer: Vec::new(), shown }
+    }
 }
 
 impl Default for Searcher {
     fn default() -> Self {
-        Self { matcher: Matcher::new(Config::DEFAULT), buffer: Vec::new() }
+        Self::with(|job| job.reason().into_iter().collect())
     }
 }
 
@@ -159,10 +169,10 @@ impl Query {
         self.terms.is_empty()
     }
 
-    /// Whether the answer may change with time alone (`age`, `left`).
+    /// Whether the answer may change with time alone (`age`, `link`).
     #[must_use]
     pub fn depends_on_time(&self) -> bool {
-        self.terms.iter().any(|term| matches!(term.test, Test::Age(..) | Test::Left(..)))
+        self.terms.iter().any(|term| matches!(term.test, Test::Age(..) | Test::Link(..)))
     }
 
     /// Whether the job fits. `progress` is the last heard, which may be newer than the job.
@@ -191,11 +201,11 @@ impl Test {
             Self::Error(codes) => job.failure().is_some_and(|failure| codes.iter().any(|code| failure.code.contains(code))),
             Self::Charge(charges) => job.charge.is_some_and(|charge| charges.contains(&charge)),
             Self::Age(compare, seconds) => compare.holds(&now.duration_since(job.created_at).as_secs(), seconds),
-            Self::Left(compare, seconds) => {
+            Self::Link(compare, seconds) => {
                 !job.state().is_final()
                     && job.link_expires_at.is_some_and(|end| compare.holds(&end.duration_since(now).as_secs(), seconds))
             }
-            Self::Cost(compare, credits) => compare.holds(&job.spent(), credits),
+            Self::Credits(compare, credits) => compare.holds(&job.spent(), credits),
             Self::Progress(compare, percent) => {
                 progress.and_then(|p| p.percent).is_some_and(|has| compare.holds(&has.get(), percent))
             }
@@ -210,7 +220,7 @@ fn ends(whole: &str, part: &str) -> bool {
 }
 
 fn finds(word: &str, atom: &Atom, job: &Job, searcher: &mut Searcher) -> bool {
-    let Searcher { matcher, buffer } = searcher;
+    let Searcher { matcher, buffer, shown } = searcher;
     let mut fits = |text: &str| atom.score(Utf32Str::new(text, buffer), matcher).is_some();
     // Words of a person's are found fuzzily; ids are random letters, so any three letters would be "found" in most of them.
     if job.tag.as_ref().is_some_and(|tag| fits(tag.as_str())) || fits(job.state().word()) {
@@ -224,6 +234,9 @@ fn finds(word: &str, atom: &Atom, job: &Job, searcher: &mut Searcher) -> bool {
         || job.kind.prompt().is_some_and(|prompt| holds(prompt.as_str()))
         || job.task.as_ref().is_some_and(|task| holds(task.as_str()))
         || holds(&job.id.to_string())
+        || holds(&job.label())
+        || job.files.iter().any(|file| file.path.file_name().is_some_and(|name| holds(&name.to_string_lossy())))
+        || shown(job).iter().any(|text| holds(text))
 }
 
 fn contains_ignoring_case(text: &str, word: &str) -> bool {
@@ -307,8 +320,11 @@ fn test(body: &str) -> Result<Test, String> {
             .map(Test::Charge)
             .ok_or_else(|| "charge is reserved, charged, refunded or \"not known\"".to_owned()),
         "age" => Ok(Test::Age(compare, seconds(value)?)),
-        "left" => Ok(Test::Left(compare, seconds(value)?)),
-        "cost" => Ok(Test::Cost(compare, value.parse().map_err(|_| "cost is a number of credits, like cost>5.4".to_owned())?)),
+        "link" | "left" => Ok(Test::Link(compare, seconds(value)?)),
+        "credits" | "cost" => {
+            let credits = value.parse().map_err(|_| "credits is a number, like credits>5.4".to_owned())?;
+            Ok(Test::Credits(compare, credits))
+        }
         "progress" => value
             .trim_end_matches('%')
             .parse::<u8>()
@@ -316,14 +332,16 @@ fn test(body: &str) -> Result<Test, String> {
             .filter(|n| *n <= 100)
             .map(|n| Test::Progress(compare, n))
             .ok_or_else(|| "progress is a number from 0 to 100, like progress>50".to_owned()),
-        _ => Err(unknown_key(&lower)),
+        // The name of a job as rows show it, where its short id has no digit.
+        _ if key.len() == 8 && sign == ":" && matches!(value, "0" | "1" | "2" | "3") => text(body),
+        _ => Err(unknown_key(&lower, sign)),
     }
 }
 
-fn unknown_key(key: &str) -> String {
+fn unknown_key(key: &str, sign: &str) -> String {
     let names = QUERY_KEYS.iter().map(|(name, _)| name.trim_end_matches(':'));
     let near = names.min_by_key(|name| strsim::osa_distance(name, key)).unwrap_or("state");
-    format!("unknown filter \"{}:\"; did you mean {near}:?", super::text::clean(key))
+    format!("unknown filter \"{}{sign}\"; did you mean {near}?", super::text::clean(key))
 }
 
 fn state(word: &str) -> Result<State, String> {
@@ -408,8 +426,8 @@ impl fmt::Display for Test {
                 write!(f, "charge:{}", list(&charges.iter().map(|charge| charge.word()).collect::<Vec<_>>()))
             }
             Self::Age(compare, seconds) => write!(f, "age{}{}", compare.sign(), time(*seconds)),
-            Self::Left(compare, seconds) => write!(f, "left{}{}", compare.sign(), time(*seconds)),
-            Self::Cost(compare, credits) => write!(f, "cost{}{credits}", compare.sign()),
+            Self::Link(compare, seconds) => write!(f, "link{}{}", compare.sign(), time(*seconds)),
+            Self::Credits(compare, credits) => write!(f, "credits{}{credits}", compare.sign()),
             Self::Progress(compare, percent) => write!(f, "progress{}{percent}", compare.sign()),
             Self::Text(word, _) => f.write_str(&quoted(word)),
         }
@@ -473,6 +491,8 @@ mod tests {
             "age<=3h",
             "cost>5",
             "cost=5.4",
+            "credits>5 credits<6",
+            "k3v9q2ad:2",
             "tag:sunset",
             "tag:*",
             "source:k3v9q2ad",
@@ -494,10 +514,30 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_before_the_eyes_is_found() {
+        let mut job = job();
+        let found = |job: &Job, query: &str| {
+            let mut searcher = Searcher::with(|job| vec![format!("held by you, {}", job.state())]);
+            Query::parse(query).unwrap().matches(job, None, job.created_at, &mut searcher)
+        };
+        job.phase = Phase::Held(crate::job::HoldReason::You);
+        let source = TaskId::new("task-unified-1790000100-abcdefgh").unwrap();
+        job.kind = crate::job::JobKind::Enhance { source, image: ImageNumber::ALL[2] };
+        job.task = None;
+        job.files = vec![crate::job::SavedFile { path: "/data/forest/x9-2.png".into(), sha256: String::new(), bytes: 1 }];
+        for query in ["held by", "\"held by you\"", "BY", "abcdefgh:2", "x9-2.png"] {
+            assert!(found(&job, query), "{query}");
+        }
+        for query in ["held byte", "abcdefgh:1", "forest"] {
+            assert!(!found(&job, query), "{query}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_place() {
         for (query, wrong, part) in [
             ("tag:x state:faild", "state:faild", "failed"),
-            ("aeg>2h", "aeg>2h", "did you mean age:?"),
+            ("aeg>2h", "aeg>2h", "unknown filter \"aeg>\"; did you mean age?"),
             ("age>2", "age>2", "30s"),
             ("cost>abc text", "cost>abc", "credits"),
             ("image:4", "image:4", "0 to 3"),
@@ -524,7 +564,8 @@ mod tests {
     fn the_canonical_text_reads_back() {
         for (text, canonical) in [
             ("  state:failed,saved   age>120m ", "state:failed,saved age>2h"),
-            ("-tag:x cost>=5.40", "-tag:x cost>=5.4"),
+            ("-tag:x cost>=5.40", "-tag:x credits>=5.4"),
+            ("left<4h", "link<4h"),
             ("\"two words\"", "\"two words\""),
             ("charge:\"given back\"", "charge:refunded"),
             ("charge:refunded", "charge:refunded"),

@@ -1,7 +1,8 @@
 //! What a user types to name pictures of drafts, one per line.
 //!
-//! Forms: `id` · `id 0,2` · `id:0-3` · `id all` · CSV `id,2,tag` with an optional header · JSON lines
-//! `{"source_task":"id","image_number":2,"tag":"word"}`. Empty lines and lines that begin with `#` do not count.
+//! Forms: `id` · `id 0,2` · `id:0-3` · `id all` · CSV `id,2,tag`, or with the columns that a header names · JSON lines
+//! `{"source_task":"id","image_number":2,"tag":"word"}`. Empty lines and lines that begin with `#` do not count. An id is whole,
+//! or the short form of a draft that is known already.
 
 use std::collections::HashSet;
 
@@ -53,14 +54,20 @@ pub struct SpecLine {
     pub verdict: LineVerdict,
 }
 
-/// Checks a whole text line by line. `known` says whether the store already has a live job for a picture.
-pub fn check_lines(text: &str, mut known: impl FnMut(&Spec) -> bool) -> Vec<SpecLine> {
+/// Checks a whole text line by line. `drafts` finds the known drafts with a short form ([`TaskId::short`]); `known` says whether
+/// the store already has a live job for a picture.
+pub fn check_lines(
+    text: &str,
+    mut drafts: impl FnMut(&str) -> Vec<TaskId>,
+    mut known: impl FnMut(&Spec) -> bool,
+) -> Vec<SpecLine> {
     let mut seen = HashSet::new();
+    let mut reader = Reader { drafts: &mut drafts, header: None };
     text.lines()
         .enumerate()
         .filter_map(|(index, line)| {
             let number = index + 1;
-            let verdict = match parse_line(line) {
+            let verdict = match reader.line(line) {
                 Ok(specs) if specs.is_empty() => return None,
                 Ok(specs) => {
                     let (new, twice): (Vec<_>, Vec<_>) =
@@ -74,55 +81,231 @@ pub fn check_lines(text: &str, mut known: impl FnMut(&Spec) -> bool) -> Vec<Spec
         .collect()
 }
 
-/// Reads one line; an empty list for a line that does not count.
+/// Reads one line that stands alone; an empty list for a line that does not count.
 ///
 /// # Errors
 /// A sentence that says what is wrong and what to write instead.
 pub fn parse_line(line: &str) -> Result<Vec<Spec>, String> {
-    let line = line.trim().trim_start_matches('\u{feff}');
-    if line.is_empty() || line.starts_with('#') {
-        return Ok(Vec::new());
-    }
-    if line.starts_with('{') {
-        return parse_json(line);
-    }
-    if let Some((first, rest)) = line.split_once(',')
-        && !first.contains([' ', '\t', ':'])
-    {
-        return parse_csv(first, rest);
-    }
-    let (id, pictures) = match line.split_once([' ', '\t', ':']) {
-        Some((id, rest)) => (id, rest.trim()),
-        None => (line, ""),
-    };
-    let source = parse_source(id)?;
-    let images = if pictures.is_empty() { vec![ImageNumber::ALL[0]] } else { parse_images(pictures)? };
-    Ok(images.into_iter().map(|image| Spec { source: source.clone(), image, tag: None }).collect())
+    Reader { drafts: &mut |_| Vec::new(), header: None }.line(line)
 }
 
-fn parse_source(text: &str) -> Result<TaskId, String> {
-    let text = text.trim();
-    let shown = || text::shorten(&text::clean(text), 60).into_owned();
-    if text.is_empty() {
-        return Err("the draft's id is missing".to_owned());
+/// Reads lines one after the other: a header counts for those below it.
+struct Reader<'a> {
+    drafts: &'a mut dyn FnMut(&str) -> Vec<TaskId>,
+    header: Option<Header>,
+}
+
+/// Which field of a CSV line is which, counted from 0.
+#[derive(Clone, Copy)]
+struct Header {
+    source: usize,
+    images: usize,
+    tag: Option<usize>,
+}
+
+/// A CSV line without a header: `id,picture,tag`.
+const PLAIN: Header = Header { source: 0, images: 1, tag: Some(2) };
+
+impl Reader<'_> {
+    fn line(&mut self, line: &str) -> Result<Vec<Spec>, String> {
+        let line = line.trim().trim_start_matches('\u{feff}');
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(Vec::new());
+        }
+        if line.starts_with('{') {
+            return self.json(line);
+        }
+        if let Some((first, _)) = line.split_once(',')
+            && (self.header.is_some() || !first.contains([' ', '\t', ':']))
+        {
+            return self.csv(line);
+        }
+        let (id, pictures) = match line.split_once([' ', '\t', ':']) {
+            Some((id, rest)) => (id, rest.trim()),
+            None => (line, ""),
+        };
+        let source = self.source(id)?;
+        let images = if pictures.is_empty() { vec![ImageNumber::ALL[0]] } else { parse_images(pictures)? };
+        Ok(images.into_iter().map(|image| Spec { source: source.clone(), image, tag: None }).collect())
     }
-    if !text.starts_with(TaskId::PREFIX) {
-        return Err(format!("{:?} is not a draft id: one begins with {}", shown(), TaskId::PREFIX));
+
+    /// A whole id, or the short form of one draft that is known.
+    fn source(&mut self, text: &str) -> Result<TaskId, String> {
+        let text = text.trim();
+        let shown = || text::shorten(&text::clean(text), 60).into_owned();
+        if text.is_empty() {
+            return Err("the draft's id is missing".to_owned());
+        }
+        if !text.starts_with(TaskId::PREFIX) {
+            let mut found = (self.drafts)(text);
+            return match found.len() {
+                0 => Err(format!("{:?} is not a known short id; a whole one begins with {}", shown(), TaskId::PREFIX)),
+                1 => Ok(found.remove(0)),
+                n => Err(format!("{n} drafts have the short id {:?}: write the whole one", shown())),
+            };
+        }
+        if text.len() == TaskId::PREFIX.len() {
+            return Err(format!("{:?} is not a draft id: something must follow the last hyphen", shown()));
+        }
+        TaskId::new(text).map_err(|_| {
+            format!("{:?} is not a draft id: it has a character other than letters, digits, - _ . or is over 128 long", shown())
+        })
     }
-    if text.len() == TaskId::PREFIX.len() {
-        return Err(format!("{:?} is not a draft id: something must follow the last hyphen", shown()));
+
+    fn csv(&mut self, line: &str) -> Result<Vec<Spec>, String> {
+        let fields = csv_fields(line);
+        if let Some(header) = header_of(&fields)? {
+            self.header = Some(header);
+            return Ok(Vec::new());
+        }
+        let field = |at: usize| fields.get(at).map_or("", String::as_str);
+        let header = self.header.unwrap_or(PLAIN);
+        let source = self.source(field(header.source))?;
+        if self.header.is_none() && (fields.len() > 3 || (fields.len() == 3 && parse_image(field(2)).is_ok())) {
+            return Err("a CSV line is id,picture,tag; for several pictures write a space after the id, like `id 0,2`".to_owned());
+        }
+        let images = match field(header.images) {
+            "" if self.header.is_some() => return Err("the picture number is missing: 0 to 3".to_owned()),
+            "" => vec![ImageNumber::ALL[0]],
+            pictures => parse_images(pictures)?,
+        };
+        let tag = match header.tag.map_or("", field) {
+            "" => None,
+            tag => Some(Tag::new(tag).map_err(|wrong| wrong.to_string())?),
+        };
+        Ok(images.into_iter().map(|image| Spec { source: source.clone(), image, tag: tag.clone() }).collect())
     }
-    TaskId::new(text).map_err(|_| {
-        format!("{:?} is not a draft id: it has a character other than letters, digits, - _ . or is over 128 long", shown())
-    })
+
+    fn json(&mut self, line: &str) -> Result<Vec<Spec>, String> {
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(line).map_err(|wrong| format!("not a JSON object: {wrong}"))?;
+        if let Some(unknown) = object.keys().find(|key| !FIELDS.contains(&key.as_str())) {
+            return Err(format!(
+                "unknown field {:?}: a line needs \"source_task\" and \"image_number\", and may have \"tag\"",
+                text::shorten(&text::clean(unknown), 30)
+            ));
+        }
+        if let Some(serde_json::Value::String(spec)) = object.get("spec").filter(|_| !object.contains_key("source_task")) {
+            return if spec.trim_start().starts_with('{') {
+                Err("\"spec\" must be a line like `id 0-3`".to_owned())
+            } else {
+                self.line(spec)
+            };
+        }
+        let value = |names: &[&str]| names.iter().find_map(|name| object.get(*name)).filter(|value| !value.is_null());
+        let source = match value(&["source_task", "draft_id", "task_id", "id"]) {
+            Some(serde_json::Value::String(id)) => self.source(id)?,
+            Some(_) => return Err("\"source_task\" must be text".to_owned()),
+            None => return Err("\"source_task\" is missing".to_owned()),
+        };
+        let image = match value(&["image_number", "image"]) {
+            // Picture 0 would be a guess, and a paid one.
+            None => {
+                return Err(
+                    "\"image_number\" is missing: 0 to 3 (`mj-enhance drafts --specs` prints lines that can be added)".to_owned()
+                );
+            }
+            Some(serde_json::Value::Number(number)) => number
+                .as_u64()
+                .and_then(|n| u8::try_from(n).ok())
+                .ok_or_else(|| format!("picture {number} does not exist: a draft has pictures 0 to 3"))
+                .and_then(|n| ImageNumber::try_from(n).map_err(|wrong| wrong.to_string()))?,
+            Some(_) => return Err("\"image_number\" must be a number from 0 to 3".to_owned()),
+        };
+        let tag = match value(&["tag"]) {
+            None => None,
+            Some(serde_json::Value::String(tag)) if tag.is_empty() => None,
+            Some(serde_json::Value::String(tag)) => Some(Tag::new(tag).map_err(|wrong| wrong.to_string())?),
+            Some(_) => return Err("\"tag\" must be text".to_owned()),
+        };
+        Ok(vec![Spec { source, image, tag }])
+    }
+}
+
+/// The fields that a JSON line or a CSV header may name: those that `list` and `drafts` print. Another one may be a slip of the
+/// hand in the name of one that decides what is paid for.
+const FIELDS: [&str; 27] = [
+    "schema",
+    "kind",
+    "id",
+    "source_task",
+    "image_number",
+    "image",
+    "tag",
+    "state",
+    "reason",
+    "task_id",
+    "progress",
+    "created_at",
+    "sent_at",
+    "finished_at",
+    "saved_at",
+    "link_expires_at",
+    "credits_reserved",
+    "credits_charged",
+    "charge",
+    "files",
+    "error",
+    "pictures",
+    "draft",
+    "jobs",
+    "spec",
+    "prompt",
+    "template",
+];
+
+/// The columns by their names, where a line is a header and not a draft.
+fn header_of(fields: &[String]) -> Result<Option<Header>, String> {
+    let names: Vec<String> = fields.iter().map(|field| field.to_ascii_lowercase()).collect();
+    if !names.first().is_some_and(|name| FIELDS.contains(&name.as_str())) {
+        return Ok(None);
+    }
+    let find = |wanted: &[&str]| wanted.iter().find_map(|wanted| names.iter().position(|name| name == wanted));
+    if let Some(unknown) = names.iter().find(|name| !FIELDS.contains(&name.as_str()) && *name != "picture") {
+        return Err(format!(
+            "unknown column {:?}: the columns are source_task, image_number, tag",
+            text::shorten(&text::clean(unknown), 30)
+        ));
+    }
+    let source = find(&["source_task", "draft", "task_id", "id"]).ok_or("the header names no column source_task")?;
+    let images = find(&["image_number", "image", "picture", "pictures"]).ok_or("the header names no column image_number")?;
+    Ok(Some(Header { source, images, tag: find(&["tag"]) }))
+}
+
+/// The fields of one CSV line (RFC 4180), without their quotes and the spaces around them.
+fn csv_fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        let last = fields.len() - 1;
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                fields[last].push('"');
+            }
+            '"' if quoted => quoted = false,
+            '"' if fields[last].trim().is_empty() => quoted = true,
+            ',' if !quoted => fields.push(String::new()),
+            c => fields[last].push(c),
+        }
+    }
+    fields.iter().map(|field| field.trim().to_owned()).collect()
 }
 
 fn parse_images(text: &str) -> Result<Vec<ImageNumber>, String> {
-    if text.eq_ignore_ascii_case("all") {
-        return Ok(ImageNumber::ALL.to_vec());
-    }
     let mut images = Vec::new();
     for part in text.split([',', ' ', '\t']).map(str::trim).filter(|part| !part.is_empty()) {
+        if part.eq_ignore_ascii_case("all") {
+            images.extend(ImageNumber::ALL);
+            continue;
+        }
+        if !images.is_empty() && !part.starts_with(|c: char| c.is_ascii_digit()) {
+            return Err(format!(
+                "{:?} is left over: a tag goes into the tag field, or stands third in a CSV line: id,0,tag",
+                text::shorten(&text::clean(part), 30)
+            ));
+        }
         let (from, to) = part.split_once('-').unwrap_or((part, part));
         let (from, to) = (parse_image(from)?, parse_image(to)?);
         if from > to {
@@ -152,55 +335,6 @@ fn parse_image(text: &str) -> Result<ImageNumber, String> {
     }
 }
 
-fn parse_csv(first: &str, rest: &str) -> Result<Vec<Spec>, String> {
-    let unquote = |field: &str| field.trim().trim_matches('"').to_owned();
-    let first = unquote(first);
-    if ["source_task", "task_id", "id", "draft"].contains(&first.to_ascii_lowercase().as_str()) {
-        return Ok(Vec::new());
-    }
-    let source = parse_source(&first)?;
-    let fields: Vec<String> = rest.split(',').map(unquote).collect();
-    if fields.len() > 2 || (fields.len() == 2 && parse_image(&fields[1]).is_ok()) {
-        return Err("a CSV line is id,picture,tag; for several pictures write a space after the id, like `id 0,2`".to_owned());
-    }
-    let images = match fields.first().map(String::as_str) {
-        None | Some("") => vec![ImageNumber::ALL[0]],
-        Some(pictures) => parse_images(pictures)?,
-    };
-    let tag = match fields.get(1).map(String::as_str) {
-        None | Some("") => None,
-        Some(tag) => Some(Tag::new(tag).map_err(|wrong| wrong.to_string())?),
-    };
-    Ok(images.into_iter().map(|image| Spec { source: source.clone(), image, tag: tag.clone() }).collect())
-}
-
-fn parse_json(line: &str) -> Result<Vec<Spec>, String> {
-    let object: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(line).map_err(|wrong| format!("not a JSON object: {wrong}"))?;
-    let text_of = |names: &[&str]| names.iter().find_map(|name| object.get(*name)).filter(|value| !value.is_null());
-    let source = match text_of(&["source_task", "task_id", "id"]) {
-        Some(serde_json::Value::String(id)) => parse_source(id)?,
-        Some(_) => return Err("\"source_task\" must be text".to_owned()),
-        None => return Err("\"source_task\" is missing".to_owned()),
-    };
-    let image = match text_of(&["image_number", "image"]) {
-        None => ImageNumber::ALL[0],
-        Some(serde_json::Value::Number(number)) => number
-            .as_u64()
-            .and_then(|n| u8::try_from(n).ok())
-            .ok_or_else(|| format!("picture {number} does not exist: a draft has pictures 0 to 3"))
-            .and_then(|n| ImageNumber::try_from(n).map_err(|wrong| wrong.to_string()))?,
-        Some(_) => return Err("\"image_number\" must be a number from 0 to 3".to_owned()),
-    };
-    let tag = match text_of(&["tag"]) {
-        None => None,
-        Some(serde_json::Value::String(tag)) if tag.is_empty() => None,
-        Some(serde_json::Value::String(tag)) => Some(Tag::new(tag).map_err(|wrong| wrong.to_string())?),
-        Some(_) => return Err("\"tag\" must be text".to_owned()),
-    };
-    Ok(vec![Spec { source, image, tag }])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,7 +361,9 @@ mod tests {
             (format!("{ID},2,sunset"), vec![2]),
             (format!("\"{ID}\",\"1\",\"sunset\""), vec![1]),
             (format!("{{\"source_task\":\"{ID}\",\"image_number\":1}}"), vec![1]),
-            (format!("{{\"source_task\":\"{ID}\"}}"), vec![0]),
+            (format!("{{\"source_task\":\"{ID}\",\"image_number\":3,\"state\":\"saved\",\"id\":\"7k2m\"}}"), vec![3]),
+            (format!("{{\"schema\":1,\"spec\":\"{ID} 0-2\"}}"), vec![0, 1, 2]),
+            (format!("{ID},all,sunset"), vec![0, 1, 2, 3]),
             (String::new(), vec![]),
             ("# a remark".to_owned(), vec![]),
             ("source_task,image_number,tag".to_owned(), vec![]),
@@ -248,7 +384,19 @@ mod tests {
             (&format!("{ID}:"), ""),
             (&format!("{ID},0,2"), "for several pictures"),
             (&format!("{ID},1,a/b"), "is not a tag"),
+            (&format!("{ID} all cats"), "\"cats\" is left over: a tag goes into the tag field"),
+            (&format!("{ID} 0,2 cats dogs"), "\"cats\" is left over"),
+            (&format!("{ID} 0 4"), "0 to 3"),
             ("{\"image_number\":1}", "is missing"),
+            // A draft as `drafts --json` prints it: which picture is meant, nobody said.
+            (
+                &format!("{{\"schema\":1,\"source_task\":\"{ID}\",\"pictures\":4,\"draft\":\"likely\",\"jobs\":[]}}"),
+                "drafts --specs",
+            ),
+            (&format!("{{\"source_task\":\"{ID}\"}}"), "\"image_number\" is missing"),
+            (&format!("{{\"source_task\":\"{ID}\",\"image_nubmer\":2}}"), "unknown field \"image_nubmer\""),
+            ("source_task,image_number,tga", "unknown column \"tga\""),
+            ("source_task,tag", "no column image_number"),
             ("{oops", "not a JSON object"),
             (&format!("{{\"source_task\":\"{ID}\",\"image_number\":-1}}"), "0 to 3"),
         ] {
@@ -262,13 +410,53 @@ mod tests {
     #[test]
     fn a_picture_given_twice_is_named_and_left_out() {
         let text = format!("{ID} 0,1\n\n{ID} 1,2\nnonsense\n{ID} 3");
-        let lines = check_lines(&text, |spec| spec.image.get() == 3);
+        let lines = check_lines(&text, |_| Vec::new(), |spec| spec.image.get() == 3);
         let numbers: Vec<usize> = lines.iter().map(|line| line.number).collect();
         assert_eq!(numbers, [1, 3, 4, 5]);
         assert!(matches!(&lines[0].verdict, LineVerdict::Ok(specs) if specs.len() == 2));
         assert!(matches!(&lines[1].verdict, LineVerdict::Twice { new, twice } if new.len() == 1 && twice.len() == 1));
         assert!(matches!(&lines[2].verdict, LineVerdict::Wrong(_)));
         assert!(matches!(&lines[3].verdict, LineVerdict::Twice { new, .. } if new.is_empty()), "in the store already");
+    }
+
+    #[test]
+    fn a_header_names_the_columns_of_the_lines_below_it() {
+        let text = format!(
+            "\u{feff}id,source_task,image_number,tag,reason\n7k2m,{ID},2,sunset,\"over today's cap, held\"\n7k2n,{ID},,x,\n{ID} 1"
+        );
+        let lines = check_lines(&text, |_| Vec::new(), |_| false);
+        let LineVerdict::Ok(specs) = &lines[0].verdict else { panic!("{lines:?}") };
+        assert_eq!((specs[0].image.get(), specs[0].tag.as_ref().map(Tag::as_str)), (2, Some("sunset")));
+        assert!(matches!(&lines[1].verdict, LineVerdict::Wrong(why) if why.contains("missing")), "no guessed picture: {lines:?}");
+        assert!(matches!(&lines[2].verdict, LineVerdict::Ok(_)));
+    }
+
+    #[test]
+    fn the_short_id_of_a_known_draft_is_an_id() {
+        let whole = TaskId::new(ID).unwrap();
+        let drafts = |short: &str| match short {
+            "k3v9q2ad" => vec![whole.clone()],
+            "aaaaaaaa" => vec![whole.clone(), whole.clone()],
+            _ => Vec::new(),
+        };
+        let json = "{\"source_task\":\"k3v9q2ad\",\"image_number\":3}";
+        let lines = check_lines(&format!("k3v9q2ad:0\nk3v9q2ad 1,2\n{json}\naaaaaaaa\nbbbbbbbb"), drafts, |_| false);
+        for line in &lines[..3] {
+            assert!(matches!(&line.verdict, LineVerdict::Ok(specs) if specs[0].source == whole), "{line:?}");
+        }
+        assert!(matches!(&lines[3].verdict, LineVerdict::Wrong(why) if why.contains("2 drafts have the short id")));
+        assert!(matches!(&lines[4].verdict, LineVerdict::Wrong(why) if why.contains("begins with task-unified-")));
+    }
+
+    #[test]
+    fn what_list_prints_is_read() {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let kind = super::super::JobKind::Enhance { source: TaskId::new(ID).unwrap(), image: ImageNumber::ALL[2] };
+        let job = super::super::Job::new(super::super::JobId::from_bits(7), kind, 0, at);
+        assert_eq!(images(&super::super::record::json(&job).to_string()), [2]);
+        let csv = format!("{}\n{}", super::super::record::csv_head(), super::super::record::csv_line(&job));
+        let lines = check_lines(&csv, |_| Vec::new(), |_| false);
+        assert!(matches!(&lines[0].verdict, LineVerdict::Ok(specs) if specs[0].image.get() == 2), "{lines:?}");
     }
 
     proptest! {

@@ -75,6 +75,10 @@ impl App {
             super::screen_state::restore(&mut app.jobs, &saved, now);
         }
         app.saved_state = super::screen_state::of(&app.jobs);
+        if app.options.demo {
+            let help = app.options.keymap.named(super::keymap::Action::Help);
+            app.say(Level::Info, format!("demo: nothing here costs anything, and nothing is kept · {help} shows all keys"));
+        }
         app
     }
 

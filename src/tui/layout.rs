@@ -89,7 +89,8 @@ impl Layout {
                 layout.details = body;
                 layout.list = nothing;
             } else if width >= 100 {
-                let side = (width / 3).clamp(40, 84);
+                // Wide enough for a whole task id beside its name.
+                let side = (width * 7 / 20).clamp(40, 84);
                 layout.beside = true;
                 layout.list.width = width - side - 1;
                 layout.details = Rect::new(width - side, body.y, side, body.height);

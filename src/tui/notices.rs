@@ -4,6 +4,7 @@ use crate::engine::{Notice, NoticeKind, PauseReason, Undecided};
 use crate::job::{Failure, JobId, LostAnswer, text};
 
 use super::keymap::{Action, Keymap};
+use super::reasons;
 
 /// The sentence for a notice. `name` says how the table names a job (`h8m4t7xe:2`); keys come from the live keymap.
 /// All text of the service, the store or the disk in it is clean.
@@ -90,8 +91,8 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Key
             if *results == 1 { "its link expires" } else { "their links expire" },
             key(Action::Fetch)
         ),
-        NoticeKind::Saved => format!("{job} is saved"),
-        NoticeKind::Failed(failure) => format!("{job} failed: {} ({})", failure.meaning(), failure.code),
+        NoticeKind::Saved => format!("{job} saved"),
+        NoticeKind::Failed(failure) => format!("{job} failed: {}", reasons::failed(failure)),
         NoticeKind::Cancelled(by) => format!("{job} was {by}"),
     };
     text::clean(&said).into_owned()

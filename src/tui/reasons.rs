@@ -40,7 +40,7 @@ fn held(why: &HoldReason) -> String {
 }
 
 /// `service failed (service_error)`: short enough for a row, with the code to look up.
-fn failed(failure: &Failure) -> String {
+pub(super) fn failed(failure: &Failure) -> String {
     let said = match failure.class {
         ErrorClass::Content => "refused by moderation",
         ErrorClass::Server | ErrorClass::Passing if failure.code != "quota_exceeded" => "the service failed",

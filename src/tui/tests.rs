@@ -1,7 +1,9 @@
 //! Tests of the dashboard as a whole: keys in, effects and screens out.
 
 mod actions;
+mod grid;
 mod habits;
+mod picture;
 mod prompts;
 mod rows;
 mod screens;

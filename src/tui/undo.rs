@@ -54,6 +54,8 @@ pub(crate) enum Undo {
     /// Release again: goes through the price box.
     Hold(Vec<JobId>),
     Move(Vec<JobId>, QueueMove),
+    /// Back to the places in the queue that the jobs had.
+    Places(Vec<(JobId, i64)>),
     Retag(Vec<(Option<Tag>, Vec<JobId>)>),
     Remove(Vec<JobId>),
     /// Back, held.
@@ -90,6 +92,7 @@ impl Undo {
         match self {
             Self::Hold(ids) => Self::Hold(keep(ids)),
             Self::Move(ids, place) => Self::Move(keep(ids), *place),
+            Self::Places(places) => Self::Places(places.iter().filter(|(id, _)| reached.contains(id)).copied().collect()),
             Self::Remove(ids) => Self::Remove(keep(ids)),
             Self::Unwatch(ids) => Self::Unwatch(keep(ids)),
             Self::Cancel(ids) => Self::Cancel(keep(ids)),

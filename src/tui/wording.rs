@@ -82,6 +82,13 @@ pub(super) fn sum_of<'a>(jobs: impl Iterator<Item = &'a Job>, prices: Option<&Pr
     jobs.fold(Credits::ZERO, |sum, job| sum + cost(job))
 }
 
+/// `about 1.59 USD`, to the cent, where the rate is known.
+pub(super) fn dollars(amount: Credits, uc_per_usd: Option<i64>) -> Option<String> {
+    let rate = i128::from(uc_per_usd.filter(|rate| *rate > 0)?);
+    let cents = (i128::from(amount.uc().max(0)) * 100 + rate / 2) / rate;
+    Some(if cents == 0 { "under 0.01 USD".to_owned() } else { format!("about {}.{:02} USD", cents / 100, cents % 100) })
+}
+
 /// `10.2k` for what has no room.
 pub(super) fn short_count(count: usize) -> String {
     match count {
@@ -103,6 +110,16 @@ pub(super) fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dollars_are_rounded_to_the_cent() {
+        for (amount, said) in
+            [("108", "about 1.59 USD"), ("5.4", "about 0.08 USD"), ("0.1", "under 0.01 USD"), ("68", "about 1.00 USD")]
+        {
+            assert_eq!(dollars(amount.parse().unwrap(), Some(680_000)).as_deref(), Some(said));
+        }
+        assert_eq!(dollars(Credits::PUBLISHED_PRICE, None), None);
+    }
 
     #[test]
     fn durations_keep_to_six_characters() {

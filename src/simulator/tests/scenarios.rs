@@ -92,6 +92,25 @@ async fn the_demo_has_drafts_money_and_trouble() {
 }
 
 #[tokio::test]
+async fn the_demo_loses_an_answer_while_one_watches_and_not_before() {
+    let service = Fixture::with(Scenario { picture_size: 64, ..demo() }).await;
+    let drafts = service.simulator.draft_ids();
+    let total = async || service.get("/v1/tasks?model=mj-v7-enhance").await.json()["total"].as_u64().expect("a number");
+    assert_eq!(service.submit(0, &enhance(&drafts[0], 0)).await.status, 200, "calm at the start");
+    service.advance(24.0);
+    assert_eq!(service.submit(1, &enhance(&drafts[0], 1)).await.status, 200, "and for as long as one looks around");
+    let before = total().await;
+    service.advance(2.0);
+    // Every repeat with the same key is lost too, so that the job stays unsure for whoever watches; the account has two tasks
+    // that could be its own.
+    for attempt in 0..4 {
+        assert!(service.try_submit(&key(2), &enhance(&drafts[0], 2)).await.is_err(), "attempt {attempt}");
+    }
+    assert_eq!(total().await, before + 2);
+    assert_eq!(service.submit(3, &enhance(&drafts[0], 3)).await.status, 200, "the others go on");
+}
+
+#[tokio::test]
 async fn odd_tasks_are_as_odd_as_their_file_says() {
     let service = Fixture::with(stored("odd_tasks")).await;
     let drafts = service.simulator.draft_ids();

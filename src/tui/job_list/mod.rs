@@ -16,8 +16,9 @@ pub(crate) use marks::Marks;
 pub(crate) use order::{Sort, View, ViewFilter};
 pub(crate) use sums::Totals;
 
+use super::reasons;
 use crate::job::query::{Query, Searcher};
-use crate::job::{Job, JobId, JobKind, Model, Progress, Prompt, Spec, State};
+use crate::job::{Job, JobId, JobKind, Model, Progress, Prompt, Spec, State, TaskId};
 use order::{compare, fits};
 use sums::Sums;
 
@@ -38,7 +39,7 @@ impl Entry {
 }
 
 /// The jobs, and what of them is shown, marked and selected.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct JobList {
     entries: HashMap<JobId, Entry>,
     order: Vec<JobId>,
@@ -55,6 +56,26 @@ pub(crate) struct JobList {
     ordered_at: usize,
     built_at: Timestamp,
     searcher: Searcher,
+}
+
+impl Default for JobList {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            order: Vec::new(),
+            view_filter: ViewFilter::default(),
+            sums: Sums::default(),
+            cursor: Cursor::default(),
+            leaving: None,
+            marks: Marks::default(),
+            filter: String::new(),
+            hidden: BTreeSet::new(),
+            loaded: false,
+            ordered_at: 0,
+            built_at: Timestamp::default(),
+            searcher: Searcher::with(|job| reasons::reason(job).into_iter().collect()),
+        }
+    }
 }
 
 /// Above this many changes at once, the order is merged anew instead of being mended job by job.
@@ -243,6 +264,21 @@ impl JobList {
 
     pub(crate) fn expiring(&self) -> &BTreeSet<(Timestamp, JobId)> {
         self.sums.expiring()
+    }
+
+    /// Finds the drafts of the list by their short form. The list is gone through once, at the first question.
+    pub(crate) fn drafts(&self) -> impl FnMut(&str) -> Vec<TaskId> {
+        let mut by_short: Option<HashMap<&str, BTreeSet<&TaskId>>> = None;
+        move |short| {
+            let by_short = by_short.get_or_insert_with(|| {
+                let mut all: HashMap<&str, BTreeSet<&TaskId>> = HashMap::new();
+                for (source, _) in self.entries.values().filter_map(|entry| entry.job.kind.source()) {
+                    all.entry(source.short()).or_default().insert(source);
+                }
+                all
+            });
+            by_short.get(short).into_iter().flatten().map(|id| (*id).clone()).collect()
+        }
     }
 
     /// Whether the picture has a job that a second command would double.

@@ -454,7 +454,7 @@ fn an_idle_dashboard_asks_for_no_tick_that_shows_nothing() {
 #[test]
 fn what_the_screen_looked_like_is_remembered() {
     let mut screen_harness = screen_harness();
-    screen_harness.keys("6 s t / \"cost>5\" enter : \"columns\" enter a esc");
+    screen_harness.keys("6 s t / \"credits>5\" enter : \"columns\" enter a esc");
     let state = screen_harness
         .effects
         .iter()

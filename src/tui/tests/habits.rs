@@ -177,7 +177,9 @@ fn a_price_box_counts_what_is_approved_and_follows_the_balance() {
     let mut screen = ScreenHarness::new(SMALL, waiting(6));
     screen.keys(&format!("a paste:{DRAFT}_all ctrl+d"));
     let said = screen.screen();
-    for part in ["4 × 5.4", "21.6 credits", "balance now", "512.4", "approved before (6)", "−32.4", "−21.6", "458.4"] {
+    for part in
+        ["4 × 5.4", "21.6 credits", "about 0.32 USD", "balance now", "512.4", "approved before (6)", "−32.4", "−21.6", "458.4"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(said.contains("21.6 → 75.6 of 100"), "today counts both: {said}");
@@ -254,7 +256,15 @@ fn front_and_end_of_the_queue_are_one_key_away() {
     use crate::engine::QueueMove;
     for (key, to) in [("T", QueueMove::Front), ("B", QueueMove::Back)] {
         let screen = after(&format!("2 {key}"));
-        assert_eq!(screen.commands(), [&Command::Move { jobs: vec![id(State::Waiting)], to }]);
+        let waiting = id(State::Waiting);
+        assert_eq!(screen.commands(), [&Command::Move { jobs: vec![waiting], to }]);
+        // And back with `u`, to where it was.
+        let place = screen.app.jobs.job(waiting).unwrap().place;
+        let mut screen = screen;
+        screen.answer(reached(&[waiting]));
+        screen.effects.clear();
+        screen.keys("u");
+        assert_eq!(screen.commands(), [&Command::PutBack { places: vec![(waiting, place)] }]);
     }
 }
 
@@ -560,4 +570,60 @@ fn a_clock_of_a_slow_link_goes_in_quarters_of_a_minute() {
     job.sent_at = Some(at(-50));
     let screen = ScreenHarness::with(options, SMALL, vec![Arc::new(job)]).screen();
     assert!(screen.contains(" 45s "), "{screen}");
+}
+
+#[test]
+fn what_is_shown_is_found() {
+    let found = |keys: &str| after(keys).app.jobs.order().len();
+    assert_eq!(found("/ \"held_by\" enter"), 1);
+    assert_eq!(found("/ \"\"\"reply_lost\"\"\" enter"), 1);
+    assert_eq!(found("/ \"still_running\" enter"), 1, "the reason of an unwatched job");
+    assert_eq!(found("/ \"t0000007-0.png\" enter"), 1);
+    assert!(found("/ \"credits>5\" enter") > 1);
+    assert!(after("/ \"wating:x\"").screen().contains("did you mean"), "{}", after("/ \"wating:x\"").screen());
+}
+
+#[test]
+fn the_short_id_on_the_screen_is_an_id_in_the_add_box() {
+    let mut screen = every_state();
+    screen.keys("a paste:k3v9q2ad:3|k3v9q2ad_1,2 ctrl+d y");
+    let commands = screen.commands();
+    let Some(Command::Add { specs, .. }) = commands.first() else { panic!("{}", screen.screen()) };
+    assert!(specs.len() == 3 && specs.iter().all(|spec| spec.source == crate::tui::testing::draft(0)), "{specs:?}");
+    assert!(after("a paste:nodraft1").screen().contains("is not a known short id"));
+}
+
+#[test]
+fn the_reason_of_a_wrong_line_stands_in_full() {
+    let screen = after("a paste:task-unified-1790000100-aaaa0001_all_cats").screen();
+    let said: String = screen.lines().map(|line| line.trim_matches(['│', ' '])).collect::<Vec<_>>().join(" ");
+    assert!(said.contains("a tag goes into the tag field, or stands third in a CSV line: id,0,tag"), "{screen}");
+}
+
+#[test]
+fn the_demo_begins_with_a_word_of_welcome_and_a_running_row() {
+    let options = AppOptions { demo: true, ..AppOptions::default() };
+    let jobs = [State::Waiting, State::Running, State::Held].into_iter().zip(0..).map(|(state, n)| Arc::new(job_in(n, state)));
+    let mut screen = ScreenHarness::with(options, SMALL, jobs.collect());
+    assert!(screen.screen().contains("demo: nothing here costs anything"), "{}", screen.screen());
+    assert_eq!(screen.app.jobs.selected_job().map(|job| job.state()), Some(State::Running));
+    screen.keys("j");
+    assert!(!screen.screen().contains("costs anything"), "said once");
+}
+
+#[test]
+fn a_saved_job_says_how_long_it_took_and_what_it_cost() {
+    let mut screen = ScreenHarness::new((120, 40), vec![Arc::new(job_in(7, State::Saved)), Arc::new(job_in(9, State::Failed))]);
+    let saved =
+        crate::engine::Notice { at: at(0), job: Some(job_in(7, State::Saved).id), kind: crate::engine::NoticeKind::Saved };
+    screen.event(Event::News(News::Engine(EngineEvent::Notice(saved))));
+    assert!(screen.screen().contains("c4u3k8rb:3 saved · 1m03s, 5.4 credits"), "{}", screen.screen());
+}
+
+#[test]
+fn the_whole_help_stands_on_a_big_screen() {
+    let screen = ScreenHarness::new((120, 40), jobs_in_every_state()).keys("?").screen();
+    for part in ["add jobs", "undo the last local act", "invert the marks", "suspend; fg resumes", "clear all marks"] {
+        assert!(screen.contains(part), "{part}: {screen}");
+    }
 }

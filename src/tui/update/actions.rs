@@ -80,7 +80,10 @@ impl App {
         let pending = match to {
             QueueMove::Later => Pending::local(Undo::Move(jobs, QueueMove::Earlier)),
             QueueMove::Earlier => Pending::local(Undo::Move(jobs, QueueMove::Later)),
-            QueueMove::Front | QueueMove::Back => Pending::Final("the old place in the queue is not kept"),
+            QueueMove::Front | QueueMove::Back => {
+                let place = |id: JobId| Some((id, self.jobs.job(id)?.place));
+                Pending::local(Undo::Places(jobs.into_iter().filter_map(place).collect()))
+            }
         };
         self.say_left_out(&sorted);
         self.send(Command::Move { jobs: sorted.jobs, to }, pending, effects);
@@ -324,6 +327,7 @@ impl App {
                     self.open_release(jobs, gone, true, now);
                 }
             }
+            Undo::Places(places) => self.send(Command::PutBack { places }, Pending::Plain, effects),
             Undo::Move(jobs, to) => self.send(Command::Move { jobs, to }, Pending::Plain, effects),
             Undo::Retag(groups) => {
                 for (tag, jobs) in groups.into_iter().filter(|(_, jobs)| !jobs.is_empty()) {

@@ -14,10 +14,10 @@ use super::super::options::NotifyMethod;
 use super::super::outcomes;
 use super::super::reasons;
 use super::super::undo::{Pending, Undo, UndoWindow};
-use super::super::wording::{duration, sum_of};
+use super::super::wording::{duration, since, sum_of};
 use super::Effects;
 use crate::engine::{Command, CommandError, CommandOutcome, EngineEvent, Level, Notice, NoticeKind};
-use crate::job::{Job, JobId, State, text};
+use crate::job::{Charge, Job, JobId, State, text};
 
 impl App {
     pub(super) fn hear(&mut self, now: Timestamp, news: EngineEvent, effects: &mut Effects) {
@@ -137,7 +137,8 @@ impl App {
 
     fn take_notice(&mut self, notice: &Notice, effects: &mut Effects) {
         let name = |id: JobId| self.jobs.job(id).map_or_else(|| id.to_string(), |job| reasons::name(job));
-        let text = notice_text(notice, &name, &self.options.keymap);
+        let mut text = notice_text(notice, &name, &self.options.keymap);
+        text.push_str(&notice.job.and_then(|id| self.jobs.job(id)).map_or_else(String::new, |job| self.aside(&notice.kind, job)));
         if notice.level() == Level::Alarm {
             self.tell(&text, effects);
         }
@@ -149,6 +150,17 @@ impl App {
             }
         }
         self.log(notice.at, notice.level(), notice.job, text);
+    }
+
+    /// How long a result took and what it cost; whether a failure was paid for.
+    fn aside(&self, kind: &NoticeKind, job: &Job) -> String {
+        let took = job.sent_at.zip(job.finished_at).map(|(from, to)| duration(since(from, to), self.options.slow_link));
+        match (kind, took, job.charge) {
+            (NoticeKind::Saved, Some(took), Some(Charge::Charged)) => format!(" · {took}, {} credits", job.spent()),
+            (NoticeKind::Saved, Some(took), _) => format!(" · {took}"),
+            (NoticeKind::Failed(_), _, Some(Charge::Refunded)) => " · refunded".to_owned(),
+            _ => String::new(),
+        }
     }
 
     fn take_answer(&mut self, ticket: u64, outcome: Result<CommandOutcome, CommandError>, now: Timestamp, effects: &mut Effects) {

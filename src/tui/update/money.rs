@@ -38,7 +38,7 @@ impl App {
     pub(super) fn check(&self, add: &mut AddDialog) {
         add.said = None;
         add.skip_wrong = false;
-        add.checked = check_lines(&add.lines.text(), |spec| self.jobs.has_duplicate(spec));
+        add.checked = check_lines(&add.lines.text(), self.jobs.drafts(), |spec| self.jobs.has_duplicate(spec));
     }
 
     /// From the add box to the price box; says what is in the way.
@@ -53,7 +53,9 @@ impl App {
                 add.skip_wrong = true;
                 let good = text::count(ok, "picture");
                 Some(if ok > 0 {
-                    format!("fix line {first} first; nothing is queued yet · Ctrl+d again: go on with the {good} that are right")
+                    format!(
+                        "fix line {first} first; nothing is queued yet · Ctrl+d again: go on with the {good} that can be read"
+                    )
                 } else {
                     format!("fix line {first} first; nothing is queued yet")
                 })

@@ -8,6 +8,7 @@ use ratatui::style::{Modifier, Style};
 use super::super::dialogs::{ConfirmDialog, Dialog, PriceDialog};
 use super::super::keymap::Action;
 use super::super::layout::Layout;
+use super::super::wording;
 use super::canvas::{Canvas, Pieces, wrap};
 use super::sheet::{line_width, put, sheet};
 use crate::job::{Credits, text};
@@ -107,16 +108,19 @@ fn wrapped_keys(canvas: &Canvas<'_>, pairs: &[(&str, String)], width: u16) -> Ve
 /// A column of amounts with their points below each other.
 struct Amounts {
     decimals: usize,
+    /// Columns of the names, and of the amounts.
+    names: usize,
     width: usize,
 }
 
 impl Amounts {
-    /// Wide enough for all of these.
-    fn of(all: &[Credits]) -> Self {
+    /// Wide enough for all of these, and ending at the right edge of `columns` columns.
+    fn of(all: &[Credits], columns: u16) -> Self {
         let decimals = all.iter().map(|amount| amount.to_string().split_once('.').map_or(0, |(_, part)| part.len()));
         let decimals = decimals.max().unwrap_or(0).max(1);
-        let mut amounts = Self { decimals, width: 0 };
+        let mut amounts = Self { decimals, names: LEAST_NAMES, width: 0 };
         amounts.width = all.iter().map(|amount| amounts.text(*amount).chars().count() + 1).max().unwrap_or(0);
+        amounts.names = usize::from(columns).saturating_sub(amounts.width + CREDITS.len()).max(LEAST_NAMES);
         amounts
     }
 
@@ -129,12 +133,14 @@ impl Amounts {
     /// A name on the left, the amount on the right, with its sign.
     fn line(&self, name: &str, sign: &str, amount: Credits, style: Style) -> Pieces {
         let number = format!("{sign}{}", self.text(amount));
-        vec![(format!("{name:<NAMES$}"), style), (format!("{number:>width$}", width = self.width), style)]
+        vec![(format!("{name:<names$}", names = self.names), style), (format!("{number:>width$}", width = self.width), style)]
     }
 }
 
-/// Columns for the names of the amounts.
-const NAMES: usize = 24;
+/// Least columns for the names of the amounts.
+const LEAST_NAMES: usize = 24;
+/// Behind the first amount.
+const CREDITS: &str = " credits";
 
 /// The price box; in a small window without what is only good to know.
 fn price_sheet(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog) -> AskSheet {
@@ -147,10 +153,19 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes:
     let quote = &price.quote;
     let (sends, count) = (price.sends(), price.sends().count());
     let (these, before) = (sends.total(), price.before.total());
+    let jobs = text::count(quote.count(), "job");
+    let jobs = if count == quote.count() { jobs } else { format!("{count} of {jobs}") };
+    let mut pairs = vec![("y", format!("{} {jobs}, {these} credits", price.purpose.verb()))];
+    if price.purpose.records() {
+        pairs.push(("h", "add held".to_owned()));
+    }
+    pairs.push(("n", "back".to_owned()));
+    // The sums end where the keys below them end.
+    let keys = wrapped_keys(canvas, &pairs, width).iter().map(|line| line_width(line)).max().unwrap_or(0);
     let mut all: Vec<Credits> = quote.lines.iter().flat_map(|line| [line.price, line.total()]).collect();
     all.extend([these, before]);
     all.extend(quote.balance);
-    let amounts = Amounts::of(&all);
+    let amounts = Amounts::of(&all, keys.max(columns(&price.title) + 5));
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     if quote.lines.only_price().is_none() {
         for line in sends.iter() {
@@ -161,9 +176,14 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes:
     let head = quote.lines.only_price().map_or_else(|| text::count(count, "job"), |each| format!("{count} × {each}"));
     let mut sum = amounts.line(&head, "", these, styles.strong);
     if line_width(&sum) + 8 <= width {
-        sum.push((" credits".to_owned(), styles.strong));
+        sum.push((CREDITS.to_owned(), styles.strong));
     }
     lines.push(sum);
+    let usd = canvas.app.status.as_ref().and_then(|status| wording::dollars(these, status.uc_per_usd));
+    if let Some(usd) = usd.filter(|_| with_notes) {
+        let edge = amounts.names + amounts.width + CREDITS.len();
+        lines.push(vec![(format!("{usd:>edge$}"), styles.dim)]);
+    }
     match quote.balance {
         Some(balance) => {
             lines.push(amounts.line("balance now", "", balance, styles.plain));
@@ -184,8 +204,10 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes:
             let after = spent + before + these;
             let near = after.uc() * 5 >= cap.uc() * 4;
             let sums = format!("{spent} → {after} of {cap}");
-            let wide = NAMES + usize::from(columns(&sums)) > usize::from(width);
-            let said = if wide { format!("{name} {sums}") } else { format!("{name:<NAMES$}{sums}") };
+            // It ends below the amounts, unless it is longer than what stands there.
+            let line = amounts.names + amounts.width;
+            let short = name.len() + 2 + usize::from(columns(&sums)) <= line;
+            let said = if short { format!("{name}{sums:>rest$}", rest = line - name.len()) } else { format!("{name}  {sums}") };
             put(&mut lines, &said, width, if near { styles.warn } else { styles.plain });
         }
     }
@@ -200,13 +222,6 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes:
         let key = canvas.app.options.keymap.named(Action::Undo);
         put(&mut lines, &format!("then {} s to stop it with {key}", grace.as_secs()), width, styles.dim);
     }
-    let all = text::count(quote.count(), "job");
-    let jobs = if count == quote.count() { all } else { format!("{count} of {all}") };
-    let mut pairs = vec![("y", format!("{} {jobs}, {these} credits", price.purpose.verb()))];
-    if price.purpose.records() {
-        pairs.push(("h", "add held".to_owned()));
-    }
-    pairs.push(("n", "back".to_owned()));
     AskSheet { heavy: true, ..AskSheet::new(canvas, room, format!("{}?", price.title), lines, &pairs) }
 }
 

@@ -87,6 +87,14 @@ impl Sheet {
         self.lines.push(line);
     }
 
+    /// A line of the gutter's own name, as long as it has one.
+    fn named(&mut self, name: &'static str, value: &str) {
+        if !value.is_empty() {
+            self.section(name);
+            self.say(value, self.styles.plain);
+        }
+    }
+
     /// Text of one style, wrapped under itself.
     fn say(&mut self, said: &str, style: Style) {
         for part in wrap(said, self.width.saturating_sub(9)) {
@@ -147,13 +155,17 @@ fn result(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
     }
     for file in &job.files {
         sheet.say(&text::clean(&file.path.to_string_lossy()), styles.plain);
-        sheet.say(&format!("{} · SHA-256 {}", wording::bytes(file.bytes), file.sha256), styles.dim);
+        sheet.say(&format!("sha256 {}", file.sha256), styles.dim);
     }
+    let mut about: Vec<String> = job.files.iter().map(|file| wording::bytes(file.bytes)).collect();
+    let mut soon = false;
     if let Some(end) = job.link_expires_at.filter(|_| !job.links.is_empty()) {
         let left = end.duration_since(now).as_secs();
-        let said = if left > 0 { format!("link expires in {}", wording::minutes(left)) } else { "link expired".to_owned() };
-        let soon = !state.is_final() && left < 4 * 3_600;
-        sheet.say(&said, if soon { styles.warn } else { styles.dim });
+        about.push(if left > 0 { format!("link expires in {}", wording::minutes(left)) } else { "link expired".to_owned() });
+        soon = !state.is_final() && left < 4 * 3_600;
+    }
+    if !about.is_empty() {
+        sheet.say(&about.join(" · "), if soon { styles.warn } else { styles.dim });
     }
 }
 
@@ -181,12 +193,17 @@ fn times(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
     let mut before: Option<Timestamp> = None;
     sheet.section("time");
     for entry in &details.timeline {
-        let at = wording::clock(entry.at, now.max(job.created_at), &app.options.zone);
-        let gap = before.map(|before| format!("+{}", wording::duration(wording::since(before, entry.at), false)));
+        let gap = before.map(|before| wording::since(before, entry.at)).filter(|gap| *gap < 3_600);
         before = Some(entry.at);
-        let head = format!("{at} {:<7} ", gap.unwrap_or_default());
-        let note = text::clean(&entry.note).into_owned();
-        let said = if note.is_empty() { entry.state.word().to_owned() } else { format!("{}: {note}", entry.state.word()) };
+        // The first moment by the clock, and what came soon after it by how much later it was.
+        let head = match gap {
+            Some(gap) => format!("{:>8}  ", format!("+{}", wording::duration(gap, false))),
+            None => format!("{:<8}  ", wording::clock(entry.at, now.max(job.created_at), &app.options.zone)),
+        };
+        let note = text::clean(&entry.note);
+        // The whole id stands among the ids.
+        let note = job.task.as_ref().map_or_else(|| note.to_string(), |task| note.replace(task.as_str(), task.short()));
+        let said = if note.is_empty() { entry.state.word().to_owned() } else { note };
         let indent = columns(&head);
         for (index, part) in wrap(&said, sheet.width.saturating_sub(9 + indent)).into_iter().enumerate() {
             let head = if index == 0 { head.clone() } else { " ".repeat(usize::from(indent)) };
@@ -197,30 +214,34 @@ fn times(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
 
 fn ids(sheet: &mut Sheet, job: &Job) {
     sheet.section("ids");
-    sheet.fact("job", &job.id.to_string());
+    let (styles, again) = (sheet.styles, job.again_of.map(|id| id.to_string()));
+    let mut own = vec![("job ".to_owned(), styles.dim), (job.id.to_string(), styles.plain)];
+    if let Some(tag) = &job.tag {
+        own.extend([(" · tag ".to_owned(), styles.dim), (tag.to_string(), styles.plain)]);
+    }
+    sheet.line(own);
+    sheet.fact("runs again", again.as_deref().unwrap_or_default());
     match &job.kind {
         JobKind::Enhance { source, image } => {
-            sheet.fact("draft", source.as_str());
+            sheet.named("draft", source.as_str());
             sheet.fact("picture", &format!("{image} (of 0–3)"));
         }
         JobKind::Draft { prompt, template } => {
-            sheet.fact("prompt", prompt.as_str());
-            sheet.fact("template", template.as_deref().unwrap_or_default());
+            sheet.named("prompt", prompt.as_str());
+            sheet.named("template", template.as_deref().unwrap_or_default());
             if let Some(missing) = job.pictures_missing() {
                 let said = format!("moderation took {missing} of 4; which numbers are left is not certain");
                 sheet.fact("pictures", &said);
             }
         }
     }
-    sheet.fact("task", job.task.as_ref().map_or("", |task| task.as_str()));
-    sheet.fact("request", job.request_id.as_deref().map(text::clean).as_deref().unwrap_or_default());
-    sheet.fact("tag", job.tag.as_ref().map_or("", |tag| tag.as_str()));
-    sheet.fact("again of", &job.again_of.map(|id| id.to_string()).unwrap_or_default());
+    sheet.named("task", job.task.as_ref().map_or("", |task| task.as_str()));
     if let Phase::Unsure(doubt) = &job.phase {
         for task in &doubt.candidates {
-            sheet.fact("fits", task.as_str());
+            sheet.named("fits", task.as_str());
         }
     }
+    sheet.named("request", job.request_id.as_deref().map(text::clean).as_deref().unwrap_or_default());
 }
 
 /// The last response, folded until the keys go to the details and open it.

@@ -10,7 +10,7 @@ use super::super::layout::Layout;
 use super::super::location::scp_line;
 use super::super::reasons;
 use super::super::wording;
-use super::canvas::{Canvas, Pieces, fit};
+use super::canvas::{Canvas, Pieces, fit, wrap};
 use super::fields::{field, line};
 use super::sheet::{put, sheet, sheet_area};
 use super::{ask, help};
@@ -124,7 +124,8 @@ fn add_box(canvas: &mut Canvas<'_>, room: Rect, add: &AddDialog) {
     if inner.height < 2 {
         return;
     }
-    let below = inner.height.min(4);
+    // A rule, the counts, the tag, and what is to be said in up to two lines.
+    let below = inner.height.min(5);
     let rows = inner.height - below;
     let (lines, x, right) = (add.lines.lines(), inner.x, inner.right());
     if add.lines.is_empty() && rows > 0 {
@@ -134,7 +135,7 @@ fn add_box(canvas: &mut Canvas<'_>, room: Rect, add: &AddDialog) {
             "task-unified-1790000100-k3v9q2ad        picture 0",
             "task-unified-1790000100-k3v9q2ad 0,2    these pictures",
             "task-unified-1790000100-k3v9q2ad all    all four",
-            "CSV and JSON lines are read too",
+            "short ids of drafts in the list, CSV and JSON lines too",
         ];
         for (hint, y) in hints.iter().skip(usize::from(rows < 6) * 2).zip(inner.y + 1..inner.y + rows) {
             canvas.text(x + 4, y, inner.width.saturating_sub(4), hint, styles.dim);
@@ -214,7 +215,9 @@ fn add_foot(canvas: &mut Canvas<'_>, inner: Rect, rows: u16, add: &AddDialog) {
             (None, None) if add.lines.is_at_open_end() => ("Enter on this empty line shows the price".to_owned(), styles.dim),
             (None, None) => ("nothing is sent until you confirm its price".to_owned(), styles.dim),
         };
-        canvas.text(inner.x, y, inner.width, &said, style);
+        for (part, y) in wrap(&said, inner.width).iter().zip(y..inner.bottom()) {
+            canvas.text(inner.x, y, inner.width, part, style);
+        }
     }
 }
 

@@ -13,42 +13,58 @@ use crate::tui::width::columns;
 /// Most columns for the keys.
 const MOST_KEYS: u16 = 14;
 
-/// The box, with one column of text, or two where both have room.
+/// The box, and in how many columns its text stands.
 fn area(room: Rect) -> (Rect, u16) {
-    let width = room.width.min(112);
-    let halves = if width >= 76 { 2 } else { 1 };
-    (Rect::new((room.width - width) / 2, 0, width, room.height), halves)
+    // A few columns beside the box would only be noise.
+    let width = if room.width > 132 { 120 } else { room.width };
+    let columns = match width {
+        114.. => 3,
+        76.. => 2,
+        _ => 1,
+    };
+    (Rect::new((room.width - width) / 2, 0, width, room.height), columns)
 }
 
-/// The lines of the columns, all equally many.
-fn lines(app: &App, styles: Styles, help: &HelpDialog, halves: u16, width: u16) -> Vec<Vec<Pieces>> {
+/// A group with its heading, and an empty line below it.
+fn block(app: &App, styles: Styles, (group, rows): &(Group, Vec<&Row>), key_width: u16, width: u16) -> Vec<Pieces> {
+    let mut block = vec![vec![(group.word().to_owned(), styles.strong)]];
+    for row in rows {
+        block.extend(entry(app, styles, row, key_width, width));
+    }
+    block.push(Pieces::new());
+    block
+}
+
+/// The lines of each column. A column begins with a group, and its words stand below each other.
+fn lines(app: &App, styles: Styles, help: &HelpDialog, count: u16, width: u16) -> Vec<Vec<Pieces>> {
     let rows = app.help_rows(help);
-    let mut blocks: Vec<Vec<Pieces>> = Vec::new();
-    for group in Group::ALL {
-        let of_group: Vec<&&Row> = rows.iter().filter(|row| row.group == group).collect();
-        if of_group.is_empty() {
-            continue;
+    let groups: Vec<(Group, Vec<&Row>)> = Group::ALL
+        .into_iter()
+        .map(|group| (group, rows.iter().copied().filter(|row| row.group == group).collect::<Vec<_>>()))
+        .filter(|(_, rows)| !rows.is_empty())
+        .collect();
+    let keys =
+        |(_, rows): &(Group, Vec<&Row>)| rows.iter().map(|row| columns(&app.help_keys(row))).max().unwrap_or(0).min(MOST_KEYS);
+    let heights: Vec<usize> = groups.iter().map(|group| block(app, styles, group, keys(group), width).len()).collect();
+    let share = heights.iter().sum::<usize>().div_ceil(usize::from(count));
+    let mut sides: Vec<Vec<&(Group, Vec<&Row>)>> = vec![Vec::new()];
+    let mut filled = 0;
+    for (group, height) in groups.iter().zip(heights) {
+        // The next column begins once this one is as long as its share.
+        if filled > 0 && sides.len() < usize::from(count) && filled + height / 2 > share {
+            sides.push(Vec::new());
+            filled = 0;
         }
-        let keys = of_group.iter().map(|row| columns(&app.help_keys(row))).max().unwrap_or(0).min(MOST_KEYS);
-        let mut block = vec![vec![(group.word().to_owned(), styles.strong)]];
-        for row in of_group {
-            block.extend(entry(app, styles, row, keys, width));
-        }
-        block.push(Pieces::new());
-        blocks.push(block);
-    }
-    let all: usize = blocks.iter().map(Vec::len).sum();
-    let mut out: Vec<Vec<Pieces>> = vec![Vec::new()];
-    for block in blocks {
-        // The next column begins with a group, once this one is as long as the other can get.
-        if out.len() < usize::from(halves) && out[0].len() + block.len() / 2 > all / usize::from(halves) {
-            out.push(Vec::new());
-        }
-        if let Some(last) = out.last_mut() {
-            last.extend(block);
+        filled += height;
+        if let Some(side) = sides.last_mut() {
+            side.push(group);
         }
     }
-    out
+    let side = |side: Vec<&(Group, Vec<&Row>)>| {
+        let keys = side.iter().map(|group| keys(group)).max().unwrap_or(0);
+        side.into_iter().flat_map(|group| block(app, styles, group, keys, width)).collect()
+    };
+    sides.into_iter().map(side).collect()
 }
 
 fn entry(app: &App, styles: Styles, row: &Row, key_width: u16, width: u16) -> Vec<Pieces> {
@@ -66,27 +82,27 @@ fn entry(app: &App, styles: Styles, row: &Row, key_width: u16, width: u16) -> Ve
     out
 }
 
-fn inner_width(width: u16, halves: u16) -> u16 {
-    (width.saturating_sub(4 + (halves - 1) * 2)) / halves
+fn inner_width(width: u16, count: u16) -> u16 {
+    (width.saturating_sub(4 + (count - 1) * 2)) / count
 }
 
 /// The first line at the very end.
 pub(super) fn last(app: &App, styles: Styles, room: Rect, help: &HelpDialog) -> usize {
-    let (area, halves) = area(room);
-    let columns = lines(app, styles, help, halves, inner_width(area.width, halves));
+    let (area, count) = area(room);
+    let columns = lines(app, styles, help, count, inner_width(area.width, count));
     let longest = columns.iter().map(Vec::len).max().unwrap_or(0);
     longest.saturating_sub(usize::from(area.height.saturating_sub(3)))
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, room: Rect, help: &HelpDialog) {
     let styles = canvas.styles;
-    let (area, halves) = area(room);
+    let (area, count) = area(room);
     let inner = canvas.frame(area, "keys");
     if inner.height == 0 {
         return;
     }
-    let width = inner_width(area.width, halves);
-    let columns = lines(canvas.app, styles, help, halves, width);
+    let width = inner_width(area.width, count);
+    let columns = lines(canvas.app, styles, help, count, width);
     if help.searching {
         let used = canvas.text(inner.x, inner.y, inner.width, "search  ", styles.dim);
         field(canvas, inner.x + used, inner.y, inner.width.saturating_sub(used), &help.search, styles.plain, true);

@@ -91,9 +91,11 @@ fn facts(canvas: &Canvas<'_>) -> Vec<Pieces> {
             continue;
         }
         let source = if reported { "  as the service reports it" } else { "  list price" };
+        let usd = wording::dollars(status.prices.of(model), status.uc_per_usd).map(|usd| format!(" · {usd}"));
+        let source = format!("{source}{}", usd.unwrap_or_default());
         let name = if model == Model::Draft { "  draft price " } else { "  price       " };
         let price = (amount(status.prices.of(model)), styles.plain);
-        lines.push(vec![(name.to_owned(), styles.dim), price, (source.to_owned(), styles.dim)]);
+        lines.push(vec![(name.to_owned(), styles.dim), price, (source, styles.dim)]);
     }
     lines
 }

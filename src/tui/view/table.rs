@@ -316,10 +316,17 @@ fn fitted(canvas: &Canvas<'_>, text: &str, width: u16) -> String {
     fit(&in_charset, width, canvas.ascii).into_owned()
 }
 
-/// Without what stands in brackets at its end, where the whole has no room: the details have it.
+/// Without what stands in brackets or after a comma at its end, where the whole has no room: the details have it.
 fn shortened(note: &str, room: u16) -> &str {
-    let short = note.strip_suffix(')').and_then(|note| note.rsplit_once(" ("));
-    short.filter(|_| columns(note) > room).map_or(note, |(short, _)| short)
+    let mut short = note;
+    while columns(short) > room {
+        let ends = [" (", ", ", "; "].into_iter().filter_map(|end| short.rfind(end));
+        match ends.max() {
+            Some(at) if at > 0 => short = &short[..at],
+            _ => return note,
+        }
+    }
+    short
 }
 
 /// A reason is as legible as a state; what is over for good is not as loud.
