@@ -378,6 +378,15 @@ pub struct ConfigArgs {
     pub what: ConfigCommand,
 }
 
+#[derive(Args, Debug)]
+pub struct ConfigSetArgs {
+    /// The option: cap_day, theme, max_in_flight, …; `config init` writes a file that lists them
+    pub name: String,
+    /// Its value: a number, true, false, a list like ["a", "b"], or text
+    #[arg(allow_hyphen_values = true)]
+    pub value: String,
+}
+
 #[derive(Subcommand, Debug)]
 pub enum ConfigCommand {
     /// Write a file with every option and its default, if there is none
@@ -386,6 +395,8 @@ pub enum ConfigCommand {
     Check,
     /// Print where the file is looked for
     Path,
+    /// Set one option in the file, made where it is missing; with --profile in that profile
+    Set(ConfigSetArgs),
     /// Open the file in $VISUAL or $EDITOR, and check it afterwards
     Edit,
     /// Say that a new key or address is the same account as before

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::config_set::{with_option, write_private};
 use super::doctor;
 use super::exit::Exit;
 use super::out::Out;
@@ -32,7 +33,7 @@ pub fn login(flags: &Flags, env: &Environment, out: Out, read_only: bool) -> Out
     };
     let key_path = beside(&config_path, flags.profile.as_deref());
     let name = key_path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let changed = set_key_file(&text, flags.profile.as_deref(), &name);
+    let changed = with_option(&text, flags.profile.as_deref(), "key_file", &format!("{name:?}"));
     let without_key = Environment::default();
     let reads =
         |text: &str| config::check(Some(text), &config_path, flags, &with_home(env, &without_key)).map(|config| config.key);
@@ -81,51 +82,6 @@ fn same_place(one: &Path, other: &Path) -> bool {
 /// `key` beside the configuration, `key-NAME` for a profile.
 fn beside(config: &Path, profile: Option<&str>) -> PathBuf {
     config.with_file_name(profile.map_or_else(|| "key".to_owned(), |name| format!("key-{name}")))
-}
-
-/// Writes a file that only its owner can read: whole or not at all, and in the place that a link leads to.
-fn write_private(path: &Path, content: &str) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    // Made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(content.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(&path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-/// The configuration with `key_file` set, in the table of a profile where one is named; all other lines stay. An option that
-/// names the key in another way is left for the check of the result to find.
-fn set_key_file(text: &str, profile: Option<&str>, name: &str) -> String {
-    let line = format!("key_file = {name:?}");
-    let header = profile.map(|profile| format!("[profiles.{profile}]"));
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let is_header = |line: &str| line.trim_start().starts_with('[');
-    let begin = match &header {
-        None => Some(0),
-        Some(header) => lines.iter().position(|line| line.trim() == header).map(|at| at + 1),
-    };
-    match begin {
-        None => {
-            lines.extend([String::new(), header.unwrap_or_default(), line]);
-        }
-        Some(begin) => {
-            let end = lines[begin..].iter().position(|line| is_header(line)).map_or(lines.len(), |at| begin + at);
-            let sets = |line: &String| {
-                let rest = line.trim_start().strip_prefix("key_file");
-                rest.is_some_and(|rest| rest.trim_start().starts_with('='))
-            };
-            match lines[begin..end].iter().position(sets) {
-                Some(at) => lines[begin + at] = line,
-                // Above the first comment of a file without it would be above its title.
-                None => lines.insert(if header.is_some() { begin } else { end }, line),
-            }
-        }
-    }
-    lines.join("\n") + "\n"
 }
 
 /// Reads one line: from a terminal without showing it, else as it is. `None` when the user breaks off.
@@ -207,20 +163,5 @@ mod tests {
         assert_eq!(typed("wrong\x15sk-x\n").as_deref(), Some("sk-x"));
         assert_eq!(typed("sk-\x03"), None);
         assert_eq!(typed("\x04"), None);
-    }
-
-    #[test]
-    fn key_file_is_set_in_its_table_and_nothing_else_changes() {
-        let example = set_key_file(config::EXAMPLE, None, "key");
-        let changed: Vec<(&str, &str)> =
-            config::EXAMPLE.lines().zip(example.lines()).filter(|(before, after)| before != after).collect();
-        assert_eq!(changed, [("key_file = \"\"", "key_file = \"key\"")]);
-        assert_eq!(set_key_file("theme = \"dark\"\n[keys]\n", None, "key"), "theme = \"dark\"\nkey_file = \"key\"\n[keys]\n");
-        let profile = "key_file = \"a\"\n[profiles.work]\ncap_day = 3\n[keys]\n";
-        assert_eq!(
-            set_key_file(profile, Some("work"), "key-work"),
-            "key_file = \"a\"\n[profiles.work]\nkey_file = \"key-work\"\ncap_day = 3\n[keys]\n"
-        );
-        assert_eq!(set_key_file("", Some("new"), "key-new"), "\n[profiles.new]\nkey_file = \"key-new\"\n");
     }
 }

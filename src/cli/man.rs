@@ -213,8 +213,9 @@ fn examples(command: &str) -> Entries {
             ("mj-enhance login", "type the key, unseen"),
             ("pass show evolink | mj-enhance login --profile work", "a profile's key from a password store"),
         ],
-        "config" | "config-init" | "config-check" | "config-path" | "config-edit" | "config-adopt-account" => &[
+        "config" | "config-init" | "config-check" | "config-path" | "config-set" | "config-edit" | "config-adopt-account" => &[
             ("mj-enhance config init", "write a file with every option and its default"),
+            ("mj-enhance config set cap_day 100", "change one option"),
             ("mj-enhance config edit", "change it, and check it afterwards"),
             ("mj-enhance config adopt-account", "after the API key was renewed"),
         ],
@@ -247,7 +248,7 @@ fn related(command: &str) -> &'static [&'static str] {
         &["export", "import", "prune"],
         &["login", "config", "doctor"],
         &["completions", "man"],
-        &["config-init", "config-check", "config-path", "config-edit", "config-adopt-account"],
+        &["config-init", "config-check", "config-path", "config-set", "config-edit", "config-adopt-account"],
     ];
     GROUPS.iter().find(|group| group.contains(&command)).copied().unwrap_or_default()
 }

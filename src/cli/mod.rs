@@ -13,6 +13,7 @@ mod args;
 mod candidates;
 mod codes;
 mod config_file;
+mod config_set;
 mod consent;
 mod context;
 mod dashboard;
@@ -123,10 +124,11 @@ fn perform(cli: &Cli, env: &Environment) -> Outcome {
     match &cli.command {
         Some(Command::Completions(args)) => return shells::completions(args),
         Some(Command::Man(args)) => return man::man(args),
-        Some(Command::Config(args)) => match args.what {
+        Some(Command::Config(args)) => match &args.what {
             ConfigCommand::Init => return config_file::init(&flags, env, out, global.read_only),
             ConfigCommand::Path => return config_file::path(&flags, env, out),
             ConfigCommand::Check => return config_file::check(&flags, env, out),
+            ConfigCommand::Set(args) => return config_set::set(args, &flags, env, out, global.read_only),
             ConfigCommand::Edit => return config_file::edit(&flags, env, out, global.read_only),
             ConfigCommand::AdoptAccount => {}
         },

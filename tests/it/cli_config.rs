@@ -216,3 +216,21 @@ fn a_data_folder_that_cannot_be_used_is_one_sentence() {
         assert!(ran.error()["message"].as_str().unwrap().contains("plain"), "{}", ran.stdout);
     }
 }
+
+#[test]
+fn set_changes_one_option_and_refuses_what_would_make_the_file_wrong() {
+    let program = Program::new();
+    let path = program.run(&["config", "path"]).expect(0).stdout.trim().to_owned();
+    program.run(&["config", "set", "cap_day", "70"]).expect(0);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("\ncap_day = 70\n"), "{text}");
+    for (name, value, said) in [("cap_day", "much", "cap_day"), ("cap_dya", "70", "cap_day"), ("keys.quit", "x", "config edit")] {
+        let ran = program.run(&["config", "set", name, value]).expect(2);
+        assert!(ran.stderr.contains(said), "{name}: {}", ran.stderr);
+    }
+    program.run(&["--read-only", "config", "set", "cap_day", "1"]).expect(2);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "what is refused changes nothing");
+    program.run(&["config", "set", "theme", "light"]).expect(0);
+    let found = program.run(&["config", "check"]).expect(0);
+    assert!(found.stdout.contains("70 credits") && found.stdout.contains("light"), "{}", found.stdout);
+}
