@@ -11,7 +11,7 @@ use crate::job::{Credits, Percent};
 /// A task (docs/service.md §4.1, §4.3). Its result links are apart, in [`super::links`].
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Task {
+pub(super) struct TaskObject {
     pub id: Field<Text>,
     pub status: Field<String>,
     pub model: Field<String>,
@@ -87,7 +87,7 @@ impl FromField for TaskError {
 /// What a page of the task list says of itself (docs/service.md §4.6).
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Page {
+pub(super) struct ListHead {
     pub page: Field<f64>,
     pub page_size: Field<f64>,
     /// Rows of all pages.

@@ -25,12 +25,12 @@ const RAW_MOST: usize = 8 * 1024;
 
 /// Whether an amount can be the price of a task: below zero it would make room under the caps, and what is beyond a
 /// million credits would one day overflow the sums.
-fn is_plausible(amount: &Credits) -> bool {
-    (Credits::ZERO..=Credits::from_uc(1_000_000 * Credits::UC_PER_CREDIT)).contains(amount)
+fn is_plausible(amount: Credits) -> bool {
+    (Credits::ZERO..=Credits::from_uc(1_000_000 * Credits::UC_PER_CREDIT)).contains(&amount)
 }
 
 fn price_of(amount: Field<Credits>) -> Option<Credits> {
-    amount.get().filter(is_plausible)
+    amount.get().filter(|amount| is_plausible(*amount))
 }
 
 /// A word for people: clean, without secrets, short.
@@ -73,13 +73,13 @@ pub(super) fn json(status: u16, body: &[u8]) -> Result<Value, ApiError> {
 ///
 /// `key` is cut out of all text.
 pub(super) fn report(value: &Value, key: &str) -> Option<TaskReport> {
-    let task: shapes::Task = object(value);
+    let task: shapes::TaskObject = object(value);
     let mut report = TaskReport::new(task_id(task.id, key)?, status(task.status, key));
     report.percent = task.progress.get();
     report.seconds_left = task.task_info.estimated_time.get();
     (report.links, report.links_unread) = links(value);
     report.reserved = price_of(task.usage.credits_reserved);
-    report.used = task.usage.credits_used.get().or(task.usage.cost.credits.get()).filter(is_plausible);
+    report.used = task.usage.credits_used.get().or(task.usage.cost.credits.get()).filter(|amount| is_plausible(*amount));
     report.billing = billing(task.billing);
     report.model = shown(task.model, key);
     report.created = task.created.get().or(task.created_at.get());
@@ -177,7 +177,7 @@ fn rows(status: u16, body: &Value) -> Result<&Vec<Value>, ApiError> {
 /// # Errors
 /// When there is no list, or the answer says that it is another page than asked for.
 pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str) -> Result<ListPage, ApiError> {
-    let page: shapes::Page = object(body);
+    let page: shapes::ListHead = object(body);
     for (name, asked, said) in [("page", query.page, page.page), ("page_size", query.page_size, page.page_size)] {
         if let Some(said) = said.get()
             && (said - f64::from(asked)).abs() > 0.5

@@ -171,7 +171,7 @@ impl App {
                 notes.push(format!("paused because: {}", text::clean(&reply.words())));
             }
             Some(PauseReason::NoPrice { reply }) => {
-                notes.push(format!("no price can be named: {}", text::clean(&no_price(reply))))
+                notes.push(format!("no price can be named: {}", text::clean(&no_price(reply))));
             }
             Some(PauseReason::Failures { code, count }) => {
                 notes.push(format!("{count} jobs in a row failed with {}", text::clean(code)));
