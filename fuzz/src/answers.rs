@@ -74,7 +74,7 @@ pub fn check_failure(failure: &Failure) {
     check_text(&failure.message, Failure::LONGEST_MESSAGE, "a message");
     check_text(failure.request_id.as_deref().unwrap_or_default(), 128, "a request id");
     check_text(&failure.meaning(), 400, "a meaning");
-    assert!(!mj_enhance::job::record::next_step(&failure).is_empty());
+    assert!(!mj_enhance::job::record::next_step(failure).is_empty());
 }
 
 fn money(amount: Credits) -> bool {

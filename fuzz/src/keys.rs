@@ -204,7 +204,7 @@ impl ScreenHarness {
             1 => {
                 status.paused = bytes
                     .yes()
-                    .then(|| PauseReason::Login { reply: Failure::new(ErrorClass::Login, "unauthorized", &bytes.text(20)) })
+                    .then(|| PauseReason::Login { reply: Failure::new(ErrorClass::Login, "unauthorized", &bytes.text(20)) });
             }
             2 => status.paused = bytes.yes().then_some(PauseReason::You),
             3 => {
