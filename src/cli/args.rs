@@ -382,7 +382,7 @@ pub struct ConfigArgs {
 pub struct ConfigSetArgs {
     /// The option: cap_day, theme, max_in_flight, …; `config init` writes a file that lists them
     pub name: String,
-    /// Its value: a number, true, false, a list like ["a", "b"], or text
+    /// Its value: a number, true, false, a list, or text
     #[arg(allow_hyphen_values = true)]
     pub value: String,
 }
