@@ -381,9 +381,10 @@ pub struct ConfigArgs {
 #[derive(Args, Debug)]
 pub struct ConfigSetArgs {
     /// The option: cap_day, theme, max_in_flight, …; `config init` writes a file that lists them
+    #[arg(add = ArgValueCompleter::new(candidates::options))]
     pub name: String,
     /// Its value: a number, true, false, a list, or text
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true, add = ArgValueCompleter::new(candidates::option_values))]
     pub value: String,
 }
 

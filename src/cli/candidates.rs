@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap_complete::CompletionCandidate;
 
-use crate::config::{self, Environment, Flags, Reading};
+use crate::config::{self, Environment, Flags, OPTIONS, OptionInfo, Reading};
 use crate::job::{Job, Tag};
 use crate::store::{Access, Store};
 
@@ -66,6 +66,29 @@ pub fn profiles(current: &OsStr) -> Vec<CompletionCandidate> {
     })
 }
 
+/// Options of the configuration.
+pub fn options(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = current.to_str() else { return Vec::new() };
+    let fits = |option: &&OptionInfo| option.name.starts_with(typed);
+    OPTIONS.iter().filter(fits).map(|option| CompletionCandidate::new(option.name).help(Some(option.form.into()))).collect()
+}
+
+/// The words that the option before it may be set to: `config set theme ` offers the themes.
+pub fn option_values(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = current.to_str() else { return Vec::new() };
+    let line = Line::of_process();
+    let option = line.words.iter().skip_while(|word| *word != "set").nth(1);
+    let Some(option) = option.and_then(|name| OPTIONS.iter().find(|option| option.name == name)) else { return Vec::new() };
+    words_of(option.form).filter(|word| word.starts_with(typed)).map(CompletionCandidate::new).collect()
+}
+
+/// The words in `"auto", true or false`; none where a form describes more than words.
+fn words_of(form: &'static str) -> impl Iterator<Item = &'static str> {
+    let is_list = form.starts_with('"') || form.starts_with("true");
+    let words = form.split([' ', ',']).filter(|word| word.starts_with('"') || ["true", "false"].contains(word));
+    words.filter(move |_| is_list).map(|word| word.trim_matches('"'))
+}
+
 /// Whether every shell takes the text as one word that means itself.
 fn is_one_word(text: &str) -> bool {
     text.chars().all(|c| c.is_alphanumeric() || "-_.,+@%".contains(c))
@@ -84,7 +107,8 @@ fn in_time(work: impl FnOnce() -> Option<Vec<CompletionCandidate>> + Send + 'sta
 /// The typed line, as far as it says which store is meant and what shall be done.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Line {
-    command: Option<String>,
+    /// Everything that is neither a flag nor the value of one that counts here; the command first.
+    words: Vec<String>,
     flags: Flags,
 }
 
@@ -108,7 +132,7 @@ impl Line {
                 "--data-dir" => line.flags.data_dir = value().map(PathBuf::from),
                 "--config" => line.flags.config = value().map(PathBuf::from),
                 "--profile" => line.flags.profile = value().and_then(|name| name.into_string().ok()),
-                _ if !text.is_empty() && !text.starts_with('-') && line.command.is_none() => line.command = Some(text.to_owned()),
+                _ if !text.is_empty() && !text.starts_with('-') => line.words.push(text.to_owned()),
                 _ => {}
             }
         }
@@ -126,7 +150,7 @@ impl Line {
 
     /// Whether the command can do something to a job.
     fn suits(&self, job: &Job) -> bool {
-        match self.command.as_deref() {
+        match self.words.first().map(String::as_str) {
             Some("show") => true,
             _ if job.removed => false,
             Some("cancel") => [job.can_cancel(), job.can_unwatch(), job.can_give_up()].iter().any(Result::is_ok),
@@ -164,11 +188,23 @@ mod tests {
     #[test]
     fn the_typed_line_says_which_store_and_which_command() {
         let flags = Flags { data_dir: Some("/d".into()), profile: Some("work".into()), ..Flags::default() };
-        let wanted = Line { command: Some("cancel".into()), flags };
-        assert_eq!(line("--data-dir /d cancel --profile=work "), wanted);
+        let wanted = Line { words: vec!["cancel".into(), "ab".into()], flags };
+        assert_eq!(line("--data-dir /d cancel --profile=work ab "), wanted);
         assert_eq!(line("cancel --profile 'work' --data-dir=/d ab"), wanted);
         assert_eq!(line("list --config").flags, Flags::default());
         assert_eq!(line(""), Line::default());
+    }
+
+    #[test]
+    fn the_words_of_an_option_are_read_from_what_is_said_of_it() {
+        let words =
+            |name: &str| -> Vec<&str> { words_of(OPTIONS.iter().find(|option| option.name == name).unwrap().form).collect() };
+        assert_eq!(words("theme"), ["auto", "dark", "light", "mono"]);
+        assert_eq!(words("mouse"), ["auto", "true", "false"]);
+        assert_eq!(words("slow_link"), ["true", "false"]);
+        for free in ["cap_day", "grace", "results_dir", "max_in_flight", "on_done", "base_url"] {
+            assert_eq!(words(free), [""; 0], "{free}");
+        }
     }
 
     #[test]

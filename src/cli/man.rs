@@ -217,6 +217,7 @@ fn examples(command: &str) -> Entries {
             ("mj-enhance config init", "write a file with every option and its default"),
             ("mj-enhance config set cap_day 100", "change one option"),
             ("mj-enhance config edit", "change it, and check it afterwards"),
+            ("mj-enhance config set cap_day 100", "change one option and leave the rest as it is"),
             ("mj-enhance config adopt-account", "after the API key was renewed"),
         ],
         "doctor" => &[("mj-enhance doctor", "check everything; free")],
@@ -248,7 +249,7 @@ fn related(command: &str) -> &'static [&'static str] {
         &["export", "import", "prune"],
         &["login", "config", "doctor"],
         &["completions", "man"],
-        &["config-init", "config-check", "config-path", "config-set", "config-edit", "config-adopt-account"],
+        &["config-init", "config-check", "config-path", "config-set", "config-edit", "config-set", "config-adopt-account"],
     ];
     GROUPS.iter().find(|group| group.contains(&command)).copied().unwrap_or_default()
 }

@@ -134,6 +134,8 @@ fn every_shell_completes_the_jobs_tags_and_profiles_that_are_there() {
         ("mj-enhance list --tag ", &["forest", "harbour", "portraits"], &held),
         ("mj-enhance --profile ", &["home", "studio"], "--profile"),
         ("mj-enhance list --state waiting,uns", &["waiting,unsure"], "to-fetch"),
+        ("mj-enhance config set th", &["theme"], "cap_day"),
+        ("mj-enhance config set theme ", &["dark", "light", "mono"], "studio"),
     ] {
         for (shell, said) in everywhere(&program, line, wanted) {
             for word in wanted {

@@ -79,7 +79,11 @@ fn every_command_that_prints_objects_has_a_schema() {
     let help = |args: &[&str]| -> Vec<String> {
         let said = Program::new().run(args).expect(0).stdout;
         let lines = said.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-        lines.filter_map(|line| Some(line.strip_prefix("  ")?.split_whitespace().next()?.to_owned())).collect()
+        // A line that goes on with the help of the one above begins further right.
+        let name = |line: &str| {
+            line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '))?.split_whitespace().next().map(str::to_owned)
+        };
+        lines.filter_map(name).collect()
     };
     let configs = help(&["config", "--help"]).into_iter().map(|name| format!("config-{name}"));
     let commands: Vec<String> = help(&["--help"]).into_iter().chain(configs).collect();
