@@ -235,7 +235,7 @@ impl Watch {
             EngineEvent::Notice(notice) => self.hear_notice(&notice),
             EngineEvent::Broken(error) => self.broken = Some(error.to_string()),
             EngineEvent::Progress(_) => self.answered(),
-            EngineEvent::CommandDone { .. } | EngineEvent::Details { .. } => {}
+            EngineEvent::CommandDone { .. } | EngineEvent::Details { .. } | EngineEvent::Drafts(_) => {}
         }
     }
 

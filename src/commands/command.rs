@@ -134,6 +134,20 @@ pub enum Command {
         /// Remove, or restore.
         removed: bool,
     },
+    /// Hide drafts, ours or others', or show them again.
+    HideDrafts {
+        /// Their tasks.
+        tasks: Vec<TaskId>,
+        /// Hide, or show.
+        hidden: bool,
+    },
+    /// Give drafts, ours or others', a word that names the results of their pictures, or take it away.
+    NoteDrafts {
+        /// Their tasks.
+        tasks: Vec<TaskId>,
+        /// The word.
+        note: Option<Tag>,
+    },
     /// Stop sending; running jobs continue.
     Pause,
     /// Resume sending. With a consent, these jobs (approved before this start, or held for the price) are approved anew.
@@ -193,6 +207,12 @@ pub enum Act {
     Removed,
     /// Restored to the list.
     Restored,
+    /// So many drafts are hidden.
+    DraftsHidden(usize),
+    /// So many drafts are shown again.
+    DraftsShown(usize),
+    /// So many drafts have another word, or none.
+    DraftsNoted(usize),
     /// Sending is paused.
     Paused,
     /// Sending goes on; the jobs it reached were approved anew.

@@ -78,6 +78,11 @@ pub fn perform(store: &mut Store, command: Command, context: &mut Context<'_>) -
         Command::Remove { jobs, removed: false } => {
             each(store, &jobs, Act::Restored, context, |_| Ok(()), || Update::Remove(false))
         }
+        Command::HideDrafts { tasks, hidden } => {
+            let count = store.hide_drafts(&tasks, hidden)?;
+            Ok(said_of_drafts(if hidden { Act::DraftsHidden(count) } else { Act::DraftsShown(count) }))
+        }
+        Command::NoteDrafts { tasks, note } => Ok(said_of_drafts(Act::DraftsNoted(store.note_drafts(&tasks, note.as_ref())?))),
         Command::Pause => change(store, Act::Paused, |settings| settings.paused = Some(PauseReason::You)),
         Command::Resume { jobs, consent } => resume(store, &jobs, consent, context),
         Command::MaxInFlight(most) => {
@@ -99,6 +104,10 @@ fn change(store: &mut Store, act: Act, mut change: impl FnMut(&mut Settings)) ->
         settings: Some(settings),
         ..Done::default()
     })
+}
+
+fn said_of_drafts(act: Act) -> Done {
+    Done { outcome: CommandOutcome { act: Some(act), ..CommandOutcome::default() }, ..Done::default() }
 }
 
 /// One update for each job that it fits; the others are left out and named.

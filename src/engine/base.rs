@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::account::Account;
 use super::clock::{Clock, Now};
+use super::drafts::DraftsView;
 use super::index::JobIndex;
 use super::link_alarms::LinkAlarms;
 use super::notice::NoticeKind;
@@ -18,7 +19,7 @@ use super::{Command, CommandError, EngineEvent, Options, Role, Status};
 use crate::api::Service;
 use crate::commands::{self, Context, Done};
 use crate::fetch::Fetcher;
-use crate::job::{Job, JobId, Model};
+use crate::job::{Job, JobId, Model, TaskId};
 use crate::store::{Changes, ScreenLock, Store, StoreError};
 
 /// What the engine is handed: the network, the clock and random numbers.
@@ -45,6 +46,12 @@ pub enum SessionMessage {
     },
     /// Tell everything about a job; the answer comes as [`EngineEvent::Details`].
     Details(JobId),
+    /// The dashboard shows drafts from now on, or no more: [`EngineEvent::Drafts`] tells of them meanwhile.
+    ShowDrafts(bool),
+    /// Look through the account's list for drafts now.
+    ListDrafts,
+    /// The dashboard shows the pictures of this draft of another program's: fetch them.
+    LookAtDraft(TaskId),
     /// Remember this for the next screen.
     SaveScreenState(String),
     /// Leave.
@@ -60,6 +67,7 @@ pub(super) struct Base {
     pub(super) publisher: Publisher,
     pub(super) account: Account,
     pub(super) peers: Peers,
+    pub(super) drafts: DraftsView,
     link_alarms: LinkAlarms,
 }
 
@@ -81,6 +89,7 @@ impl Base {
             jobs: JobIndex::default(),
             publisher: Publisher::new(events),
             peers: Peers::new(origin, screen),
+            drafts: DraftsView::default(),
             link_alarms: LinkAlarms::default(),
         }
     }
@@ -131,9 +140,19 @@ impl Base {
         self.jobs.has_read_to(changes.revision);
         self.jobs.forget(&changes.gone);
         self.publisher.gone(changes.gone);
+        self.publish_drafts();
         let mut jobs = changes.jobs;
         jobs.retain(|job| self.jobs.is_news(job));
         Ok(Some((jobs, floor_moved)))
+    }
+
+    /// Tells the dashboard what is new of the drafts it shows.
+    pub(super) fn publish_drafts(&mut self) {
+        match self.drafts.news(&self.store, self.account.settings().drafts_listed_at) {
+            Ok(Some(news)) => self.publisher.send(news),
+            Ok(None) => {}
+            Err(error) => self.store_failed(&error),
+        }
     }
 
     /// Tells the dashboard what is new, each kind in its slot. `closed_until` is the end of a 429 wait.
@@ -184,6 +203,7 @@ impl Base {
         if let Some(settings) = done.settings.take() {
             self.account.set_settings(settings);
         }
+        self.publish_drafts();
         Ok(done)
     }
 

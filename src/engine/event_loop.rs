@@ -301,6 +301,12 @@ impl Engine {
                 self.base.publisher.command_done(ticket, outcome);
             }
             SessionMessage::Details(job) => self.base.publisher.details(job, &self.base.store),
+            SessionMessage::ShowDrafts(shown) => {
+                self.base.drafts.show(shown);
+                self.base.publish_drafts();
+            }
+            SessionMessage::ListDrafts => self.on_request(EngineRequest::ListDrafts { now: true }),
+            SessionMessage::LookAtDraft(task) => self.on_request(EngineRequest::LookAtDraft(task)),
             SessionMessage::SaveScreenState(state) => self.base.save_screen_state(&state),
             SessionMessage::Stop => self.stopping = true,
         }
@@ -355,6 +361,7 @@ impl Engine {
                     _ => {}
                 }
             }
+            EngineRequest::ListDrafts { .. } | EngineRequest::LookAtDraft(_) => {}
             EngineRequest::Fetch(id) => {
                 self.downloads.fetch_now(id);
                 self.write(vec![(id, Update::FetchAgain)]);

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::base::{Base, SessionMessage};
 use super::{Command, CommandError, CommandOutcome, Role, Sending};
 use crate::job::Job;
-use crate::store::{EngineLock, Store, StoreError};
+use crate::store::{EngineLock, EngineRequest, Store, StoreError};
 
 /// See the module.
 pub(super) struct Follower {
@@ -99,9 +99,27 @@ impl Follower {
                 self.base.publisher.command_done(ticket, outcome);
             }
             SessionMessage::Details(job) => self.base.publisher.details(job, &self.base.store),
+            SessionMessage::ShowDrafts(shown) => {
+                self.base.drafts.show(shown);
+                self.base.publish_drafts();
+                if shown {
+                    self.ask(EngineRequest::ListDrafts { now: false });
+                }
+            }
+            SessionMessage::ListDrafts => self.ask(EngineRequest::ListDrafts { now: true }),
+            SessionMessage::LookAtDraft(task) => self.ask(EngineRequest::LookAtDraft(task)),
             SessionMessage::SaveScreenState(_) if self.read_only => {}
             SessionMessage::SaveScreenState(state) => self.base.save_screen_state(&state),
             SessionMessage::Stop => self.stopping = true,
+        }
+    }
+
+    /// Asks the engine for something, unless this process only looks.
+    fn ask(&mut self, request: EngineRequest) {
+        if !self.read_only
+            && let Err(error) = self.base.store.ask(&[request])
+        {
+            self.base.store_failed(&error);
         }
     }
 

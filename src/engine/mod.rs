@@ -11,6 +11,7 @@
 //! - `reconciler` (with `reconcile`): the search for the tasks of unsure jobs;
 //! - `poller` (with `poll_scheduler`): the polling worker that tracks all running jobs;
 //! - `downloads`: results on their way to disk;
+//! - `drafts`: the account's drafts, for the screens that show them;
 //! - `index`, `publisher`, `peers`, `link_alarms`: the jobs in memory, the channel to the dashboard, other processes, links
 //!   that end; these and the account are the `base` that an engine shares with the `follower` of another process's engine, which is a type of its own;
 //! - `backlog`, `workers`: what the store has not taken yet, and the calls under way.
@@ -21,6 +22,7 @@ mod base;
 mod clock;
 mod downloads;
 mod draft_check;
+mod drafts;
 mod event_loop;
 mod follower;
 mod index;
@@ -44,6 +46,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+use crate::job::drafts::DraftRow;
 
 pub use crate::commands::{Act, Command, CommandError, CommandOutcome, Consent, JobRef, LeftOut, QueueMove};
 use crate::job::{Caps, Credits, Failure, Job, JobId, Model, Prices, Progress, Spent};
@@ -84,6 +88,8 @@ pub enum EngineEvent {
         /// What is known.
         details: Arc<Details>,
     },
+    /// What is known of the account's drafts, while the dashboard shows them; only when it changed.
+    Drafts(Arc<AccountDrafts>),
     /// The session cannot go on: store lost, disk full for good.
     Broken(StoreError),
 }
@@ -95,6 +101,15 @@ pub struct Details {
     pub timeline: Vec<TimelineEntry>,
     /// The last raw answer, secrets cut out.
     pub raw: Option<String>,
+}
+
+/// What is known of the account's drafts besides the jobs; [`crate::job::drafts::merge`] puts both together.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AccountDrafts {
+    /// What the account's list told of other programs' tasks, and what the user said of any.
+    pub rows: Vec<DraftRow>,
+    /// When the list was read; `None`: never.
+    pub listed_at: Option<Timestamp>,
 }
 
 /// Whether this process sends.

@@ -66,7 +66,7 @@ impl Publisher {
         }
     }
 
-    fn send(&self, event: EngineEvent) {
+    pub(super) fn send(&self, event: EngineEvent) {
         (self.events)(event);
     }
 

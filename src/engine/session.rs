@@ -9,7 +9,7 @@ use super::base::{Base, Services, SessionMessage};
 use super::event_loop::Engine;
 use super::follower::Follower;
 use super::{Command, EngineEvent, Options};
-use crate::job::JobId;
+use crate::job::{JobId, TaskId};
 use crate::store::{Access, EngineLock, Store, StoreError};
 
 /// Why a session could not be started.
@@ -176,6 +176,23 @@ impl Session {
     /// Asks for everything about a job; the answer comes as [`EngineEvent::Details`].
     pub fn details(&self, job: JobId) {
         self.command(SessionMessage::Details(job));
+    }
+
+    /// Says that the dashboard shows drafts, or no more. While it does, [`EngineEvent::Drafts`] tells of them, the account's
+    /// list is read for them at most once a minute.
+    pub fn show_drafts(&self, shown: bool) {
+        self.command(SessionMessage::ShowDrafts(shown));
+    }
+
+    /// Has the account's list read for drafts now.
+    pub fn list_drafts(&self) {
+        self.command(SessionMessage::ListDrafts);
+    }
+
+    /// Says that the dashboard shows the pictures of a draft of another program's; those that are not on disk are fetched, and
+    /// [`EngineEvent::Drafts`] names them.
+    pub fn look_at_draft(&self, task: TaskId) {
+        self.command(SessionMessage::LookAtDraft(task));
     }
 
     /// Has a text remembered for the next screen.

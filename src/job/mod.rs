@@ -8,6 +8,7 @@
 
 mod available;
 mod charge;
+pub mod drafts;
 mod failure;
 mod id;
 mod import;

@@ -17,12 +17,14 @@
 //! | `guards` | what must be unique: a task's owner, the live job of a picture or prompt |
 //! | `queue` | places in the queue |
 //! | `ledger` | the money book and its sums |
+//! | `drafts` | what is kept of other programs' drafts, and what the user said of any |
 //! | `reading` | everything that only reads |
 //! | `lock` | who is the engine, who looks on |
 //! | `account` | whose store it is |
 //! | `error` | errors and their sentences |
 
 mod account;
+mod drafts;
 mod error;
 mod guards;
 #[cfg(test)]
@@ -45,9 +47,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::job::{Applied, Job, JobId, Percent, Progress, State, Unavailable, Update};
+use crate::job::{Applied, Job, JobId, Percent, Progress, State, TaskId, Unavailable, Update};
 
 pub use account::{Account, AccountCheck};
+pub use drafts::MOST_DRAFTS;
 pub use error::StoreError;
 pub use ledger::LedgerRow;
 pub use lock::{EngineLock, ScreenLock};
@@ -261,15 +264,19 @@ impl Store {
     pub fn ask(&mut self, asks: &[EngineRequest]) -> Result<(), StoreError> {
         self.write(Sync::Normal, |writing| {
             for ask in asks {
-                let (kind, job) = match ask {
-                    EngineRequest::Read(id) => ("read", Some(*id)),
-                    EngineRequest::Fetch(id) => ("fetch", Some(*id)),
-                    EngineRequest::ReadAll => ("read-all", None),
+                let (kind, job, task) = match ask {
+                    EngineRequest::Read(id) => ("read", Some(*id), None),
+                    EngineRequest::Fetch(id) => ("fetch", Some(*id), None),
+                    EngineRequest::ReadAll => ("read-all", None, None),
+                    EngineRequest::ListDrafts { now: true } => ("list-drafts-now", None, None),
+                    EngineRequest::ListDrafts { now: false } => ("list-drafts", None, None),
+                    EngineRequest::LookAtDraft(task) => ("look-at-draft", None, Some(task.as_str())),
                 };
-                writing
-                    .db
-                    .prepare_cached("INSERT INTO asks (kind, job) VALUES (?1, ?2)")?
-                    .execute(params![kind, job.map(bits)])?;
+                writing.db.prepare_cached("INSERT INTO asks (kind, job, task) VALUES (?1, ?2, ?3)")?.execute(params![
+                    kind,
+                    job.map(bits),
+                    task
+                ])?;
                 writing.wrote();
             }
             Ok(())
@@ -286,16 +293,20 @@ impl Store {
         }
         self.write(Sync::Normal, |writing| {
             let mut asks = Vec::new();
-            let mut statement = writing.db.prepare_cached("SELECT kind, job FROM asks ORDER BY seq")?;
+            let mut statement = writing.db.prepare_cached("SELECT kind, job, task FROM asks ORDER BY seq")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let (kind, job): (String, Option<i64>) = (row.get(0)?, row.get(1)?);
-                match (kind.as_str(), job) {
-                    ("read", Some(job)) => asks.push(EngineRequest::Read(job_id(job)?)),
-                    ("fetch", Some(job)) => asks.push(EngineRequest::Fetch(job_id(job)?)),
-                    ("read-all", None) => asks.push(EngineRequest::ReadAll),
+                let (kind, job, task): (String, Option<i64>, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                let task = task.and_then(|task| TaskId::new(&task).ok());
+                asks.push(match (kind.as_str(), job, task) {
+                    ("read", Some(job), None) => EngineRequest::Read(job_id(job)?),
+                    ("fetch", Some(job), None) => EngineRequest::Fetch(job_id(job)?),
+                    ("read-all", None, None) => EngineRequest::ReadAll,
+                    ("list-drafts-now", None, None) => EngineRequest::ListDrafts { now: true },
+                    ("list-drafts", None, None) => EngineRequest::ListDrafts { now: false },
+                    ("look-at-draft", None, Some(task)) => EngineRequest::LookAtDraft(task),
                     _ => return Err(DbError::Damaged("a question for the engine cannot be read".to_owned())),
-                }
+                });
             }
             writing.db.prepare_cached("DELETE FROM asks")?.execute([])?;
             writing.wrote();

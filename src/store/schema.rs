@@ -222,6 +222,12 @@ CREATE TABLE drafts (
 );
 CREATE INDEX drafts_revision ON drafts (revision);
 ",
+    // 7: what a screen asks of drafts, and when their pictures were looked at.
+    "
+ALTER TABLE asks ADD COLUMN task TEXT;
+ALTER TABLE drafts RENAME COLUMN links_at TO links_until;
+ALTER TABLE drafts ADD COLUMN looked_at INTEGER;
+",
 ];
 
 /// The version this program writes.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::job::{
     Caps, Credits, ErrorClass, Failure, HoldReason, Job, JobId, JobKind, Model, PaidRequest, PriceLines, Prices, State, Tag,
-    Unavailable,
+    TaskId, Unavailable,
 };
 
 /// How a store is opened.
@@ -212,6 +212,8 @@ pub struct Settings {
     published_draft_price: Option<Credits>,
     /// The balance that a send can draw on.
     pub balance: Option<Seen>,
+    /// When the account's list was last looked through for drafts.
+    pub drafts_listed_at: Option<Timestamp>,
     /// Approvals up to this one wait for a new yes (docs/money-rules.md, rule 4).
     #[serde(rename = "send_floor", default)]
     pub approval_floor: u64,
@@ -330,7 +332,7 @@ pub struct TimelineEntry {
 }
 
 /// A question for the engine that changes no job.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EngineRequest {
     /// Read the job's task now; for an unsure job: look through the task list now.
     Read(JobId),
@@ -338,6 +340,13 @@ pub enum EngineRequest {
     Fetch(JobId),
     /// Read everything that runs, and the balance, now.
     ReadAll,
+    /// Look through the account's list for drafts.
+    ListDrafts {
+        /// Even if that was done a moment ago.
+        now: bool,
+    },
+    /// Fetch the pictures of this draft of another program's, for a look.
+    LookAtDraft(TaskId),
 }
 
 /// `Option<Option<T>>` in JSON, as a list of none or one: plain JSON cannot tell "not changed" from "none".

@@ -86,6 +86,9 @@ pub fn run(app: &mut App, ways: DashboardDeps) -> io::Result<terminal::Exit> {
     let exit = terminal::run(&mut DashboardScreen(app), &inbox, device, &options, |effect| match effect {
         SessionEffect::Command { ticket, command } => session.send_as(ticket, command),
         SessionEffect::LoadDetails(job) => session.details(job),
+        SessionEffect::ShowDrafts(shown) => session.show_drafts(shown),
+        SessionEffect::ListDrafts => session.list_drafts(),
+        SessionEffect::LookAtDraft(task) => session.look_at_draft(task),
         SessionEffect::SaveScreenState(state) => session.remember(state),
         SessionEffect::Export { format, content } => {
             mailbox.news(News::Exported(exporter(format, &content)));

@@ -2,7 +2,7 @@
 
 use super::terminal;
 use crate::engine::Command;
-use crate::job::JobId;
+use crate::job::{JobId, TaskId};
 
 /// The format of an export.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +39,12 @@ pub enum SessionEffect {
     },
     /// Ask for the details of a job; the answer is [`crate::engine::EngineEvent::Details`].
     LoadDetails(JobId),
+    /// The drafts are shown, or no more; while they are, [`crate::engine::EngineEvent::Drafts`] tells of them.
+    ShowDrafts(bool),
+    /// Read the account's list for drafts now.
+    ListDrafts,
+    /// The pictures of this draft of another program's are shown: fetch them.
+    LookAtDraft(TaskId),
     /// Remember this for [`super::AppOptions::remembered`] of the next start.
     SaveScreenState(String),
     /// Write an export beside the results, and say where as a notice.

@@ -258,7 +258,7 @@ impl Stage {
             EngineEvent::Details { job, details } => drop(self.details.insert(job, details)),
             EngineEvent::CommandDone { ticket, outcome } => drop(self.outcomes.insert(ticket, outcome)),
             EngineEvent::Broken(said) => panic!("{said}"),
-            EngineEvent::Loaded | EngineEvent::Gone(_) => {}
+            EngineEvent::Loaded | EngineEvent::Gone(_) | EngineEvent::Drafts(_) => {}
         }
     }
 

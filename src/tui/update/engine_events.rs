@@ -44,6 +44,7 @@ impl App {
             }
             EngineEvent::Notice(notice) => self.take_notice(&notice, effects),
             EngineEvent::CommandDone { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
+            EngineEvent::Drafts(_) => {}
             EngineEvent::Details { job, details } => self.screens.take_details(job, details),
             EngineEvent::Broken(error) => {
                 let said = text::clean(&error.to_string()).into_owned();
