@@ -229,27 +229,33 @@ fn gather(args: &AddArgs) -> Result<Input, Problem> {
         }
     }
     for file in &args.file {
-        let is_stdin = file.as_os_str() == "-";
-        let shown = if is_stdin { "stdin".to_owned() } else { text::clean(&file.display().to_string()).into_owned() };
-        let bytes = read(file, is_stdin).map_err(|error| {
-            Problem::input("unreadable_file", format!("{shown} cannot be read: {error}"), "name another file; nothing was stored")
-        })?;
-        let content = match std::str::from_utf8(&bytes) {
-            Ok(content) => content,
-            Err(error) => {
-                let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
-                return Err(Problem::input(
-                    "bad_lines",
-                    format!("{shown} line {line}: this is not UTF-8 text"),
-                    "save the file as UTF-8; nothing was stored",
-                ));
-            }
-        };
+        let (shown, content) = read_text(file)?;
         for (index, line) in content.lines().enumerate() {
             input.push(line, format!("{shown} line {}", index + 1));
         }
     }
     Ok(input)
+}
+
+/// The text of a file, `-` for stdin, with the name to call it by.
+pub fn read_text(file: &Path) -> Result<(String, String), Problem> {
+    let is_stdin = file.as_os_str() == "-";
+    let shown = if is_stdin { "stdin".to_owned() } else { text::clean(&file.display().to_string()).into_owned() };
+    let bytes = read(file, is_stdin).map_err(|error| {
+        Problem::input("unreadable_file", format!("{shown} cannot be read: {error}"), "name another file; nothing was stored")
+    })?;
+    match String::from_utf8(bytes) {
+        Ok(content) => Ok((shown, content)),
+        Err(error) => {
+            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = valid.split(|byte| *byte == b'\n').count();
+            Err(Problem::input(
+                "bad_lines",
+                format!("{shown} line {line}: this is not UTF-8 text"),
+                "save the file as UTF-8; nothing was stored",
+            ))
+        }
+    }
 }
 
 fn read(file: &Path, is_stdin: bool) -> std::io::Result<Vec<u8>> {
@@ -260,7 +266,7 @@ fn read(file: &Path, is_stdin: bool) -> std::io::Result<Vec<u8>> {
         std::fs::File::open(file)?.take(LONGEST_INPUT + 1).read_to_end(&mut bytes)?;
     }
     if bytes.len() as u64 > LONGEST_INPUT {
-        return Err(std::io::Error::other("it is larger than 64 MB, which is not a list of drafts"));
+        return Err(std::io::Error::other("it is larger than 64 MB, which is no list"));
     }
     Ok(bytes)
 }

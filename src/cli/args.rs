@@ -122,6 +122,8 @@ pub enum Command {
     Watch(WatchArgs),
     /// The engine without a dashboard: send, watch, fetch
     Run(RunArgs),
+    /// Record draft jobs: four cheap pictures of each prompt
+    Draft(DraftArgs),
     /// List the account's finished drafts that can be enhanced
     Drafts(DraftsArgs),
     /// Show the balance of account and key
@@ -171,6 +173,43 @@ pub struct AddArgs {
     #[arg(long, conflicts_with_all = ["yes", "max_credits"])]
     pub hold: bool,
     /// Take pictures given twice, too
+    #[arg(long)]
+    pub again: bool,
+    /// Check and price everything, store nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub consent: ConsentFlags,
+}
+
+/// Record draft jobs, for a dashboard or `run` to send: four cheap pictures of each prompt.
+///
+/// Nothing is stored without --yes and --max-credits together (exit 3), except with --hold. A prompt that was given twice,
+/// or is on its way, is left out and named. One wrong prompt, and nothing is stored.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Put a prompt in quotes: 'old pier in winter --ar 3:2'. `{red, blue} boat` is two prompts, at most 40 of one line; a plain
+brace is `\\{`. In a file each line is a prompt; lines that begin with # and a blank do not count.")]
+pub struct DraftArgs {
+    /// Prompts, each in quotes, like 'lighthouse in fog --ar 3:2'
+    #[arg(value_name = "PROMPT")]
+    pub prompts: Vec<String>,
+    /// Read prompts from a file, one per line; - is stdin
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Vec<PathBuf>,
+    /// Draft each prompt so often
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=40))]
+    pub times: u32,
+    /// Tag the jobs with a word
+    #[arg(short, long, value_parser = tag, add = ArgValueCompleter::new(candidates::tags))]
+    pub tag: Option<Tag>,
+    /// Put them at the front of the queue
+    #[arg(long)]
+    pub front: bool,
+    /// Store them held; nothing is sent until they are released
+    #[arg(long, conflicts_with_all = ["yes", "max_credits"])]
+    pub hold: bool,
+    /// Take prompts given twice or on their way, too
     #[arg(long)]
     pub again: bool,
     /// Check and price everything, store nothing

@@ -198,6 +198,11 @@ fn examples(command: &str) -> Entries {
             ("mj-enhance run --until-idle --yes --max-credits 21.6", "send what is approved, wait and save the results"),
             ("nohup mj-enhance run > run.log 2>&1 &", "watch and fetch only, beyond the end of the connection"),
         ],
+        "draft" => &[
+            ("mj-enhance draft 'lighthouse in fog --ar 3:2' --dry-run", "check and price a prompt, store nothing"),
+            ("mj-enhance draft '{red, blue} boat' -n 2 --yes --max-credits 10.8", "four drafts for at most 10.8 credits"),
+            ("mj-enhance draft -f prompts.txt --tag harbour --hold", "record the prompts of a file, held"),
+        ],
         "drafts" => &[
             ("mj-enhance drafts", "the account's latest drafts"),
             ("mj-enhance drafts -n 500 --specs > drafts.txt", "as lines for add -f"),

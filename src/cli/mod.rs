@@ -18,6 +18,7 @@ mod consent;
 mod context;
 mod dashboard;
 mod doctor;
+mod draft;
 pub mod environment;
 mod exit;
 mod export;
@@ -97,13 +98,25 @@ fn not_understood(error: &clap::Error) -> Exit {
     let wants_json = std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
     // What remains to be told when stderr is gone is the exit code.
     let _ = error.print();
+    let text = error.render().to_string();
+    let next = if is_prompt_without_quotes(error.kind(), &text) {
+        let next = "put the prompt in quotes: mj-enhance draft 'a boat --ar 3:2'";
+        Out::status(&format!("\n  {next}"));
+        next
+    } else {
+        "see `mj-enhance --help`"
+    };
     if wants_json {
-        let text = error.render().to_string();
         let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let problem = Problem::input("bad_arguments", first, "see `mj-enhance --help`");
+        let problem = Problem::input("bad_arguments", first, next);
         let _ = Out::new(true, config::ColorWhen::Never).object(&problem.json());
     }
     Exit::BadInput
+}
+
+/// Whether a parameter of a prompt was taken for an option of `draft`.
+fn is_prompt_without_quotes(kind: clap::error::ErrorKind, text: &str) -> bool {
+    kind == clap::error::ErrorKind::UnknownArgument && text.contains("Usage: mj-enhance draft")
 }
 
 fn perform(cli: &Cli, env: &Environment) -> Outcome {
@@ -157,6 +170,7 @@ fn perform(cli: &Cli, env: &Environment) -> Outcome {
         Some(Command::Watch(args)) if args.plain => wait::watch_plain(args, &context),
         Some(Command::Watch(_)) => dashboard::watch(&context),
         Some(Command::Run(args)) => run::run(args, &context),
+        Some(Command::Draft(args)) => draft::draft(args, &context),
         Some(Command::Drafts(args)) => service::drafts(args, &context),
         Some(Command::Credits) => service::credits(&context),
         Some(Command::Export(args)) => export::export(args, &context),

@@ -29,7 +29,7 @@ mod line_input;
 mod messages;
 mod outcomes;
 mod prompt_dialog;
-mod prompt_wording;
+pub mod prompt_wording;
 mod reasons;
 mod screen_state;
 mod screens;
