@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::batch::Batch;
 use super::dialogs::{Dialog, Dialogs};
+use super::drafts::DraftList;
 use super::job_list::{JobList, ViewFilter};
 use super::layout::Layout;
 use super::messages::Messages;
@@ -22,6 +23,8 @@ pub struct App {
     pub(super) options: AppOptions,
     /// The jobs: what is shown, selected and marked.
     pub(super) jobs: JobList,
+    /// The drafts: what is shown, selected and chosen.
+    pub(super) drafts: DraftList,
     /// What lies over the screen.
     pub(super) dialogs: Dialogs,
     /// What was said, and what can be taken back.
@@ -58,6 +61,7 @@ impl App {
     pub fn new(options: AppOptions, now: Timestamp) -> Self {
         let mut app = Self {
             jobs: JobList::default(),
+            drafts: DraftList::default(),
             dialogs: Dialogs::default(),
             messages: Messages::default(),
             screens: Screens::new(options.mouse, options.slow_link),
@@ -111,6 +115,7 @@ impl App {
     pub fn links(&self) -> Vec<String> {
         match self.dialogs.top() {
             Some(Dialog::Show(id)) => self.jobs.job(*id).map(|job| job.links.clone()).unwrap_or_default(),
+            Some(Dialog::ShowDraft(task)) => self.drafts.draft(task).map(|draft| draft.links.clone()).unwrap_or_default(),
             _ => Vec::new(),
         }
     }

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use super::app::App;
+use super::drafts::can_look;
 use super::keymap::Action;
 use super::layout::Page;
 use super::outcomes;
-use crate::job::{HoldReason, Job, Phase, State, Unavailable};
+use crate::job::{HoldReason, Job, Phase, Prompt, State, Unavailable};
 
 /// Why an action does not fit, as a sentence for the status line.
 pub type Reason = Cow<'static, str>;
@@ -29,6 +30,11 @@ impl App {
         }
         if changes(action) && self.broken.is_some() {
             return Err(format!("the session cannot continue; leave with {} and start again", key(A::Quit)).into());
+        }
+        if self.screens.page().is_of_drafts()
+            && let Some(answer) = self.allows_in_drafts(action)
+        {
+            return answer;
         }
         match action {
             A::Add | A::NewDrafts | A::NewFrom | A::Pause | A::More | A::Fewer | A::EditCaps if self.status.is_none() => {
@@ -89,7 +95,45 @@ impl App {
 
     /// The line that the draft under the cursor was made from: with its choices, where it had some.
     pub(super) fn prompt_under_cursor(&self) -> Option<String> {
+        if self.screens.page().is_of_drafts() {
+            let draft = self.drafts.selected()?;
+            return draft.template.clone().or_else(|| draft.prompt.as_ref().map(Prompt::as_line));
+        }
         super::prompt_dialog::prompt_line(&self.jobs.selected_job()?.kind)
+    }
+
+    /// Whether an action fits the drafts that are shown; `None` where it has nothing to do with them.
+    fn allows_in_drafts(&self, action: Action) -> Option<Result<(), Reason>> {
+        use Action as A;
+        let key = |action: Action| self.options.keymap.named(action);
+        let no = |said: &'static str| Some(Err(Cow::Borrowed(said)));
+        match action {
+            A::Sheet | A::Hide | A::Note | A::Show | A::CopyId | A::CopyMenu | A::Mark | A::MarkAll
+                if self.drafts.selected().is_none() =>
+            {
+                Some(Err(format!("no drafts · {} makes some from prompts", key(A::NewDrafts)).into()))
+            }
+            A::Sheet | A::Hide | A::Note | A::Show | A::CopyId | A::CopyMenu | A::Mark | A::MarkAll => Some(Ok(())),
+            A::Enhance | A::RunAgain if self.status.is_none() => no("the engine has not answered yet; try again in a moment"),
+            A::Enhance => {
+                let chosen = self.drafts.selected().is_some_and(|draft| !self.drafts.chosen(&draft.task).is_empty());
+                let said =
+                    || format!("nothing is chosen: {} to {} choose, {} all", key(A::Choose0), key(A::Choose3), key(A::ChooseAll));
+                Some(if chosen { Ok(()) } else { Err(said().into()) })
+            }
+            A::RunAgain => {
+                let ours = self.drafts.targets().into_iter().filter_map(|draft| self.jobs.job(draft.job?));
+                let fits = ours.into_iter().any(|job| again(job, true).is_ok());
+                Some(if fits { Ok(()) } else { Err("not made here: its prompt is not known".into()) })
+            }
+            A::Fetch => {
+                let ours = self.drafts.targets().into_iter().filter_map(|draft| self.jobs.job(draft.job?));
+                let others = self.drafts.targets().into_iter().any(can_look);
+                let fits = others || ours.into_iter().any(|job| fetchable(job).is_ok());
+                Some(if fits { Ok(()) } else { Err("nothing to fetch: its pictures are here".into()) })
+            }
+            _ => None,
+        }
     }
 
     fn no_job(&self) -> Reason {
@@ -131,6 +175,9 @@ pub(crate) const fn changes(action: Action) -> bool {
             | A::Fetch
             | A::Ask
             | A::RunAgain
+            | A::Enhance
+            | A::Note
+            | A::Hide
             | A::Remove
             | A::Tag
             | A::EditCaps

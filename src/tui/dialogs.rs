@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::drafts::Chosen;
 use super::effect::ExportFormat;
 use super::job_list::Sort;
 use super::keymap::Action;
@@ -113,6 +114,8 @@ pub(crate) enum Dialog {
     Command(CommandInput),
     Help(HelpDialog),
     Show(JobId),
+    /// Where the pictures of a draft are.
+    ShowDraft(TaskId),
 }
 
 /// The filter line while it is typed.
@@ -189,8 +192,19 @@ pub(crate) enum Purpose {
     Release {
         jobs: Vec<JobId>,
     },
+    /// What was chosen of a draft.
+    Chosen {
+        draft: TaskId,
+        specs: Vec<Spec>,
+        tag: Option<Tag>,
+    },
     RunAgain {
         jobs: Vec<JobId>,
+    },
+    /// Prompts once more; `alone`: of one draft that was meant itself.
+    MakeAgain {
+        jobs: Vec<JobId>,
+        alone: bool,
     },
     Resume {
         jobs: Vec<JobId>,
@@ -200,14 +214,15 @@ pub(crate) enum Purpose {
 impl Purpose {
     pub(crate) fn verb(&self) -> &'static str {
         match self {
-            Self::Add { .. } | Self::Draft { .. } | Self::Resume { .. } | Self::Release { .. } => "send",
+            Self::Add { .. } | Self::Draft { .. } | Self::Chosen { .. } | Self::Resume { .. } | Self::Release { .. } => "send",
             Self::RunAgain { .. } => "run again",
+            Self::MakeAgain { .. } => "make again",
         }
     }
 
     /// Whether the jobs are new ones, that can be recorded held.
     pub(crate) fn records(&self) -> bool {
-        matches!(self, Self::Add { .. } | Self::Draft { .. })
+        matches!(self, Self::Add { .. } | Self::Draft { .. } | Self::Chosen { .. })
     }
 }
 
@@ -272,6 +287,11 @@ pub(crate) enum ConfirmPurpose {
         give_up: Vec<JobId>,
     },
     Remove(Vec<JobId>),
+    /// Choose pictures of a draft that lost some.
+    Choose {
+        draft: TaskId,
+        chosen: Chosen,
+    },
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -299,6 +319,8 @@ pub(crate) enum Choice {
         task: TaskId,
     },
     Export(ExportFormat),
+    /// None of the others.
+    None,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -325,6 +347,8 @@ pub(crate) struct TagDialog {
     /// The jobs have different tags.
     pub various: bool,
     pub jobs: Vec<JobId>,
+    /// The drafts it is for, where it is for drafts.
+    pub drafts: Vec<TaskId>,
     pub said: Option<String>,
 }
 

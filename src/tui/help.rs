@@ -6,7 +6,10 @@ use super::keymap::{Action, Group, Row, TABLE};
 
 /// Actions whose box may end in a paid request.
 pub(super) const fn may_cost(action: Action) -> bool {
-    matches!(action, Action::Add | Action::NewDrafts | Action::NewFrom | Action::Hold | Action::Pause | Action::RunAgain)
+    matches!(
+        action,
+        Action::Add | Action::NewDrafts | Action::NewFrom | Action::Enhance | Action::Hold | Action::Pause | Action::RunAgain
+    )
 }
 
 impl App {

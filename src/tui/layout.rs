@@ -9,6 +9,17 @@ pub(crate) enum Page {
     Jobs,
     Events,
     Spending,
+    /// The drafts of the account.
+    Drafts,
+    /// The contact sheet of a draft.
+    Sheet,
+}
+
+impl Page {
+    /// Whether it is about drafts.
+    pub(crate) const fn is_of_drafts(self) -> bool {
+        matches!(self, Self::Drafts | Self::Sheet)
+    }
 }
 
 /// Where things stand on the screen.

@@ -19,6 +19,7 @@ pub mod width;
 pub mod availability;
 mod batch;
 mod dialogs;
+mod drafts;
 mod events;
 mod help;
 mod hints;

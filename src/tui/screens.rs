@@ -105,6 +105,8 @@ impl Screens {
         match self.page {
             Page::Events => Contexts::EVENTS,
             Page::Spending => Contexts::SPENDING,
+            Page::Drafts => Contexts::DRAFTS,
+            Page::Sheet => Contexts::SHEET,
             Page::Jobs if self.in_details() => Contexts::DETAILS,
             Page::Jobs => Contexts::LIST,
         }

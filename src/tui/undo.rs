@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::job_list::Sort;
 use crate::engine::QueueMove;
-use crate::job::{Caps, JobId, Tag};
+use crate::job::{Caps, JobId, Tag, TaskId};
 
 /// Jobs that were confirmed and can still be stopped.
 #[derive(Clone, PartialEq, Debug)]
@@ -74,6 +74,9 @@ pub(crate) enum Undo {
         taken: Vec<JobId>,
     },
     Filter(String),
+    DraftFilter(String),
+    HideDrafts(Vec<TaskId>),
+    NoteDrafts(Vec<(Option<Tag>, Vec<TaskId>)>),
     Order(Sort, bool),
     InFlight(u32),
     Caps(Caps),

@@ -2,10 +2,10 @@
 
 use crate::job::JobId;
 
-/// The selection is a job: rows move while the user reads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Cursor {
-    selected: Option<JobId>,
+/// The selection is a job, or another thing with an id: rows move while the user reads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Cursor<Id = JobId> {
+    selected: Option<Id>,
     /// The row where the selection was seen last.
     row: usize,
     /// The first row shown.
@@ -14,47 +14,53 @@ pub(crate) struct Cursor {
     follows: bool,
 }
 
-impl Cursor {
-    pub(super) fn selected(&self) -> Option<JobId> {
-        self.selected
+impl<Id> Default for Cursor<Id> {
+    fn default() -> Self {
+        Self { selected: None, row: 0, offset: 0, follows: false }
+    }
+}
+
+impl<Id: Clone> Cursor<Id> {
+    pub(crate) fn selected(&self) -> Option<Id> {
+        self.selected.clone()
     }
 
-    pub(super) fn row(&self) -> usize {
+    pub(crate) fn row(&self) -> usize {
         self.row
     }
 
-    pub(super) fn offset(&self) -> usize {
+    pub(crate) fn offset(&self) -> usize {
         self.offset
     }
 
     /// Selects a job; its row is found by [`Cursor::settle`].
-    pub(super) fn select(&mut self, id: JobId) {
+    pub(crate) fn select(&mut self, id: Id) {
         self.selected = Some(id);
         self.follows = true;
     }
 
     /// Selects the job of a row, or the last one there is.
-    pub(super) fn go_to(&mut self, row: usize, order: &[JobId]) {
+    pub(crate) fn go_to(&mut self, row: usize, order: &[Id]) {
         self.row = row.min(order.len().saturating_sub(1));
         self.follows = self.row > 0;
-        self.selected = order.get(self.row).copied();
+        self.selected = order.get(self.row).cloned();
     }
 
     /// Back to the first row.
-    pub(super) fn reset(&mut self, order: &[JobId]) {
+    pub(crate) fn reset(&mut self, order: &[Id]) {
         (self.row, self.offset, self.follows) = (0, 0, false);
-        self.selected = order.first().copied();
+        self.selected = order.first().cloned();
     }
 
     /// Brings row and scroll in line with the order: `found` is where the selection stands in it, `rows` how many rows have
     /// room.
-    pub(super) fn settle(&mut self, order: &[JobId], found: Option<usize>, rows: usize) {
+    pub(crate) fn settle(&mut self, order: &[Id], found: Option<usize>, rows: usize) {
         if order.is_empty() {
             *self = Self::default();
             return;
         }
         self.row = found.filter(|_| self.follows).unwrap_or(self.row).min(order.len() - 1);
-        self.selected = Some(order[self.row]);
+        self.selected = order.get(self.row).cloned();
         let rows = rows.max(1);
         self.offset = self.offset.min(order.len().saturating_sub(rows)).min(self.row);
         if self.row >= self.offset + rows {

@@ -116,6 +116,19 @@ impl JobList {
         self.entries.values()
     }
 
+    /// The job that made this task, if it is one of ours.
+    pub(crate) fn made(&self, task: &TaskId) -> Option<&Job> {
+        self.all().map(|entry| entry.job.as_ref()).find(|job| job.task.as_ref() == Some(task))
+    }
+
+    /// What is or was enhanced from this draft, in the order of the queue.
+    pub(crate) fn enhanced_from(&self, task: &TaskId) -> Vec<&Job> {
+        let mut jobs: Vec<&Job> =
+            self.all().map(|entry| entry.job.as_ref()).filter(|job| job.kind.is_of(task) && !job.removed).collect();
+        jobs.sort_unstable_by_key(|job| (job.place, job.id));
+        jobs
+    }
+
     pub(crate) fn selected(&self) -> Option<JobId> {
         self.cursor.selected()
     }

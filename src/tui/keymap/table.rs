@@ -25,8 +25,14 @@ impl Contexts {
     pub const LIST_DRAFTS: Self = Self(49);
     /// List, details, drafts and contact sheet.
     pub const JOBS_DRAFTS: Self = Self(51);
-    /// List and events.
-    pub const LISTS: Self = Self(5);
+    /// List, events and drafts.
+    pub const LISTS: Self = Self(21);
+    /// List and drafts.
+    pub const ROWS: Self = Self(17);
+    /// Drafts and contact sheet.
+    pub const DRAFTING: Self = Self(48);
+    /// Where Tab goes to the next pane.
+    pub const PANES: Self = Self(31);
     /// All of them.
     pub const ALL: Self = Self(63);
 
@@ -189,8 +195,8 @@ actions! {
     Bottom "bottom" ALL "G end" "last row" "" 0 Move Free;
     Open "open" JOBS "enter right l" "open the details" "details" 50 Move Free;
     Back "back" ALL "left h" "back to the list" "" 0 Move Free;
-    NextPane "next_pane" ALL "tab" "next pane" "" 0 Move Free;
-    PreviousPane "previous_pane" ALL "shift+tab" "previous pane" "" 0 Move Free;
+    NextPane "next_pane" PANES "tab" "next pane" "" 0 Move Free;
+    PreviousPane "previous_pane" PANES "shift+tab" "previous pane" "" 0 Move Free;
     ViewAll "view_all" LIST "1" "all jobs" "" 0 View Free;
     ViewWaiting "view_waiting" LIST "2" "held and waiting jobs" "" 0 View Free;
     ViewRunning "view_running" LIST "3" "jobs being sent or running" "" 0 View Free;
@@ -202,18 +208,30 @@ actions! {
     Sort "sort" LIST "s" "choose the order" "sort" 75 View Free;
     SortReverse "sort_reverse" LIST "S" "reverse the order" "" 0 View Free;
     Columns "columns" LIST "C" "choose the columns" "" 0 View Free;
-    Mark "mark" LIST "space" "mark, and step down" "mark" 65 Mark Free;
+    Mark "mark" ROWS "space" "mark, and step down" "mark" 65 Mark Free;
     MarkRange "mark_range" LIST "V" "start or end a range" "" 0 Mark Free;
-    MarkAll "mark_all" LIST "A" "mark all shown, or none" "mark all" 76 Mark Free;
+    MarkAll "mark_all" ROWS "A" "mark all shown, or none" "mark all" 76 Mark Free;
     MarkInvert "mark_invert" LIST "*" "invert the marks of what is shown" "" 0 Mark Free;
     MarkQuery "mark_query" LIST "" "mark what a query finds" "" 0 Mark Free;
     Unmark "unmark" LIST "" "clear all marks" "" 0 Mark Free;
     Add "add" LIST "a" "add jobs (shows the price)" "add" 20 Jobs Asks;
     NewDrafts "new_drafts" LIST_DRAFTS "n" "new drafts from prompts (shows the price)" "new drafts" 24 Drafts Asks;
     NewFrom "new_from" JOBS_DRAFTS "N" "new drafts beginning with this prompt" "new from this" 44 Drafts Asks;
+    Drafts "drafts" JOBS_DRAFTS "v" "drafts of the account, at this one; or back" "drafts" 26 Drafts Free;
+    Sheet "sheet" DRAFTS "enter right l" "contact sheet: look and choose" "choose" 7 Drafts Free;
+    Choose0 "choose_0" SHEET "0" "choose picture 0, or not" "choose" 6 Drafts Free;
+    Choose1 "choose_1" SHEET "1" "choose picture 1, or not" "" 0 Drafts Free;
+    Choose2 "choose_2" SHEET "2" "choose picture 2, or not" "" 0 Drafts Free;
+    Choose3 "choose_3" SHEET "3" "choose picture 3, or not" "" 0 Drafts Free;
+    ChooseAll "choose_all" SHEET "A" "choose all pictures, or none" "all" 9 Drafts Free;
+    Enhance "enhance" SHEET "a" "enhance what is chosen (shows the price)" "enhance" 8 Drafts Asks;
+    NextDraft "next_draft" SHEET "tab" "next draft" "next" 22 Drafts Free;
+    PreviousDraft "previous_draft" SHEET "shift+tab" "previous draft" "" 0 Drafts Free;
+    Note "note" DRAFTING "t" "a short note for the draft; its enhances take it as their tag" "note" 66 Drafts Local;
+    Hide "hide" DRAFTING "D" "hide the draft; its files stay" "hide" 40 Drafts Local;
     Hold "hold" JOBS "p" "hold, or release with its price" "hold" 30 Jobs Asks;
     Cancel "cancel" JOBS "x" "cancel what was not sent, stop watching what was, give up what is unsure" "cancel" 32 Jobs Asks;
-    RunAgain "run_again" JOBS "R" "run again (new paid job)" "run again" 18 Jobs Paid;
+    RunAgain "run_again" JOBS_DRAFTS "R" "run again (new paid job)" "run again" 18 Jobs Paid;
     Watch "watch" JOBS "w" "watch again; unsure: choose its task" "watch" 14 Jobs Free;
     Remove "remove" LIST "D" "remove from the list; files stay" "remove" 40 Jobs Asks;
     Tag "tag" LIST "t" "tag" "tag" 66 Jobs Local;
@@ -227,10 +245,10 @@ actions! {
     Pause "pause" ALL "P" "pause sending, or resume with its price" "resume" 12 Money Asks;
     Spending "spending" ALL "$" "spending and caps" "spending" 84 Money Free;
     EditCaps "caps" SPENDING "c" "change the caps" "caps" 21 Money Local;
-    Fetch "fetch" JOBS "d" "fetch now" "fetch" 16 Results Free;
-    Show "show" JOBS "o" "path, link and scp line as plain lines" "where" 55 Results Free;
-    CopyId "copy_id" JOBS "y" "copy the task id" "" 0 Results Free;
-    CopyMenu "copy_menu" JOBS "Y" "copy path, link, scp line or JSON" "copy" 72 Results Free;
+    Fetch "fetch" JOBS_DRAFTS "d" "fetch now" "fetch" 16 Results Free;
+    Show "show" JOBS_DRAFTS "o" "path, link and scp line as plain lines" "where" 55 Results Free;
+    CopyId "copy_id" JOBS_DRAFTS "y" "copy the task id" "" 0 Results Free;
+    CopyMenu "copy_menu" JOBS_DRAFTS "Y" "copy path, link, scp line or JSON" "copy" 72 Results Free;
     Export "export" SPENDING "E" "export the shown jobs as CSV or JSON" "export" 22 Results Free;
     Ask "ask" ALL "r ctrl+r" "refresh now" "refresh" 70 Program Free;
     Events "events" ALL "e" "events" "events" 85 Program Free;
@@ -278,6 +296,11 @@ impl Action {
             Self::Ask => &["reload", "update", "poll"],
             Self::Add => &["enhance", "upscale", "paste", "queue"],
             Self::NewDrafts => &["prompt", "create", "imagine", "generate", "write"],
+            Self::Drafts | Self::Sheet => &["gallery", "pictures", "preview", "choose"],
+            Self::Choose0 | Self::Choose1 | Self::Choose2 | Self::Choose3 | Self::ChooseAll => &["pick", "select"],
+            Self::Enhance => &["upscale", "send"],
+            Self::Note => &["label", "name", "tag"],
+            Self::Hide => &["remove", "delete"],
             Self::NewFrom => &["prompt", "edit", "vary", "change"],
             Self::ToFront => &["priority", "top", "first", "next"],
             Self::ToBack => &["last", "bottom"],

@@ -189,6 +189,10 @@ impl App {
                     self.send(Command::GiveUp { jobs: give_up }, last, effects);
                 }
             }
+            ConfirmPurpose::Choose { draft, chosen } => {
+                self.drafts.warn(draft.clone());
+                self.drafts.choose(&draft, chosen);
+            }
             ConfirmPurpose::Remove(jobs) => {
                 let undo = Undo::Remove(jobs.clone());
                 self.send(Command::Remove { jobs, removed: true }, Pending::local(undo), effects);
@@ -212,15 +216,25 @@ impl App {
                 self.say(Level::Info, said);
                 return;
             }
-            let items = doubt.candidates.iter().zip('1'..='9').map(|(task, key)| MenuItem {
-                key,
-                label: task.to_string(),
-                note: String::new(),
-                present: false,
-                choice: Choice::Adopt { job: job.id, task: task.clone() },
-            });
+            let mut items: Vec<MenuItem> = doubt
+                .candidates
+                .iter()
+                .zip('1'..='9')
+                .map(|(task, key)| MenuItem {
+                    key,
+                    label: task.to_string(),
+                    note: self.candidate_note(task, now),
+                    present: false,
+                    choice: Choice::Adopt { job: job.id, task: task.clone() },
+                })
+                .collect();
+            if job.kind.prompt().is_some() {
+                // Other programs of the account make drafts too.
+                let note = "it stays unsure".to_owned();
+                items.push(MenuItem { key: 'n', label: "none of these".to_owned(), note, present: false, choice: Choice::None });
+            }
             let title = "which task belongs to this job? (choosing is free)".to_owned();
-            self.dialogs.open(Dialog::Menu(Menu { title, items: items.collect(), cursor: 0, opened: now }));
+            self.dialogs.open(Dialog::Menu(Menu { title, items, cursor: 0, opened: now }));
             return;
         }
         let sorted = self.sort_out(|job| if job.state() == State::Unsure { Err("unsure") } else { availability::watchable(job) });
@@ -280,7 +294,13 @@ impl App {
         let first = tags.next().flatten();
         let same = tags.all(|tag| tag == first);
         let text = first.filter(|_| same).map_or("", Tag::as_str);
-        self.dialogs.open(Dialog::Tag(TagDialog { field: LineInput::new(text), various: !same, jobs, said: None }));
+        self.dialogs.open(Dialog::Tag(TagDialog {
+            field: LineInput::new(text),
+            various: !same,
+            jobs,
+            drafts: Vec::new(),
+            said: None,
+        }));
     }
 
     pub(super) fn retag(&mut self, jobs: Vec<JobId>, tag: Option<Tag>, effects: &mut Effects) {
@@ -344,6 +364,16 @@ impl App {
             }
             Undo::Filter(filter) => {
                 self.jobs.set_filter(filter, now);
+                self.say(Level::Info, "the filter is back");
+            }
+            Undo::HideDrafts(tasks) => self.send(Command::HideDrafts { tasks, hidden: false }, Pending::Plain, effects),
+            Undo::NoteDrafts(groups) => {
+                for (note, tasks) in groups {
+                    self.send(Command::NoteDrafts { tasks, note }, Pending::Plain, effects);
+                }
+            }
+            Undo::DraftFilter(filter) => {
+                self.drafts.set_filter(filter);
                 self.say(Level::Info, "the filter is back");
             }
             Undo::Order(sort, reverse) => {

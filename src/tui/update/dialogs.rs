@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::super::app::App;
 use super::super::dialogs::{Choice, Dialog, Menu, Purpose};
 use super::super::effect::Effect;
-use super::super::keymap::{Key, by_place};
+use super::super::keymap::{Action, Key, by_place};
 use super::super::undo::{Pending, Undo};
 use super::Effects;
 use super::fields::read_cap;
@@ -38,6 +38,7 @@ impl App {
                 // Back to the lines, which are still there.
                 _ if is_back(key) => match &price.purpose {
                     Purpose::Add { .. } if self.dialogs.has_draft() => self.open_add(None),
+                    Purpose::Chosen { .. } => self.say(Level::Info, "nothing was sent; the choice is kept"),
                     Purpose::Draft { .. } => match self.dialogs.take_prompts() {
                         Some(prompts) => self.open_prompts(prompts),
                         None => self.say(Level::Info, "nothing was sent"),
@@ -61,6 +62,20 @@ impl App {
                     }
                     Some('Y') => self.open_copy_menu(now),
                     _ if open && key.code != KeyCode::Enter => self.dialogs.open(Dialog::Show(id)),
+                    _ => {}
+                }
+            }
+            Dialog::ShowDraft(task) => {
+                let open = key.code != KeyCode::Esc && !matches!(letter(key), Some('o' | 'q' | 'h'));
+                match letter(key) {
+                    Some('y' | 'Y') => {
+                        let action = if letter(key) == Some('y') { Action::CopyId } else { Action::CopyMenu };
+                        if action == Action::CopyId {
+                            self.dialogs.open(Dialog::ShowDraft(task));
+                        }
+                        self.run_in_drafts(now, action, effects);
+                    }
+                    _ if open && key.code != KeyCode::Enter => self.dialogs.open(Dialog::ShowDraft(task)),
                     _ => {}
                 }
             }
@@ -132,6 +147,10 @@ impl App {
                 let last = Pending::Final("a chosen task stays chosen");
                 self.send(Command::Adopt { job, task }, last, effects);
             }
+            Choice::None => {
+                let (look, give_up) = (self.options.keymap.named(Action::Ask), self.options.keymap.named(Action::Cancel));
+                self.say(Level::Info, format!("it stays unsure; {look} looks again, {give_up} gives it up"));
+            }
             Choice::Export(format) => self.start_export(format, effects),
         }
     }
@@ -147,7 +166,11 @@ impl App {
                     if tag.field.line().trim() == "-" { Ok(None) } else { crate::job::Tag::new(tag.field.line()).map(Some) };
                 match word {
                     Ok(word) => {
-                        self.retag(tag.jobs, word, effects);
+                        if tag.drafts.is_empty() {
+                            self.retag(tag.jobs, word, effects);
+                        } else {
+                            self.note_drafts(tag.drafts, word, effects);
+                        }
                         return;
                     }
                     Err(why) => tag.said = Some(why.to_string()),

@@ -31,12 +31,18 @@ impl App {
             _ => true,
         };
         match news {
-            EngineEvent::Jobs(jobs) => self.take_jobs(now, jobs, effects),
+            EngineEvent::Jobs(jobs) => {
+                self.drafts.set_stale();
+                self.take_jobs(now, jobs, effects);
+            }
             EngineEvent::Loaded => {
                 self.jobs.loaded(now);
                 self.batch.start(self.active() > 0, now);
             }
-            EngineEvent::Gone(ids) => self.jobs.remove(&ids),
+            EngineEvent::Gone(ids) => {
+                self.drafts.set_stale();
+                self.jobs.remove(&ids);
+            }
             EngineEvent::Progress(news) => self.jobs.hear(news, now),
             EngineEvent::Status(status) => {
                 self.status = Some(status);
@@ -46,6 +52,7 @@ impl App {
             EngineEvent::CommandDone { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
             EngineEvent::Drafts(_) => {}
             EngineEvent::Details { job, details } => self.screens.take_details(job, details),
+            EngineEvent::Drafts(told) => self.take_drafts(&told, now),
             EngineEvent::Broken(error) => {
                 let said = text::clean(&error.to_string()).into_owned();
                 self.say(Level::Alarm, said.clone());
@@ -194,6 +201,7 @@ impl App {
                 let jobs: Vec<JobId> = made.iter().copied().filter(|id| done.jobs.contains(id)).collect();
                 if !jobs.is_empty() {
                     self.dialogs.bring_draft_back();
+                    self.drafts.bring_back();
                     self.send(Command::Cancel { jobs: jobs.clone() }, Pending::Quiet, effects);
                     self.send(Command::Remove { jobs, removed: true }, Pending::Quiet, effects);
                     self.log(now, Level::Info, None, "sending stopped; nothing was sent".to_owned());

@@ -18,20 +18,16 @@ use crate::job::{Caps, Credits, Tag};
 
 impl App {
     pub(super) fn press_in_filter(&mut self, now: Timestamp, mut line: FilterInput, key: Key) {
-        let events = self.screens.page() == Page::Events;
         match key.code {
             KeyCode::Esc => {
                 // Esc clears, as it does outside the line.
                 line.field.set("");
-                self.set_filter(events, String::new(), now);
-                if !events && !line.before.is_empty() {
-                    self.messages.push_undo(Undo::Filter(line.before));
-                }
-                return;
+                self.set_filter(String::new(), now);
+                return self.filter_was(line.before);
             }
             KeyCode::Enter | KeyCode::Tab => {
-                if !events && line.before != self.jobs.filter() {
-                    self.messages.push_undo(Undo::Filter(line.before));
+                if line.before != line.field.line() {
+                    self.filter_was(line.before);
                 }
                 return;
             }
@@ -40,25 +36,36 @@ impl App {
             KeyCode::PageDown => self.page(2),
             KeyCode::PageUp => self.page(-2),
             KeyCode::Backspace if line.field.line().is_empty() => {
-                if !events && !line.before.is_empty() {
-                    self.messages.push_undo(Undo::Filter(line.before));
-                }
-                return;
+                return self.filter_was(line.before);
             }
             _ => {
                 if line.field.press(key) {
-                    self.set_filter(events, line.field.line().to_owned(), now);
+                    self.set_filter(line.field.line().to_owned(), now);
                 }
             }
         }
         self.dialogs.open(Dialog::Filter(line));
     }
 
-    fn set_filter(&mut self, events: bool, text: String, now: Timestamp) {
-        if events {
-            self.screens.filter_events(text);
-        } else {
-            self.jobs.set_filter(text, now);
+    /// Filters what is shown: jobs, events or drafts.
+    fn set_filter(&mut self, text: String, now: Timestamp) {
+        match self.screens.page() {
+            Page::Events => self.screens.filter_events(text),
+            Page::Drafts => {
+                self.drafts.set_filter(text);
+            }
+            _ => {
+                self.jobs.set_filter(text, now);
+            }
+        }
+    }
+
+    /// What was filtered by before, for undo.
+    fn filter_was(&mut self, before: String) {
+        match self.screens.page() {
+            Page::Events => {}
+            Page::Drafts => self.messages.push_undo(Undo::DraftFilter(before)),
+            _ => self.messages.push_undo(Undo::Filter(before)),
         }
     }
 
@@ -150,6 +157,11 @@ impl App {
             },
             Action::Filter if self.screens.page() == Page::Events => {
                 self.screens.filter_events(crate::job::text::clean(rest).into_owned());
+                Ok(())
+            }
+            Action::Filter if self.screens.page() == Page::Drafts => {
+                let before = self.drafts.set_filter(crate::job::text::clean(rest).into_owned());
+                self.messages.push_undo(Undo::DraftFilter(before));
                 Ok(())
             }
             Action::Filter => {
@@ -253,7 +265,7 @@ impl App {
             }
             Dialog::Filter(mut line) => {
                 line.field.insert(text);
-                self.set_filter(self.screens.page() == Page::Events, line.field.line().to_owned(), now);
+                self.set_filter(line.field.line().to_owned(), now);
                 Dialog::Filter(line)
             }
             Dialog::Tag(mut tag) => {
@@ -274,7 +286,7 @@ impl App {
                 Dialog::Caps(caps)
             }
             // What asks takes no paste: a y in it would be a yes nobody gave.
-            asks @ (Dialog::Price(_) | Dialog::Ask(_) | Dialog::Menu(_) | Dialog::Show(_)) => asks,
+            asks @ (Dialog::Price(_) | Dialog::Ask(_) | Dialog::Menu(_) | Dialog::Show(_) | Dialog::ShowDraft(_)) => asks,
         }
     }
 }

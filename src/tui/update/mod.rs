@@ -2,6 +2,7 @@
 
 mod actions;
 mod dialogs;
+mod drafts;
 mod engine_events;
 mod export;
 mod fields;
@@ -44,6 +45,7 @@ impl App {
     fn settle(&mut self, now: Timestamp, effects: &mut Effects) {
         self.jobs.refresh(now);
         self.jobs.settle(self.layout().rows());
+        self.settle_drafts(effects);
         let shown = self.jobs.selected_job().filter(|_| self.screens.shows_details()).map(|job| (job.id, job.revision));
         if let Some((id, _)) = shown.filter(|(id, revision)| self.screens.ask_for(*id, *revision)) {
             effects.push(Effect::Session(SessionEffect::LoadDetails(id)));
@@ -139,6 +141,9 @@ impl App {
             self.say(Level::Info, why);
             return;
         }
+        if self.screens.page().is_of_drafts() && self.run_in_drafts(now, action, effects) {
+            return;
+        }
         match action {
             A::Down => self.step(1),
             A::Up => self.step(-1),
@@ -173,6 +178,7 @@ impl App {
             A::MarkQuery => self.dialogs.open(Dialog::Command(CommandInput { field: LineInput::new("mark "), cursor: 0 })),
             A::Unmark => self.set_marks(std::collections::HashSet::new()),
             A::Add => self.open_add(None),
+            A::Drafts => self.toggle_drafts(),
             A::NewDrafts => self.new_drafts(""),
             A::NewFrom => {
                 if let Some(line) = self.prompt_under_cursor() {
@@ -217,6 +223,18 @@ impl App {
                 effects.push(Effect::Redraw);
             }
             A::Suspend => effects.push(Effect::Suspend),
+            // They are done where they belong.
+            A::Sheet
+            | A::Choose0
+            | A::Choose1
+            | A::Choose2
+            | A::Choose3
+            | A::ChooseAll
+            | A::Enhance
+            | A::NextDraft
+            | A::PreviousDraft
+            | A::Note
+            | A::Hide => {}
         }
     }
 
@@ -323,6 +341,10 @@ impl App {
                 let overlay = self.paste_in(now, overlay, text);
                 self.dialogs.open(overlay);
             }
+            None if self.screens.page().is_of_drafts() => match self.allows(Action::NewDrafts) {
+                Ok(()) => self.new_drafts(text),
+                Err(why) => self.say(Level::Info, why),
+            },
             None if self.screens.page() == Page::Jobs => match self.allows(Action::Add) {
                 Ok(()) => self.open_add(Some(text)),
                 Err(why) => self.say(Level::Info, why),
@@ -369,6 +391,16 @@ impl App {
             Target::Item(index) => {
                 if let Some(Dialog::Menu(menu)) = self.dialogs.take() {
                     self.choose(now, &menu, index, effects);
+                }
+            }
+            Target::Draft(row) => {
+                let row = self.drafts.offset() + row;
+                let again = self.drafts.cursor_row() == row;
+                if row < self.drafts.len() {
+                    self.drafts.select_row(row);
+                    if again {
+                        self.run(now, Action::Sheet, effects);
+                    }
                 }
             }
             Target::Row(row) => {

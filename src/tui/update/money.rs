@@ -225,10 +225,11 @@ impl App {
     fn approved_besides(&self, purpose: &Purpose, prices: &Prices) -> PriceLines {
         let waits = |id: &&JobId| self.jobs.job(**id).is_some_and(|job| job.state() == State::Waiting);
         let own: std::collections::HashSet<&JobId> = match purpose {
-            Purpose::Add { .. } | Purpose::Draft { .. } => std::collections::HashSet::new(),
-            Purpose::Release { jobs } | Purpose::RunAgain { jobs } | Purpose::Resume { jobs } => {
-                jobs.iter().filter(waits).collect()
-            }
+            Purpose::Add { .. } | Purpose::Draft { .. } | Purpose::Chosen { .. } => std::collections::HashSet::new(),
+            Purpose::Release { jobs }
+            | Purpose::RunAgain { jobs }
+            | Purpose::MakeAgain { jobs, .. }
+            | Purpose::Resume { jobs } => jobs.iter().filter(waits).collect(),
         };
         let earlier = self.status.iter().flat_map(|status| &status.waiting_for_go);
         let earlier = earlier.filter(waits).filter(|id| !own.contains(id));
@@ -245,7 +246,7 @@ impl App {
     /// The confirmation: the only place where a consent is made.
     pub(super) fn agree(&mut self, price: PriceDialog, effects: &mut Effects) {
         let consent = Consent { lines: price.quote.lines, grace: self.options.grace };
-        let makes = price.purpose.records() || matches!(price.purpose, Purpose::RunAgain { .. });
+        let makes = price.purpose.records() || matches!(price.purpose, Purpose::RunAgain { .. } | Purpose::MakeAgain { .. });
         let command = match price.purpose {
             Purpose::Add { specs, tag } => {
                 self.dialogs.set_draft_aside();
@@ -258,6 +259,13 @@ impl App {
             Purpose::Release { jobs } => {
                 self.stay_behind(&jobs);
                 Command::Approve { jobs, consent }
+            }
+            Purpose::Chosen { draft, specs, tag } => {
+                self.drafts.set_aside(&draft);
+                Command::Add { specs, tag, front: false, again: false, consent: Some(consent) }
+            }
+            Purpose::MakeAgain { jobs, alone } => {
+                Command::RunAgain { jobs, front: false, deliberate: alone, again: alone, consent }
             }
             Purpose::RunAgain { jobs } => {
                 let deliberate = self.jobs.marks().is_empty();
@@ -273,6 +281,10 @@ impl App {
         let command = match price.purpose {
             Purpose::Add { specs, tag } => {
                 self.dialogs.take_draft();
+                Command::Add { specs, tag, front: false, again: false, consent: None }
+            }
+            Purpose::Chosen { draft, specs, tag } => {
+                self.drafts.set_aside(&draft);
                 Command::Add { specs, tag, front: false, again: false, consent: None }
             }
             Purpose::Draft { prompts, tag, again } => {

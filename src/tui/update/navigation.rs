@@ -27,6 +27,10 @@ impl App {
                 let last = self.jobs.tags().len().saturating_sub(1);
                 self.screens.scroll_page(moved(self.screens.page_scroll(), by, last));
             }
+            Page::Drafts | Page::Sheet => {
+                let last = self.drafts.len().saturating_sub(1);
+                self.drafts.select_row(moved(self.drafts.cursor_row(), by, last));
+            }
             Page::Jobs if self.screens.in_details() => {
                 let last = view::details_height(self).saturating_sub(1);
                 self.screens.scroll_details(moved(self.screens.details_scroll(), by, last));
@@ -42,6 +46,8 @@ impl App {
     pub(super) fn page(&mut self, halves: isize) {
         let rows = match self.screens.page() {
             Page::Jobs if !self.screens.in_details() => self.layout().rows(),
+            Page::Drafts => view::draft_rows(self),
+            Page::Sheet => 2,
             _ => usize::from(self.screens.size().1).saturating_sub(6),
         };
         let half = isize::try_from(rows / 2).unwrap_or(1).max(1);

@@ -120,7 +120,7 @@ fn lines(app: &App, job: &Job, now: Timestamp, width: u16, styles: Styles) -> Ve
     result(&mut sheet, app, job, now);
     money(&mut sheet, job);
     times(&mut sheet, app, job, now);
-    ids(&mut sheet, job);
+    ids(&mut sheet, app, job);
     raw(&mut sheet, app, job);
     sheet.lines
 }
@@ -212,7 +212,7 @@ fn times(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
     }
 }
 
-fn ids(sheet: &mut Sheet, job: &Job) {
+fn ids(sheet: &mut Sheet, app: &App, job: &Job) {
     sheet.section("ids");
     let (styles, again) = (sheet.styles, job.again_of.map(|id| id.to_string()));
     let mut own = vec![("job ".to_owned(), styles.dim), (job.id.to_string(), styles.plain)];
@@ -225,6 +225,8 @@ fn ids(sheet: &mut Sheet, job: &Job) {
         JobKind::Enhance { source, image } => {
             sheet.named("draft", source.as_str());
             sheet.fact("picture", &format!("{image} (of 0–3)"));
+            let made = app.jobs.made(source).and_then(|draft| draft.kind.prompt());
+            sheet.fact("prompt", made.map_or("", |prompt| prompt.as_str()));
         }
         JobKind::Draft { prompt, template } => {
             sheet.named("prompt", prompt.as_str());
@@ -233,6 +235,9 @@ fn ids(sheet: &mut Sheet, job: &Job) {
                 let said = format!("moderation took {missing} of 4; which numbers are left is not certain");
                 sheet.fact("pictures", &said);
             }
+            let children = job.task.as_ref().map(|task| app.jobs.enhanced_from(task)).unwrap_or_default();
+            let children: Vec<String> = children.into_iter().map(|child| enhanced(child)).collect();
+            sheet.fact("enhanced", &children.join(" · "));
         }
     }
     sheet.named("task", job.task.as_ref().map_or("", |task| task.as_str()));
@@ -242,6 +247,14 @@ fn ids(sheet: &mut Sheet, job: &Job) {
         }
     }
     sheet.named("request", job.request_id.as_deref().map(text::clean).as_deref().unwrap_or_default());
+}
+
+/// `2 saved x5j8d3qa-0.png`: an enhance, as its draft names it.
+fn enhanced(child: &Job) -> String {
+    let image = child.kind.source().map_or_else(String::new, |(_, image)| image.to_string());
+    let file = child.files.first().and_then(|file| file.path.file_name()).map(|name| name.to_string_lossy());
+    let file = file.map(|name| format!(" {}", text::clean(&name))).unwrap_or_default();
+    format!("{image} {}{file}", child.state())
 }
 
 /// The last response, folded until the keys go to the details and open it.

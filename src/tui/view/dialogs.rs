@@ -14,7 +14,7 @@ use super::canvas::{Canvas, Pieces, fit, wrap};
 use super::fields::{field, line};
 use super::sheet::{put, sheet, sheet_area};
 use super::{ask, help};
-use crate::job::{JobId, LineVerdict, text};
+use crate::job::{JobId, LineVerdict, TaskId, text};
 use crate::tui::width::columns;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
@@ -32,6 +32,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
         Some(Dialog::Command(line)) => palette(canvas, room, line),
         Some(Dialog::Help(help)) => help::draw(canvas, room, help),
         Some(Dialog::Show(id)) => show_lines(canvas, layout, *id),
+        Some(Dialog::ShowDraft(task)) => show_draft(canvas, layout, task),
     }
 }
 
@@ -92,7 +93,11 @@ fn tag_box(canvas: &mut Canvas<'_>, room: Rect, tag: &TagDialog) {
         };
         put(&mut lines, &said, width, styles.dim);
     }
-    let title = format!("tag for {}", text::count(tag.jobs.len(), "job"));
+    let title = if tag.drafts.is_empty() {
+        format!("tag for {}", text::count(tag.jobs.len(), "job"))
+    } else {
+        format!("note for {}", text::count(tag.drafts.len(), "draft"))
+    };
     let inner = sheet(canvas, room, &title, width, &lines, false);
     if inner.height > 0 {
         field(canvas, inner.x, inner.y, inner.width, &tag.field, styles.strong, true);
@@ -293,6 +298,37 @@ fn show_lines(canvas: &mut Canvas<'_>, layout: &Layout, id: JobId) {
         let left = wording::minutes(end.duration_since(canvas.now).as_secs());
         let _ = if expired { write!(about, " · link expired") } else { write!(about, " · link expires in {left}") };
     }
+    plain_lines(canvas, layout, about, lines);
+}
+
+/// The same for a draft, which may have been made elsewhere.
+fn show_draft(canvas: &mut Canvas<'_>, layout: &Layout, task: &TaskId) {
+    let styles = canvas.styles;
+    let app = canvas.app;
+    let Some(draft) = app.drafts.draft(task) else { return };
+    let mut lines: Vec<(String, Style)> = Vec::new();
+    for (_, file) in &draft.files {
+        lines.push((text::clean(&file.to_string_lossy()).into_owned(), styles.strong));
+        lines.push((scp_line(&app.options, &file.to_string_lossy()), styles.plain));
+    }
+    if draft.files.is_empty() {
+        lines.push(("no picture here yet".to_owned(), styles.dim));
+    }
+    let expired = draft.links_expire_at.is_some_and(|end| end <= canvas.now);
+    for link in &draft.links {
+        lines.push((text::clean(link).into_owned(), if expired { styles.dim } else { styles.plain }));
+    }
+    lines.push((task.to_string(), styles.plain));
+    let mut about = format!("draft {}", task.short());
+    if let Some(end) = draft.links_expire_at.filter(|_| !draft.links.is_empty()) {
+        let left = wording::minutes(end.duration_since(canvas.now).as_secs());
+        let _ = if expired { write!(about, " · links expired") } else { write!(about, " · links expire in {left}") };
+    }
+    plain_lines(canvas, layout, about, lines);
+}
+
+fn plain_lines(canvas: &mut Canvas<'_>, layout: &Layout, about: String, lines: Vec<(String, Style)>) {
+    let styles = canvas.styles;
     canvas.blank(layout.body);
     let mut y = layout.body.y;
     for (line, style) in [(about, styles.dim), (String::new(), styles.plain)].into_iter().chain(lines) {

@@ -53,11 +53,12 @@ pub(super) fn filter_line(canvas: &mut Canvas<'_>, area: Rect, line: &FilterInpu
     let styles = canvas.styles;
     canvas.text(area.x, area.y, area.width, "/", styles.accent.add_modifier(styles.bold));
     let text = line.field.line();
-    let events = canvas.app.screens.page() == Page::Events;
-    let wrong = if events { Vec::new() } else { Query::read(text).1 };
+    let page = canvas.app.screens.page();
+    let wrong = if page == Page::Jobs { Query::read(text).1 } else { Vec::new() };
     let said = match wrong.first() {
         Some(error) => error.message.clone(),
-        None if events => format!("{} events", canvas.app.shown_events().count()),
+        None if page == Page::Drafts => crate::job::text::count(canvas.app.drafts.len(), "draft"),
+        None if page == Page::Events => format!("{} events", canvas.app.shown_events().count()),
         None => crate::job::text::count(canvas.app.jobs.order().len(), "job"),
     };
     let note = columns(&said).min(area.width / 2);
@@ -101,7 +102,7 @@ pub(super) fn keys_of(dialog: &Dialog, keymap: &Keymap) -> Vec<(String, String)>
         Dialog::Caps(_) => &[("Enter", "set; empty is no cap"), ("Tab", "other cap"), ("Esc", "back")],
         Dialog::Command(_) => &[("Enter", "do it"), ("Tab", "complete"), ("Up Down", "choose"), ("Esc", "back")],
         Dialog::Help(_) => &[("Esc", "back"), ("Up Down", "scroll"), ("", "type to search")],
-        Dialog::Show(_) => {
+        Dialog::Show(_) | Dialog::ShowDraft(_) => {
             let copy = [(Action::CopyId, "copy task id"), (Action::CopyMenu, "copy …")];
             let copy = copy.map(|(action, word)| (keymap.named(action), word.to_owned()));
             return copy.into_iter().chain([("Esc".to_owned(), "back".to_owned())]).collect();

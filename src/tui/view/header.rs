@@ -83,7 +83,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     spread(canvas, 0, width, &left, slot, extra);
     let slot = looking_at(canvas, width / 2);
     spread(canvas, 1, width, &money(canvas), slot, Pieces::new());
-    tabs(canvas, layout.tabs);
+    if !canvas.app.screens.page().is_of_drafts() {
+        tabs(canvas, layout.tabs);
+    }
 }
 
 fn name(canvas: &Canvas<'_>) -> Vec<Pieces> {

@@ -4,8 +4,10 @@
 
 mod ask;
 mod canvas;
+pub(crate) mod contact_sheet;
 mod details;
 mod dialogs;
+mod drafts;
 mod fields;
 mod footer;
 mod header;
@@ -26,6 +28,7 @@ use super::job_list::{Sort, View};
 use super::keymap::Action;
 use super::layout::{Layout, Page};
 use canvas::Canvas;
+pub(crate) use drafts::draft_rows;
 
 /// Draws the whole screen.
 pub fn screen(app: &App, frame: &mut Frame<'_>, now: Timestamp) {
@@ -47,6 +50,8 @@ pub fn screen(app: &App, frame: &mut Frame<'_>, now: Timestamp) {
         }
         Page::Events => pages::events(&mut canvas, layout.body),
         Page::Spending => pages::spending(&mut canvas, layout.body),
+        Page::Drafts => drafts::draw(&mut canvas, &layout),
+        Page::Sheet => contact_sheet::draw(&mut canvas, &layout),
     }
     footer::activity(&mut canvas, &layout);
     footer::message(&mut canvas, &layout);
@@ -76,6 +81,8 @@ pub(crate) enum Target {
     Heading(Sort),
     /// A row of the list, counted from the first one shown.
     Row(usize),
+    /// A row of the drafts, counted from the first one shown.
+    Draft(usize),
     Details,
     /// A key of the footer.
     Key(Action),
@@ -100,7 +107,10 @@ pub(crate) fn target_at(app: &App, now: Timestamp, (x, y): (u16, u16)) -> Option
     if inside(layout.footer) {
         return footer::action_at(&canvas, &layout, x).map(Target::Key);
     }
-    if inside(layout.tabs) {
+    if app.screens.page() == Page::Drafts && inside(layout.body) {
+        return drafts::row_at(&layout, y).map(Target::Draft);
+    }
+    if inside(layout.tabs) && !app.screens.page().is_of_drafts() {
         return header::tab_at(&canvas, layout.tabs.width, x).map(Target::Tab);
     }
     if app.screens.page() != Page::Jobs {
