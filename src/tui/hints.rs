@@ -16,7 +16,11 @@ impl App {
             .collect();
         rows.sort_by_key(|row| row.hint.1);
         rows.into_iter()
-            .filter_map(|row| Some((row.action, self.options.keymap.shown(row.action)?, self.hint_word(row.action, row.hint.0))))
+            .filter_map(|row| {
+                let key = self.options.keymap.shown(row.action)?;
+                let key = if row.action == Action::Choose0 { self.choosing_keys() } else { key };
+                Some((row.action, key, self.hint_word(row.action, row.hint.0)))
+            })
             .collect()
     }
 
@@ -30,6 +34,10 @@ impl App {
             Action::Events => self.screens.page() == Page::Jobs,
             Action::Spending => self.screens.page() != Page::Spending,
             Action::Open => !self.screens.details_open(),
+            Action::Back => self.screens.page().is_of_drafts(),
+            Action::Drafts | Action::Quit => !self.screens.page().is_of_drafts(),
+            // In the list it would be in the way of what is used more.
+            Action::NewFrom => self.screens.page().is_of_drafts() || self.screens.in_details(),
             Action::Undo => self.messages.is_worth_undoing(),
             _ => true,
         }
@@ -47,6 +55,8 @@ impl App {
             Action::Watch if job.is_some_and(|job| job.state() == State::Unsure) => "choose task",
             Action::Watch => "watch again",
             Action::Undo if !self.messages.windows().is_empty() => "stop the send",
+            Action::NewDrafts if self.screens.page().is_of_drafts() => "new",
+            Action::RunAgain if self.screens.page().is_of_drafts() => "again, paid",
             Action::Quit if self.screens.page() != Page::Jobs || self.screens.details_open() => "back",
             _ => word,
         }

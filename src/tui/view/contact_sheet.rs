@@ -13,6 +13,7 @@ use super::super::layout::{Layout, Page};
 use super::super::wording;
 use super::canvas::{Canvas, Pieces, wrap};
 use super::drafts::{chosen_sign, moment};
+use super::sheet::line_width;
 use crate::job::drafts::{Draft, Known};
 use crate::job::{Credits, ImageNumber, Model, text};
 use crate::tui::width::columns;
@@ -37,8 +38,8 @@ struct Areas {
     price: Rect,
 }
 
-/// Fewer cells than this show no picture.
-const LEAST: (u16, u16) = (8, 4);
+/// Boxes of fewer lines than this have no room for a picture, nor for words.
+const LEAST: u16 = 6;
 /// Lines of words that stay below the pictures.
 const WORDS: u16 = 4;
 
@@ -69,7 +70,7 @@ fn above(body: Rect) -> (Vec<Rect>, Rect) {
     let most = body.width.saturating_sub(3 * gap) / 4;
     let height = (most / 2).min(body.height.saturating_sub(WORDS + 1));
     let width = most.min(height * 2);
-    if (width, height) < LEAST || height < LEAST.1 {
+    if height < LEAST {
         return (Vec::new(), body);
     }
     let boxes = (0..4).map(|at| Rect::new(body.x + at * (width + gap), body.y + 1, width, height)).collect();

@@ -117,12 +117,21 @@ impl Sheet {
 
 fn lines(app: &App, job: &Job, now: Timestamp, width: u16, styles: Styles) -> Vec<Pieces> {
     let mut sheet = Sheet { lines: Vec::new(), section: None, width, styles };
+    prompt(&mut sheet, job);
     result(&mut sheet, app, job, now);
     money(&mut sheet, job);
     times(&mut sheet, app, job, now);
     ids(&mut sheet, app, job);
     raw(&mut sheet, app, job);
     sheet.lines
+}
+
+/// What a draft is made from.
+fn prompt(sheet: &mut Sheet, job: &Job) {
+    let JobKind::Draft { prompt, template } = &job.kind else { return };
+    sheet.section("prompt");
+    sheet.say(prompt.as_str(), sheet.styles.plain);
+    sheet.fact("from", template.as_deref().unwrap_or_default());
 }
 
 fn result(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
@@ -228,9 +237,7 @@ fn ids(sheet: &mut Sheet, app: &App, job: &Job) {
             let made = app.jobs.made(source).and_then(|draft| draft.kind.prompt());
             sheet.fact("prompt", made.map_or("", |prompt| prompt.as_str()));
         }
-        JobKind::Draft { prompt, template } => {
-            sheet.named("prompt", prompt.as_str());
-            sheet.named("template", template.as_deref().unwrap_or_default());
+        JobKind::Draft { .. } => {
             if let Some(missing) = job.pictures_missing() {
                 let said = format!("moderation took {missing} of 4; which numbers are left is not certain");
                 sheet.fact("pictures", &said);

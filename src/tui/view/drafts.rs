@@ -64,8 +64,11 @@ fn plan(width: u16) -> (u16, Vec<Column>) {
     if wide {
         all.push(("tag", 10, |canvas, draft| (draft.label().unwrap_or_default().to_owned(), canvas.styles.dim)));
     }
-    if width < 60 {
-        all.retain(|(name, ..)| !matches!(*name, "credit" | "known"));
+    if width < 76 {
+        all.retain(|(name, ..)| *name != "credit");
+    }
+    if width < 66 {
+        all.retain(|(name, ..)| *name != "known");
     }
     if width < 45 {
         all.retain(|(name, ..)| *name != "enhanced");
@@ -135,7 +138,8 @@ pub(super) fn chosen_sign(canvas: &Canvas<'_>) -> &'static str {
 /// The prompt; where it is not known, that and what else there is to say.
 fn prompt(canvas: &Canvas<'_>, draft: &Draft, wide: bool) -> (String, Style) {
     let styles = canvas.styles;
-    let note = draft.label().filter(|_| !wide).map(|note| format!("[{note}] ")).unwrap_or_default();
+    let note =
+        draft.label().filter(|_| !wide && canvas.buffer.area.width >= 76).map(|note| format!("[{note}] ")).unwrap_or_default();
     let mut more: Vec<String> = Vec::new();
     if let Some(taken) = draft.missing() {
         more.push(format!("moderation took {taken} of {}", Model::MOST_PICTURES));

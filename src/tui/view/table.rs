@@ -392,7 +392,8 @@ fn empty(canvas: &mut Canvas<'_>, area: Rect) {
     } else if app.options.read_only {
         ("no jobs yet".to_owned(), String::new())
     } else {
-        ("no jobs yet".to_owned(), format!("{} adds jobs · {} keys", key(Action::Add), key(Action::Help)))
+        let (add, drafts, help) = (key(Action::Add), key(Action::Drafts), key(Action::Help));
+        ("no jobs yet".to_owned(), format!("{add} adds jobs · {drafts} shows drafts · {help} keys"))
     };
     let lines: Vec<(String, Style)> = [(title, canvas.styles.strong), (String::new(), canvas.styles.plain)]
         .into_iter()
