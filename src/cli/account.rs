@@ -29,7 +29,7 @@ pub fn enter(context: &Context, key: &SecretString, may_write: bool) -> Result<O
         let verdict = store.enter_account(address, key.expose_secret())?;
         (Some(store), verdict)
     } else {
-        match context.store_to_read()? {
+        match context.store_to_look_into()? {
             Some(store) => (None, store.check_account(address, key.expose_secret())?),
             None => return Ok(None),
         }
@@ -161,7 +161,7 @@ pub fn adopt(context: &Context) -> Outcome {
     let key = context.config.key.read(&context.env)?;
     let address = context.config.base_url.as_str();
     let account = Account::new(address, key.expose_secret(), fastrand::u128(..));
-    if context.store_to_read()?.is_none() {
+    if context.store_to_look_into()?.is_none() {
         return Err(Problem::input("no_store", "there is no store here yet, so there is nothing to adopt", "add a job first"));
     }
     if let Some(pid) = Store::engine_pid(&context.config.data_dir) {

@@ -13,7 +13,7 @@ use crate::store::{AddRules, NewJob, Store};
 /// The store, to write; nothing is made where there is none, since it has no job to act on.
 fn existing(context: &Context) -> Result<Store, Problem> {
     context.may_write()?;
-    if context.store_to_read()?.is_none() {
+    if context.store_to_look_into()?.is_none() {
         return Err(Problem::input("no_such_job", "the store has no jobs", "`mj-enhance add` records some"));
     }
     context.store()

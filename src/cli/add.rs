@@ -59,7 +59,7 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
         ));
     }
     // Checked before the store is made: bad input leaves nothing behind.
-    let existing = context.store_to_read()?;
+    let existing = context.store_to_look_into()?;
     let trouble = std::cell::Cell::new(None);
     let mut jobs = None;
     // The short form of a draft that has a job; the jobs are read at the first one.

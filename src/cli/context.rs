@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::args::Selector;
 use super::out::Out;
 use super::problem::Problem;
-use super::start;
+use super::{notices, start};
 use crate::api::{Client, ClientOptions};
 use crate::config::{Config, Environment};
 use crate::job::query::{Query, Searcher};
@@ -38,7 +38,7 @@ impl Context {
     /// With `--read-only`, and when the folder or the store cannot be used.
     pub fn store(&self) -> Result<Store, Problem> {
         self.may_write()?;
-        let store = Store::open(&self.config.data_dir, Access::ReadWrite)?;
+        let store = told(Store::open(&self.config.data_dir, Access::ReadWrite)?);
         if self.verbose > 0 {
             start::log_to(&self.config, self.verbose)?;
         }
@@ -56,11 +56,19 @@ impl Context {
         Ok(())
     }
 
-    /// The store, to read; `None` where nothing was ever stored. Nothing is made.
+    /// The store, to read; `None` where nothing was ever stored. Nothing is made. Where it can only be read, that is said.
     ///
     /// # Errors
     /// When there is a store, or something in its place, that cannot be read.
     pub fn store_to_read(&self) -> Result<Option<Store>, Problem> {
+        Ok(self.store_to_look_into()?.map(told))
+    }
+
+    /// The same without a word, where the store is opened again by somebody who says it.
+    ///
+    /// # Errors
+    /// As [`Context::store_to_read`].
+    pub fn store_to_look_into(&self) -> Result<Option<Store>, Problem> {
         let file = self.store_file();
         match file.try_exists() {
             Ok(true) => Ok(Some(Store::open(&self.config.data_dir, Access::ReadOnly)?)),
@@ -137,6 +145,14 @@ impl Context {
             .is_none()
             .then_some("no engine is running: open `mj-enhance`, or start `mj-enhance run --until-idle`")
     }
+}
+
+/// Says what a person should know about how a store was opened.
+fn told(store: Store) -> Store {
+    if let Some(remark) = store.remark() {
+        Out::status(notices::remark(remark));
+    }
+    store
 }
 
 /// Whether a job is in one of these states (any, for none), has this tag, and fits this query.

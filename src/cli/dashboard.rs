@@ -168,7 +168,11 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     let config = &context.config;
     let keymap = config_file::keymap(&config.keys).unwrap_or_default();
     config.key.read(&context.env)?;
-    start::log_to(config, context.verbose)?;
+    match start::log_to(config, context.verbose) {
+        // Who only looks on can do without a log where none can be written.
+        Err(_) if sending == Sending::Nothing => {}
+        other => other?,
+    }
     let capabilities = environment::capabilities(config, &context.env);
     if !capabilities.screen.value {
         return Err(Problem::input(

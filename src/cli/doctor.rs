@@ -242,11 +242,14 @@ fn store(config: &Config, key: Option<&SecretString>, report: &mut Report) {
             let read = Store::open(&config.data_dir, Access::ReadOnly).and_then(|store| {
                 let address = config.base_url.as_str();
                 let account = key.map(|key| store.check_account(address, key.expose_secret())).transpose()?;
-                Ok((store.jobs()?, account))
+                Ok((store.jobs()?, account, store.remark()))
             });
             match read {
-                Ok((jobs, account)) => {
+                Ok((jobs, account, remark)) => {
                     report.good("store", format!("opens, {} jobs: {}", jobs.len(), super::list::totals(&jobs)));
+                    if let Some(remark) = remark {
+                        report.note("store", super::notices::remark(remark), "");
+                    }
                     if let (Some(AccountCheck::Refused { known, open }), Some(key)) = (account, key) {
                         let now = known.alike(config.base_url.as_str(), key.expose_secret());
                         report.bad("account", super::account::refused(&known, &now, open));

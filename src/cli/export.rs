@@ -251,7 +251,7 @@ pub fn prune(args: &PruneArgs, context: &Context) -> Outcome {
     let before = now().checked_sub(args.older_than).map_err(|_| {
         Problem::input("bad_arguments", "--older-than reaches back before all times", "give a shorter time, like 30d")
     })?;
-    let gone = match context.store_to_read()? {
+    let gone = match context.store_to_look_into()? {
         Some(reader) => {
             drop(reader);
             context.store()?.prune(before, args.removed)?

@@ -1,6 +1,6 @@
 //! Notices as `run` says them, to a person who types commands instead of pressing keys.
 
-use crate::engine::{Notice, NoticeKind, Undecided};
+use crate::engine::{Notice, NoticeKind, Remark, Undecided};
 use crate::job::{JobId, text};
 use crate::tui::notices::lost_answer;
 
@@ -29,6 +29,7 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String) -> String {
         NoticeKind::StoreFailed { error } => format!("{error}."),
         NoticeKind::StoreUnwritable { error } => format!("{error}; nothing is sent until the store can be written."),
         NoticeKind::StoreWritable => "The store can be written again; nothing was lost.".to_owned(),
+        NoticeKind::StoreOpened(what) => remark(*what).to_owned(),
         NoticeKind::TookOver => "The other engine ended; this process took over.".to_owned(),
         NoticeKind::ViewNotSaved { error } => format!("The view was not saved: {error}."),
         NoticeKind::ResultsUnsavable { error } => {
@@ -46,6 +47,17 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String) -> String {
         NoticeKind::Cancelled(by) => format!("{job} was {by}."),
     };
     text::clean(&said).into_owned()
+}
+
+/// What is said once about how the store was opened.
+pub fn remark(remark: Remark) -> &'static str {
+    match remark {
+        Remark::ReadFromCopy => "The store's folder cannot be written to: its log is read in a copy, nothing is changed.",
+        Remark::ReadOnlyMedium => "The store is on a read-only medium: it is only read.",
+        Remark::LogMissing => {
+            "The store's file holds no jobs: if it was copied while mj-enhance ran, copy mj-enhance.db-wal with it (or use `mj-enhance export`)."
+        }
+    }
 }
 
 fn undecided(why: &Undecided) -> String {

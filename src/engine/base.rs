@@ -117,6 +117,9 @@ impl Base {
     /// Reads what is not over. It is small and acts; what is over is only looked at, and follows turn by turn.
     pub(super) fn open(&mut self) -> Result<Vec<Arc<Job>>, StoreError> {
         self.peers.start(&self.store)?;
+        if let Some(remark) = self.store.remark() {
+            self.notice(None, NoticeKind::StoreOpened(remark));
+        }
         let Changes { revision, settings, jobs, .. } = self.store.open_jobs()?;
         self.jobs.has_read_to(revision);
         self.account.set_settings(settings);

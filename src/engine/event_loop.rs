@@ -474,6 +474,9 @@ impl Engine {
                 warn!(%error, "progress was not written; it is only for the eye");
             }
         }
+        if let Err(error) = self.base.peers.checkpoint(&mut self.base.store, Instant::now()) {
+            warn!(%error, "the log of the store was not brought into its file; nothing is lost");
+        }
         self.base.tell_of_ending_links();
     }
 

@@ -51,7 +51,7 @@ use crate::job::drafts::DraftRow;
 
 pub use crate::commands::{Act, Command, CommandError, CommandOutcome, Consent, JobRef, LeftOut, QueueMove};
 use crate::job::{Caps, Credits, Failure, Job, JobId, Model, Prices, Progress, Spent};
-pub use crate::store::{PauseReason, Seen, StoreError, TimelineEntry};
+pub use crate::store::{PauseReason, Remark, Seen, StoreError, TimelineEntry};
 
 pub use base::{Services, SessionMessage};
 pub use clock::{Clock, SystemClock};

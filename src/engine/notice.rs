@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::job::{CancelledBy, Credits, Failure, HoldReason, JobId, LostAnswer, TaskId};
-use crate::store::PauseReason;
+use crate::store::{PauseReason, Remark};
 
 /// How serious a notice is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -86,6 +86,8 @@ pub enum NoticeKind {
     },
     /// The store takes writes again, and all that was kept is written.
     StoreWritable,
+    /// How the store was opened, where a person should know.
+    StoreOpened(Remark),
     /// The engine of another process ended, and this process is the engine now.
     TookOver,
     /// How the dashboard looked could not be remembered for the next start.
@@ -147,7 +149,11 @@ impl NoticeKind {
     #[must_use]
     pub fn level(&self) -> Level {
         match self {
-            Self::TaskFound(_) | Self::StoreWritable | Self::ResultsSavable { .. } | Self::Saved => Level::Info,
+            Self::TaskFound(_)
+            | Self::StoreWritable
+            | Self::StoreOpened(Remark::ReadFromCopy | Remark::ReadOnlyMedium)
+            | Self::ResultsSavable { .. }
+            | Self::Saved => Level::Info,
             Self::Held(_)
             | Self::SendingDeferred(_)
             | Self::Refused(_)
@@ -155,6 +161,7 @@ impl NoticeKind {
                 Undecided::NotSending | Undecided::OverRunLimit(_) | Undecided::Held(_) | Undecided::NotConfirmed,
             )
             | Self::TookOver
+            | Self::StoreOpened(Remark::LogMissing)
             | Self::AnswersUnreadable(_)
             | Self::UnknownStatus { .. }
             | Self::ViewNotSaved { .. }

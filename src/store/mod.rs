@@ -33,6 +33,8 @@ mod ledger;
 mod lock;
 mod money;
 mod open;
+#[cfg(test)]
+mod open_tests;
 mod queue;
 mod reading;
 mod rows;
@@ -56,7 +58,7 @@ pub use ledger::LedgerRow;
 pub use lock::{EngineLock, ScreenLock};
 pub use types::{
     Access, AddRules, Added, Approved, BeginSend, BudgetId, Changes, Consent, EngineRequest, MadeBefore, MakeRequest, Moved,
-    NewJob, NotNow, PauseReason, QueueMove, Seen, SendGuard, Settings, TimelineEntry,
+    NewJob, NotNow, PauseReason, QueueMove, Remark, Seen, SendGuard, Settings, TimelineEntry,
 };
 pub use write::{CommitHook, Moment};
 
@@ -69,8 +71,11 @@ pub struct Store {
     db: Connection,
     file: PathBuf,
     snapshot: bool,
+    remark: Option<Remark>,
     sync: Option<Sync>,
     hook: Option<CommitHook>,
+    /// Moves with every write of this process.
+    writes: u64,
 }
 
 impl std::fmt::Debug for Store {
@@ -81,7 +86,8 @@ impl std::fmt::Debug for Store {
 
 impl From<open::Opened> for Store {
     fn from(opened: open::Opened) -> Self {
-        Self { db: opened.db, file: opened.file, snapshot: opened.snapshot, sync: None, hook: None }
+        let open::Opened { db, file, snapshot, remark } = opened;
+        Self { db, file, snapshot, remark, sync: None, hook: None, writes: 0 }
     }
 }
 
@@ -89,7 +95,8 @@ impl Store {
     /// Opens (and makes, migrates) `mj-enhance.db` in a folder.
     ///
     /// Read only, nothing is made; where no process has the store open for writing, a picture of this moment is read
-    /// ([`Store::is_snapshot`]), so that a folder that cannot be written will do.
+    /// ([`Store::is_snapshot`]), and where its log cannot be read in its place, a copy of both in a folder for temporary
+    /// files, so that a folder that cannot be written will do ([`Store::remark`]).
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when folder or file cannot be made, read or written, or does not exist for reading;
@@ -110,6 +117,11 @@ impl Store {
     /// Whether this is a picture of the moment of opening, which later changes do not reach: see [`Store::open`].
     pub fn is_snapshot(&self) -> bool {
         self.snapshot
+    }
+
+    /// What a person should hear about how it was opened.
+    pub fn remark(&self) -> Option<Remark> {
+        self.remark
     }
 
     /// Opens a snapshot anew, to see what changed since; nothing to do for any other store.
@@ -356,6 +368,20 @@ impl Store {
             writing.db.prepare_cached("UPDATE meta SET screen = ?1")?.execute(params![text])?;
             Ok(())
         })
+    }
+
+    /// A number that moves whenever this process has written something.
+    pub fn writes(&self) -> u64 {
+        self.writes
+    }
+
+    /// Brings what is in the write-ahead log into the store's own file, as far as nobody reads older states, so that a copy
+    /// of that file alone lacks only what was written since. It does not wait for other processes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when the disk refuses; nothing is lost by it.
+    pub fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.see(|db| Ok(db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?))
     }
 
     /// Writes what is in memory to disk; part of leaving. It does not wait for other processes.

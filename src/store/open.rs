@@ -4,12 +4,12 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::{DbError, StoreError};
-use super::{Access, schema};
+use super::{Access, Remark, schema};
 
 /// The store's file in its folder.
 pub(super) const FILE: &str = "mj-enhance.db";
@@ -20,12 +20,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Stores up to this size are checked as a whole when they are opened; larger ones only on suspicion.
 const CHECKED_WHOLE: u64 = 2 << 20;
 
+/// How often a copy of the files is taken anew because they changed meanwhile.
+const COPIES_MOST: usize = 5;
+
 /// A connection and what is known about it.
 pub(super) struct Opened {
     pub db: Connection,
     pub file: PathBuf,
     /// Read as a picture of one moment, since the folder holds no write-ahead log and none may be made.
     pub snapshot: bool,
+    pub remark: Option<Remark>,
 }
 
 pub(super) fn open(folder: &Path, access: Access) -> Result<Opened, StoreError> {
@@ -33,19 +37,100 @@ pub(super) fn open(folder: &Path, access: Access) -> Result<Opened, StoreError> 
     if access == Access::ReadWrite {
         make(folder, &file)?;
     }
-    let suspicious = look(&file)?;
-    let (mut db, snapshot) = connect(&file, access)?;
-    let stands_in = prepare(&mut db, &file, access, suspicious).map_err(|stop| match stop {
-        Stop::Told(error) => error,
-        Stop::DbError(error) => error.at(&file),
-    })?;
-    Ok(Opened { db, file, snapshot: snapshot || stands_in })
+    let about = look(&file)?;
+    let log = beside(&file, "-wal");
+    let has_log = log.exists();
+    let (db, snapshot) = connect(&file, access, has_log)?;
+    let (db, found) = match prepare(db, &file, access, about.suspicious) {
+        // The log's index (-shm) is missing and cannot be made here: SQLite then opens nothing at all.
+        Err(Stop::DbError(DbError::Sql(error))) if access == Access::ReadOnly && has_log && is_refused(&error) => {
+            let (db, found) = open_copy(&file, &log)?;
+            return Ok(Opened { db, snapshot: true, remark: Some(found.remark(Remark::ReadFromCopy)), file });
+        }
+        other => other.map_err(|stop| stop.at(&file))?,
+    };
+    let lacks_log = found == Found::Nothing && !has_log && about.keeps_log;
+    let remark = if lacks_log {
+        Some(Remark::LogMissing)
+    } else {
+        (access == Access::ReadOnly && is_read_only(folder)).then_some(Remark::ReadOnlyMedium)
+    };
+    let stands_in = access == Access::ReadOnly && found == Found::Nothing;
+    Ok(Opened { db, file, snapshot: snapshot || stands_in, remark })
 }
 
 pub(super) fn in_memory() -> Result<Opened, StoreError> {
     let file = PathBuf::from(":memory:");
     let db = empty().map_err(|error| error.at(&file))?;
-    Ok(Opened { db, file, snapshot: false })
+    Ok(Opened { db, file, snapshot: false, remark: None })
+}
+
+/// Whether SQLite could not open or make a file that it needs.
+fn is_refused(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{CannotOpen, PermissionDenied, ReadOnly, SystemIoFailure};
+    matches!(error.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly | SystemIoFailure))
+}
+
+/// Whether the folder lies on a file system that is mounted read-only.
+fn is_read_only(folder: &Path) -> bool {
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK) == Err(rustix::io::Errno::ROFS)
+}
+
+/// Opens a copy of file and log in a folder for temporary files. The copy's names are gone before this returns.
+fn open_copy(file: &Path, log: &Path) -> Result<(Connection, Found), StoreError> {
+    let mut why = None;
+    for place in [std::env::temp_dir(), PathBuf::from("/dev/shm")] {
+        let folder = match tempfile::Builder::new().prefix("mj-enhance-read-").tempdir_in(&place) {
+            Ok(folder) => folder,
+            Err(error) => {
+                why.get_or_insert(format!("{}: {error}", place.display()));
+                continue;
+            }
+        };
+        let copy = folder.path().join(FILE);
+        let is_whole = match copy_both(file, log, &copy) {
+            Ok(is_whole) => is_whole,
+            Err(error) => {
+                why.get_or_insert(error);
+                continue;
+            }
+        };
+        let open = || -> Result<(Connection, Found), Stop> {
+            let db = Connection::open_with_flags(&copy, OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            // The log's index is then kept in memory, and no other file is needed once these are open.
+            db.pragma_update(None, "locking_mode", "exclusive")?;
+            let prepared = prepare(db, file, Access::ReadOnly, !is_whole)?;
+            prepared.0.pragma_update(None, "query_only", true)?;
+            Ok(prepared)
+        };
+        return open().map_err(|stop| stop.at(file));
+    }
+    Err(unusable(
+        file,
+        format!(
+            "its folder cannot be written to, and its log cannot be read in a copy ({}): set TMPDIR to a folder that can be written to",
+            why.unwrap_or_default()
+        ),
+    ))
+}
+
+/// Copies file and log as they are together; `false` if they changed each time meanwhile.
+fn copy_both(file: &Path, log: &Path, copy: &Path) -> Result<bool, String> {
+    for _ in 0..COPIES_MOST {
+        let before = stamps(file, log);
+        for (from, to) in [(file, copy.to_owned()), (log, beside(copy, "-wal"))] {
+            let copied = File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut File::create(to)?));
+            copied.map_err(|error| format!("{}: {error}", from.display()))?;
+        }
+        if before == stamps(file, log) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn stamps(file: &Path, log: &Path) -> [Option<(u64, SystemTime)>; 2] {
+    [file, log].map(|file| file.metadata().ok().and_then(|about| Some((about.len(), about.modified().ok()?))))
 }
 
 fn empty() -> Result<Connection, DbError> {
@@ -61,13 +146,19 @@ fn unusable(path: &Path, why: String) -> StoreError {
 
 /// Makes folder and file with modes that only the user can pass; SQLite gives its side files the mode of the file.
 fn make(folder: &Path, file: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-        unusable(folder, format!("the data folder cannot be made ({error}): fix its permissions or use another --data-dir"))
-    })?;
+    let way_out = |error: &std::io::Error| match error.kind() {
+        ErrorKind::ReadOnlyFilesystem if file.exists() => "it can only be read here (`list`, `show`, `export`, --read-only)",
+        ErrorKind::ReadOnlyFilesystem => "use another --data-dir",
+        _ => "fix its permissions or use another --data-dir",
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| unusable(folder, format!("the data folder cannot be made ({error}): {}", way_out(&error))))?;
     let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(file);
-    let made = made.map_err(|error| {
-        unusable(file, format!("the store cannot be made or written ({error}): fix its permissions or use another --data-dir"))
-    })?;
+    let made =
+        made.map_err(|error| unusable(file, format!("the store cannot be made or written ({error}): {}", way_out(&error))))?;
     if made.metadata().is_ok_and(|about| about.permissions().mode() & 0o077 != 0) {
         // Best effort: on a file system without modes there is nothing to mend.
         let _ = made.set_permissions(Permissions::from_mode(0o600));
@@ -75,8 +166,16 @@ fn make(folder: &Path, file: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Looks at the file before SQLite does: whether it is a database at all, and whether it deserves a whole check.
-fn look(path: &Path) -> Result<bool, StoreError> {
+/// What the head of a file says.
+struct Head {
+    /// It deserves a whole check.
+    suspicious: bool,
+    /// Its writer keeps a write-ahead log beside it.
+    keeps_log: bool,
+}
+
+/// Looks at the file before SQLite does: whether it is a database at all, and what its head says.
+fn look(path: &Path) -> Result<Head, StoreError> {
     let mut file = File::open(path).map_err(|error| {
         let why = match error.kind() {
             ErrorKind::NotFound => "there is no store here yet: add a job first, or name its folder with --data-dir".to_owned(),
@@ -86,7 +185,7 @@ fn look(path: &Path) -> Result<bool, StoreError> {
     })?;
     let length = file.metadata().map_or(0, |about| about.len());
     if length == 0 {
-        return Ok(false);
+        return Ok(Head { suspicious: false, keeps_log: false });
     }
     let damaged = |why: &str| StoreError::Damaged { path: path.to_owned(), why: why.to_owned() };
     let mut head = [0_u8; 100];
@@ -99,10 +198,10 @@ fn look(path: &Path) -> Result<bool, StoreError> {
         size => u64::from(size),
     };
     let pages = u64::from(u32::from_be_bytes([head[28], head[29], head[30], head[31]]));
-    Ok(length <= CHECKED_WHOLE || page * pages != length)
+    Ok(Head { suspicious: length <= CHECKED_WHOLE || page * pages != length, keeps_log: head[18] == 2 })
 }
 
-fn connect(file: &Path, access: Access) -> Result<(Connection, bool), StoreError> {
+fn connect(file: &Path, access: Access, has_log: bool) -> Result<(Connection, bool), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let at = |error: rusqlite::Error| DbError::from(error).at(file);
     match access {
@@ -110,7 +209,7 @@ fn connect(file: &Path, access: Access) -> Result<(Connection, bool), StoreError
             let db = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(at)?;
             Ok((db, false))
         }
-        Access::ReadOnly if beside(file, "-wal").exists() => {
+        Access::ReadOnly if has_log => {
             let db = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(at)?;
             Ok((db, false))
         }
@@ -151,6 +250,30 @@ enum Stop {
     DbError(DbError),
 }
 
+impl Stop {
+    fn at(self, file: &Path) -> StoreError {
+        match self {
+            Self::Told(error) => error,
+            Self::DbError(error) => error.at(file),
+        }
+    }
+}
+
+/// What a file held when it was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Found {
+    Store,
+    /// Not even tables. It was read as an empty store, or made one.
+    Nothing,
+}
+
+impl Found {
+    /// A remark about a copy, unless there was nothing in it.
+    fn remark(self, otherwise: Remark) -> Remark {
+        if self == Self::Nothing { Remark::LogMissing } else { otherwise }
+    }
+}
+
 impl<T: Into<DbError>> From<T> for Stop {
     fn from(error: T) -> Self {
         Self::DbError(error.into())
@@ -167,9 +290,10 @@ fn settle(db: &Connection) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Checks the store, and brings it up to date if it may be written. True if an empty one in memory was put in its place.
-fn prepare(db: &mut Connection, file: &Path, access: Access, suspicious: bool) -> Result<bool, Stop> {
-    settle(db)?;
+/// Checks the store, and brings it up to date if it may be written. Where nothing is in it and nothing may be written, an
+/// empty one in memory is put in its place.
+fn prepare(mut db: Connection, file: &Path, access: Access, suspicious: bool) -> Result<(Connection, Found), Stop> {
+    settle(&db)?;
     // Read as one moment saw it: another process may be making the store right now.
     let (found, ours, fresh) = {
         let moment = db.transaction()?;
@@ -188,15 +312,14 @@ fn prepare(db: &mut Connection, file: &Path, access: Access, suspicious: bool) -
         return Err(Stop::Told(StoreError::Newer { path, found, known: schema::known() }));
     }
     if suspicious {
-        check(db)?;
+        check(&db)?;
     }
     if access == Access::ReadOnly {
         return if found == schema::known() {
-            Ok(false)
+            Ok((db, Found::Store))
         } else if fresh {
-            // Its maker is just making it, or was killed at it: there are no jobs in it yet.
-            *db = empty()?;
-            Ok(true)
+            // Its maker is just making it, or was killed at it, or its log was left behind: there are no jobs in it.
+            Ok((empty()?, Found::Nothing))
         } else {
             let why = format!(
                 "the store has the older version {found} and cannot be brought up to {} while it is only read: open it once without --read-only",
@@ -205,11 +328,15 @@ fn prepare(db: &mut Connection, file: &Path, access: Access, suspicious: bool) -
             Err(Stop::Told(unusable(file, why)))
         };
     }
-    keep_a_log(db, file)?;
-    schema::migrate(db)?;
+    keep_a_log(&db, file)?;
+    schema::migrate(&mut db)?;
     // A log that grew in a busy hour is cut back after the next checkpoint.
     db.query_row("PRAGMA journal_size_limit = 8388608", [], |_| Ok(()))?;
-    Ok(false)
+    if fresh {
+        // From now on the file alone says that it is a store.
+        db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    }
+    Ok((db, if fresh { Found::Nothing } else { Found::Store }))
 }
 
 /// SQLite's own check of the whole file.

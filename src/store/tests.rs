@@ -14,7 +14,7 @@ mod files;
 mod jobs;
 mod money;
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
 }
 
@@ -34,7 +34,7 @@ fn draft() -> TaskId {
     TaskId::new("task-unified-1790000000-draftaaa").unwrap()
 }
 
-fn new_job(n: u64) -> NewJob {
+pub(super) fn new_job(n: u64) -> NewJob {
     NewJob {
         id: id(n),
         kind: JobKind::Enhance { source: draft(), image: ImageNumber::ALL[usize::try_from(n % 4).unwrap()] },
@@ -57,7 +57,7 @@ fn make(job: &Job) -> PaidRequest {
 }
 
 /// Adds jobs, also for pictures that have one: [`new_job`] has only four.
-fn add(
+pub(super) fn add(
     store: &mut Store,
     new: &[NewJob],
     front: bool,

@@ -17,6 +17,18 @@ pub enum Access {
     ReadOnly,
 }
 
+/// What a store says about how it was opened, for a person to hear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remark {
+    /// Its folder cannot be written to, so its write-ahead log was read in a copy.
+    ReadFromCopy,
+    /// Its folder is on a medium that cannot be written to.
+    ReadOnlyMedium,
+    /// The file was made by a program that kept the rest in its write-ahead log, and the log is not there: a copy of the
+    /// file alone. Nothing in it can be read.
+    LogMissing,
+}
+
 /// A job to be recorded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewJob {

@@ -227,6 +227,7 @@ impl Store {
         }
         ask(&mut self.hook, Moment::Before)?;
         writing.db.commit()?;
+        self.writes += 1;
         ask(&mut self.hook, Moment::After)?;
         Ok(done)
     }

@@ -1,6 +1,6 @@
 //! Notices as the dashboard says them: the only place that knows their sentences and the keys in them.
 
-use crate::engine::{Notice, NoticeKind, PauseReason, Undecided};
+use crate::engine::{Notice, NoticeKind, PauseReason, Remark, Undecided};
 use crate::job::{Failure, JobId, LostAnswer, text};
 
 use super::keymap::{Action, Keymap};
@@ -78,6 +78,13 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Key
         NoticeKind::StoreFailed { error } => error.clone(),
         NoticeKind::StoreUnwritable { error } => format!("{error}; nothing is sent until the store can be written"),
         NoticeKind::StoreWritable => "the store can be written again; nothing was lost".to_owned(),
+        NoticeKind::StoreOpened(remark) => match remark {
+            Remark::ReadFromCopy => "the store's folder cannot be written to: its log is read in a copy".to_owned(),
+            Remark::ReadOnlyMedium => "the store is on a read-only medium: it is only read".to_owned(),
+            Remark::LogMissing => {
+                "the store's file held no jobs: if it was copied while mj-enhance ran, copy its -wal file with it".to_owned()
+            }
+        },
         NoticeKind::TookOver => "the other engine ended; this dashboard took over".to_owned(),
         NoticeKind::ViewNotSaved { error } => format!("the view was not saved: {error}"),
         NoticeKind::ResultsUnsavable { error } => {

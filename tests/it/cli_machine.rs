@@ -291,3 +291,90 @@ fn leaving_the_demo_says_that_nothing_was_kept() {
     assert!(!ended.screen.contains("EvoLink"), "{}", ended.screen);
     assert!(!house.program.data().exists());
 }
+
+/// The program where this folder can only be read: on a mount for a superuser, whom modes do not stop, else by modes.
+fn where_only_reading_is_possible(house: &House, folder: &std::path::Path, args: &[&str]) -> Command {
+    let program = assert_cmd::cargo::cargo_bin("mj-enhance");
+    let mut command = if rustix::process::geteuid().is_root() {
+        let script = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && shift && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, "sh"]).arg(folder).arg(program);
+        command
+    } else {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o555)).unwrap();
+        Command::new(program)
+    };
+    let mut environment = house.environment();
+    environment.retain(|(name, _)| *name != "MJ_ENHANCE_DATA_DIR");
+    command.args(args).env_clear().envs(environment).env("MJ_ENHANCE_DATA_DIR", folder).current_dir(house.home());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn a_store_on_a_read_only_medium_is_read_and_says_so() {
+    let house = House::new(SLOW);
+    add(&house, 2);
+    let mut engine = house.spawn(&["run", "--yes", "--max-credits", "100"]);
+    until(|| house.count("running") == 2);
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    let id = house.jobs()[0]["id"].as_str().unwrap().to_owned();
+    // As the killed engine left it: with and without the index of its log, and with nothing but the file.
+    for beside in [&["mj-enhance.db", "mj-enhance.db-wal"][..], &["mj-enhance.db", "mj-enhance.db-shm", "mj-enhance.db-wal"]] {
+        let medium = tempfile::tempdir_in(house.home()).unwrap();
+        for name in beside {
+            std::fs::copy(house.program.data().join(name), medium.path().join(name)).unwrap();
+        }
+        let run = |args: &[&str]| Ran::from(where_only_reading_is_possible(&house, medium.path(), args).output().unwrap());
+        let is_said = |said: &str| {
+            let told = said.contains("read-only medium") || said.contains("read in a copy");
+            told || !rustix::process::geteuid().is_root()
+        };
+        for args in [&["list"][..], &["show", &id], &["export"], &["list", "--json"]] {
+            let ran = run(args).expect(0);
+            assert!(ran.stdout.contains(&id), "{args:?}: {}", ran.stdout);
+            assert!(is_said(&ran.stderr), "{args:?}: {}", ran.stderr);
+            assert!(!ran.stderr.contains("permissions") && !ran.stderr.contains("unable to open"), "{args:?}: {}", ran.stderr);
+        }
+        let mut watch = where_only_reading_is_possible(&house, medium.path(), &["watch", "--plain"]).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(watch.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        watch.kill().unwrap();
+        watch.wait().unwrap();
+        assert!(is_said(&line), "{line}");
+        let doctor = run(&["doctor"]);
+        assert!(doctor.stdout.contains("opens, 2 jobs: 2 running"), "{}", doctor.stdout);
+        // What would write says why it cannot, and what can be done here.
+        let refused = run(&["cancel", &id]).expect(2);
+        assert!(refused.stderr.contains("ead-only file system") || !rustix::process::geteuid().is_root(), "{}", refused.stderr);
+        let mut names: Vec<_> = medium.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, beside, "nothing was made");
+        std::fs::set_permissions(medium.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+#[test]
+fn a_copy_of_the_file_alone_never_pays_twice() {
+    let house = House::new(SLOW);
+    add(&house, 3);
+    // All three are approved in the file when it is copied, and are sent afterwards.
+    let backup = tempfile::tempdir_in(house.home()).unwrap();
+    std::fs::copy(house.program.data().join("mj-enhance.db"), backup.path().join("mj-enhance.db")).unwrap();
+    let mut engine = house.spawn(&["run", "--yes", "--max-credits", "100"]);
+    until(|| house.count("running") == 3);
+    signal(engine.id(), Signal::TERM);
+    engine.wait().unwrap();
+    assert_eq!(house.paid(), 3);
+    std::fs::remove_dir_all(house.program.data()).unwrap();
+    std::fs::rename(backup.keep(), house.program.data()).unwrap();
+    assert_eq!(house.count("waiting"), 3, "the file alone holds what was approved");
+    // Without a new confirmation nothing leaves, with one the keys are those of the first time.
+    let mut engine = house.spawn(&["run", "--yes", "--max-credits", "100"]);
+    until(|| house.count("running") == 3);
+    signal(engine.id(), Signal::TERM);
+    engine.wait().unwrap();
+    assert_eq!(house.paid(), 3, "each answer was that of the first request");
+    house.assert_books(&house.jobs(), 3);
+}

@@ -1,0 +1,85 @@
+//! Stores that can only be read, and copies that lack their log.
+
+use std::path::Path;
+
+use super::tests::{add, at, new_job};
+use super::*;
+
+const FILE: &str = "mj-enhance.db";
+
+fn log(folder: &Path) -> PathBuf {
+    folder.join("mj-enhance.db-wal")
+}
+
+/// What an engine leaves that was killed: the file, and a log that holds a job. No index of the log can be made there.
+fn left_by_a_kill(folder: &Path, jobs: u64) {
+    let made = tempfile::tempdir().unwrap();
+    let mut store = Store::open(made.path(), Access::ReadWrite).unwrap();
+    for n in 1..=jobs {
+        add(&mut store, &[new_job(n)], false, None, at(0)).unwrap();
+    }
+    for name in [FILE, "mj-enhance.db-wal"] {
+        std::fs::copy(made.path().join(name), folder.join(name)).unwrap();
+    }
+    // Stands for a folder in which nothing can be made, also for a superuser: SQLite follows no link here.
+    let _ = std::os::unix::fs::symlink("nowhere/at-all", folder.join("mj-enhance.db-shm"));
+}
+
+#[test]
+fn a_log_that_cannot_be_read_in_its_place_is_read_in_a_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    left_by_a_kill(folder.path(), 2);
+    let before = [FILE, "mj-enhance.db-wal"].map(|name| std::fs::read(folder.path().join(name)).unwrap());
+    let mut store = Store::open(folder.path(), Access::ReadOnly).unwrap();
+    assert_eq!(store.remark(), Some(Remark::ReadFromCopy));
+    assert!(store.is_snapshot());
+    assert_eq!(store.jobs().unwrap().len(), 2);
+    assert!(store.apply(vec![(store.jobs().unwrap()[0].id, Update::Cancel)], at(1)).is_err());
+    let after = [FILE, "mj-enhance.db-wal"].map(|name| std::fs::read(folder.path().join(name)).unwrap());
+    assert!(before == after, "reading changes nothing");
+    // What comes later is seen as in any other snapshot.
+    let version = store.external_version().unwrap();
+    left_by_a_kill(folder.path(), 3);
+    assert_ne!(store.external_version().unwrap(), version);
+    store.refresh().unwrap();
+    assert_eq!(store.jobs().unwrap().len(), 3);
+}
+
+#[test]
+fn a_file_whose_log_was_left_behind_says_so() {
+    for access in [Access::ReadOnly, Access::ReadWrite] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        let db = Connection::open(&file).unwrap();
+        let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+        drop(db);
+        let store = Store::open(folder.path(), access).unwrap();
+        assert!(store.jobs().unwrap().is_empty());
+        assert_eq!(store.remark(), Some(Remark::LogMissing), "{access:?}");
+    }
+    // One that is only new says nothing.
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Store::open(folder.path(), Access::ReadWrite).unwrap().remark(), None);
+    assert_eq!(Store::open(folder.path(), Access::ReadOnly).unwrap().remark(), None);
+}
+
+#[test]
+fn the_file_alone_is_a_store_from_its_first_moment_and_holds_all_after_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    let alone = || {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::copy(folder.path().join(FILE), copy.path().join(FILE)).unwrap();
+        let store = Store::open(copy.path(), Access::ReadOnly).unwrap();
+        assert_eq!(store.remark(), None);
+        store.jobs().unwrap().len()
+    };
+    assert_eq!(alone(), 0);
+    let before = store.writes();
+    add(&mut store, &[new_job(1)], false, None, at(0)).unwrap();
+    assert!(store.writes() > before);
+    assert!(log(folder.path()).metadata().unwrap().len() > 0);
+    store.checkpoint().unwrap();
+    assert_eq!(alone(), 1);
+}
