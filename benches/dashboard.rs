@@ -11,7 +11,7 @@ mod common;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use common::{Dashboard, Home, Kind, at, fill, head, row, scenario, scenario_of, share, simulate, sorted};
+use common::{Dashboard, Home, Kind, at, fill, fill_waiting, head, row, scenario, scenario_of, share, simulate, sorted};
 use mj_enhance::simulator::{Delays, Estimate, Route};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -46,14 +46,19 @@ fn home(running: u64, saved: u64, reads: u32) -> (mj_enhance::simulator::Running
 }
 
 fn start() {
-    for saved in [0, 100_000] {
-        let (_simulator, home) = home(30, saved, 60);
+    for (kind, saved) in [("saved", 0), ("saved", 100_000), ("held", 100_000), ("waiting", 100_000)] {
+        // Where all of them wait, nothing runs: the rows are theirs.
+        let (running, word) = if kind == "saved" { (30, "running") } else { (0, kind) };
+        let (_simulator, home) = home(running, if kind == "saved" { saved } else { 0 }, 60);
+        if kind != "saved" {
+            fill_waiting(&home.data(), 0, saved, kind == "held");
+        }
         let (mut first, mut rows, mut all, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..7 {
             let dashboard = Dashboard::open(&home, 80, 24);
             dashboard.until(SOON, |d| d.bytes() > 200);
             first.push(dashboard.started.elapsed());
-            dashboard.until(SOON, |d| d.shows("running") && d.chosen().is_some());
+            dashboard.until(SOON, |d| d.shows(word) && d.chosen().is_some());
             rows.push(dashboard.started.elapsed());
             bytes.push(dashboard.bytes());
             let count = saved.to_string();
@@ -64,11 +69,15 @@ fn start() {
         bytes.sort_unstable();
         let (first, rows, all) = (sorted(first), sorted(rows), sorted(all));
         row(
-            &format!("start with {saved} saved and 30 running jobs: first bytes on the screen"),
+            &format!("start with {saved} {kind} and {running} running jobs: first bytes on the screen"),
             "< 50 ms",
             &format!("median {:.1?}, worst of 7 {:.1?}", at(&first, 50), at(&first, 100)),
         );
-        row("… running rows on the screen", "< 50 ms", &format!("median {:.1?}, worst {:.1?}", at(&rows, 50), at(&rows, 100)));
+        row(
+            &format!("… {word} rows on the screen"),
+            "< 50 ms",
+            &format!("median {:.1?}, worst {:.1?}", at(&rows, 50), at(&rows, 100)),
+        );
         row("… everything counted", "< 500 ms", &format!("median {:.1?}, worst {:.1?}", at(&all, 50), at(&all, 100)));
         row("… bytes up to the first rows, 80x24", "< 6000", &format!("median {}, most {}", bytes[3], bytes[6]));
     }

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan as _};
 use mj_enhance::job::{
-    Approval, Charge, Credits, IdempotencyKey, ImageNumber, Job, JobId, JobKind, PaidSend, Percent, Phase, Progress, SavedFile,
+    Approval, Charge, Credits, IdempotencyKey, ImageNumber, Job, JobId, JobKind, PaidRequest, PaidSend, Percent, Phase, Progress, SavedFile,
     Tag, TaskId,
 };
 use mj_enhance::simulator::{Draft, Outcome, Running, Scenario, SeedTask, Simulator};
-use mj_enhance::store::{Access, Store};
+use mj_enhance::store::{Access, AddRules, Consent, NewJob, Store};
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// One line of a bench's table.
@@ -111,6 +111,28 @@ pub fn fill(folder: &Path, from: u64, count: u64, kind: Kind) {
     let jobs: Vec<Job> = (from..from + count).map(|n| job(n, kind, now)).collect();
     for part in jobs.chunks(10_000) {
         assert!(store.import(part).expect("written").is_empty());
+    }
+    store.flush().expect("flushed");
+}
+
+/// Puts jobs in a store that wait for their turn with an approval, or are held; their numbers go on from `from`.
+pub fn fill_waiting(folder: &Path, from: u64, count: u64, held: bool) {
+    let mut store = Store::open(folder, Access::ReadWrite).expect("the store opens");
+    let now = Timestamp::from_second(Timestamp::now().as_second()).expect("now");
+    let new: Vec<NewJob> = (from..from + count)
+        .map(|n| {
+            let Job { id, source, image, tag, .. } = job(n, Kind::Waiting, now);
+            NewJob { id, source, image, tag, again_of: None }
+        })
+        .collect();
+    let mut make = |job: &Job| {
+        let mut rng = [3; 16];
+        rng[..8].copy_from_slice(&job.id.bits().to_le_bytes());
+        PaidRequest { key: IdempotencyKey::from_random(rng), body: mj_enhance::job::enhance_body(&job.source, job.image, None) }
+    };
+    for part in new.chunks(10_000) {
+        let consent = Consent { count: part.len(), price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO };
+        store.add(part, AddRules::default(), (!held).then_some(consent), &mut make, now).expect("written");
     }
     store.flush().expect("flushed");
 }

@@ -2,7 +2,7 @@
 //!
 //! It is handed over as one value when a follower becomes the engine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -21,6 +21,11 @@ use crate::commands::{self, Context, Done};
 use crate::fetch::Fetcher;
 use crate::job::{Job, JobId, Model, TaskId};
 use crate::store::{Changes, ScreenLock, Store, StoreError};
+
+/// More rows than a screen has.
+const FIRST_ROWS: usize = 200;
+/// So many jobs are published at a time while the store is read: a few milliseconds.
+const PART: usize = 1_000;
 
 /// What the engine is handed: the network, the clock and random numbers.
 pub struct Services {
@@ -114,16 +119,29 @@ impl Base {
         self.publisher.store_failed(self.services.clock.now(), error);
     }
 
-    /// Reads what is not over. It is small and acts; what is over is only looked at, and follows turn by turn.
-    pub(super) fn open(&mut self) -> Result<Vec<Arc<Job>>, StoreError> {
+    /// Reads what is not over, and publishes it while it is read, but for the jobs that are about to change. What is over is
+    /// only looked at, and follows turn by turn.
+    pub(super) fn open(&mut self, changes_soon: impl Fn(&Job) -> bool) -> Result<Vec<Arc<Job>>, StoreError> {
         self.peers.start(&self.store)?;
         if let Some(remark) = self.store.remark() {
             self.notice(None, NoticeKind::StoreOpened(remark));
         }
-        let Changes { revision, settings, jobs, .. } = self.store.open_jobs()?;
+        // A hundred thousand that wait take half a second to read; what a screen shows first does not wait for them.
+        let first: Vec<Job> = self.store.first_jobs(FIRST_ROWS)?.into_iter().filter(|job| !changes_soon(job)).collect();
+        let told: HashMap<JobId, u64> = first.iter().map(|job| (job.id, job.revision)).collect();
+        self.publisher.jobs(first.into_iter().map(Arc::new).collect());
+        let mut jobs = Vec::new();
+        let publisher = &mut self.publisher;
+        let mut take = |part: Vec<Job>| {
+            let part: Vec<Arc<Job>> = part.into_iter().map(Arc::new).collect();
+            let is_news = |job: &&Arc<Job>| !changes_soon(job) && told.get(&job.id) != Some(&job.revision);
+            publisher.jobs(part.iter().filter(is_news).cloned().collect());
+            jobs.extend(part);
+        };
+        let Changes { revision, settings, .. } = self.store.open_jobs(PART, &mut take)?;
         self.jobs.has_read_to(revision);
         self.account.set_settings(settings);
-        Ok(jobs.into_iter().map(Arc::new).collect())
+        Ok(jobs)
     }
 
     /// Takes a job as the store has it now into the index; returns it with its newest progress, and as it was before.

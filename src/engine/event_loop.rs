@@ -161,11 +161,9 @@ impl Engine {
     }
 
     fn start(&mut self) -> Result<(), StoreError> {
-        let mut jobs = self.base.open()?;
         // What becoming the engine does not change is shown before its synced writes: a slow disk takes its time for them.
-        let (changing, lasting): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| was_interrupted(job));
-        self.base.publisher.jobs(lasting);
-        let mut unpublished: HashSet<JobId> = changing.iter().map(|job| job.id).collect();
+        let mut jobs = self.base.open(was_interrupted)?;
+        let mut unpublished: HashSet<JobId> = jobs.iter().filter(|job| was_interrupted(job)).map(|job| job.id).collect();
         let budget = self.open_budget()?;
         let taken_up: HashMap<JobId, Job> =
             become_engine(&mut self.base, true, budget, &jobs)?.into_iter().map(|job| (job.id, job)).collect();

@@ -43,13 +43,12 @@ impl Follower {
     /// # Errors
     /// When the store cannot be read.
     pub(super) fn start(&mut self) -> Result<(), StoreError> {
-        let jobs = self.base.open()?;
+        let jobs = self.base.open(|_| false)?;
         self.engine_pid = Store::engine_pid(&self.base.options.data_dir);
         let approval_floor = self.base.account.settings().approval_floor;
         for job in &jobs {
             self.base.jobs.put(job, approval_floor);
         }
-        self.base.publisher.jobs(jobs);
         Ok(())
     }
 

@@ -302,7 +302,7 @@ fn no_question_on_the_way_of_a_send_reads_all_jobs() {
         "SELECT MIN(place) FROM jobs",
         "SELECT MAX(place) FROM jobs",
         "SELECT place, id FROM jobs WHERE NOT (state IN ('saved', 'failed', 'cancelled', 'unwatched'))
-             AND state IN ('waiting', 'held') ORDER BY place, id",
+             AND +state IN ('waiting', 'held') ORDER BY place, id",
         "UPDATE jobs SET place = 1 WHERE id = ?1",
     ] {
         let mut statement = store.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

@@ -44,8 +44,14 @@ pub(super) fn open(folder: &Path, access: Access) -> Result<Opened, StoreError> 
     let (db, found) = match prepare(db, &file, access, about.suspicious) {
         // The log's index (-shm) is missing and cannot be made here: SQLite then opens nothing at all.
         Err(Stop::DbError(DbError::Sql(error))) if access == Access::ReadOnly && has_log && is_refused(&error) => {
-            let (db, found) = open_copy(&file, &log)?;
+            let (db, found) = open_copy(&file, &log, false)?;
             return Ok(Opened { db, snapshot: true, remark: Some(found.remark(Remark::ReadFromCopy)), file });
+        }
+        // It is brought up to date in a copy, so that what is only read stays as it is.
+        Err(Stop::Older) => {
+            let (db, _) = open_copy(&file, &log, true)?;
+            let remark = is_read_only(folder).then_some(Remark::ReadOnlyMedium);
+            return Ok(Opened { db, snapshot: true, remark, file });
         }
         other => other.map_err(|stop| stop.at(&file))?,
     };
@@ -77,7 +83,7 @@ fn is_read_only(folder: &Path) -> bool {
 }
 
 /// Opens a copy of file and log in a folder for temporary files. The copy's names are gone before this returns.
-fn open_copy(file: &Path, log: &Path) -> Result<(Connection, Found), StoreError> {
+fn open_copy(file: &Path, log: &Path, is_older: bool) -> Result<(Connection, Found), StoreError> {
     let mut why = None;
     for place in [std::env::temp_dir(), PathBuf::from("/dev/shm")] {
         let folder = match tempfile::Builder::new().prefix("mj-enhance-read-").tempdir_in(&place) {
@@ -96,9 +102,12 @@ fn open_copy(file: &Path, log: &Path) -> Result<(Connection, Found), StoreError>
             }
         };
         let open = || -> Result<(Connection, Found), Stop> {
-            let db = Connection::open_with_flags(&copy, OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            let mut db = Connection::open_with_flags(&copy, OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             // The log's index is then kept in memory, and no other file is needed once these are open.
             db.pragma_update(None, "locking_mode", "exclusive")?;
+            if is_older {
+                schema::migrate(&mut db)?;
+            }
             let prepared = prepare(db, file, Access::ReadOnly, !is_whole)?;
             prepared.0.pragma_update(None, "query_only", true)?;
             Ok(prepared)
@@ -108,7 +117,7 @@ fn open_copy(file: &Path, log: &Path) -> Result<(Connection, Found), StoreError>
     Err(unusable(
         file,
         format!(
-            "its folder cannot be written to, and its log cannot be read in a copy ({}): set TMPDIR to a folder that can be written to",
+            "it can only be read in a copy, and none can be made ({}): set TMPDIR to a folder that can be written to",
             why.unwrap_or_default()
         ),
     ))
@@ -119,6 +128,9 @@ fn copy_both(file: &Path, log: &Path, copy: &Path) -> Result<bool, String> {
     for _ in 0..COPIES_MOST {
         let before = stamps(file, log);
         for (from, to) in [(file, copy.to_owned()), (log, beside(copy, "-wal"))] {
+            if from == log && !log.exists() {
+                continue;
+            }
             let copied = File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut File::create(to)?));
             copied.map_err(|error| format!("{}: {error}", from.display()))?;
         }
@@ -248,6 +260,8 @@ fn address(file: &Path) -> String {
 enum Stop {
     Told(StoreError),
     DbError(DbError),
+    /// It is of an older version, and may not be written.
+    Older,
 }
 
 impl Stop {
@@ -255,6 +269,7 @@ impl Stop {
         match self {
             Self::Told(error) => error,
             Self::DbError(error) => error.at(file),
+            Self::Older => unusable(file, "it is of an older version: open it once without --read-only".to_owned()),
         }
     }
 }
@@ -321,11 +336,7 @@ fn prepare(mut db: Connection, file: &Path, access: Access, suspicious: bool) ->
             // Its maker is just making it, or was killed at it, or its log was left behind: there are no jobs in it.
             Ok((empty()?, Found::Nothing))
         } else {
-            let why = format!(
-                "the store has the older version {found} and cannot be brought up to {} while it is only read: open it once without --read-only",
-                schema::known()
-            );
-            Err(Stop::Told(unusable(file, why)))
+            Err(Stop::Older)
         };
     }
     keep_a_log(&db, file)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::tests::{add, at, new_job};
 use super::*;
+use crate::job::Phase;
 
 const FILE: &str = "mj-enhance.db";
 
@@ -82,4 +83,32 @@ fn the_file_alone_is_a_store_from_its_first_moment_and_holds_all_after_a_checkpo
     assert!(log(folder.path()).metadata().unwrap().len() > 0);
     store.checkpoint().unwrap();
     assert_eq!(alone(), 1);
+}
+
+#[test]
+fn a_store_of_an_older_version_is_read_in_a_copy_that_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores/v1.db");
+    std::fs::copy(&old, &file).unwrap();
+    let store = Store::open(folder.path(), Access::ReadOnly).unwrap();
+    assert!(store.is_snapshot() && !store.jobs().unwrap().is_empty());
+    drop(store);
+    assert!(std::fs::read(&file).unwrap() == std::fs::read(&old).unwrap(), "what is only read stays as it is");
+    assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+}
+
+#[test]
+fn the_first_jobs_are_those_that_need_a_person_then_the_head_of_the_line() {
+    let mut store = Store::in_memory().unwrap();
+    let held: Vec<JobId> = (1..=40).map(|n| add(&mut store, &[new_job(n)], false, None, at(0)).unwrap()[0].id).collect();
+    let first: Vec<JobId> = store.first_jobs(30).unwrap().iter().map(|job| job.id).collect();
+    assert_eq!(first, held[..30]);
+    // The last in line is under way, and the one before it is over.
+    let running = Job { phase: Phase::Running(Progress::default()), ..store.job(held[39]).unwrap().unwrap() };
+    rows::update(&store.db, &running).unwrap();
+    let saved = Job { phase: Phase::Saved, ..store.job(held[0]).unwrap().unwrap() };
+    rows::update(&store.db, &saved).unwrap();
+    let first: Vec<JobId> = store.first_jobs(3).unwrap().iter().map(|job| job.id).collect();
+    assert_eq!(first, [held[39], held[1], held[2]]);
 }

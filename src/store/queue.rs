@@ -15,7 +15,7 @@ use crate::job::{JobId, Unavailable, Update};
 fn queue(db: &Connection) -> Result<Vec<(i64, JobId)>, DbError> {
     let mut statement = db.prepare_cached(
         "SELECT place, id FROM jobs WHERE NOT (state IN ('saved', 'failed', 'cancelled', 'unwatched'))
-         AND state IN ('waiting', 'held') ORDER BY place, id",
+         AND +state IN ('waiting', 'held') ORDER BY place, id",
     )?;
     let mut rows = statement.query([])?;
     let mut queue = Vec::new();

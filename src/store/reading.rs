@@ -96,16 +96,35 @@ impl Store {
         })
     }
 
-    /// The jobs that are not over (neither final nor unwatched) in line order, with everything else of a moment as
-    /// [`Store::changes_since`] tells it. The rest comes by [`Store::jobs_over`].
+    /// Some jobs that are not over, for a first screen: at most so many, those that need a person or may be lost first, then
+    /// those under way, then the next in line, then the held ones.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn open_jobs(&self) -> Result<Changes, StoreError> {
+    pub fn first_jobs(&self, most: usize) -> Result<Vec<Job>, StoreError> {
+        use State::{Fetching, Held, Running, Sending, ToFetch, Unsure, Waiting};
         self.see(|_| {
             let db = self.db.unchecked_transaction()?;
-            let jobs = rows::many(&db, &format!("WHERE NOT ({OVER}) {IN_LINE}"), [])?;
-            Ok(Changes { revision: self::revision(&db)?, settings: settings(&db)?, jobs, ..Changes::default() })
+            let mut jobs = Vec::new();
+            for state in [Unsure, ToFetch, Fetching, Sending, Running, Waiting, Held] {
+                let left = i64::try_from(most.saturating_sub(jobs.len())).unwrap_or(i64::MAX);
+                let tail = format!("WHERE state = ?1 AND NOT ({OVER}) {IN_LINE} LIMIT ?2");
+                jobs.extend(rows::many(&db, &tail, params![state.word(), left])?);
+            }
+            Ok(jobs)
+        })
+    }
+
+    /// Hands out the jobs that are not over (neither final nor unwatched) in line order, at most `size` at a time, and returns
+    /// everything else of the same moment as [`Store::changes_since`] tells it. The rest comes by [`Store::jobs_over`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open_jobs(&self, size: usize, each: &mut dyn FnMut(Vec<Job>)) -> Result<Changes, StoreError> {
+        self.see(|_| {
+            let db = self.db.unchecked_transaction()?;
+            rows::in_parts(&db, &format!("WHERE NOT ({OVER}) {IN_LINE}"), size, each)?;
+            Ok(Changes { revision: self::revision(&db)?, settings: settings(&db)?, ..Changes::default() })
         })
     }
 

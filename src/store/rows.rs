@@ -428,6 +428,23 @@ pub(super) fn one(db: &Connection, id: JobId) -> Result<Option<Job>, DbError> {
     rows.next()?.map(read).transpose()
 }
 
+/// Hands out the jobs that an SQL tail picks, at most `size` at a time, while the next ones are read.
+pub(super) fn in_parts(db: &Connection, tail: &str, size: usize, each: &mut dyn FnMut(Vec<Job>)) -> Result<(), DbError> {
+    let mut statement = db.prepare_cached(&format!("{} {tail}", *SELECT))?;
+    let mut rows = statement.query([])?;
+    let mut part = Vec::new();
+    while let Some(row) = rows.next()? {
+        part.push(read(row)?);
+        if part.len() >= size {
+            each(std::mem::take(&mut part));
+        }
+    }
+    if !part.is_empty() {
+        each(part);
+    }
+    Ok(())
+}
+
 /// The jobs that an SQL tail (`WHERE …`, `ORDER BY …`) picks.
 pub(super) fn many(db: &Connection, tail: &str, with: impl rusqlite::Params) -> Result<Vec<Job>, DbError> {
     let mut statement = db.prepare_cached(&format!("{} {tail}", *SELECT))?;

@@ -228,6 +228,10 @@ ALTER TABLE asks ADD COLUMN task TEXT;
 ALTER TABLE drafts RENAME COLUMN links_at TO links_until;
 ALTER TABLE drafts ADD COLUMN looked_at INTEGER;
 ",
+    // 8: the first rows of a screen are found without reading all that wait.
+    "
+CREATE INDEX jobs_first ON jobs (state, place, id) WHERE NOT (state IN ('saved', 'failed', 'cancelled', 'unwatched'));
+",
 ];
 
 /// The version this program writes.

@@ -127,3 +127,41 @@ fn a_job_in_the_middle_of_a_send_is_told_only_as_the_start_has_written_it() {
     assert_eq!(of_it[..1], [&Seen::Written], "{seen:?}");
     assert!(of_it.contains(&&Seen::Told(id, State::Unsure)) && !of_it.contains(&&Seen::Told(id, State::Sending)), "{seen:?}");
 }
+
+#[test]
+fn the_first_rows_come_before_the_rest_and_every_job_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    let held: Vec<NewJob> = (1..=2_500)
+        .map(|n| NewJob {
+            id: JobId::from_bits(n),
+            source: TaskId::new(&format!("task-unified-1790000000-d{n:07}")).unwrap(),
+            image: 0.try_into().unwrap(),
+            tag: None,
+            again_of: None,
+        })
+        .collect();
+    let mut make = |_: &Job| unreachable!("nothing is approved");
+    store.add(&held, AddRules::default(), None, &mut make, Timestamp::now()).unwrap();
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&sizes);
+    let sink = Box::new(move |news| {
+        if let EngineEvent::Jobs(jobs) = news {
+            told.lock().unwrap().push(jobs.iter().map(|job| job.id).collect::<Vec<_>>());
+        }
+    });
+    let lock = Store::lock_engine(folder.path()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut engine = Engine::new(store, lock.unwrap(), options(folder.path()), services(folder.path()), sink);
+        let (commands, mut inbox) = unbounded_channel();
+        commands.send(SessionMessage::Stop).unwrap();
+        engine.run(&mut inbox).await.unwrap();
+    });
+    let told = std::mem::take(&mut *sizes.lock().unwrap());
+    assert!(told[0].len() <= 500 && told.len() > 3, "a screenful first, then the rest in parts: {}", told.len());
+    assert!((1..).zip(&told[0]).all(|(n, id)| *id == JobId::from_bits(n)), "the head of the list");
+    let all: Vec<JobId> = told.into_iter().flatten().collect();
+    let once: std::collections::BTreeSet<&JobId> = all.iter().collect();
+    assert_eq!((all.len(), once.len()), (2_500, 2_500));
+}
