@@ -61,9 +61,8 @@ pub fn demo(global: &Global, env: &Environment) -> Outcome {
     needs_terminal(&context(probe, Environment::default()))?;
     let simulator = simulate::start(simulator::demo(), 0)?;
     // The demo knows no key but the simulator's, and none of the user's places.
-    let kept = ["HOME", "TERM", "COLORTERM", "LANG", "LC_ALL", "LC_CTYPE", "NO_COLOR", "TMUX", "SSH_TTY", "SSH_CONNECTION"];
     let mut pairs: Vec<(String, String)> =
-        kept.iter().filter_map(|name| Some(((*name).to_owned(), env.get(name)?.to_owned()))).collect();
+        KEPT_IN_THE_DEMO.iter().filter_map(|name| Some(((*name).to_owned(), env.get(name)?.to_owned()))).collect();
     pairs.push((KEY_VARIABLE.to_owned(), simulator.key()));
     pairs.push((variables::BASE_URL.to_owned(), simulator.base_url()));
     flags.base_url = None;
@@ -75,6 +74,32 @@ pub fn demo(global: &Global, env: &Environment) -> Outcome {
     config.callback_url = None;
     open(&context(config, env), Sending::WithConsent, true)
 }
+
+/// What says where and on which terminal the demo is shown.
+const KEPT_IN_THE_DEMO: [&str; 22] = [
+    "HOME",
+    "TERM",
+    "COLORTERM",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_TERMINAL",
+    "NO_COLOR",
+    "TMUX",
+    "STY",
+    "SSH_TTY",
+    "SSH_CONNECTION",
+    "SSH_CLIENT",
+    "TERM_PROGRAM",
+    "VTE_VERSION",
+    "KITTY_WINDOW_ID",
+    "GHOSTTY_RESOURCES_DIR",
+    "ITERM_SESSION_ID",
+    "WEZTERM_PANE",
+    "WT_SESSION",
+    "USER",
+    "LOGNAME",
+];
 
 /// What the demo's user has already confirmed, so that something moves without a key: some of it works, some does not.
 const DEMO_JOBS: [(&str, &str); 5] = [

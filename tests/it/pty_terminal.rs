@@ -95,3 +95,23 @@ fn a_white_background_brings_the_light_palette_and_tmux_no_brackets() {
     assert!(written[asked..].contains("38;5;25m"), "{}", written[asked..].escape_debug());
     assert!(!written.contains("\x1b[?2026"), "no brackets inside tmux");
 }
+
+#[test]
+fn inside_gnu_screen_the_terminal_behind_it_is_asked_and_no_bracket_is_written() {
+    let house = House::new("run_seconds = 3600\nmore_drafts = 10\n");
+    // Also in the demo, which keeps little of the environment; screen may call itself anything.
+    for args in [&["--demo"][..], &[]] {
+        let mut pty = Pty::open(&house, (80, 24), args, &[("STY", "1.pts"), ("TERM", "xterm-256color")]);
+        // The question follows the first frame, and this is in a later one.
+        pty.until("the balance", |screen| screen.contains("connected"));
+        pty.keys("\x1b]11;rgb:ffff/ffff/ffff\x07\x1b[?64;1;2c");
+        pty.press(":", "every action by name");
+        pty.keys("\x03");
+        let ended = pty.ended();
+        ended.assert_restored();
+        let written = String::from_utf8_lossy(&ended.raw).into_owned();
+        assert!(written.contains("\x1bP\x1b]11;?\x07\x1b[c\x1b\\"), "{args:?}: {}", written.escape_debug());
+        assert!(written.contains("38;5;25m"), "the light palette: {args:?}");
+        assert!(!written.contains("\x1b[?2026h"), "{args:?}");
+    }
+}

@@ -67,6 +67,8 @@ pub struct Capabilities {
     pub ssh: Known<bool>,
     /// Sequences for the outer terminal are wrapped for tmux.
     pub tmux: Known<bool>,
+    /// What asks the outer terminal is wrapped for GNU screen.
+    pub gnu_screen: Known<bool>,
     /// How notices are sent.
     pub notices: Known<Notifier>,
     /// The longest copy sequence in bytes; 0: copying is not known to work.
@@ -105,6 +107,11 @@ impl Capabilities {
                 None => known(false, "no SSH variable is set"),
             },
             tmux: if tmux { known(true, "TMUX is set or TERM begins with tmux") } else { known(false, "TMUX is not set") },
+            gnu_screen: if screen {
+                known(true, "STY is set or TERM begins with screen")
+            } else {
+                known(false, "neither STY nor TERM names it")
+            },
             notices: notices(&get, term, program, dumb || console, tmux, screen),
             copy_limit: copy_limit(term, dumb || console, tmux, screen),
             links: if dumb || console || screen || program == "Apple_Terminal" {

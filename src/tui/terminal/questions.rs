@@ -18,9 +18,12 @@ pub struct Questions {
 
 impl Questions {
     /// The bytes that ask for the background colour (OSC 11, then DA1 as the end mark).
-    pub fn ask_background(&mut self, now: Instant) -> &'static [u8] {
+    ///
+    /// GNU screen hands OSC 11 on and answers DA1 by itself, so the end mark would come first: both are asked of the terminal
+    /// behind it, in its own wrapping.
+    pub fn ask_background(&mut self, now: Instant, in_gnu_screen: bool) -> &'static [u8] {
         self.background_until = Some(now + LONGEST);
-        b"\x1b]11;?\x1b\\\x1b[c"
+        if in_gnu_screen { b"\x1bP\x1b]11;?\x07\x1b[c\x1b\\" } else { b"\x1b]11;?\x1b\\\x1b[c" }
     }
 
     /// Takes an answer; whether the background is dark, if that is what was asked.
@@ -62,15 +65,19 @@ mod tests {
         let white = Reply::Background([255, 255, 255]);
         let mut questions = Questions::default();
         assert_eq!(questions.dark_background(&white, now), None, "nobody asked");
-        assert_eq!(questions.ask_background(now), b"\x1b]11;?\x1b\\\x1b[c");
+        assert_eq!(questions.ask_background(now, false), b"\x1b]11;?\x1b\\\x1b[c");
         assert_eq!(questions.dark_background(&Reply::Ready, now), None);
         assert_eq!(questions.dark_background(&white, now), Some(false));
         assert_eq!(questions.dark_background(&white, now), None, "once");
-        let _ = questions.ask_background(now);
+        let _ = questions.ask_background(now, false);
         assert_eq!(questions.dark_background(&Reply::Attributes(vec![62]), now), None);
         assert_eq!(questions.dark_background(&white, now), None, "the terminal does not know");
-        let _ = questions.ask_background(now);
+        let _ = questions.ask_background(now, false);
         assert_eq!(questions.dark_background(&white, now + LONGEST), None, "too late");
+        // Nothing in the wrapping ends it early.
+        let wrapped = questions.ask_background(now, true);
+        assert_eq!(wrapped, b"\x1bP\x1b]11;?\x07\x1b[c\x1b\\");
+        assert_eq!(wrapped.windows(2).filter(|pair| pair == b"\x1b\\").count(), 1);
     }
 
     #[test]

@@ -135,6 +135,8 @@ pub struct Options {
     pub links: bool,
     /// Ask for the background colour once the first frame is there. Nothing waits for the answer.
     pub ask_background: bool,
+    /// The question goes through GNU screen to the terminal behind it.
+    pub in_gnu_screen: bool,
     /// Mouse reports at start.
     pub mouse: bool,
     /// Listen to the signals of the process. Off in tests of the loop.
@@ -157,6 +159,7 @@ impl Default for Options {
             modes: Modes::default(),
             links: false,
             ask_background: false,
+            in_gnu_screen: false,
             mouse: false,
             signals: true,
             // The program is to be gone within 1 s. Leaving waits twice this long at most; the rest is for the store.
@@ -173,6 +176,7 @@ impl Options {
             frames: if slow { FrameLimiter::slow() } else { FrameLimiter::new() },
             style: paint::Style { colourless: capabilities.colours.value == Colours::None, ..paint::Style::default() },
             synchronized: capabilities.synchronized.value,
+            in_gnu_screen: capabilities.gnu_screen.value,
             notices: capabilities.notices.value,
             tmux: capabilities.tmux.value,
             copy_limit: capabilities.copy_limit.value,
@@ -333,7 +337,7 @@ impl Run<'_> {
                     // Never before the first frame: an answer takes a round trip, and some terminals none.
                     if self.options.ask_background && !self.asked_background && !self.first {
                         self.asked_background = true;
-                        self.out_of_band.before.extend_from_slice(self.questions.ask_background(at));
+                        self.out_of_band.before.extend_from_slice(self.questions.ask_background(at, self.options.in_gnu_screen));
                     }
                 }
                 Message::Signal(Signal::Terminate) => {
