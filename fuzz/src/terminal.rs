@@ -118,7 +118,7 @@ fn sent_by_itself(bytes: &mut Bytes<'_>, out: &mut Vec<u8>) {
         bytes.some(30).iter().map(|byte| char::from(byte % 95 + b' ')).filter(|c| *c != '\\').collect()
     };
     let end = |bytes: &mut Bytes<'_>| bytes.pick(&["\x1b\\", "\x07", "\u{9c}"]);
-    let text = match bytes.byte() % 12 {
+    let text = match bytes.byte() % 16 {
         0 => format!("\x1bP>|{}{}", body(bytes), end(bytes)),
         1 => format!("\x1bP{}${}{}", bytes.byte(), body(bytes), end(bytes)),
         2 => format!("\x1b]{};{}{}", bytes.byte(), body(bytes), end(bytes)),
@@ -131,6 +131,21 @@ fn sent_by_itself(bytes: &mut Bytes<'_>, out: &mut Vec<u8>) {
         9 => format!("\x1b[1;{}:3{}", bytes.byte() | 1, bytes.pick(&["A", "B", "H", "P"])),
         10 => {
             bytes.pick(&["\x1b[I", "\x1b[O", "\x1b[24;80R", "\x1b[6;20;10t", "\x1b[0n", "\x1b[201~", "\x1b[57441;2u"]).to_owned()
+        }
+        // Win32 input mode, which no other program may have left on: virtual key, scan code, character, down, state, repeats.
+        11 => format!("\x1b[{};{};{};{};32;1_", bytes.byte(), bytes.byte(), bytes.byte(), bytes.byte() % 2),
+        // Sizes that come by themselves (mode 2048), the colour scheme, titles, checksums of the screen.
+        12 => bytes
+            .pick(&["\x1b[48;24;80;480;800t", "\x1b[?997;2n", "\x1b]lyes y\x1b\\", "\x1b]Ly\x1b\\", "\x1bP1!~79\x1b\\"])
+            .to_owned(),
+        // A release of kitty's with all its fields, and of a key whose place is that of y.
+        13 => format!("\x1b[{}:89:121;{}:3;121u", 1_040 + u32::from(bytes.byte()), bytes.byte() | 1),
+        // 8-bit introducers, which are no UTF-8.
+        14 => {
+            out.push(bytes.pick(&[0x90, 0x98, 0x9d, 0x9e, 0x9f]));
+            out.extend_from_slice(body(bytes).as_bytes());
+            out.extend_from_slice(b"\x1b\\");
+            return;
         }
         _ => {
             out.extend_from_slice(b"\x1b[M");

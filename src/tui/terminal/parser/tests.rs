@@ -230,6 +230,14 @@ const SENT_BY_ITSELF: &[&[u8]] = &[
     b"\x1b[t!!",
     b"\x1b[T!!!!!!",
     b"\x1b[0;1;24;80;1&w",
+    b"\x1b[89;21;121;1;0;1_",
+    b"\x1b[89;21;121;0;0;1_",
+    b"\x1b[48;24;80;480;800t",
+    b"\x1bP1!~79\x1b\\",
+    b"\x1b]5522;type=read:status=OK;eXk=\x1b\\",
+    b"\x1b[1085:1053:121;2:3u",
+    b"\x9fGi=1;yes\x9c",
+    b"\x98y\x9c\x9ey\x9c",
     b"\x1b[121;1:3u",
     b"\x1b[1;1:3B",
     b"\x1b[57441;2u",
@@ -464,5 +472,29 @@ proptest! {
             line.send(piece);
         }
         prop_assert_eq!(line.end(), vec![paste(&text)]);
+    }
+}
+
+#[test]
+fn a_key_of_another_script_is_never_the_latin_one_of_its_place() {
+    // Greek upsilon, Cyrillic en, Arabic ghain, a full-width y, the digits of two scripts, y with a mark of its own.
+    for (typed, latin) in [("υ", 'y'), ("н", 'y'), ("غ", 'y'), ("ｙ", 'y'), ("ý", 'y'), ("١", '1'), ("१", '1')] {
+        let c = typed.chars().next().unwrap();
+        assert_eq!(all(typed), [plain(KeyCode::Char(c))], "{typed}");
+        // With the Latin key of its place beside it, as kitty tells it, and as text.
+        for sent in [
+            format!("\x1b[{}::{}u", u32::from(c), u32::from(latin)),
+            format!("\x1b[{}::{};1:1;{}u", u32::from(c), u32::from(latin), u32::from(c)),
+            format!("\x1b[27;1;{}~", u32::from(c)),
+        ] {
+            assert_eq!(all(&sent), [plain(KeyCode::Char(c))], "{sent:?}");
+        }
+        // Cut at any byte: the same character, or nothing, never another.
+        for cut in 1..typed.len() {
+            let events = Line::new().send(&typed.as_bytes()[..cut]).wait_ms(200).send(&typed.as_bytes()[cut..]).end();
+            assert_eq!(events, [plain(KeyCode::Char(c))], "{typed} at {cut}");
+            let events = Line::new().send(&typed.as_bytes()[..cut]).wait_ms(1_500).send(&typed.as_bytes()[cut..]).end();
+            assert_eq!(events, [], "{typed} at {cut}, late");
+        }
     }
 }
