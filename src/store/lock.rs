@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::error::StoreError;
+use super::open::way_out;
 
 const ENGINE: &str = "engine.lock";
 const SCREENS: &str = "screens.lock";
@@ -50,7 +51,7 @@ fn open(path: &Path) -> Result<File, StoreError> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(|error| {
         StoreError::Unusable {
             path: path.to_owned(),
-            why: format!("the file cannot be made or written ({error}): fix the folder's permissions or use another --data-dir"),
+            why: format!("the file cannot be made or written ({error}): {}", way_out(&error, path)),
         }
     })
 }

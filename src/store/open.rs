@@ -156,21 +156,30 @@ fn unusable(path: &Path, why: String) -> StoreError {
     StoreError::Unusable { path: path.to_owned(), why }
 }
 
-/// Makes folder and file with modes that only the user can pass; SQLite gives its side files the mode of the file.
-fn make(folder: &Path, file: &Path) -> Result<(), StoreError> {
-    let way_out = |error: &std::io::Error| match error.kind() {
+/// What can be done about an error of the disk: the cause decides it, and permissions are only one.
+pub(super) fn way_out(error: &std::io::Error, file: &Path) -> &'static str {
+    use rustix::io::Errno;
+    if let Some(Errno::MFILE | Errno::NFILE) = Errno::from_io_error(error) {
+        return "too many files are open here: raise the limit (`ulimit -n`) or close other programs";
+    }
+    match error.kind() {
         ErrorKind::ReadOnlyFilesystem if file.exists() => "it can only be read here (`list`, `show`, `export`, --read-only)",
         ErrorKind::ReadOnlyFilesystem => "use another --data-dir",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space on its disk or use another --data-dir",
         _ => "fix its permissions or use another --data-dir",
-    };
+    }
+}
+
+/// Makes folder and file with modes that only the user can pass; SQLite gives its side files the mode of the file.
+fn make(folder: &Path, file: &Path) -> Result<(), StoreError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .map_err(|error| unusable(folder, format!("the data folder cannot be made ({error}): {}", way_out(&error))))?;
+        .map_err(|error| unusable(folder, format!("the data folder cannot be made ({error}): {}", way_out(&error, file))))?;
     let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(file);
-    let made =
-        made.map_err(|error| unusable(file, format!("the store cannot be made or written ({error}): {}", way_out(&error))))?;
+    let made = made
+        .map_err(|error| unusable(file, format!("the store cannot be made or written ({error}): {}", way_out(&error, file))))?;
     if made.metadata().is_ok_and(|about| about.permissions().mode() & 0o077 != 0) {
         // Best effort: on a file system without modes there is nothing to mend.
         let _ = made.set_permissions(Permissions::from_mode(0o600));
@@ -191,7 +200,7 @@ fn look(path: &Path) -> Result<Head, StoreError> {
     let mut file = File::open(path).map_err(|error| {
         let why = match error.kind() {
             ErrorKind::NotFound => "there is no store here yet: add a job first, or name its folder with --data-dir".to_owned(),
-            _ => format!("the store cannot be read ({error}): fix its permissions or use another --data-dir"),
+            _ => format!("the store cannot be read ({error}): {}", way_out(&error, path)),
         };
         unusable(path, why)
     })?;

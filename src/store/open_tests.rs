@@ -112,3 +112,12 @@ fn the_first_jobs_are_those_that_need_a_person_then_the_head_of_the_line() {
     let first: Vec<JobId> = store.first_jobs(3).unwrap().iter().map(|job| job.id).collect();
     assert_eq!(first, [held[39], held[1], held[2]]);
 }
+
+#[test]
+fn the_cause_decides_what_is_to_be_done_about_a_file() {
+    let said = |code: i32| open::way_out(&std::io::Error::from_raw_os_error(code), Path::new("/nowhere/x"));
+    let of = |errno: rustix::io::Errno| said(errno.raw_os_error());
+    assert!(of(rustix::io::Errno::MFILE).contains("ulimit -n") && of(rustix::io::Errno::NFILE).contains("ulimit -n"));
+    assert!(of(rustix::io::Errno::NOSPC).contains("free some space") && of(rustix::io::Errno::DQUOT).contains("free some space"));
+    assert!(!of(rustix::io::Errno::ROFS).contains("permissions") && of(rustix::io::Errno::ACCESS).contains("permissions"));
+}
