@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan as _};
 use mj_enhance::job::{
-    Approval, Charge, Credits, IdempotencyKey, ImageNumber, Job, JobId, JobKind, PaidRequest, PaidSend, Percent, Phase, Progress, SavedFile,
-    Tag, TaskId,
+    Approval, Charge, Credits, IdempotencyKey, ImageNumber, Job, JobId, JobKind, Model, PaidRequest, PaidSend, Percent, Phase,
+    PriceLines, Progress, SavedFile, Tag, TaskId,
 };
 use mj_enhance::simulator::{Draft, Outcome, Running, Scenario, SeedTask, Simulator};
 use mj_enhance::store::{Access, AddRules, Consent, NewJob, Store};
@@ -121,17 +121,18 @@ pub fn fill_waiting(folder: &Path, from: u64, count: u64, held: bool) {
     let now = Timestamp::from_second(Timestamp::now().as_second()).expect("now");
     let new: Vec<NewJob> = (from..from + count)
         .map(|n| {
-            let Job { id, source, image, tag, .. } = job(n, Kind::Waiting, now);
-            NewJob { id, source, image, tag, again_of: None }
+            let Job { id, kind, tag, .. } = job(n, Kind::Waiting, now);
+            NewJob { id, kind, tag, again_of: None }
         })
         .collect();
     let mut make = |job: &Job| {
         let mut rng = [3; 16];
         rng[..8].copy_from_slice(&job.id.bits().to_le_bytes());
-        PaidRequest { key: IdempotencyKey::from_random(rng), body: mj_enhance::job::enhance_body(&job.source, job.image, None) }
+        PaidRequest { key: IdempotencyKey::from_random(rng), body: job.kind.body(None) }
     };
     for part in new.chunks(10_000) {
-        let consent = Consent { count: part.len(), price: Credits::PUBLISHED_PRICE, grace: Duration::ZERO };
+        let consent =
+            Consent { lines: PriceLines::one(Model::Enhance, part.len(), Credits::PUBLISHED_PRICE), grace: Duration::ZERO };
         store.add(part, AddRules::default(), (!held).then_some(consent), &mut make, now).expect("written");
     }
     store.flush().expect("flushed");

@@ -138,7 +138,7 @@ impl Base {
             publisher.jobs(part.iter().filter(is_news).cloned().collect());
             jobs.extend(part);
         };
-        let Changes { revision, settings, .. } = self.store.open_jobs(PART, &mut take)?;
+        let Changes { revision, settings, .. } = self.store.open_jobs_in_parts(PART, &mut take)?;
         self.jobs.has_read_to(revision);
         self.account.set_settings(settings);
         Ok(jobs)

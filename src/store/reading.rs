@@ -120,12 +120,22 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn open_jobs(&self, size: usize, each: &mut dyn FnMut(Vec<Job>)) -> Result<Changes, StoreError> {
+    pub fn open_jobs_in_parts(&self, size: usize, each: &mut dyn FnMut(Vec<Job>)) -> Result<Changes, StoreError> {
         self.see(|_| {
             let db = self.db.unchecked_transaction()?;
             rows::in_parts(&db, &format!("WHERE NOT ({OVER}) {IN_LINE}"), size, each)?;
             Ok(Changes { revision: self::revision(&db)?, settings: settings(&db)?, ..Changes::default() })
         })
+    }
+
+    /// The same in one piece.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open_jobs(&self) -> Result<Changes, StoreError> {
+        let mut jobs = Vec::new();
+        let changes = self.open_jobs_in_parts(usize::MAX, &mut |part| jobs.extend(part))?;
+        Ok(Changes { jobs, ..changes })
     }
 
     /// At most so many jobs that are over, in the order of their ids, from the one after `after` on.

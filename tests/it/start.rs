@@ -135,8 +135,10 @@ fn the_first_rows_come_before_the_rest_and_every_job_once() {
     let held: Vec<NewJob> = (1..=2_500)
         .map(|n| NewJob {
             id: JobId::from_bits(n),
-            source: TaskId::new(&format!("task-unified-1790000000-d{n:07}")).unwrap(),
-            image: 0.try_into().unwrap(),
+            kind: JobKind::Enhance {
+                source: TaskId::new(&format!("task-unified-1790000000-d{n:07}")).unwrap(),
+                image: 0.try_into().unwrap(),
+            },
             tag: None,
             again_of: None,
         })
