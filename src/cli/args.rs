@@ -435,7 +435,7 @@ pub enum ConfigCommand {
     Check,
     /// Print where the file is looked for
     Path,
-    /// Set one option in the file, made where it is missing; with --profile in that profile
+    /// Set one option in the file, or in a profile of it (--profile)
     Set(ConfigSetArgs),
     /// Open the file in $VISUAL or $EDITOR, and check it afterwards
     Edit,

@@ -27,7 +27,7 @@ pub fn jobs(current: &OsStr) -> Vec<CompletionCandidate> {
     in_time(move || {
         let store = line.store()?;
         let found = if typed.is_empty() {
-            let open = store.open_jobs().ok()?.jobs;
+            let open = store.first_jobs(MOST).ok()?;
             let over = store.jobs_over(None, MOST).ok()?;
             open.into_iter().chain(over).collect()
         } else {

@@ -50,7 +50,6 @@ impl App {
             }
             EngineEvent::Notice(notice) => self.take_notice(&notice, effects),
             EngineEvent::CommandDone { ticket, outcome } => self.take_answer(ticket, outcome, now, effects),
-            EngineEvent::Drafts(_) => {}
             EngineEvent::Details { job, details } => self.screens.take_details(job, details),
             EngineEvent::Drafts(told) => self.take_drafts(&told, now),
             EngineEvent::Broken(error) => {
