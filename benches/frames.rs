@@ -42,7 +42,7 @@ impl Stage {
     /// Draws a frame; its bytes, and the fewest there could be.
     fn frame(&mut self, now: Timestamp, measure: bool) -> (usize, usize) {
         self.out.clear();
-        let (buffer, cursor) = self.offscreen.draw(|frame| view::screen(&self.app, frame, now));
+        let (buffer, cursor) = self.offscreen.draw(|frame| drop(view::screen(&self.app, frame, now)));
         let bound = if measure { self.painter.bound(buffer) } else { 0 };
         self.painter.paint(buffer, cursor, &mut self.out);
         (self.out.len(), bound)

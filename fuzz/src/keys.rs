@@ -274,7 +274,7 @@ impl ScreenHarness {
     fn draw(&mut self) {
         let (width, height) = (self.size.0.min(220), self.size.1.min(80));
         let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a screen in memory");
-        terminal.draw(|frame| view::screen(&self.app, frame, self.now)).expect("a drawn frame");
+        terminal.draw(|frame| drop(view::screen(&self.app, frame, self.now))).expect("a drawn frame");
         for cell in terminal.backend().buffer().content() {
             let bad = cell.symbol().chars().find(|c| is_unsafe(*c));
             assert!(bad.is_none(), "the screen shows {bad:?} in {:?}", cell.symbol());

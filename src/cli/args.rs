@@ -9,7 +9,7 @@ use clap_complete::ArgValueCompleter;
 
 use super::candidates;
 
-use crate::config::{ColorWhen, Flags};
+use crate::config::{ColorWhen, Flags, PictureWay};
 use crate::job::query::Query;
 use crate::job::{Credits, State, Tag};
 
@@ -63,6 +63,9 @@ pub struct Global {
     /// Send as few bytes as possible to the terminal
     #[arg(long, global = true)]
     pub slow_link: bool,
+    /// How pictures come to the screen; "off" for words only
+    #[arg(long, global = true, value_name = "WAY", value_enum)]
+    pub pictures: Option<PictureWay>,
     /// Change nothing: no send, no download, no write to the store
     #[arg(long, global = true)]
     pub read_only: bool,
@@ -82,6 +85,7 @@ impl Global {
             color: self.color,
             ascii: self.ascii,
             slow_link: self.slow_link,
+            pictures: self.pictures,
         }
     }
 }

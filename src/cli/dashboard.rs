@@ -239,7 +239,14 @@ fn open(context: &Context, sending: Sending, demo: bool) -> Outcome {
     );
     let exit = tui::run(
         &mut app,
-        DashboardDeps { session, inbox, device, options: terminal_options(config, &capabilities), exporter: exporter(config) },
+        DashboardDeps {
+            session,
+            inbox,
+            device,
+            options: terminal_options(config, &capabilities),
+            exporter: exporter(config),
+            tmux: environment::tmux,
+        },
     )
     .map_err(|error| Problem::input("no_terminal", format!("the terminal cannot be used: {error}"), "start it on a terminal"))?;
     let hooks = hooks.lock().ok().and_then(|mut hooks| hooks.take());
@@ -296,6 +303,7 @@ fn app_options(context: &Context, keymap: Keymap, capabilities: &Capabilities, r
             (config::Notify::Bell, _) | (config::Notify::Auto, Notifier::Bell) => NotifyMethod::Bell,
             _ => NotifyMethod::Desktop,
         },
+        pictures: environment::pictures(config, capabilities, &context.env),
         remembered: remembered.map(str::to_owned),
     }
 }

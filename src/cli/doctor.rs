@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,7 +16,7 @@ use super::out::{Out, Paint};
 use super::problem::{Outcome, Problem};
 use super::start;
 use crate::api::{Client, ClientOptions, ListQuery, Service};
-use crate::config::{self, Config, Environment, Flags, KEY_VARIABLE, KeySource};
+use crate::config::{self, Config, Environment, Flags, KeySource};
 use crate::http::ProxySettings;
 use crate::store::{Access, AccountCheck, Store};
 
@@ -279,6 +278,15 @@ fn terminal(config: Option<&Config>, env: &Environment, report: &mut Report) {
         }
         let mouse = environment::mouse(config, &here);
         report.good(name, format!("mouse: {}, because {}", if mouse.value { "yes" } else { "no" }, mouse.why));
+        // Nothing is asked here: an answer could come after this program has ended.
+        let cell = rustix::termios::tcgetwinsize(std::io::stdout()).ok().and_then(|size| {
+            let cell = (size.ws_xpixel.checked_div(size.ws_col)?, size.ws_ypixel.checked_div(size.ws_row)?);
+            (cell.0 > 0 && cell.1 > 0).then_some(cell)
+        });
+        let options = environment::pictures(config, &here, env);
+        for (what, value, why) in crate::tui::pictures::report(&options, cell, environment::tmux) {
+            report.good(name, format!("{what}: {value}, because {why}"));
+        }
         if here.ssh.value {
             report.good(name, "over SSH; --slow-link sends fewer bytes");
         }
@@ -332,16 +340,7 @@ fn tmux(env: &Environment, report: &mut Report) {
     if env.get("TMUX").is_none() {
         return;
     }
-    let option = |name: &str| {
-        let output = Command::new("tmux")
-            .args(["show-options", "-gv", name])
-            .env_remove(KEY_VARIABLE)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
+    let option = |name: &str| Some(environment::tmux(&["show-options", "-gv", name])?.trim().to_owned());
     for (name, good, why) in [
         ("allow-passthrough", &["on", "all"][..], "notices and pictures reach the terminal"),
         // With `external`, its default, tmux copies by itself but drops what a program inside it sends.

@@ -1,8 +1,11 @@
 //! What the terminal and the connection can do, with what the settings say on top; each decision with its reason.
 
-use crate::config::{ColorWhen, Config, Environment, Switch};
+use std::process::{Command, Stdio};
+
+use crate::config::{ColorWhen, Config, Environment, KEY_VARIABLE, PictureBlocks, PictureWay, Switch, Theme};
 use crate::tui::terminal::Capabilities;
 use crate::tui::terminal::capabilities::{ColourChoice, Known, Overrides};
+use crate::tui::{BlockStyle, PictureOptions, PictureSetting, PictureSettings};
 
 /// The terminal's capabilities under these settings.
 #[must_use]
@@ -17,6 +20,37 @@ pub fn capabilities(config: &Config, env: &Environment) -> Capabilities {
         capabilities.unicode = Known { value: true, why: "ascii is set to false".to_owned() };
     }
     capabilities
+}
+
+/// How pictures are shown with these settings in this terminal.
+#[must_use]
+pub fn pictures(config: &Config, capabilities: &Capabilities, env: &Environment) -> PictureOptions {
+    let settings = PictureSettings {
+        way: match config.pictures {
+            PictureWay::Auto => PictureSetting::Auto,
+            PictureWay::Off => PictureSetting::Off,
+            PictureWay::Kitty => PictureSetting::Kitty,
+            PictureWay::Iterm2 => PictureSetting::Iterm2,
+            PictureWay::Sixel => PictureSetting::Sixel,
+            PictureWay::Blocks => PictureSetting::Blocks,
+        },
+        blocks: match config.picture_blocks {
+            PictureBlocks::Half => BlockStyle::Half,
+            PictureBlocks::Quadrant => BlockStyle::Quadrant,
+            PictureBlocks::Sextant => BlockStyle::Sextant,
+            PictureBlocks::Octant => BlockStyle::Octant,
+        },
+        bytes: config.picture_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+    };
+    PictureOptions::of(settings, capabilities, &env.all(), config.slow_link, config.theme == Theme::Mono)
+}
+
+/// What tmux writes when it is run with these arguments; it never gets the key.
+pub fn tmux(arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new("tmux");
+    command.args(arguments).env_remove(KEY_VARIABLE).stdin(Stdio::null()).stderr(Stdio::null());
+    let output = command.output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Mouse reports take the terminal's own selection away, and over SSH each is a packet: off there unless asked for.

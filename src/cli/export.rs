@@ -15,7 +15,7 @@ use super::{json, outcomes};
 use crate::commands::{Command, JobRef};
 use crate::job::{
     Approval, Charge, Credits, ImageNumber, Job, JobId, JobKind, Model, PaidRequest, PaidSend, Phase, Prompt, SavedFile, Tag,
-    TaskId, record, text,
+    TaskId, Verdict, record, text,
 };
 
 /// What an exported job carries under `record`, so that it can be taken in as it was.
@@ -65,6 +65,7 @@ struct Exported {
     credits_reserved: Option<Credits>,
     credits_charged: Option<Credits>,
     charge: Option<String>,
+    verdict: Option<Verdict>,
     files: Vec<SavedFile>,
     record: Record,
 }
@@ -143,6 +144,7 @@ impl Exported {
             charge,
             again_of: self.record.again_of,
             removed: self.record.removed,
+            verdict: self.verdict,
             ..Job::new(self.id, kind, self.record.place, self.created_at)
         };
         job.check_import().map_err(|error| error.to_string())?;

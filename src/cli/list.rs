@@ -114,6 +114,7 @@ pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
     field("task", job.task.as_ref().map_or_else(String::new, ToString::to_string))?;
     field("request id", job.request_id.clone().unwrap_or_default())?;
     field("money", wording::money(job))?;
+    field("verdict", job.verdict.map_or_else(String::new, |verdict| verdict.to_string()))?;
     field("runs again", job.again_of.map_or_else(String::new, |id| id.to_string()))?;
     if let Some(failure) = job.failure() {
         field("error", format!("{}: {}", failure.code, failure.meaning()))?;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::job::prompt::PromptError;
-use crate::job::{Caps, ImportError, Job, JobId, JobKind, Prompt, Spec, Tag, TaskId, Unavailable};
+use crate::job::{Caps, ImportError, Job, JobId, JobKind, Prompt, Spec, Tag, TaskId, Unavailable, Verdict};
 use crate::store::{Consent, QueueMove, StoreError};
 
 /// What a dashboard or a script wants done. Everything here is local and free except what carries a [`Consent`].
@@ -127,6 +127,13 @@ pub enum Command {
         /// The tag.
         tag: Option<Tag>,
     },
+    /// Keep or reject results, or neither.
+    Judge {
+        /// Which jobs.
+        jobs: Vec<JobId>,
+        /// What a person thinks of them.
+        verdict: Option<Verdict>,
+    },
     /// Remove from the list, or restore; files stay.
     Remove {
         /// Which jobs.
@@ -203,6 +210,8 @@ pub enum Act {
     PutBack,
     /// Tagged.
     Tagged,
+    /// Kept or rejected, or neither any more.
+    Judged(Option<Verdict>),
     /// Removed from the list.
     Removed,
     /// Restored to the list.

@@ -72,6 +72,9 @@ pub fn perform(store: &mut Store, command: Command, context: &mut Context<'_>) -
         Command::Move { jobs, to } => move_in_queue(store, &jobs, to, context),
         Command::PutBack { places } => put_back(store, &places, context),
         Command::Retag { jobs, tag } => each(store, &jobs, Act::Tagged, context, |_| Ok(()), || Update::Retag(tag.clone())),
+        Command::Judge { jobs, verdict } => {
+            each(store, &jobs, Act::Judged(verdict), context, Job::can_judge, || Update::Judge(verdict))
+        }
         Command::Remove { jobs, removed: true } => {
             each(store, &jobs, Act::Removed, context, Job::can_remove, || Update::Remove(true))
         }

@@ -96,6 +96,38 @@ pub enum Notify {
     Osc99,
 }
 
+/// Which way pictures take to the screen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum PictureWay {
+    /// By what the terminal is.
+    #[default]
+    Auto,
+    /// None: words.
+    Off,
+    /// kitty's protocol.
+    Kitty,
+    /// iTerm2's protocol.
+    Iterm2,
+    /// Sixel.
+    Sixel,
+    /// Coloured characters.
+    Blocks,
+}
+
+/// Which characters make pictures where there is no other way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PictureBlocks {
+    /// Two pixels a cell; every font has them.
+    #[default]
+    Half,
+    /// Two by two.
+    Quadrant,
+    /// Two by three.
+    Sextant,
+    /// Two by four.
+    Octant,
+}
+
 /// Which code writes the terminal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum TerminalBackend {
@@ -177,6 +209,14 @@ pub struct Config {
     pub mouse: Switch,
     /// See [`Notify`].
     pub notify: Notify,
+    /// See [`PictureWay`].
+    pub pictures: PictureWay,
+    /// See [`PictureBlocks`].
+    pub picture_blocks: PictureBlocks,
+    /// The most bytes of one picture on its way to the terminal; `None`: as the line suggests.
+    pub picture_bytes: Option<u64>,
+    /// The most bytes of previews kept in the data folder.
+    pub preview_cache: u64,
     /// See [`Hooks`].
     pub hooks: Hooks,
     /// See [`TerminalBackend`].
@@ -212,6 +252,8 @@ pub struct Flags {
     pub ascii: bool,
     /// `--slow-link`
     pub slow_link: bool,
+    /// `--pictures`
+    pub pictures: Option<PictureWay>,
 }
 
 /// The environment as far as it is of interest; empty variables count as not set.
@@ -512,6 +554,10 @@ fn examine(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment, ke
         slow_link: flags.slow_link || settings.slow_link.unwrap_or(false),
         mouse: settings.mouse.unwrap_or_default(),
         notify: settings.notify.unwrap_or_default(),
+        pictures: flags.pictures.or(settings.pictures).unwrap_or_default(),
+        picture_blocks: settings.picture_blocks.unwrap_or_default(),
+        picture_bytes: settings.picture_bytes,
+        preview_cache: settings.preview_cache.unwrap_or(200_000_000),
         hooks: Hooks {
             on_done: settings.on_done.unwrap_or_default(),
             on_failed: settings.on_failed.unwrap_or_default(),

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::units;
 use super::values::{self, Cap, WrongValue, flag, optional, some, switch, word};
-use super::{ColorWhen, Notify, Switch, TerminalBackend, Theme};
+use super::{ColorWhen, Notify, PictureBlocks, PictureWay, Switch, TerminalBackend, Theme};
 
 /// What is known of an option besides its value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -104,6 +104,29 @@ options! {
             ("osc99", Notify::Osc99),
         ],
     ));
+    plain pictures: PictureWay, "\"auto\", \"off\", \"kitty\", \"iterm2\", \"sixel\" or \"blocks\"", |value: &_| some(word(
+        value,
+        &[
+            ("auto", PictureWay::Auto),
+            ("off", PictureWay::Off),
+            ("kitty", PictureWay::Kitty),
+            ("iterm2", PictureWay::Iterm2),
+            ("sixel", PictureWay::Sixel),
+            ("blocks", PictureWay::Blocks),
+        ],
+    ));
+    plain picture_blocks: PictureBlocks, "\"half\", \"quadrant\", \"sextant\" or \"octant\"", |value: &_| some(word(
+        value,
+        &[
+            ("half", PictureBlocks::Half),
+            ("quadrant", PictureBlocks::Quadrant),
+            ("sextant", PictureBlocks::Sextant),
+            ("octant", PictureBlocks::Octant),
+        ],
+    ));
+    plain picture_bytes: u64, "\"auto\", or a size from \"8kB\" to \"10MB\"",
+        |value: &_| values::size_or_auto(value, 8_000, 10_000_000);
+    plain preview_cache: u64, "a size from \"0\" to \"1000GB\"", |value: &_| some(values::size(value, 0, 1_000_000_000_000));
     plain on_done: Vec<String>, ARGV, |value: &_| some(values::argv(value));
     plain on_failed: Vec<String>, ARGV, |value: &_| some(values::argv(value));
     plain on_batch: Vec<String>, ARGV, |value: &_| some(values::argv(value));

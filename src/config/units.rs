@@ -21,6 +21,27 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(length).map_err(|_| wrong())
 }
 
+/// Reads a size in bytes: `64kB`, `200MB`, `1GB` (powers of ten), `500 B` or `0`. Any other number needs a unit.
+///
+/// # Errors
+/// A fragment that says how sizes are written.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{:?} is not a size: write it like 64kB, 200MB or 1GB", crate::job::text::clean(text));
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" if number == 0 => 1,
+        "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(factor).ok_or_else(wrong)
+}
+
 /// A duration as [`parse_duration`] reads it, in the largest units that hold it.
 #[must_use]
 pub fn duration_words(time: Duration) -> String {

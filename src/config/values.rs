@@ -90,6 +90,20 @@ pub fn whole(value: &DeValue<'_>, least: u32, most: u32) -> Result<u32, String> 
     }
 }
 
+/// A size in bytes: `"200MB"`, or a whole number of bytes.
+pub fn size(value: &DeValue<'_>, least: u64, most: u64) -> Result<u64, String> {
+    let bytes = match value.as_str() {
+        Some(text) => units::parse_size(text)?,
+        None => integer(value).and_then(|number| u64::try_from(number).ok()).ok_or_else(|| not_this(value))?,
+    };
+    if (least..=most).contains(&bytes) { Ok(bytes) } else { Err("is out of range".to_owned()) }
+}
+
+/// The same, or `"auto"`.
+pub fn size_or_auto(value: &DeValue<'_>, least: u64, most: u64) -> Result<Option<u64>, String> {
+    if value.as_str() == Some("auto") { Ok(None) } else { size(value, least, most).map(Some) }
+}
+
 /// A duration, by the rules of the command line: a number needs its unit, except for 0.
 pub fn duration(value: &DeValue<'_>, least: Duration, most: Duration) -> Result<Duration, WrongValue> {
     let parse = |text: &str| units::parse_duration(text).map_err(|what| WrongValue { what, says_how: true });

@@ -181,6 +181,14 @@ impl Job {
     pub fn can_remove(&self) -> Availability {
         self.only(self.state().is_final() || self.state() == State::Unwatched)
     }
+
+    /// Whether it has a result to keep or reject.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn can_judge(&self) -> Availability {
+        self.only(!self.files.is_empty())
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use super::phase::{HoldReason, LostAnswer, Phase, Progress, State};
 use super::report::TaskReport;
 use super::request::PaidRequest;
 use super::retry;
+use super::verdict::Verdict;
 
 /// A yes that named count, price and balance: the only thing that lets a job be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -175,6 +176,8 @@ pub struct Job {
     pub again_of: Option<JobId>,
     /// Removed from the list; files and history stay.
     pub removed: bool,
+    /// What a person thought of the result.
+    pub verdict: Option<Verdict>,
     /// The store's revision at the latest change of this job.
     pub revision: u64,
 }
@@ -270,6 +273,8 @@ pub enum Update {
     EngineStarted,
     /// Give it another tag, or none.
     Retag(Option<Tag>),
+    /// Keep or reject its result, or neither.
+    Judge(Option<Verdict>),
     /// Give it another place in line.
     Move(i64),
     /// Take it off the list, or bring it back.
@@ -331,6 +336,7 @@ impl Job {
             charge: None,
             again_of: None,
             removed: false,
+            verdict: None,
             revision: 0,
         }
     }
@@ -459,6 +465,7 @@ impl Job {
             Update::FetchAgain => self.fetch_again(),
             Update::EngineStarted => self.restart(),
             Update::Retag(tag) => self.retag(tag),
+            Update::Judge(verdict) => self.judge(verdict),
             Update::Move(place) => self.shift(place),
             Update::Remove(removed) => self.remove(removed),
         }

@@ -12,6 +12,7 @@ use super::money::Credits;
 use super::phase::{CancelledBy, CapName, FetchTrouble, HoldReason, Percent, Phase, Progress, State};
 use super::report::{TaskReport, TaskStatus};
 use super::request::PaidRequest;
+use super::verdict::Verdict;
 
 fn request(n: u8) -> PaidRequest {
     PaidRequest { key: IdempotencyKey::from_random([n; 16]), body: "{}".into() }
@@ -89,6 +90,7 @@ fn updates() -> impl Strategy<Value = Update> {
         Just(Update::FetchAgain),
         Just(Update::EngineStarted),
         proptest::option::of(Just(Tag::new("tag").unwrap())).prop_map(Update::Retag),
+        proptest::option::of(prop_oneof![Just(Verdict::Kept), Just(Verdict::Rejected)]).prop_map(Update::Judge),
         any::<i64>().prop_map(Update::Move),
         any::<bool>().prop_map(Update::Remove),
     ];
@@ -114,7 +116,7 @@ fn check(before: &Job, update: &Update, applied: &Applied, after: &Job) {
         assert!(taken_up || uncancelled, "{from} → {to} by {update:?}");
     }
     if matches!(from, State::Saved | State::Cancelled) {
-        let fits = matches!(update, Update::Remove(_) | Update::Retag(_) | Update::Move(_) | Update::Uncancel);
+        let fits = matches!(update, Update::Remove(_) | Update::Retag(_) | Update::Judge(_) | Update::Move(_) | Update::Uncancel);
         assert!(fits, "{from} took {update:?}");
     }
     if to == State::Sending {

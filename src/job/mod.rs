@@ -28,6 +28,7 @@ mod request;
 pub mod retry;
 mod spec;
 pub mod text;
+mod verdict;
 
 pub use available::{Availability, Unavailable};
 pub use charge::Charge;
@@ -45,3 +46,4 @@ pub use quote::{Caps, PriceLine, PriceLines, Prices, Quote, Spent};
 pub use report::{Billing, ChargeStatus, RefundStatus, TaskReport, TaskStatus};
 pub use request::PaidRequest;
 pub use spec::{LineVerdict, Spec, SpecLine, check_lines, parse_line};
+pub use verdict::Verdict;

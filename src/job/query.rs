@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::{Charge, Credits, ImageNumber, Job, Model, Progress, Prompt, State};
+use super::{Charge, Credits, ImageNumber, Job, Model, Progress, Prompt, State, Verdict};
 
 /// What is wrong in a query, and where.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,6 +48,7 @@ enum Test {
     Prompt(Vec<String>),
     Error(Vec<String>),
     Charge(Vec<Charge>),
+    Verdict(Vec<Verdict>),
     Age(Compare, i64),
     Link(Compare, i64),
     Credits(Compare, Credits),
@@ -107,6 +108,7 @@ pub const QUERY_KEYS: &[(&str, &str)] = &[
     ("prompt:", "prompt:fog, any part of it"),
     ("error:", "error:link_expired"),
     ("charge:", "charge:\"not known\""),
+    ("verdict:", "verdict:kept, or verdict:rejected"),
     ("age", "age>2h, since it was added"),
     ("link", "link<4h, until the link expires"),
     ("credits", "credits>5, so far"),
@@ -200,6 +202,7 @@ impl Test {
             }
             Self::Error(codes) => job.failure().is_some_and(|failure| codes.iter().any(|code| failure.code.contains(code))),
             Self::Charge(charges) => job.charge.is_some_and(|charge| charges.contains(&charge)),
+            Self::Verdict(verdicts) => job.verdict.is_some_and(|verdict| verdicts.contains(&verdict)),
             Self::Age(compare, seconds) => compare.holds(&now.duration_since(job.created_at).as_secs(), seconds),
             Self::Link(compare, seconds) => {
                 !job.state().is_final()
@@ -319,6 +322,12 @@ fn test(body: &str) -> Result<Test, String> {
             .collect::<Option<_>>()
             .map(Test::Charge)
             .ok_or_else(|| "charge is reserved, charged, refunded or \"not known\"".to_owned()),
+        "verdict" => list()?
+            .iter()
+            .map(|word| Verdict::from_word(&word.to_ascii_lowercase()))
+            .collect::<Option<_>>()
+            .map(Test::Verdict)
+            .ok_or_else(|| "verdict is kept or rejected".to_owned()),
         "age" => Ok(Test::Age(compare, seconds(value)?)),
         "link" | "left" => Ok(Test::Link(compare, seconds(value)?)),
         "credits" | "cost" => {
@@ -425,6 +434,7 @@ impl fmt::Display for Test {
             Self::Charge(charges) => {
                 write!(f, "charge:{}", list(&charges.iter().map(|charge| charge.word()).collect::<Vec<_>>()))
             }
+            Self::Verdict(verdicts) => write!(f, "verdict:{}", list(verdicts)),
             Self::Age(compare, seconds) => write!(f, "age{}{}", compare.sign(), time(*seconds)),
             Self::Link(compare, seconds) => write!(f, "link{}{}", compare.sign(), time(*seconds)),
             Self::Credits(compare, credits) => write!(f, "credits{}{credits}", compare.sign()),

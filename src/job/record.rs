@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use super::charge::Charge;
 use super::failure::{ErrorClass, Failure};
 use super::life::Job;
-use super::{Percent, Prompt, Tag, TaskId};
+use super::{Percent, Prompt, Tag, TaskId, Verdict};
 
 /// The version of every object this program prints.
 pub const SCHEMA: u32 = 1;
 
 /// The columns of CSV, by the names of the fields.
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 21] = [
     "id",
     "source_task",
     "image_number",
@@ -32,6 +32,7 @@ const COLUMNS: [&str; 20] = [
     "kind",
     "prompt",
     "template",
+    "verdict",
 ];
 
 /// The one safe next step after a failure, for scripts and for people who type commands; the same from every exporter. (The
@@ -95,6 +96,7 @@ pub fn json(job: &Job) -> Value {
         "credits_reserved": job.reserved.map(|amount| amount.to_string()),
         "credits_charged": job.charged.map(|amount| amount.to_string()),
         "charge": job.charge.map(Charge::word),
+        "verdict": job.verdict.map(Verdict::word),
         "files": files,
         "error": error,
     })

@@ -224,7 +224,7 @@ impl Reader<'_> {
 
 /// The fields that a JSON line or a CSV header may name: those that `list` and `drafts` print. Another one may be a slip of the
 /// hand in the name of one that decides what is paid for.
-const FIELDS: [&str; 27] = [
+const FIELDS: [&str; 28] = [
     "schema",
     "kind",
     "id",
@@ -252,6 +252,7 @@ const FIELDS: [&str; 27] = [
     "spec",
     "prompt",
     "template",
+    "verdict",
 ];
 
 /// The columns by their names, where a line is a header and not a draft.

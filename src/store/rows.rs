@@ -14,11 +14,11 @@ use serde::de::DeserializeOwned;
 use super::error::DbError;
 use crate::job::{
     Approval, CancelledBy, Charge, Credits, FetchTrouble, HoldReason, IdempotencyKey, ImageNumber, Job, JobId, JobKind, Model,
-    PaidRequest, PaidSend, Percent, Phase, Progress, Prompt, State, Tag, TaskId,
+    PaidRequest, PaidSend, Percent, Phase, Progress, Prompt, State, Tag, TaskId, Verdict,
 };
 
 /// The columns in the order in which [`read`] takes them; `id` is the first.
-const COLUMNS: [&str; 47] = [
+const COLUMNS: [&str; 48] = [
     "id",
     "source",
     "image",
@@ -65,6 +65,7 @@ const COLUMNS: [&str; 47] = [
     "charge",
     "again_of",
     "removed",
+    "verdict",
     "revision",
 ];
 
@@ -280,6 +281,7 @@ fn read(row: &Row<'_>) -> Result<Job, DbError> {
         charge: c.parsed(Charge::from_word)?,
         again_of: c.number()?.map(job_id).transpose()?,
         removed: c.yes()?,
+        verdict: c.parsed(Verdict::from_word)?,
         revision: {
             let revision = c.small()?;
             c.must(revision)?
@@ -406,6 +408,7 @@ fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, DbError> {
         ":charge": job.charge.map(Charge::word),
         ":again_of": job.again_of.map(bits),
         ":removed": job.removed,
+        ":verdict": job.verdict.map(Verdict::word),
         ":revision": signed(job.revision),
     })?)
 }

@@ -232,6 +232,10 @@ ALTER TABLE drafts ADD COLUMN looked_at INTEGER;
     "
 CREATE INDEX jobs_first ON jobs (state, place, id) WHERE NOT (state IN ('saved', 'failed', 'cancelled', 'unwatched'));
 ",
+    // 9: what a person thought of a result.
+    "
+ALTER TABLE jobs ADD COLUMN verdict TEXT;
+",
 ];
 
 /// The version this program writes.

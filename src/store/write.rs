@@ -194,6 +194,7 @@ pub(super) fn carries_money(update: &Update) -> bool {
         | Update::FetchTroubled(_)
         | Update::FetchAgain
         | Update::Retag(_)
+        | Update::Judge(_)
         | Update::Move(_)
         | Update::Remove(_) => false,
     }

@@ -11,6 +11,7 @@ use super::job_list::{JobList, ViewFilter};
 use super::layout::Layout;
 use super::messages::Messages;
 use super::options::AppOptions;
+use super::pictures::Pictures;
 use super::screens::Screens;
 use super::seen::Seen;
 use super::title::Title;
@@ -35,6 +36,7 @@ pub struct App {
     pub(super) status: Option<Arc<Status>>,
     /// Why the session cannot go on.
     pub(super) broken: Option<String>,
+    pub(super) pictures: Pictures,
     pub(super) batch: Batch,
     pub(super) title: Title,
     /// What of the screen was saved last for the next start.
@@ -67,6 +69,7 @@ impl App {
             screens: Screens::new(options.mouse, options.slow_link),
             status: None,
             broken: None,
+            pictures: Pictures::new(options.pictures.clone()),
             batch: Batch::default(),
             title: Title::default(),
             saved_state: String::new(),

@@ -68,7 +68,9 @@ impl App {
             }
             A::Remove => self
                 .any(removable, || format!("only finished jobs can be removed; cancel it with {} first", key(A::Cancel)).into()),
+            A::Keep | A::Reject => self.any(judgeable, || "only results can be kept or rejected".into()),
             A::Show => self.any(shown, || "there is no result, and there will be none".into()),
+            A::Full | A::Compare if self.jobs.selected_job().is_none() => Err(self.no_job()),
             A::Tag | A::CopyMenu | A::Open if self.screens.page() == Page::Jobs => self.any(|_| Ok(()), || Cow::Borrowed("")),
             A::CopyId => match self.jobs.selected_job() {
                 None => Err(self.no_job()),
@@ -180,6 +182,8 @@ pub(crate) const fn changes(action: Action) -> bool {
             | A::Hide
             | A::Remove
             | A::Tag
+            | A::Keep
+            | A::Reject
             | A::EditCaps
     )
 }
@@ -223,6 +227,11 @@ pub(crate) fn fetchable(job: &Job) -> Availability {
 /// Whether a new job for the same picture makes sense. `alone`: it was chosen alone and not among others.
 pub(crate) fn again(job: &Job, alone: bool) -> Availability {
     in_words(job.can_run_again(alone))
+}
+
+/// Whether there is a result to keep or reject.
+pub(crate) fn judgeable(job: &Job) -> Availability {
+    in_words(job.can_judge())
 }
 
 pub(crate) fn removable(job: &Job) -> Availability {

@@ -3,6 +3,7 @@
 use super::terminal;
 use crate::engine::Command;
 use crate::job::{JobId, TaskId};
+use crate::preview::Request;
 
 /// The format of an export.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +48,10 @@ pub enum SessionEffect {
     LookAtDraft(TaskId),
     /// Remember this for [`super::AppOptions::remembered`] of the next start.
     SaveScreenState(String),
+    /// Make these pictures, in this order, instead of those asked for before; each comes as [`super::News::Picture`].
+    Pictures(Vec<Request>),
+    /// Read what tmux lets through; the answer is [`super::News::Tmux`].
+    InspectTmux,
     /// Write an export beside the results, and say where as a notice.
     Export {
         /// In which format `content` is.

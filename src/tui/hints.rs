@@ -3,7 +3,7 @@
 use super::app::App;
 use super::keymap::Action;
 use super::layout::Page;
-use crate::job::{JobId, State};
+use crate::job::{JobId, State, Verdict};
 
 impl App {
     /// The actions for the footer that fit now, the most important first, each with its key and word.
@@ -32,6 +32,8 @@ impl App {
             }
             Action::Earlier | Action::Later => self.jobs.count(State::Waiting) + self.jobs.count(State::Held) > 1,
             Action::Events => self.screens.page() == Page::Jobs,
+            Action::Spending | Action::Ask | Action::CopyMenu if self.screens.page().is_picture() => false,
+            Action::Keep | Action::Reject => self.jobs.selected_job().is_some_and(|job| !job.files.is_empty()),
             Action::Spending => self.screens.page() != Page::Spending,
             Action::Open => !self.screens.details_open(),
             Action::Back => self.screens.page().is_of_drafts(),
@@ -39,6 +41,10 @@ impl App {
             // In the list it would be in the way of what is used more.
             Action::NewFrom => self.screens.page().is_of_drafts() || self.screens.in_details(),
             Action::Undo => self.messages.is_worth_undoing(),
+            Action::Pictures | Action::Compare if !self.screens.page().is_picture() => {
+                self.screens.details_open() && self.jobs.selected_job().is_some_and(|job| !job.files.is_empty())
+            }
+            Action::Full if self.screens.page() == Page::Jobs => false,
             _ => true,
         }
     }
@@ -57,6 +63,11 @@ impl App {
             Action::Undo if !self.messages.windows().is_empty() => "stop the send",
             Action::NewDrafts if self.screens.page().is_of_drafts() => "new",
             Action::RunAgain if self.screens.page().is_of_drafts() => "again, paid",
+            Action::Keep if job.is_some_and(|job| job.verdict == Some(Verdict::Kept)) => "not kept",
+            Action::Reject if job.is_some_and(|job| job.verdict == Some(Verdict::Rejected)) => "not rejected",
+            Action::Full if self.screens.page() == Page::Full => "back",
+            Action::Compare if self.screens.page() == Page::Compare => "back",
+            Action::Flip if self.screens.page() == Page::Full => "next",
             Action::Quit if self.screens.page() != Page::Jobs || self.screens.details_open() => "back",
             _ => word,
         }

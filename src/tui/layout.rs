@@ -13,12 +13,21 @@ pub(crate) enum Page {
     Drafts,
     /// The contact sheet of a draft.
     Sheet,
+    /// One picture, as large as the terminal allows.
+    Full,
+    /// What a result was made from, and the result.
+    Compare,
 }
 
 impl Page {
     /// Whether it is about drafts.
     pub(crate) const fn is_of_drafts(self) -> bool {
         matches!(self, Self::Drafts | Self::Sheet)
+    }
+
+    /// Whether it shows pictures and little else.
+    pub(crate) const fn is_picture(self) -> bool {
+        matches!(self, Self::Full | Self::Compare)
     }
 }
 

@@ -12,6 +12,7 @@ pub mod keymap;
 mod location;
 pub mod notices;
 pub mod options;
+pub mod pictures;
 pub mod terminal;
 pub mod view;
 pub mod width;
@@ -47,8 +48,9 @@ mod update;
 mod wording;
 
 pub use app::App;
-pub use dashboard::{DashboardDeps, Exporter, run};
+pub use dashboard::{DashboardDeps, Exporter, RunTmux, run};
 pub use effect::{Effect, SessionEffect};
 pub use event::{Event, News};
 pub use keymap::{Keymap, KeymapError, keys_table_markdown};
 pub use options::{AppOptions, Charset, NotifyMethod, Theme};
+pub use pictures::{BlockStyle, PictureOptions, PictureSetting, PictureSettings};

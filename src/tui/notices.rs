@@ -142,8 +142,8 @@ mod tests {
     fn a_job_is_named_as_in_the_table_and_keys_are_the_live_ones() {
         let choose = NoticeKind::StaysUnsure(Undecided::SeveralTasks(2));
         assert_eq!(said(choose.clone(), &Keymap::default()), "h8m4t7xe:2 is unsure: 2 tasks could be it · w chooses");
-        let moved = Keymap::with_overrides(&[("watch", vec!["z".to_owned()], 1)]).unwrap();
-        assert_eq!(said(choose, &moved), "h8m4t7xe:2 is unsure: 2 tasks could be it · z chooses");
+        let moved = Keymap::with_overrides(&[("watch", vec!["ctrl+y".to_owned()], 1)]).unwrap();
+        assert_eq!(said(choose, &moved), "h8m4t7xe:2 is unsure: 2 tasks could be it · Ctrl+y chooses");
         let none = Keymap::with_overrides(&[("fetch", Vec::new(), 1)]).unwrap();
         assert_eq!(
             said(NoticeKind::LinksEnding { results: 2, hours: 4 }, &none),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::keymap::Keymap;
+use super::pictures::PictureOptions;
 
 /// Which characters signs, bars and lines are made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +76,8 @@ pub struct AppOptions {
     pub zone: TimeZone,
     /// How notices leave.
     pub notify: NotifyMethod,
+    /// How pictures are shown.
+    pub pictures: PictureOptions,
     /// What the last [`super::Effect::SaveScreenState`] held.
     pub remembered: Option<String>,
 }
@@ -98,6 +101,7 @@ impl Default for AppOptions {
             port: None,
             zone: TimeZone::UTC,
             notify: NotifyMethod::Bell,
+            pictures: PictureOptions::default(),
             remembered: None,
         }
     }

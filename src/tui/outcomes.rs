@@ -59,6 +59,8 @@ pub(crate) fn sentence(done: &CommandOutcome, name: impl Fn(JobId) -> String) ->
         Act::Moved(QueueMove::Later) => format!("{jobs} moved later"),
         Act::PutBack => format!("{jobs} back in the old place"),
         Act::Tagged => format!("{jobs} tagged"),
+        Act::Judged(Some(verdict)) => format!("{jobs} {verdict}"),
+        Act::Judged(None) => format!("{jobs} neither kept nor rejected"),
         Act::Removed => format!("{jobs} removed from the list"),
         Act::Restored => format!("{jobs} restored"),
         Act::DraftsHidden(count) => return Some(format!("{} hidden", text::count(count, "draft"))),

@@ -28,6 +28,12 @@ pub(crate) struct Screens {
     details_asked: Option<(JobId, u64)>,
     events_filter: String,
     page_scroll: usize,
+    /// Where one came from to a picture.
+    before: Page,
+    /// Which of the results of a job is shown, and of which job.
+    picture_number: usize,
+    /// One picture stands in the place of the other.
+    flipped: bool,
 }
 
 impl Screens {
@@ -47,6 +53,9 @@ impl Screens {
             details_asked: None,
             events_filter: String::new(),
             page_scroll: 0,
+            before: Page::Jobs,
+            picture_number: 0,
+            flipped: false,
         }
     }
 
@@ -59,6 +68,41 @@ impl Screens {
         self.page = if self.page == page { Page::Jobs } else { page };
         self.in_details = false;
         self.page_scroll = 0;
+    }
+
+    /// Opens the screen of a picture, goes from one to the other, or back to where one came from.
+    pub(crate) fn go_to_picture(&mut self, page: Page) {
+        if self.page == page {
+            self.leave_picture();
+            return;
+        }
+        if !self.page.is_picture() {
+            self.before = self.page;
+        }
+        (self.page, self.flipped) = (page, false);
+    }
+
+    /// Back from a picture.
+    pub(crate) fn leave_picture(&mut self) {
+        self.page = self.before;
+        self.flipped = false;
+    }
+
+    /// Which result of the job is shown.
+    pub(crate) fn picture_number(&self) -> usize {
+        self.picture_number
+    }
+
+    pub(crate) fn show_picture(&mut self, number: usize) {
+        self.picture_number = number;
+    }
+
+    pub(crate) fn is_flipped(&self) -> bool {
+        self.flipped
+    }
+
+    pub(crate) fn flip(&mut self) {
+        self.flipped = !self.flipped;
     }
 
     pub(crate) fn size(&self) -> (u16, u16) {
@@ -107,6 +151,7 @@ impl Screens {
             Page::Spending => Contexts::SPENDING,
             Page::Drafts => Contexts::DRAFTS,
             Page::Sheet => Contexts::SHEET,
+            Page::Full | Page::Compare => Contexts::PICTURE,
             Page::Jobs if self.in_details() => Contexts::DETAILS,
             Page::Jobs => Contexts::LIST,
         }

@@ -279,7 +279,7 @@ impl ScreenHarness {
     /// The screen as cells.
     pub(crate) fn cells(&self) -> Buffer {
         let mut terminal = Terminal::new(TestBackend::new(self.size.0, self.size.1)).unwrap();
-        terminal.draw(|frame| view::screen(&self.app, frame, self.now)).unwrap();
+        terminal.draw(|frame| drop(view::screen(&self.app, frame, self.now))).unwrap();
         terminal.backend().buffer().clone()
     }
 

@@ -5,6 +5,7 @@ mod drafts;
 mod grid;
 mod habits;
 mod picture;
+mod pictures;
 mod prompts;
 mod rows;
 mod screens;

@@ -47,6 +47,7 @@ impl App {
                 next.extend(later(60));
             }
         }
+        next.extend(self.pictures.next_tick());
         next.extend(self.title.due(&super::title::words(&self.jobs), now));
         next.into_iter().min()
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::job_list::Sort;
 use crate::engine::QueueMove;
-use crate::job::{Caps, JobId, Tag, TaskId};
+use crate::job::{Caps, JobId, Tag, TaskId, Verdict};
 
 /// Jobs that were confirmed and can still be stopped.
 #[derive(Clone, PartialEq, Debug)]
@@ -57,6 +57,7 @@ pub(crate) enum Undo {
     /// Back to the places in the queue that the jobs had.
     Places(Vec<(JobId, i64)>),
     Retag(Vec<(Option<Tag>, Vec<JobId>)>),
+    Judge(Vec<(Option<Verdict>, Vec<JobId>)>),
     Remove(Vec<JobId>),
     /// Back, held.
     Cancel(Vec<JobId>),
@@ -100,6 +101,7 @@ impl Undo {
             Self::Unwatch(ids) => Self::Unwatch(keep(ids)),
             Self::Cancel(ids) => Self::Cancel(keep(ids)),
             Self::Retag(groups) => Self::Retag(groups.iter().map(|(tag, ids)| (tag.clone(), keep(ids))).collect()),
+            Self::Judge(groups) => Self::Judge(groups.iter().map(|(verdict, ids)| (*verdict, keep(ids))).collect()),
             other => other.clone(),
         }
     }

@@ -7,6 +7,7 @@ use super::super::id::Tag;
 use super::super::phase::{CancelledBy, HoldReason, Phase};
 use super::super::request::PaidRequest;
 use super::super::retry;
+use super::super::verdict::Verdict;
 use super::{Applied, Approval, Job, PaidSend, changed};
 
 impl Job {
@@ -124,6 +125,17 @@ impl Job {
             return Applied::Ignored("it has that tag");
         }
         self.tag = tag;
+        changed(String::new())
+    }
+
+    pub(super) fn judge(&mut self, verdict: Option<Verdict>) -> Applied {
+        if self.can_judge().is_err() {
+            return Applied::Ignored("it has no result");
+        }
+        if self.verdict == verdict {
+            return Applied::Ignored("that was said of it already");
+        }
+        self.verdict = verdict;
         changed(String::new())
     }
 

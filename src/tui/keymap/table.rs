@@ -33,8 +33,14 @@ impl Contexts {
     pub const DRAFTING: Self = Self(48);
     /// Where Tab goes to the next pane.
     pub const PANES: Self = Self(31);
+    /// A picture in full, or two compared.
+    pub const PICTURE: Self = Self(64);
+    /// List, details and pictures.
+    pub const WITH_PICTURE: Self = Self(67);
+    /// List, details, drafts, contact sheet and pictures.
+    pub const ALL_JOBS: Self = Self(115);
     /// All of them.
-    pub const ALL: Self = Self(63);
+    pub const ALL: Self = Self(127);
 
     /// Whether two sets have a place in common.
     #[must_use]
@@ -55,6 +61,7 @@ impl Contexts {
             (Self::SPENDING, "spending"),
             (Self::DRAFTS, "drafts"),
             (Self::SHEET, "sheet"),
+            (Self::PICTURE, "picture"),
         ];
         names.iter().filter(|(place, _)| self.meets(*place)).map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
     }
@@ -245,10 +252,20 @@ actions! {
     Pause "pause" ALL "P" "pause sending, or resume with its price" "resume" 12 Money Asks;
     Spending "spending" ALL "$" "spending and caps" "spending" 84 Money Free;
     EditCaps "caps" SPENDING "c" "change the caps" "caps" 21 Money Local;
-    Fetch "fetch" JOBS_DRAFTS "d" "fetch now" "fetch" 16 Results Free;
-    Show "show" JOBS_DRAFTS "o" "path, link and scp line as plain lines" "where" 55 Results Free;
-    CopyId "copy_id" JOBS_DRAFTS "y" "copy the task id" "" 0 Results Free;
-    CopyMenu "copy_menu" JOBS_DRAFTS "Y" "copy path, link, scp line or JSON" "copy" 72 Results Free;
+    Pictures "pictures" JOBS "i" "pictures in the details, on or off; :pictures WAY tries another way" "pictures" 58 Results Free;
+    Full "full" WITH_PICTURE "z" "the picture in full, or back" "full" 57 Results Free;
+    Compare "compare" WITH_PICTURE "c" "compare a result with its draft, or back" "compare" 59 Results Free;
+    Flip "flip" PICTURE "tab" "compared: one in the place of the other; full: the next" "flip" 20 Results Free;
+    Picture0 "picture_0" PICTURE "0" "the first result" "" 0 Results Free;
+    Picture1 "picture_1" PICTURE "1" "the second result" "" 0 Results Free;
+    Picture2 "picture_2" PICTURE "2" "the third result" "" 0 Results Free;
+    Picture3 "picture_3" PICTURE "3" "the fourth result" "" 0 Results Free;
+    Keep "keep" PICTURE "f" "keep the result, or not any more (a favourite; verdict:kept finds it)" "keep" 30 Results Local;
+    Reject "reject" PICTURE "b" "reject the result, or not any more (verdict:rejected finds it)" "reject" 31 Results Local;
+    Fetch "fetch" ALL_JOBS "d" "fetch now" "fetch" 16 Results Free;
+    Show "show" ALL_JOBS "o" "path, link and scp line as plain lines" "where" 55 Results Free;
+    CopyId "copy_id" ALL_JOBS "y" "copy the task id" "" 0 Results Free;
+    CopyMenu "copy_menu" ALL_JOBS "Y" "copy path, link, scp line or JSON" "copy" 72 Results Free;
     Export "export" SPENDING "E" "export the shown jobs as CSV or JSON" "export" 22 Results Free;
     Ask "ask" ALL "r ctrl+r" "refresh now" "refresh" 70 Program Free;
     Events "events" ALL "e" "events" "events" 85 Program Free;
@@ -284,6 +301,12 @@ impl Action {
             Self::Remove => &["delete", "clear", "prune", "hide"],
             Self::Spending => &["cost", "budget", "money", "price", "balance", "limit", "cap", "credits"],
             Self::EditCaps => &["budget", "limit", "cost"],
+            Self::Pictures => &["image", "preview", "thumbnail", "show"],
+            Self::Full => &["zoom", "image", "preview", "view"],
+            Self::Keep => &["favourite", "favorite", "star", "like", "good", "verdict"],
+            Self::Reject => &["bad", "bin", "dislike", "verdict"],
+            Self::Compare => &["image", "before", "after", "diff", "side"],
+            Self::Flip => &["toggle", "swap"],
             Self::Fetch => &["download", "get", "save"],
             Self::Show => &["open", "file", "link", "url", "scp", "path", "download"],
             Self::CopyId | Self::CopyMenu => &["clipboard", "yank", "url"],

@@ -46,6 +46,19 @@ impl Device {
         }
     }
 
+    /// Pixels of a cell, across and down, where the terminal said how many its window has (RFC 4254 §6.2 carries it over SSH).
+    pub fn cell_size(&self) -> Option<(u16, u16)> {
+        let size = termios::tcgetwinsize(&self.output).ok()?;
+        let cell = (size.ws_xpixel.checked_div(size.ws_col)?, size.ws_ypixel.checked_div(size.ws_row)?);
+        (cell.0 > 0 && cell.1 > 0).then_some(cell)
+    }
+
+    /// Drops what was typed or answered and nobody has read.
+    pub fn drop_input(&self) {
+        // Nothing depends on it: an answer that comes late is only ugly.
+        let _ = termios::tcflush(&self.input, QueueSelector::IFlush);
+    }
+
     /// The line settings as they are.
     ///
     /// # Errors

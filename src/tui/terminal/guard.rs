@@ -43,6 +43,8 @@ struct Shared {
     mouse: AtomicBool,
     /// They were on at some time, so the terminal may not have heard yet that they are off.
     had_mouse: AtomicBool,
+    /// What deletes the pictures that are in the terminal.
+    pictures: Mutex<Vec<u8>>,
     /// Nothing may be written any more.
     mute: AtomicBool,
     /// Held while bytes are written; `true` once the terminal was given back in a hurry and takes no more frames.
@@ -73,6 +75,7 @@ impl Guard {
             entered: AtomicBool::new(false),
             mouse: AtomicBool::new(false),
             had_mouse: AtomicBool::new(false),
+            pictures: Mutex::default(),
             mute: AtomicBool::new(false),
             closed: Mutex::new(false),
             thread: thread::current().id(),
@@ -119,6 +122,11 @@ impl Guard {
         }
         self.shared.had_mouse.store(true, Ordering::SeqCst);
         if on { MOUSE_ON } else { MOUSE_OFF }
+    }
+
+    /// From now on these bytes delete the pictures that were sent; they are written first when the terminal is given back.
+    pub fn pictures(&self, delete: Vec<u8>) {
+        *self.shared.pictures.lock().unwrap_or_else(PoisonError::into_inner) = delete;
     }
 
     /// The bytes that undo those of [`Self::enter`]; none if the terminal is not in our hands, or gone.
@@ -175,7 +183,8 @@ const FOREIGN_BACK: &[u8] = b"\x1b[<u\x1b[>4m\x1b[?1;9;1000;1001;1002;1003;1004;
 
 impl Shared {
     fn leaving(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(64);
+        // Before the alternate screen is left: each has pictures of its own.
+        let mut bytes = self.pictures.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if self.had_mouse.load(Ordering::SeqCst) {
             bytes.extend_from_slice(MOUSE_OFF);
         }

@@ -13,6 +13,7 @@
 //! answer is waited for.
 
 pub mod capabilities;
+pub mod compose;
 pub mod device;
 pub mod frames;
 pub mod guard;
@@ -22,6 +23,7 @@ pub mod offscreen;
 pub mod osc;
 pub mod paint;
 pub mod parser;
+pub mod pictures;
 pub mod questions;
 pub mod run;
 pub mod settled;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use ratatui::Frame;
 
 use super::capabilities::{Capabilities, Colours};
+use super::compose;
 use super::device::Device;
 use super::frames::{FrameLimiter, Urgency};
 use super::guard::{Guard, Modes};
@@ -20,10 +21,13 @@ use super::offscreen::Offscreen;
 use super::osc::{self, Notifier};
 use super::paint::{self, Painter};
 use super::parser::{Paste, Reply, TerminalEvent};
-use super::questions::Questions;
+use super::pictures::{Pictures, Refusal, Spot, Write};
+use super::questions::{Learned, PictureAnswers, Questions};
 use super::settled::FrameLog;
 use super::signals::Watch;
 use super::writer::{Writer, WriterEvent};
+use crate::preview::Pixels;
+use crate::preview::detect::Answers;
 
 /// What can happen to a screen.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,6 +52,17 @@ pub enum Event<N> {
     },
     /// News from the rest of the program.
     News(N),
+    /// How large a cell is, where the terminal or the kernel knows: before [`Event::Resize`], and when the terminal answers.
+    CellSize(Pixels),
+    /// What the terminal answered to [`Effect::AskAboutPictures`], or that it did not.
+    PictureAnswers(Answers),
+    /// The terminal refused a picture; at the second time within a minute (`last`) it takes none this way.
+    PictureRefused {
+        /// What it said.
+        why: String,
+        /// Another way is to be taken.
+        last: bool,
+    },
     /// The time asked for by [`Screen::next_tick`] has come.
     Tick,
     /// SIGINT from outside.
@@ -78,6 +93,8 @@ pub enum Effect<S> {
     Suspend,
     /// Clear the terminal and draw everything.
     Redraw,
+    /// Ask the terminal which pictures it shows; the answer is [`Event::PictureAnswers`]. Never inside tmux.
+    AskAboutPictures,
     /// Mouse reports on or off.
     Mouse(bool),
     /// For the session: the closure of [`run`] takes it.
@@ -108,6 +125,10 @@ pub trait Screen {
     }
     /// Addresses that it shows in full and that are to be links.
     fn links(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// The pictures that it shows, best after [`Screen::draw`], which marks their cells ([`super::pictures`]).
+    fn pictures(&self) -> Vec<Spot> {
         Vec::new()
     }
     /// Whether the run is over.
@@ -201,6 +222,8 @@ pub enum Exit {
 
 /// A tick asked for again and again in the past must not turn into a busy loop.
 const SHORTEST_TICK: Duration = Duration::from_millis(20);
+/// How long leaving waits for answers of the terminal that are still on the line.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(300);
 /// Of more notices at once nobody reads the rest.
 const MOST_NOTICES: usize = 4;
 
@@ -250,11 +273,16 @@ where
         told_settled: 0,
         questions: Questions::default(),
         asked_background: false,
+        pictures: Pictures::default(),
+        suspend_by: None,
     };
-    run.turn(screen, vec![Event::Resize(columns, rows)], &mut perform);
+    let mut events = run.cell_size();
+    events.push(Event::Resize(columns, rows));
+    run.turn(screen, events, &mut perform);
     run.frames.ask(Urgency::Now);
     let mut last_tick = None;
     while run.finished.is_none() {
+        run.suspend_if_answered();
         run.show(screen);
         let (deadline, tick) = run.sleep(screen, last_tick);
         let batch = inbox.next(deadline);
@@ -265,6 +293,7 @@ where
         }
         run.turn(screen, events, &mut perform);
     }
+    run.await_answers(inbox);
     Ok(run.leave())
 }
 
@@ -306,6 +335,9 @@ struct Run<'a> {
     told_settled: u64,
     questions: Questions,
     asked_background: bool,
+    pictures: Pictures,
+    /// Ctrl+z was pressed, and answers of the terminal are still on the line: the shell must not get them. Until when to wait.
+    suspend_by: Option<Instant>,
 }
 
 impl Run<'_> {
@@ -322,8 +354,11 @@ impl Run<'_> {
             last_tick.map_or(at, |last| at.max(last + SHORTEST_TICK))
         });
         // While the writer is busy its message wakes us; a frame's own time does not.
-        let frame = self.frames.deadline(now).filter(|_| self.writer.is_free());
-        ([tick, frame].into_iter().flatten().min(), tick)
+        let free = self.writer.is_free();
+        let frame = self.frames.deadline(now).filter(|_| free);
+        let pictures = self.pictures.deadline(now).filter(|_| free && frame.is_none_or(|frame| frame > now));
+        let deadlines = [tick, frame, pictures, self.questions.deadline(), self.suspend_by];
+        (deadlines.into_iter().flatten().min(), tick)
     }
 
     /// Turns messages into events; what concerns only the loop is done here.
@@ -375,16 +410,22 @@ impl Run<'_> {
                     }
                     TerminalEvent::Paste(paste) => events.push(Event::Paste(paste)),
                     TerminalEvent::Mouse(mouse) => events.push(Event::Mouse(mouse)),
-                    TerminalEvent::Focus(on) => events.push(Event::Focus(on)),
+                    TerminalEvent::Focus(on) => {
+                        if self.pictures.focus(on) {
+                            self.frames.ask(Urgency::Now);
+                        }
+                        events.push(Event::Focus(on));
+                    }
                     TerminalEvent::Reply(Reply::Scheme { dark }) if self.options.modes.scheme => {
                         events.push(Event::Scheme { dark });
                     }
-                    TerminalEvent::Reply(reply) => {
-                        events.extend(self.questions.dark_background(&reply, read_at).map(|dark| Event::Scheme { dark }));
-                    }
+                    TerminalEvent::Reply(reply) => self.hear(&reply, read_at, &mut events),
                 },
                 Message::News(news) => events.push(Event::News(news)),
             }
+        }
+        if let Some(silent) = self.questions.expire(Instant::now()) {
+            events.push(Event::PictureAnswers(silent.answers));
         }
         if resized {
             let size = self.device.size();
@@ -393,7 +434,9 @@ impl Run<'_> {
             // Most terminals rearrange what they show when they are resized, even when the size comes back at once: the
             // screen is told in any case.
             events.insert(0, Event::Resize(size.0, size.1));
+            events.splice(0..0, self.cell_size());
             self.painter.forget();
+            self.pictures.forget();
             self.log.forget();
             self.frames.ask(Urgency::Now);
         }
@@ -447,7 +490,12 @@ impl Run<'_> {
             Effect::Suspend => self.suspend(),
             Effect::Redraw => {
                 self.painter.forget();
+                self.pictures.forget();
                 self.frames.ask(Urgency::Now);
+            }
+            Effect::AskAboutPictures => {
+                let question = self.questions.ask_pictures(Instant::now());
+                self.out_of_band.before.extend_from_slice(question);
             }
             Effect::Mouse(on) => self.out_of_band.before.extend_from_slice(self.guard.mouse(on)),
             Effect::Session(effect) => perform(effect),
@@ -458,10 +506,15 @@ impl Run<'_> {
     }
 
     /// Makes a frame if one is due and the terminal has taken the last one: one write, or none if nothing looks different.
+    /// While none is due, a part of a picture may leave.
     fn show<S: Screen>(&mut self, screen: &S) {
         let now = Instant::now();
         let due = self.frames.is_due(now);
-        if self.stopped || (!due && self.out_of_band.is_empty()) || !self.writer.is_free() {
+        if self.stopped || self.suspend_by.is_some() || !self.writer.is_free() {
+            return;
+        }
+        if !due && self.out_of_band.is_empty() {
+            self.send_picture(now);
             return;
         }
         let mut out = self.writer.buffer();
@@ -469,27 +522,11 @@ impl Run<'_> {
         let mut drawn = None;
         out.extend_from_slice(&out_of_band.before);
         if due {
-            const BEGIN: &[u8] = b"\x1b[?2026h";
-            let start = out.len();
-            if self.options.synchronized {
-                out.extend_from_slice(BEGIN);
-            }
-            let empty = out.len();
-            let clock = (self.options.clock)();
-            let (buffer, cursor) = self.offscreen.draw(|frame| screen.draw(frame, clock));
-            self.painter.paint(buffer, cursor, &mut out);
-            if self.options.links {
-                self.painter.link(buffer, &screen.links(), &mut out);
-            }
-            if out.len() == empty {
-                out.truncate(start);
+            if self.draw(screen, &mut out, now) {
+                drawn = Some(screen.revision());
+            } else {
                 // Everything was taken, since the writer is free: the terminal shows this already.
                 self.log.shows(screen.revision(), now);
-            } else {
-                drawn = Some(screen.revision());
-                if self.options.synchronized {
-                    out.extend_from_slice(b"\x1b[?2026l");
-                }
             }
             if self.first {
                 // What the first frame could not know yet follows within milliseconds: it does not wait for a slot.
@@ -505,6 +542,7 @@ impl Run<'_> {
         if out_of_band.bell {
             out.extend_from_slice(osc::BELL);
         }
+        self.tell_guard();
         if !out.is_empty() {
             let write = self.writer.submit(out);
             if let Some(revision) = drawn {
@@ -513,59 +551,17 @@ impl Run<'_> {
         }
     }
 
-    /// Gives the terminal back and stops the process group, as Ctrl+z does in other programs.
-    fn suspend(&mut self) {
-        use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
-        // Without a shell that does job control nobody could wake us again: then the group is that of the session's leader.
-        if self.stopped || !self.options.signals || getsid(None).is_ok_and(|session| session == getpgrp()) {
-            return;
-        }
-        self.stopped = true;
-        self.log.forget();
-        self.reader.pause();
-        self.give_back();
-        // SIGSTOP, because our own handler takes SIGTSTP. It returns when the process goes on; SIGCONT comes as a message.
-        if kill_current_process_group(Signal::STOP).is_err() {
-            self.go_on();
-        }
-    }
-
-    /// Takes the terminal again, after being stopped by us or from outside.
-    fn go_on(&mut self) {
-        self.stopped = false;
-        match self.guard.enter() {
-            Ok(bytes) => self.out_of_band.before = bytes,
-            Err(_) => self.finished = Some(Exit::HungUp),
-        }
-        self.reader.resume();
-        self.painter.forget();
-        self.painter.cursor_was_hidden();
-        self.frames.ask(Urgency::Now);
-    }
-
-    fn give_back(&mut self) {
-        let bytes = self.guard.leaving();
-        let taken = self.writer.wait(self.options.patience);
-        if !taken && !bytes.is_empty() {
-            // The terminal is stuck. What it has not taken is dropped, so that the bytes that restore it may get through.
-            self.device.drop_output();
-        }
-        if (taken || self.writer.wait(Duration::from_millis(50))) && !bytes.is_empty() {
-            self.writer.submit(bytes);
-            self.writer.wait(self.options.patience);
-        }
-        self.guard.left();
-    }
-
-    fn leave(mut self) -> Exit {
-        // After a hang-up no frame is drawn, but somebody may have sent SIGHUP to a terminal that is still there: the few
-        // bytes that restore it are offered, and a line that is really gone refuses them at once.
-        if !self.stopped {
-            self.give_back();
-        }
-        self.finished.unwrap_or(Exit::Quit)
+    /// Appends a frame; `false` if nothing looks different.
+    fn draw<S: Screen>(&mut self, screen: &S, out: &mut Vec<u8>, now: Instant) -> bool {
+        let clock = (self.options.clock)();
+        let (buffer, cursor) = self.offscreen.draw(|frame| screen.draw(frame, clock));
+        let (spots, links) = (screen.pictures(), if self.options.links { screen.links() } else { Vec::new() });
+        let frame = compose::Frame { buffer, cursor, spots, links: &links, synchronized: self.options.synchronized };
+        compose::append(frame, &mut self.painter, &mut self.pictures, now, out)
     }
 }
 
+mod answers;
+mod leaving;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use super::super::messages::NextUndo;
 use super::super::undo::{Pending, Undo};
 use super::Effects;
 use crate::engine::{Command, Level, QueueMove};
-use crate::job::{Job, JobId, Phase, State, Tag, text};
+use crate::job::{Job, JobId, Phase, State, Tag, Verdict, text};
 
 /// What an act is for, and what it leaves out.
 pub(super) struct Sorted {
@@ -315,6 +315,23 @@ impl App {
         self.send(Command::Retag { jobs, tag }, Pending::local(Undo::Retag(before)), effects);
     }
 
+    /// Keeps or rejects results; said again of all of them, neither.
+    pub(super) fn judge(&mut self, verdict: Verdict, effects: &mut Effects) {
+        let sorted = self.sort_out(availability::judgeable);
+        self.say_left_out(&sorted);
+        let jobs = sorted.jobs;
+        let said = |id: &JobId| self.jobs.job(*id).and_then(|job| job.verdict);
+        let to = (!jobs.iter().all(|id| said(id) == Some(verdict))).then_some(verdict);
+        let mut before: Vec<(Option<Verdict>, Vec<JobId>)> = Vec::new();
+        for id in &jobs {
+            match before.iter_mut().find(|(known, _)| *known == said(id)) {
+                Some((_, ids)) => ids.push(*id),
+                None => before.push((said(id), vec![*id])),
+            }
+        }
+        self.send(Command::Judge { jobs, verdict: to }, Pending::local(Undo::Judge(before)), effects);
+    }
+
     /// Takes the last local act back; a send in its grace period comes first.
     pub(super) fn undo(&mut self, now: Timestamp, effects: &mut Effects) {
         match self.messages.next_undo() {
@@ -352,6 +369,11 @@ impl App {
             Undo::Retag(groups) => {
                 for (tag, jobs) in groups.into_iter().filter(|(_, jobs)| !jobs.is_empty()) {
                     self.send(Command::Retag { jobs, tag }, Pending::Plain, effects);
+                }
+            }
+            Undo::Judge(groups) => {
+                for (verdict, jobs) in groups.into_iter().filter(|(_, jobs)| !jobs.is_empty()) {
+                    self.send(Command::Judge { jobs, verdict }, Pending::Plain, effects);
                 }
             }
             Undo::Remove(jobs) => self.send(Command::Remove { jobs, removed: false }, Pending::Plain, effects),

@@ -9,6 +9,7 @@ use super::super::effect::ExportFormat;
 use super::super::job_list::{COLUMN_NAMES, Sort};
 use super::super::keymap::{Action, Key};
 use super::super::layout::Page;
+use super::super::pictures::PictureSetting;
 use super::super::undo::{Pending, Undo};
 use super::super::view;
 use super::Effects;
@@ -179,6 +180,7 @@ impl App {
             Action::More | Action::Fewer => self.set_in_flight(rest, effects),
             Action::EditCaps => self.set_caps(rest, effects),
             Action::Tag => self.tag_all(rest, effects),
+            Action::Pictures => one_of("way", rest, PictureSetting::ALL.into_iter()).map(|way| self.take_way(way)),
             _ => Err(format!(":{} takes no argument", action.name())),
         };
         if let Err(why) = done {

@@ -8,6 +8,7 @@ mod export;
 mod fields;
 mod money;
 mod navigation;
+mod pictures;
 mod prompts;
 
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
@@ -25,6 +26,7 @@ use super::options::Theme;
 use super::undo::{Pending, Undo};
 use super::view::{self, Target};
 use crate::engine::{Command, Level};
+use crate::job::Verdict;
 
 /// A letter for each column in its menu; none that moves or leaves there.
 const COLUMN_KEYS: &str = "itpelcn";
@@ -50,6 +52,7 @@ impl App {
         if let Some((id, _)) = shown.filter(|(id, revision)| self.screens.ask_for(*id, *revision)) {
             effects.push(Effect::Session(SessionEffect::LoadDetails(id)));
         }
+        self.settle_pictures(now, effects);
         self.messages.close_windows(now);
         let title = super::title::words(&self.jobs);
         if self.title.set(&title, now) {
@@ -80,12 +83,18 @@ impl App {
             Event::Mouse(mouse) => self.point(now, mouse, effects),
             Event::Resize(width, height) => {
                 self.screens.resize(width, height);
+                self.pictures.resized(now);
                 self.seen.lost();
                 self.dirty = true;
             }
             Event::Focus(focused) => self.screens.set_focused(focused),
             Event::News(News::Engine(news)) => self.hear(now, news, effects),
             Event::News(News::Exported(outcome)) => self.exported(now, &outcome),
+            Event::News(News::Picture(finished)) => self.take_picture(finished),
+            Event::News(News::Tmux(inspection)) => {
+                self.pictures.hear_tmux(inspection);
+                self.way_is_known(now);
+            }
             Event::Tick => self.dirty = true,
             Event::Interrupted | Event::Terminate => self.leave(effects),
             Event::Scheme { dark } => {
@@ -93,6 +102,12 @@ impl App {
                 self.dirty |= self.screens.light_background() == dark && self.options.theme == Theme::Auto;
                 self.screens.set_light_background(!dark);
             }
+            Event::CellSize(cell) => self.pictures.set_cell(cell),
+            Event::PictureAnswers(answers) => {
+                self.pictures.hear_terminal(&answers);
+                self.way_is_known(now);
+            }
+            Event::PictureRefused { why, last } => self.picture_refused(now, &why, last),
             Event::Settled(revision) => self.seen.settle(revision),
             Event::Resumed => {
                 self.dirty = true;
@@ -203,6 +218,16 @@ impl App {
             A::CopyId => self.copy_id(effects),
             A::CopyMenu => self.open_copy_menu(now),
             A::Show => self.jobs.selected().into_iter().for_each(|id| self.dialogs.open(Dialog::Show(id))),
+            A::Pictures => self.toggle_pictures(),
+            A::Full => self.go_to_picture(Page::Full),
+            A::Compare => self.go_to_picture(Page::Compare),
+            A::Flip => self.flip(),
+            A::Picture0 => self.choose_picture(0),
+            A::Picture1 => self.choose_picture(1),
+            A::Picture2 => self.choose_picture(2),
+            A::Picture3 => self.choose_picture(3),
+            A::Keep => self.judge(Verdict::Kept, effects),
+            A::Reject => self.judge(Verdict::Rejected, effects),
             A::Tag => self.open_tag(),
             A::Events => self.screens.go_to(Page::Events),
             A::Spending => self.screens.go_to(Page::Spending),
@@ -245,7 +270,9 @@ impl App {
     }
 
     fn escape(&mut self, now: Timestamp) {
-        if self.screens.page() != Page::Jobs {
+        if self.screens.page().is_picture() {
+            self.screens.leave_picture();
+        } else if self.screens.page() != Page::Jobs {
             if self.screens.page() == Page::Events && !self.screens.events_filter().is_empty() {
                 self.screens.filter_events(String::new());
             } else {
@@ -270,7 +297,9 @@ impl App {
     }
 
     fn back(&mut self) {
-        if self.screens.page() == Page::Jobs {
+        if self.screens.page().is_picture() {
+            self.screens.leave_picture();
+        } else if self.screens.page() == Page::Jobs {
             self.screens.close_details();
         } else {
             self.screens.go_to(Page::Jobs);

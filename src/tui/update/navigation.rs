@@ -35,7 +35,7 @@ impl App {
                 let last = view::details_height(self).saturating_sub(1);
                 self.screens.scroll_details(moved(self.screens.details_scroll(), by, last));
             }
-            Page::Jobs => {
+            Page::Jobs | Page::Full | Page::Compare => {
                 let last = self.jobs.order().len().saturating_sub(1);
                 self.jobs.select_row(moved(self.jobs.cursor_row(), by, last));
             }

@@ -14,6 +14,7 @@ use super::super::app::App;
 use super::super::options::{Charset, Theme};
 use crate::engine::Level;
 use crate::job::State;
+use crate::tui::terminal::pictures::Spot;
 use crate::tui::width::columns;
 
 /// The few styles there are; the background is never painted.
@@ -94,12 +95,19 @@ pub(super) struct Canvas<'a> {
     pub styles: Styles,
     pub cursor: Option<(u16, u16)>,
     pub ascii: bool,
+    /// The pictures that are no cells.
+    pub spots: Vec<Spot>,
 }
 
 impl<'a> Canvas<'a> {
     pub(super) fn new(app: &'a App, buffer: &'a mut Buffer, now: Timestamp) -> Self {
         let ascii = app.options.charset == Charset::Ascii;
-        Self { styles: Styles::of(app), app, buffer, now, cursor: None, ascii }
+        Self { styles: Styles::of(app), app, buffer, now, cursor: None, ascii, spots: Vec::new() }
+    }
+
+    /// Where the cursor is to be, and the pictures.
+    pub(super) fn into_parts(self) -> (Option<(u16, u16)>, Vec<Spot>) {
+        (self.cursor, self.spots)
     }
 
     /// Writes text in at most `width` columns, and says how many it took. What does not fit ends in an ellipsis.

@@ -9,6 +9,7 @@ use super::super::layout::Layout;
 use super::super::reasons;
 use super::super::wording;
 use super::canvas::{Canvas, Pieces, Styles, wrap};
+use super::pictures;
 use crate::job::{Charge, Job, JobKind, Phase, State, text};
 use crate::tui::width::columns;
 
@@ -36,10 +37,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     if !layout.narrow && layout.beside {
         canvas.rule(inner.x + used, inner.y, inner.width - used);
     }
+    let (above, beside) = pictures::reserved(app, layout, canvas.now);
+    inner.width = inner.width.saturating_sub(beside);
     let lines = lines(app, job, canvas.now, inner.width, canvas.styles);
-    let rows = usize::from(inner.height.saturating_sub(1));
+    let rows = usize::from(inner.height.saturating_sub(1 + above));
     let scroll = app.screens.details_scroll().min(lines.len().saturating_sub(rows));
-    for (line, y) in lines.iter().skip(scroll).take(rows).zip(inner.y + 1..) {
+    for (line, y) in lines.iter().skip(scroll).take(rows).zip(inner.y + 1 + above..) {
         canvas.pieces(inner.x, y, inner.width, line);
     }
     if lines.len() > scroll + rows {
@@ -48,9 +51,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
         let key = if app.screens.in_details() { more } else { format!("{more}· {next} ") };
         canvas.right(inner.x, inner.y, inner.width, &key, canvas.styles.dim);
     }
+    pictures::draw_in_details(canvas, layout);
 }
 
-pub(super) fn height(app: &App, width: u16) -> usize {
+pub(super) fn height(app: &App, layout: &Layout) -> usize {
     let plain = Style::new();
     let styles = Styles {
         plain,
@@ -64,6 +68,8 @@ pub(super) fn height(app: &App, width: u16) -> usize {
         bold: Modifier::empty(),
         pale: Modifier::empty(),
     };
+    let (_, beside) = pictures::reserved(app, layout, Timestamp::UNIX_EPOCH);
+    let width = layout.details.width.saturating_sub(beside);
     app.jobs.selected_job().map_or(0, |job| lines(app, job, Timestamp::UNIX_EPOCH, width, styles).len())
 }
 
@@ -147,7 +153,8 @@ fn result(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
     sheet.section("result");
     let percent = app.jobs.entry(job.id).and_then(|entry| entry.progress()).and_then(|progress| progress.percent);
     let percent = percent.map(|percent| format!(" {}%", percent.get())).unwrap_or_default();
-    sheet.line(vec![(format!("{state}{percent}"), style.add_modifier(styles.bold))]);
+    let verdict = job.verdict.map(|verdict| format!(", {verdict}")).unwrap_or_default();
+    sheet.line(vec![(format!("{state}{percent}{verdict}"), style.add_modifier(styles.bold))]);
     if let Some(reason) = reasons::reason(job) {
         sheet.say(&reason, styles.plain);
     }

@@ -61,7 +61,10 @@ pub(super) fn message(canvas: &mut Canvas<'_>, layout: &Layout) {
     {
         said.push((words, styles.dim));
     }
-    let lines = laid_out(&said, area.width);
+    let mut lines = laid_out(&said, area.width);
+    if app.screens.page().is_picture() {
+        lines.truncate(1);
+    }
     let rows = u16::try_from(lines.len()).unwrap_or(1);
     for (line, y) in lines.iter().zip((area.y + 1).saturating_sub(rows)..) {
         if y < area.y {
@@ -69,6 +72,19 @@ pub(super) fn message(canvas: &mut Canvas<'_>, layout: &Layout) {
         }
         canvas.pieces(area.x, y, area.width, line);
     }
+}
+
+/// What is said stands in place of a picture's title; a line that is typed has its usual place and lies over the picture.
+pub(super) fn message_over_picture(canvas: &mut Canvas<'_>, layout: &Layout) {
+    let app = canvas.app;
+    let typed = matches!(app.dialogs.top(), Some(Dialog::Filter(_) | Dialog::Command(_)));
+    if !typed && app.messages.message().is_none() && app.messages.windows().is_empty() {
+        return;
+    }
+    let y = if typed { layout.message.y } else { 0 };
+    let place = ratatui::layout::Rect { y, ..layout.message };
+    canvas.blank(place);
+    message(canvas, &Layout { message: place, rule: ratatui::layout::Rect::ZERO, ..*layout });
 }
 
 /// One line where everything fits in it, else two.

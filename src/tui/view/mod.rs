@@ -13,6 +13,7 @@ mod footer;
 mod header;
 mod help;
 mod pages;
+pub(crate) mod pictures;
 mod prompts;
 mod sheet;
 mod table;
@@ -27,18 +28,27 @@ use super::dialogs::{Dialog, HelpDialog};
 use super::job_list::{Sort, View};
 use super::keymap::Action;
 use super::layout::{Layout, Page};
+use super::pictures::Want;
+use super::terminal::pictures::Spot;
 use canvas::Canvas;
 pub(crate) use drafts::draft_rows;
 
-/// Draws the whole screen.
-pub fn screen(app: &App, frame: &mut Frame<'_>, now: Timestamp) {
+/// Draws the whole screen; its pictures come back.
+pub fn screen(app: &App, frame: &mut Frame<'_>, now: Timestamp) -> Vec<Spot> {
     let area = frame.area();
     let rows = (app.screens.page() == Page::Jobs).then(|| app.jobs.order().len());
     let layout = Layout::of(area.width, area.height, rows, app.screens.shows_details());
     let mut canvas = Canvas::new(app, frame.buffer_mut(), now);
     if layout.tiny {
         header::sentence(&mut canvas, area);
-        return;
+        return Vec::new();
+    }
+    if app.screens.page().is_picture() {
+        pictures::page(&mut canvas, &layout);
+        footer::message_over_picture(&mut canvas, &layout);
+        footer::footer(&mut canvas, &layout);
+        dialogs::draw(&mut canvas, &layout);
+        return finish(canvas.into_parts(), frame);
     }
     header::draw(&mut canvas, &layout);
     match app.screens.page() {
@@ -52,20 +62,32 @@ pub fn screen(app: &App, frame: &mut Frame<'_>, now: Timestamp) {
         Page::Spending => pages::spending(&mut canvas, layout.body),
         Page::Drafts => drafts::draw(&mut canvas, &layout),
         Page::Sheet => contact_sheet::draw(&mut canvas, &layout),
+        Page::Full | Page::Compare => {}
     }
     footer::activity(&mut canvas, &layout);
     footer::message(&mut canvas, &layout);
     footer::footer(&mut canvas, &layout);
     dialogs::draw(&mut canvas, &layout);
-    if let Some((x, y)) = canvas.cursor.filter(|(x, y)| *x < area.right() && *y < area.bottom()) {
+    finish(canvas.into_parts(), frame)
+}
+
+fn finish((cursor, spots): (Option<(u16, u16)>, Vec<Spot>), frame: &mut Frame<'_>) -> Vec<Spot> {
+    let area = frame.area();
+    if let Some((x, y)) = cursor.filter(|(x, y)| *x < area.right() && *y < area.bottom()) {
         frame.set_cursor_position((x, y));
     }
+    spots
+}
+
+/// The pictures that the screen wants now.
+pub(crate) fn picture_wants(app: &App, now: Timestamp) -> Vec<Want> {
+    pictures::places(app, now).into_iter().filter_map(|place| place.file.ok()).collect()
 }
 
 /// How many lines the details of the selected job have.
 pub(crate) fn details_height(app: &App) -> usize {
     let layout = app.layout();
-    details::height(app, layout.details.width)
+    details::height(app, &layout)
 }
 
 /// Whether the box that asks has room for all it says.

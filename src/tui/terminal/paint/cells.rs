@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use ratatui::buffer::{Buffer, Cell, CellDiffOption, CellWidth as _};
+use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
 /// The attributes a terminal keeps between two characters.
@@ -147,6 +148,15 @@ impl Grid {
             }
         }
         Self { width, height, cells }
+    }
+
+    /// From now on somebody else draws in these cells.
+    pub fn cover(&mut self, area: Rect) {
+        for y in area.top()..area.bottom().min(self.height) {
+            let first = usize::from(y) * usize::from(self.width);
+            let (from, to) = (area.left().min(self.width), area.right().min(self.width));
+            self.cells[first + usize::from(from)..first + usize::from(to)].fill(Shown::Foreign);
+        }
     }
 
     /// One row.

@@ -16,7 +16,7 @@ pub mod runs;
 mod tests;
 
 use ratatui::backend::{Backend as _, CrosstermBackend};
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Color;
 
@@ -95,6 +95,24 @@ impl Painter {
     /// Says that the cursor was hidden from outside (the terminal was entered anew).
     pub fn cursor_was_hidden(&mut self) {
         self.cursor = None;
+    }
+
+    /// Says that a picture was drawn over these cells: they belong to somebody else, and whatever takes its place is written
+    /// in full.
+    pub fn cover(&mut self, area: Rect) {
+        self.shown.cover(area);
+        let area = area.intersection(self.buffer.area);
+        for y in area.top()..area.bottom() {
+            for x in area.left()..area.right() {
+                self.buffer[(x, y)].set_diff_option(CellDiffOption::Skip);
+            }
+        }
+    }
+
+    /// Says that other bytes moved the cursor, and appends what brings it back where it is visible. The pen is as it was.
+    pub fn cursor_was_moved(&mut self, out: &mut Vec<u8>) {
+        self.state.place = Place::default();
+        self.place_cursor(self.cursor, out);
     }
 
     /// Appends what makes the terminal show `next` and the cursor (hidden: `None`). Appends nothing if it already does.

@@ -60,7 +60,9 @@ fn row(old: &Grid, new: &Grid, y: u16, join: bool, runs: &mut Vec<Run>) {
     };
     let tail = new.tail(y);
     let stale: Vec<u16> = (tail..new.width).filter(|x| changed(*x)).collect();
-    let erase = stale.first().copied().filter(|_| stale.len() > 3);
+    // Blanks, which every terminal takes as erasing a picture too; not every one does so at `CSI K`.
+    let pictured = stale.iter().any(|x| was[usize::from(*x)] == Shown::Foreign);
+    let erase = stale.first().copied().filter(|_| stale.len() > 3 && !pictured);
     let first = runs.len();
     for x in (0..erase.unwrap_or(new.width)).filter(|x| changed(*x)) {
         let cell = &is[usize::from(x)];

@@ -10,6 +10,8 @@ use portable_pty::{MasterPty, PtyPair, PtySize, native_pty_system};
 use super::super::inbox::Mailbox;
 use super::*;
 
+mod pictures;
+
 /// So long a test waits for what must come; only a failing test does.
 const LONG: Duration = Duration::from_mins(1);
 
@@ -24,6 +26,8 @@ struct Demo {
     /// Grows with every input.
     revision: u32,
     settled: u32,
+    /// Shows a picture.
+    pictured: bool,
 }
 
 impl Screen for Demo {
@@ -33,6 +37,10 @@ impl Screen for Demo {
     fn update(&mut self, _: Timestamp, event: Event<u32>) -> Vec<Effect<u32>> {
         self.revision += 1;
         match event {
+            Event::PictureAnswers(answers) => {
+                return vec![Effect::Session(answers.attributes.map_or(2_000, |all| all[0].into()))];
+            }
+            Event::PictureRefused { last, .. } => return vec![Effect::Session(if last { 3_001 } else { 3_000 })],
             Event::Scheme { dark } => return vec![Effect::Session(if dark { 1_001 } else { 1_000 })],
             Event::Settled(revision) => self.settled = u32::try_from(revision).unwrap(),
             Event::News(0) => {}
@@ -57,6 +65,8 @@ impl Screen for Demo {
                     return vec![Effect::Session(self.number)];
                 }
                 KeyCode::Char('s') => self.dirty = true,
+                KeyCode::Char('p') => (self.pictured, self.dirty) = (!self.pictured, true),
+                KeyCode::Char('?') => return vec![Effect::AskAboutPictures],
                 // Opens a box, and says which state shows it.
                 KeyCode::Char('b') => {
                     self.number += 1;
@@ -92,6 +102,13 @@ impl Screen for Demo {
             let text = format!("{} ", u64::from(self.number) * 7919 * u64::from(y)).repeat(usize::from(area.width));
             buffer.set_stringn(0, y, text, usize::from(area.width), ratatui::style::Style::new());
         }
+        if self.pictured {
+            pictures::mark(buffer);
+        }
+    }
+
+    fn pictures(&self) -> Vec<Spot> {
+        if self.pictured { vec![pictures::spot()] } else { Vec::new() }
     }
 
     fn revision(&self) -> u64 {
@@ -120,6 +137,8 @@ struct Stage {
     thread: JoinHandle<thread::Result<Exit>>,
     output: Option<Receiver<Vec<u8>>>,
     bytes: Vec<u8>,
+    /// Questions of pictures that were answered.
+    answered: usize,
     terminal: vt100::Parser,
 }
 
@@ -155,7 +174,8 @@ impl Stage {
         });
         let mailbox = mailbox.recv().unwrap();
         let terminal = vt100::Parser::new(NonZeroU16::new(size.1).unwrap(), NonZeroU16::new(size.0).unwrap(), 0);
-        let mut stage = Self { pty: Some(pty), device, mailbox, done, thread, output: None, bytes: Vec::new(), terminal };
+        let mut stage =
+            Self { pty: Some(pty), device, mailbox, done, thread, output: None, bytes: Vec::new(), answered: 0, terminal };
         if reading {
             stage.read();
         }

@@ -1,0 +1,335 @@
+//! Pictures on the screen: in the details, full, and one beside the other.
+//!
+//! Where a picture stands is worked out once ([`places`]), for asking and for drawing alike.
+
+use std::sync::Arc;
+
+use ratatui::buffer::CellDiffOption;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Style};
+
+use super::super::app::App;
+use super::super::layout::{Layout, Page};
+use super::super::pictures::{PictureState, Want, words};
+use super::super::reasons;
+use super::super::wording;
+use super::canvas::{Canvas, wrap};
+use crate::job::{Job, JobKind, State, TaskId, text};
+use crate::preview::{self, Body, Cells, Colour, Encoded};
+use crate::tui::terminal::pictures::Spot;
+use crate::tui::width::columns;
+
+/// Fewer lines of text than this are not left beside a picture: then the text has all the room.
+const LINES_OF_TEXT: u16 = 6;
+
+/// What stands in a box.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub room: Rect,
+    /// The file, or why there is none.
+    pub file: Result<Want, String>,
+    /// `result 0`, `draft k3v9q2ad:0`.
+    pub name: String,
+    /// At the upper left of its box instead of in the middle.
+    pub upper_left: bool,
+}
+
+impl Place {
+    fn new(room: Rect, subject: Subject) -> Self {
+        let cells = Cells::new(room.width, room.height);
+        let Subject { name, file } = subject;
+        Self { room, file: file.map(|path| Want { path, room: cells, share: 1 }), name, upper_left: false }
+    }
+}
+
+/// A picture of a job.
+struct Subject {
+    name: String,
+    file: Result<std::path::PathBuf, String>,
+}
+
+/// The result of a job that is shown: the one chosen, of those that there are.
+fn result(app: &App, job: &Job) -> Subject {
+    let number = app.screens.picture_number().min(job.files.len().saturating_sub(1));
+    let task = job.task.as_ref().map_or("", |task| task.short());
+    let name = match (&job.kind, job.files.len()) {
+        (JobKind::Draft { .. }, 0) => format!("draft {task}"),
+        (JobKind::Draft { .. }, _) => format!("draft {task}:{number}"),
+        (JobKind::Enhance { .. }, 0) => "result".to_owned(),
+        (JobKind::Enhance { .. }, 1) => format!("result {task}"),
+        (JobKind::Enhance { .. }, count) => format!("result {task}, {} of {count}", number + 1),
+    };
+    let file = match job.files.get(number) {
+        Some(file) => Ok(file.path.clone()),
+        None => Err(no_result(app, job)),
+    };
+    Subject { name: name.trim_end().to_owned(), file }
+}
+
+fn no_result(app: &App, job: &Job) -> String {
+    match job.state() {
+        State::Saved => "the result has no file".to_owned(),
+        State::Failed => format!("no result: {}", reasons::reason(job).unwrap_or_else(|| "the job failed".to_owned())),
+        State::Cancelled => "no result: the job was cancelled".to_owned(),
+        State::ToFetch | State::Fetching => {
+            format!("the result is not saved yet; {} fetches it", app.options.keymap.named(super::super::keymap::Action::Fetch))
+        }
+        state => format!("no result yet: the job is {state}"),
+    }
+}
+
+/// The picture that a job was made from, where it is on disk.
+fn draft(app: &App, job: &Job, now: jiff::Timestamp) -> Subject {
+    let Some((source, image)) = job.kind.source() else {
+        return Subject { name: "prompt".to_owned(), file: Err("a draft is made from a prompt, not from a picture".to_owned()) };
+    };
+    let name = format!("draft {}:{image}", source.short());
+    let number = usize::from(image.get());
+    let made_here = app.jobs.made(source);
+    let file = match made_here.map(|made| made.files.get(number)) {
+        Some(Some(file)) => Ok(file.path.clone()),
+        Some(None) => Err("this picture of the draft is not saved here".to_owned()),
+        None => {
+            let gone = made_at(source).and_then(|made| made.checked_add(jiff::SignedDuration::from_hours(24)).ok());
+            Err(match gone {
+                Some(gone) if gone < now => {
+                    format!("not made here, and its links expired {} ago", wording::minutes(wording::since(gone, now)))
+                }
+                _ => "not made here".to_owned(),
+            })
+        }
+    };
+    Subject { name, file }
+}
+
+/// When a task was made, as its name says: `task-unified-1795355900-r7u2k9aa`.
+fn made_at(task: &TaskId) -> Option<jiff::Timestamp> {
+    let seconds = task.as_str().strip_prefix(TaskId::PREFIX)?.split('-').next()?.parse().ok()?;
+    jiff::Timestamp::from_second(seconds).ok()
+}
+
+/// Where pictures stand now.
+pub(crate) fn places(app: &App, now: jiff::Timestamp) -> Vec<Place> {
+    let (width, height) = app.screens.size();
+    if app.layout().narrow {
+        return Vec::new();
+    }
+    let Some(job) = app.jobs.selected_job() else { return Vec::new() };
+    match app.screens.page() {
+        Page::Jobs => in_details(app, job, now).into_iter().collect(),
+        Page::Full => {
+            let room = Rect::new(0, 1, width, height.saturating_sub(2));
+            vec![Place::new(room, result_or_draft(app, job, now))]
+        }
+        Page::Compare => {
+            let half = width.saturating_sub(1) / 2;
+            let room = |x| Rect::new(x, 1, half.saturating_sub(1), height.saturating_sub(3));
+            let (left, right) = (room(0), room(half + 2));
+            let (draft, result) = (draft(app, job, now), result(app, job));
+            if app.screens.is_flipped() {
+                // One in the place of the other: only the left box is used.
+                return vec![Place::new(left, result)];
+            }
+            vec![Place::new(left, draft), Place::new(right, result)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn result_or_draft(app: &App, job: &Job, now: jiff::Timestamp) -> Subject {
+    let result = result(app, job);
+    if result.file.is_ok() {
+        return result;
+    }
+    let draft = draft(app, job, now);
+    if draft.file.is_ok() { draft } else { result }
+}
+
+/// The picture of the details: at the head of the pane beside the list, at its right below it.
+fn in_details(app: &App, job: &Job, now: jiff::Timestamp) -> Option<Place> {
+    let layout = app.layout();
+    let area = layout.details;
+    if !app.pictures.in_details || area.height == 0 || app.pictures.chosen().is_some_and(|chosen| chosen.way.is_none()) {
+        return None;
+    }
+    let room = if layout.beside {
+        let inner = area.width - 1;
+        let most = area.height.saturating_sub(2 + LINES_OF_TEXT);
+        let rows = app.pictures.square(inner * 7 / 8).min(most);
+        Rect::new(area.x + 1, area.y + 1, inner * 7 / 8, rows)
+    } else {
+        let rows = area.height.saturating_sub(1);
+        let columns = (rows * 2).min(area.width / 3);
+        Rect::new(area.right() - columns, area.y + 1, columns, rows)
+    };
+    let cells = Cells::new(room.width, room.height);
+    let place = || Place { upper_left: layout.beside, ..Place::new(room, result_or_draft(app, job, now)) };
+    preview::SMALLEST_BOX.is_within(cells).then(place)
+}
+
+/// What the text of the details leaves to the picture: rows above it, columns at its right.
+pub(super) fn reserved(app: &App, layout: &Layout, now: jiff::Timestamp) -> (u16, u16) {
+    let Some(job) = app.jobs.selected_job() else { return (0, 0) };
+    match in_details(app, job, now) {
+        // And a line for what it is.
+        Some(place) if layout.beside => (place.room.height + 1, 0),
+        Some(place) => (0, place.room.width + 1),
+        None => (0, 0),
+    }
+}
+
+/// Draws the picture of the details and its title.
+pub(super) fn draw_in_details(canvas: &mut Canvas<'_>, layout: &Layout) {
+    let app = canvas.app;
+    let Some(job) = app.jobs.selected_job() else { return };
+    let Some(place) = in_details(app, job, canvas.now) else { return };
+    let caption = match ready(app, &place) {
+        // The title of the pane names the job.
+        Some(encoded) => {
+            let what = if job.files.is_empty() { "draft" } else { "result" };
+            format!("{what} {} · {}", app.screens.picture_number(), words::facts(encoded))
+        }
+        None => place.name.clone(),
+    };
+    draw_place(canvas, &place);
+    if layout.beside {
+        let y = place.room.bottom();
+        let room = layout.details.right() - place.room.x;
+        let caption = if columns(&caption) > room { caption.replace(" sent", "") } else { caption };
+        canvas.text(place.room.x, y, room, &caption, canvas.styles.dim);
+    } else {
+        let y = layout.details.y;
+        canvas.right(layout.details.x, y, layout.details.width, &format!(" {caption}"), canvas.styles.dim);
+    }
+}
+
+/// What a box shows: which picture, its pixels, its way and its bytes.
+pub(super) fn caption(app: &App, place: &Place) -> String {
+    match place.file.as_ref().map(|want| app.pictures.state(want)) {
+        Ok(PictureState::Ready(_, encoded)) => format!("{} · {}", place.name, words::facts(encoded)),
+        _ => place.name.clone(),
+    }
+}
+
+/// Draws a picture into the middle of its box, or the words that stand for it.
+pub(super) fn draw_place(canvas: &mut Canvas<'_>, place: &Place) {
+    let app = canvas.app;
+    let said = match place.file.as_ref().map(|want| app.pictures.state(want)) {
+        Err(why) => why.clone(),
+        Ok(PictureState::Ready(key, encoded)) => return draw_picture(canvas, place, key, encoded),
+        Ok(PictureState::Coming) if app.pictures.chosen().is_none() => "asking the terminal for its pictures".to_owned(),
+        Ok(PictureState::Coming) => String::new(),
+        Ok(PictureState::Failed(error)) => format!("not shown: {error}"),
+        Ok(PictureState::None(reason)) => format!("no pictures here: {}", words::why(reason)),
+        Ok(PictureState::TooSmall) => "too small for a picture".to_owned(),
+    };
+    say(canvas, place.room, &said);
+}
+
+/// Words in the middle of a box.
+fn say(canvas: &mut Canvas<'_>, room: Rect, said: &str) {
+    if said.is_empty() || room.width < 2 {
+        return;
+    }
+    let lines = wrap(&text::clean(said), room.width.saturating_sub(2));
+    let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(room.height);
+    for (line, y) in lines.iter().zip(room.y + (room.height - rows) / 2..room.bottom()) {
+        let indent = room.width.saturating_sub(columns(line)) / 2;
+        canvas.text(room.x + indent, y, room.width - indent, line, canvas.styles.dim);
+    }
+}
+
+fn draw_picture(canvas: &mut Canvas<'_>, place: &Place, key: u64, encoded: &Arc<Encoded>) {
+    let (Cells { columns, rows }, room) = (encoded.cells, place.room);
+    let middle = |room: u16, side: u16| if place.upper_left { 0 } else { room.saturating_sub(side) / 2 };
+    let area = Rect::new(room.x + middle(room.width, columns), room.y + middle(room.height, rows), columns, rows);
+    if area.intersection(canvas.buffer.area) != area {
+        return;
+    }
+    canvas.blank(area);
+    if let Body::Grid(grid) = &encoded.body {
+        let cells = grid.content.chunks(usize::from(columns).max(1)).zip(area.top()..area.bottom());
+        for (row, y) in cells {
+            for (cell, x) in row.iter().zip(area.left()..area.right()) {
+                let style = Style::new().fg(colour(cell.fg)).bg(colour(cell.bg));
+                canvas.buffer[(x, y)].set_char(cell.symbol).set_style(style);
+            }
+        }
+        return;
+    }
+    // Until its data is there, these words stand in its place.
+    say(canvas, area, &format!("{} on the way", wording::bytes(encoded.bytes as u64)));
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            canvas.buffer[(x, y)].set_diff_option(CellDiffOption::Skip);
+        }
+    }
+    canvas.spots.push(Spot { key, picture: Arc::clone(encoded), area });
+}
+
+fn colour(colour: Colour) -> Color {
+    match colour {
+        Colour::Rgb([r, g, b]) => Color::Rgb(r, g, b),
+        Colour::Indexed(index) => Color::Indexed(index),
+    }
+}
+
+/// One picture, or two, and nothing else but a title.
+pub(super) fn page(canvas: &mut Canvas<'_>, layout: &Layout) {
+    let (app, styles) = (canvas.app, canvas.styles);
+    let (width, height) = (canvas.buffer.area.width, canvas.buffer.area.height);
+    let Some(job) = app.jobs.selected_job() else { return };
+    let places = places(app, canvas.now);
+    if places.is_empty() {
+        let room = Rect::new(0, 1, width, height.saturating_sub(3));
+        say(canvas, room, "too small for a picture: it takes 60 columns and 15 rows");
+        return;
+    }
+    for place in &places {
+        draw_place(canvas, place);
+    }
+    match app.screens.page() {
+        Page::Compare => {
+            let half = width.saturating_sub(1) / 2;
+            let line = if canvas.ascii { "|" } else { "│" };
+            if !app.screens.is_flipped() {
+                for y in 0..height.saturating_sub(2) {
+                    canvas.text(half, y, 1, line, styles.dim);
+                }
+            }
+            for (number, place) in places.iter().enumerate() {
+                let is_result = app.screens.is_flipped() || number == 1;
+                let verdict = job.verdict.filter(|_| is_result).map(|verdict| format!(" · {verdict}")).unwrap_or_default();
+                let title = match ready(app, place) {
+                    Some(encoded) => format!(" {} · {}{verdict}", place.name, encoded.source),
+                    None => format!(" {}{verdict}", place.name),
+                };
+                canvas.text(place.room.x, 0, place.room.width, &title, styles.strong);
+            }
+            let sent: usize = places.iter().filter_map(|place| ready(app, place)).map(|encoded| encoded.bytes).sum();
+            if let Some(way) = places.iter().find_map(|place| ready(app, place)).map(|encoded| encoded.way) {
+                let flip = if way == preview::Way::Kitty { " · a flip 67 B" } else { "" };
+                let said = format!("{} · {} sent{flip} ", way.name(), wording::bytes(sent as u64));
+                canvas.right(0, height.saturating_sub(2), width, &said, styles.dim);
+            }
+        }
+        _ => {
+            for place in &places {
+                let verdict = job.verdict.map(|verdict| format!(" · {verdict}")).unwrap_or_default();
+                canvas.text(0, 0, width, &format!(" {}{verdict}", caption(app, place)), styles.strong);
+            }
+        }
+    }
+    let row = app.jobs.cursor_row() + 1;
+    let count = app.jobs.order().len();
+    if layout.footer.height > 0 && app.screens.page() == Page::Full {
+        canvas.right(0, 0, width, &format!(" {row} of {count} "), styles.dim);
+    }
+}
+
+fn ready<'a>(app: &'a App, place: &Place) -> Option<&'a Encoded> {
+    match place.file.as_ref().map(|want| app.pictures.state(want)) {
+        Ok(PictureState::Ready(_, encoded)) => Some(encoded),
+        _ => None,
+    }
+}
