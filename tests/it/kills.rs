@@ -5,8 +5,8 @@ use std::process::Child;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mj_enhance::job::Credits;
-use mj_enhance::store::Store;
+use mj_enhance::job::{Credits, Job, State};
+use mj_enhance::store::{Access, Store};
 use rustix::process::Signal;
 
 use crate::house::{House, QUICK, signal, until};
@@ -198,13 +198,17 @@ fn release_held(house: &House) {
 }
 
 /// Waits until nothing more is sent by a dashboard that goes on in place of a dead run: what is left is held by the run's
-/// limit, or waits for the user.
-fn until_at_rest(house: &House, pty: &Pty) {
+/// limit, or waits for the user. Asked of the store: a narrow header has no room to say all of it.
+fn until_at_rest(house: &House) {
     until(|| {
-        let states: Vec<String> = house.jobs().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect();
-        let is = |word: &str| states.iter().any(|state| state == word);
-        let asks = pty.text().contains("approved earlier");
-        !is("sending") && !is("unsure") && (!is("waiting") || asks)
+        let store = Store::open(&house.program.data(), Access::ReadOnly).unwrap();
+        let (jobs, settings) = (store.jobs().unwrap(), store.settings().unwrap());
+        let asks = |job: &Job| job.approval.is_none_or(|approval| approval.seq <= settings.approval_floor);
+        jobs.iter().all(|job| match job.state() {
+            State::Sending | State::Unsure => false,
+            State::Waiting => settings.paused.is_some() || asks(job),
+            _ => true,
+        })
     });
 }
 
@@ -229,8 +233,8 @@ fn within_limits(goal: usize) -> (usize, usize, usize) {
             assert!(kill_after(&mut run, moment(&mut rng)), "it runs without end");
             kills += 1;
             if let Some(pty) = beside {
-                pty.until("it goes on in the run's place", |screen| screen.contains("engine here"));
-                until_at_rest(&house, &pty);
+                until(|| Store::engine_pid(&house.program.data()) == Some(pty.pid()));
+                until_at_rest(&house);
                 pty.kill();
                 kills += 1;
             }

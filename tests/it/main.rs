@@ -26,6 +26,7 @@ mod program;
 mod pty;
 mod pty_screen;
 mod pty_terminal;
+mod restored;
 mod rooms;
 mod schema;
 mod screens_and_engines;

@@ -43,7 +43,7 @@ macro_rules! hardness {
     };
 }
 
-// What is off by default is what the program does not hold yet.
+// What is off by default would be what the program does not hold yet.
 hardness! {
     // The user.
     /// Adds without a confirmation, names too few jobs or an old price, and does not say yes after every start.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
-use mj_enhance::job::{CancelledBy, ErrorClass, Job, JobId, Phase, State, TaskId};
+use mj_enhance::job::{CancelledBy, Charge, ErrorClass, Job, JobId, Phase, State, TaskId, TaskStatus};
 
 use super::books::Books;
 use super::life::Ended;
@@ -18,6 +18,7 @@ pub fn after_a_life(books: &Books, jobs: &[Job], ended: Ended) -> Broken {
     let mut broken = rule_1_one_charge_for_a_key(books);
     broken.extend(rule_1_one_charge_for_a_job(books));
     broken.extend(rule_3_a_task_has_one_owner(jobs));
+    broken.extend(rule_7_money_words_come_from_evidence(books, jobs));
     broken.extend(rule_9_what_was_sent_is_not_called_cancelled(jobs));
     broken.extend(a_saved_job_has_its_files(books, jobs));
     broken.extend(rule_11_a_paid_job_ends_by_evidence(books, jobs, ended));
@@ -149,6 +150,21 @@ fn rule_11_a_paid_job_ends_by_evidence(books: &Books, jobs: &[Job], ended: Ended
             };
             (task.completes() && !evidence)
                 .then(|| format!("rule 11: {} ended as failed ({}) although its task completes", job.id, failure.code))
+        })
+        .collect()
+}
+
+/// The service never says here that money came back, and only what completed was charged.
+fn rule_7_money_words_come_from_evidence(books: &Books, jobs: &[Job]) -> Broken {
+    jobs.iter()
+        .filter_map(|job| {
+            let task = books.tasks.get(job.task.as_ref()?)?;
+            let wrong = match job.charge? {
+                Charge::Refunded => true,
+                Charge::Charged => task.end != TaskStatus::Completed,
+                Charge::Reserved | Charge::NotKnown => false,
+            };
+            wrong.then(|| format!("rule 7: {} is called {:?} without evidence", job.id, job.charge))
         })
         .collect()
 }

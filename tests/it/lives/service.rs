@@ -224,7 +224,8 @@ impl Service for World {
             // Of other programs: a task of this minute that was no draft, as its price shows, and others of last week.
             let others = [(Model::Draft, 0, 4), (Model::Enhance, 7 * 86_400, 1), (Model::Draft, 8 * 86_400, 1)];
             rows.extend(others.iter().map(|(model, ago, times)| {
-                let created = self.service_now() - SignedDuration::from_secs(*ago);
+                let from = if *ago == 0 { self.service_now() } else { self.service_start() };
+                let created = from - SignedDuration::from_secs(*ago);
                 let id = TaskId::new(&format!("task-unified-{}-stranger", created.as_second())).unwrap();
                 (created, row(id, *model, TaskStatus::Completed, created, Some(model.published_price() * *times)))
             }));

@@ -7,8 +7,9 @@ use mj_enhance::engine::{Command, Consent, Sending};
 use mj_enhance::job::{Caps, Credits, Job, Model, PriceLines, State};
 use mj_enhance::store::{CommitHook, Moment};
 use tokio::task::LocalSet;
+use tokio::time::Instant;
 
-use super::books::Books;
+use super::books::{Books, Portal};
 use super::faults::Faults;
 use super::hardness::Hardness;
 use super::life::{Life, Running};
@@ -118,6 +119,39 @@ async fn a_price_that_was_learned_while_the_store_took_no_write_binds_the_next_s
         let life = life.await;
         assert!(world.books.lock().unwrap().tasks.len() <= 1, "write {first} was refused: {:?}", life.open_store().jobs());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn twenty_running_jobs_survive_half_an_hour_of_pages_404_and_403_on_every_route_and_all_are_saved() {
+    let world = World::new(1, Faults { task_stuck: 1.0, ..Faults::default() });
+    let user = async {
+        let (life, running) = begin(&world, Sending::WithConsent, 20, None);
+        let more = mj_enhance::engine::SessionMessage::Command { ticket: 900, command: Command::MaxInFlight(20) };
+        running.commands.send(more).unwrap();
+        until(&life, |jobs| jobs.iter().all(|job| job.state() == State::Running)).await;
+        for portal in [Portal::Page, Portal::NotFound, Portal::Forbidden] {
+            world.books.lock().unwrap().portal = Some((Instant::now() + Duration::from_mins(10), portal));
+            tokio::time::sleep(Duration::from_mins(10)).await;
+            let jobs = life.open_store().jobs().unwrap();
+            assert!(jobs.iter().all(|job| job.state() == State::Running), "{portal:?}: {jobs:?}");
+        }
+        until(&life, |jobs| jobs.iter().all(|job| job.state() == State::Saved)).await;
+        running.kill().await;
+    };
+    LocalSet::new().run_until(user).await;
+    let books = world.books.lock().unwrap();
+    assert_eq!((books.tasks.len(), books.broken.len()), (20, 0), "{:?}", books.broken);
+}
+
+/// Waits until the jobs of a life are so; a day is long enough for everything.
+async fn until(life: &Life, are: impl Fn(&[Job]) -> bool) {
+    for _ in 0..86_400 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if are(&life.open_store().jobs().unwrap()) {
+            return;
+        }
+    }
+    panic!("{:?}", life.open_store().jobs());
 }
 
 #[tokio::test(start_paused = true)]

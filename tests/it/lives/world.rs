@@ -418,6 +418,11 @@ impl World {
         self.shared.skew % 2 == 0
     }
 
+    /// What the service's clock showed when this life began.
+    pub fn service_start(&self) -> Timestamp {
+        self.there(self.shared.start)
+    }
+
     /// What the service's clock shows, for who asks the service.
     pub fn service_now(&self) -> Timestamp {
         self.there(self.true_now())
