@@ -27,8 +27,9 @@ pub fn jobs(current: &OsStr) -> Vec<CompletionCandidate> {
     in_time(move || {
         let store = line.store()?;
         let found = if typed.is_empty() {
-            let open = store.first_jobs(MOST).ok()?;
-            let over = store.jobs_over(None, MOST).ok()?;
+            // More than are offered: which of them suit the command is seen only then.
+            let open = store.first_jobs(10 * MOST).ok()?;
+            let over = store.jobs_over(None, 10 * MOST).ok()?;
             open.into_iter().chain(over).collect()
         } else {
             store.find(&typed).ok()?
