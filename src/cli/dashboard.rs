@@ -13,7 +13,8 @@ use super::{config_file, environment, session, simulate, start};
 use crate::config::{self, Config, Environment, KEY_VARIABLE, TerminalBackend, variables};
 use crate::engine::{Command, Consent, EngineEvent, Sending, Session, StartMode};
 use crate::job::{
-    CancelledBy, Charge, Credits, IdempotencyKey, Job, JobId, Model, PaidSend, Phase, PriceLines, Tag, TaskId, parse_line,
+    CancelledBy, Charge, Credits, IdempotencyKey, Job, JobId, JobKind, Model, PaidSend, Phase, PriceLines, Progress, Prompt, Tag,
+    TaskId, parse_line,
 };
 use crate::simulator;
 use crate::store::{Access, Store};
@@ -113,6 +114,13 @@ const DEMO_JOBS: [(&str, &str); 5] = [
 /// Pictures that stay held until somebody confirms them.
 const DEMO_HELD: (&str, &str) = ("task-unified-1790001540-q7d3y6ug 1,2", "portraits");
 
+/// Drafts that were made here in an earlier hour, by their tasks in the demo's scenario; the others of its account are those of
+/// another program. Each with its prompt, its tag and its age in seconds.
+const DEMO_DRAFTS: [(&str, &str, &str, i64); 2] = [
+    ("task-unified-1790000100-k3v9q2ad", "lighthouse in fog, oil on canvas, thick paint --s 250", "harbour", 5_400),
+    ("task-unified-1790001180-n5j1z8bf", "river bend in October, ink and wash", "forest", 4_320),
+];
+
 /// Jobs of an earlier hour, in the states that nothing in the demo leads to by itself; their tasks are in the demo's scenario.
 fn seed_demo(config: &Config) -> Result<(), Problem> {
     let now = now();
@@ -137,6 +145,21 @@ fn seed_demo(config: &Config) -> Result<(), Problem> {
         absence_confirmed: false,
     };
     let mut jobs = Vec::new();
+    for ((task, prompt, tag, seconds), n) in DEMO_DRAFTS.into_iter().zip(3_u8..) {
+        let Ok(prompt) = Prompt::new(prompt) else { continue };
+        let bits = u64::from(n) << 20 | 0x5_1e3a;
+        let kind = JobKind::Draft { prompt, template: None };
+        let mut draft = Job::new(JobId::from_bits(bits), kind, i64::from(n) - 100, ago(seconds + 5));
+        // Its pictures come as those of any other do.
+        draft.phase = Phase::Running(Progress::default());
+        draft.task = TaskId::new(task).ok();
+        draft.tag = Tag::new(tag).ok();
+        draft.send = Some(PaidSend { agreed: Credits::PUBLISHED_DRAFT_PRICE, ..send(seconds, n) });
+        draft.sent_at = Some(ago(seconds));
+        draft.charge = Some(Charge::Reserved);
+        draft.reserved = Some(Credits::PUBLISHED_DRAFT_PRICE);
+        jobs.push(draft);
+    }
     if let Some(mut unwatched) = job(1, "task-unified-1790001900-v4x2l9ok 0", 95) {
         unwatched.phase = Phase::Unwatched;
         unwatched.task = TaskId::new("task-unified-1790005400-r6t2y8ue").ok();

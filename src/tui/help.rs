@@ -12,38 +12,65 @@ pub(super) const fn may_cost(action: Action) -> bool {
     )
 }
 
+/// Actions whose keys stand in one line of the help, and what that line says.
+const TOGETHER: [(&[Action], &str); 2] = [
+    (
+        &[
+            Action::ViewAll,
+            Action::ViewWaiting,
+            Action::ViewRunning,
+            Action::ViewToFetch,
+            Action::ViewSaved,
+            Action::ViewFailed,
+            Action::ViewUnsure,
+        ],
+        "all jobs, or those held and waiting, running, to fetch, saved, failed, unsure",
+    ),
+    (&[Action::Choose0, Action::Choose1, Action::Choose2, Action::Choose3], "choose the picture with this number, or not"),
+];
+
 impl App {
     /// The rows of the help that fit the search, in the order of the groups.
     pub(super) fn help_rows(&self, help: &HelpDialog) -> Vec<&'static Row> {
         let word = help.search.line().trim().to_lowercase();
         let fits = |row: &&Row| {
             let keys = self.options.keymap.keys(row.action);
-            word.is_empty()
-                || row.help.to_lowercase().contains(&word)
+            if word.is_empty() {
+                return !TOGETHER.iter().any(|(actions, _)| actions[1..].contains(&row.action));
+            }
+            row.help.to_lowercase().contains(&word)
                 || row.name.contains(&word)
                 || row.action.synonyms().iter().any(|synonym| synonym.starts_with(&word))
                 || keys.iter().any(|key| key.shown().to_lowercase() == word)
         };
-        // One line tells of all the numbers.
-        let is_told = |row: &&Row| !matches!(row.action, Action::Choose1 | Action::Choose2 | Action::Choose3);
-        let mut rows: Vec<&Row> = TABLE.iter().filter(is_told).filter(fits).collect();
+        let mut rows: Vec<&Row> = TABLE.iter().filter(fits).collect();
         rows.sort_by_key(|row| Group::ALL.iter().position(|group| *group == row.group));
         rows
     }
 
-    /// The keys that choose pictures: `0-3`, or each of them where they are others.
-    pub(super) fn choosing_keys(&self) -> String {
-        let keys = [Action::Choose0, Action::Choose1, Action::Choose2, Action::Choose3];
-        let keys = keys.map(|action| self.options.keymap.named(action));
-        if keys == ["0", "1", "2", "3"] { "0-3".to_owned() } else { keys.join(" ") }
-    }
-
-    /// The keys of an action as the help prints them.
-    pub(super) fn help_keys(&self, row: &Row) -> String {
-        if row.action == Action::Choose0 {
-            return self.choosing_keys();
+    /// The keys of a row as the help prints them, and what they do.
+    pub(super) fn help_entry(&self, row: &Row, help: &HelpDialog) -> (String, &'static str) {
+        let together = TOGETHER.iter().find(|(actions, _)| actions[0] == row.action && help.search.is_empty());
+        if let Some((actions, said)) = together {
+            return (self.keys_of_all(actions), said);
         }
         let keys: Vec<String> = self.options.keymap.keys(row.action).iter().map(|key| key.shown()).collect();
-        if keys.is_empty() { format!(":{}", row.name) } else { keys.join(" ") }
+        (if keys.is_empty() { format!(":{}", row.name) } else { keys.join(" ") }, row.help)
+    }
+
+    /// The keys of actions that belong together: `0-3` where they follow each other, else each of them.
+    pub(super) fn keys_of_all(&self, actions: &[Action]) -> String {
+        let keys: Vec<String> = actions.iter().map(|action| self.options.keymap.named(*action)).collect();
+        let digits: Vec<u32> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+        let in_order = digits.len() == keys.len() && digits.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+        match (keys.first(), keys.last()) {
+            (Some(first), Some(last)) if in_order => format!("{first}-{last}"),
+            _ => keys.join(" "),
+        }
+    }
+
+    /// The keys that choose pictures.
+    pub(super) fn choosing_keys(&self) -> String {
+        self.keys_of_all(TOGETHER[1].0)
     }
 }

@@ -223,9 +223,9 @@ actions! {
     Unmark "unmark" LIST "" "clear all marks" "" 0 Mark Free;
     Add "add" LIST "a" "add jobs (shows the price)" "add" 20 Jobs Asks;
     NewDrafts "new_drafts" LIST_DRAFTS "n" "new drafts from prompts (shows the price)" "new drafts" 58 Drafts Asks;
-    NewFrom "new_from" JOBS_DRAFTS "N" "new drafts beginning with this prompt" "new from this" 48 Drafts Asks;
-    Drafts "drafts" JOBS_DRAFTS "v" "drafts of the account, at this one; or back" "drafts" 57 Drafts Free;
-    Sheet "sheet" DRAFTS "enter right l" "contact sheet: look and choose" "choose" 7 Move Free;
+    NewFrom "new_from" JOBS_DRAFTS "N" "new drafts from this prompt" "new from this" 48 Drafts Asks;
+    Drafts "drafts" JOBS_DRAFTS "v" "drafts of the account, or back" "drafts" 57 Drafts Free;
+    Sheet "sheet" DRAFTS "enter right l" "the contact sheet" "choose" 7 Move Free;
     Choose0 "choose_0" SHEET "0" "choose the picture with this number, or not" "choose" 6 Drafts Free;
     Choose1 "choose_1" SHEET "1" "choose picture 1, or not" "" 0 Drafts Free;
     Choose2 "choose_2" SHEET "2" "choose picture 2, or not" "" 0 Drafts Free;
@@ -234,8 +234,8 @@ actions! {
     Enhance "enhance" SHEET "a" "enhance what is chosen (shows the price)" "enhance" 8 Drafts Asks;
     NextDraft "next_draft" SHEET "tab" "next draft" "next" 22 Move Free;
     PreviousDraft "previous_draft" SHEET "shift+tab" "previous draft" "" 0 Move Free;
-    Note "note" DRAFTING "t" "a short note for the draft; its enhances take it as their tag" "note" 66 Drafts Local;
-    Hide "hide" DRAFTING "D" "hide the draft; its files stay" "hide" 40 Drafts Local;
+    Note "note" DRAFTING "t" "a short note, the tag of its enhances" "note" 66 Drafts Local;
+    Hide "hide" DRAFTING "D" "hide the draft; files stay" "hide" 40 Drafts Local;
     Hold "hold" JOBS "p" "hold, or release with its price" "hold" 30 Jobs Asks;
     Cancel "cancel" JOBS "x" "cancel what was not sent, stop watching what was, give up what is unsure" "cancel" 32 Jobs Asks;
     RunAgain "run_again" JOBS_DRAFTS "R" "run again (new paid job)" "run again" 18 Jobs Paid;

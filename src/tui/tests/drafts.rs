@@ -170,7 +170,7 @@ fn ours_and_others_are_listed_newest_first_without_what_is_hidden_or_no_draft() 
 
 #[test]
 fn the_engine_is_told_while_drafts_are_shown() {
-    let mut screen = screen("v");
+    let mut screen = screen("v g");
     assert!(session(&screen).contains(&&SessionEffect::ShowDrafts(true)));
     screen.effects.clear();
     screen.keys("enter r");
@@ -337,7 +337,7 @@ fn details_name_what_a_draft_was_made_into_and_what_an_enhance_was_made_from() {
     let shown = screen.screen();
     assert!(shown.contains("prompt lighthouse in fog"), "{shown}");
     let mut made = with(AppOptions::default(), (120, 40), jobs(), rows(), "/ \"kind:draft_prompt:lighthouse\" enter");
-    made.keys("enter tab G");
+    made.keys("enter G");
     assert!(made.screen().contains("enhanced 0 saved t0000001-0.png"), "{}", made.screen());
 }
 
@@ -357,7 +357,7 @@ fn the_filter_finds_by_prompt_tag_and_task() {
 
 #[test]
 fn the_boxes_of_the_sheet_are_as_large_as_the_window_allows() {
-    for (size, box_size) in [((80, 24), (18, 9)), ((120, 40), (30, 15)), ((100, 24), (20, 10))] {
+    for (size, box_size) in [((80, 24), (18, 9)), ((120, 40), (30, 15)), ((100, 24), (22, 11))] {
         let screen = with(AppOptions::default(), size, jobs(), rows(), "v g enter");
         let places = super::super::view::contact_sheet::places(&screen.app);
         assert_eq!(

@@ -70,7 +70,7 @@ fn sentences_name_the_keys_that_are_bound() {
         ("/ \"state:held\" enter esc", "Z restores it"),
         ("A esc", "Z restores them"),
         ("- - - -", "O pauses"),
-        ("?", "I add jobs"),
+        ("?", "I   add jobs"),
         (": \"add\"", "I"),
         ("/ \"state:cancelled\" enter", "X: run again"),
         ("/ \"state:to-fetch\" enter", "F: fetch now"),

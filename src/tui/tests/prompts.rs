@@ -156,6 +156,16 @@ fn a_new_draft_begins_with_the_line_of_the_one_under_the_cursor() {
 }
 
 #[test]
+fn a_long_prompt_is_seen_in_full_with_the_cursor_in_it() {
+    let long = "lighthouse_in_fog,_oil_on_canvas,_thick_paint,_".repeat(4);
+    let mut screen = screen(vec![], &format!("n \"{long}end\""));
+    let shown = screen.screen();
+    assert!(shown.contains("1 lighthouse in fog") && shown.contains("thick paint, end"), "{shown}");
+    screen.keys("enter \"boat\"");
+    assert!(line(&screen.screen(), "1 lighthouse in fog").trim_end_matches(['│', ' ']).ends_with("ok"), "{}", screen.screen());
+}
+
+#[test]
 fn a_dashboard_that_only_looks_makes_no_drafts() {
     let options = AppOptions { read_only: true, ..AppOptions::default() };
     let mut screen = ScreenHarness::with(options, SMALL, vec![]);

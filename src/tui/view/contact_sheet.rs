@@ -53,12 +53,15 @@ fn areas(layout: &Layout) -> Areas {
     };
     let price = Rect { y: body.bottom().saturating_sub(1), height: 1.min(body.height), ..body };
     body.height = body.height.saturating_sub(1);
-    let (boxes, words) = if layout.narrow {
-        (Vec::new(), body)
+    let (boxes, words, price) = if layout.narrow {
+        (Vec::new(), body, price)
     } else if body.width >= 100 && body.height >= 20 {
-        beside(body)
+        let (boxes, words) = beside(Rect { height: body.height + 1, ..body });
+        let price = Rect { y: price.y.saturating_sub(1), x: words.x, width: words.width, ..price };
+        (boxes, Rect { height: words.height.saturating_sub(3), ..words }, price)
     } else {
-        above(body)
+        let (boxes, words) = above(body);
+        (boxes, words, price)
     };
     Areas { title, boxes, words, price }
 }
@@ -131,10 +134,16 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, draft: &Draft) {
     };
     let pictures = draft.pictures.map_or_else(|| "pictures not known".to_owned(), |count| text::count(count, "picture"));
     let price = draft.price.map_or_else(|| "price not known".to_owned(), |price| format!("charged {price}"));
-    let pieces =
-        vec![(format!("draft {}", draft.task.short()), styles.strong), (format!(" · {how} · {pictures} · {price}"), styles.dim)];
-    let taken = columns(&place) + 1;
-    canvas.pieces(area.x, area.y, area.width.saturating_sub(taken), &pieces);
+    let room = area.width.saturating_sub(columns(&place) + 2);
+    let mut pieces: Pieces = vec![(format!("draft {}", draft.task.short()), styles.strong)];
+    // What has no room is left out, not cut.
+    for part in [how, pictures, price] {
+        let part = (format!(" · {part}"), styles.dim);
+        if line_width(&pieces) + columns(&part.0) <= room {
+            pieces.push(part);
+        }
+    }
+    canvas.pieces(area.x, area.y, room, &pieces);
     canvas.right(area.x, area.y, area.width, &place, styles.dim);
 }
 
@@ -261,7 +270,9 @@ fn files(canvas: &Canvas<'_>, draft: &Draft, all: bool) -> String {
 /// `0 saved x5j8d3qa-0.png · 2 –`.
 fn enhanced(app: &App, draft: &Draft) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for child in &draft.children {
+    let mut children: Vec<_> = draft.children.iter().collect();
+    children.sort_by_key(|child| child.image);
+    for child in children {
         let file = app
             .jobs
             .job(child.job)

@@ -9,6 +9,7 @@ use super::super::dialogs::Dialog;
 use super::super::keymap::Action;
 use super::super::layout::Layout;
 use super::canvas::{Canvas, Pieces, wrap};
+use super::sheet::line_width;
 use crate::job::drafts::{Draft, Known};
 use crate::job::{Model, text};
 use crate::tui::width::columns;
@@ -204,16 +205,17 @@ fn head(canvas: &mut Canvas<'_>, area: Rect) {
     let (app, styles) = (canvas.app, canvas.styles);
     let all = app.drafts.all();
     let ours = all.iter().filter(|draft| draft.known == Known::Ours).count();
-    let mut pieces: Pieces = vec![("drafts".to_owned(), styles.strong), (format!(" {}", all.len()), styles.strong)];
+    let mut parts: Pieces = Vec::new();
     if !all.is_empty() {
-        pieces.push((format!(" · made here {ours} · of the account {}", all.len() - ours), styles.dim));
+        parts.push((format!(" · made here {ours}"), styles.dim));
+        parts.push((format!(" · of the account {}", all.len() - ours), styles.dim));
     }
-    let asked = app.drafts.refreshed_at().map(|at| format!(" · refreshed {}", moment(canvas, at)));
-    pieces.push((asked.unwrap_or_default(), styles.dim));
     let being_made = app.drafts.being_made();
     if being_made > 0 {
-        pieces.push((format!(" · {being_made} being made"), styles.accent));
+        parts.push((format!(" · {being_made} being made"), styles.accent));
     }
+    let asked = app.drafts.refreshed_at().map(|at| format!(" · refreshed {}", moment(canvas, at)));
+    parts.extend(asked.map(|asked| (asked, styles.dim)));
     let mut right = String::new();
     if !app.drafts.filter().is_empty() && !matches!(app.dialogs.top(), Some(Dialog::Filter(_))) {
         right = format!("/{} {} of {}", text::shorten(app.drafts.filter(), 20), app.drafts.len(), all.len());
@@ -221,8 +223,15 @@ fn head(canvas: &mut Canvas<'_>, area: Rect) {
     if !app.drafts.marks().is_empty() {
         right = format!("{right}  {} marked", app.drafts.marks().len()).trim_start().to_owned();
     }
-    let taken = columns(&right).min(area.width);
-    canvas.pieces(area.x, area.y, area.width.saturating_sub(taken + 1), &pieces);
+    let room = area.width.saturating_sub(columns(&right) + 2);
+    let mut pieces: Pieces = vec![("drafts".to_owned(), styles.strong), (format!(" {}", all.len()), styles.strong)];
+    // What has no room is left out, not cut.
+    for part in parts {
+        if line_width(&pieces) + columns(&part.0) <= room {
+            pieces.push(part);
+        }
+    }
+    canvas.pieces(area.x, area.y, room, &pieces);
     canvas.right(area.x, area.y, area.width, &right, styles.accent.add_modifier(styles.bold));
 }
 

@@ -26,10 +26,17 @@ fn area(room: Rect) -> (Rect, u16) {
 }
 
 /// A group with its heading, and an empty line below it.
-fn block(app: &App, styles: Styles, (group, rows): &(Group, Vec<&Row>), key_width: u16, width: u16) -> Vec<Pieces> {
+fn block(
+    app: &App,
+    styles: Styles,
+    help: &HelpDialog,
+    (group, rows): &(Group, Vec<&Row>),
+    key_width: u16,
+    width: u16,
+) -> Vec<Pieces> {
     let mut block = vec![vec![(group.word().to_owned(), styles.strong)]];
     for row in rows {
-        block.extend(entry(app, styles, row, key_width, width));
+        block.extend(entry(app, styles, &app.help_entry(row, help), row, (key_width, width)));
     }
     block.push(Pieces::new());
     block
@@ -43,9 +50,10 @@ fn lines(app: &App, styles: Styles, help: &HelpDialog, count: u16, width: u16) -
         .map(|group| (group, rows.iter().copied().filter(|row| row.group == group).collect::<Vec<_>>()))
         .filter(|(_, rows)| !rows.is_empty())
         .collect();
-    let keys =
-        |(_, rows): &(Group, Vec<&Row>)| rows.iter().map(|row| columns(&app.help_keys(row))).max().unwrap_or(0).min(MOST_KEYS);
-    let heights: Vec<usize> = groups.iter().map(|group| block(app, styles, group, keys(group), width).len()).collect();
+    let keys = |(_, rows): &(Group, Vec<&Row>)| {
+        rows.iter().map(|row| columns(&app.help_entry(row, help).0)).max().unwrap_or(0).min(MOST_KEYS)
+    };
+    let heights: Vec<usize> = groups.iter().map(|group| block(app, styles, help, group, keys(group), width).len()).collect();
     let share = heights.iter().sum::<usize>().div_ceil(usize::from(count));
     let mut sides: Vec<Vec<&(Group, Vec<&Row>)>> = vec![Vec::new()];
     let mut filled = 0;
@@ -62,18 +70,17 @@ fn lines(app: &App, styles: Styles, help: &HelpDialog, count: u16, width: u16) -
     }
     let side = |side: Vec<&(Group, Vec<&Row>)>| {
         let keys = side.iter().map(|group| keys(group)).max().unwrap_or(0);
-        side.into_iter().flat_map(|group| block(app, styles, group, keys, width)).collect()
+        side.into_iter().flat_map(|group| block(app, styles, help, group, keys, width)).collect()
     };
     sides.into_iter().map(side).collect()
 }
 
-fn entry(app: &App, styles: Styles, row: &Row, key_width: u16, width: u16) -> Vec<Pieces> {
+fn entry(app: &App, styles: Styles, (keys, said): &(String, &str), row: &Row, (key_width, width): (u16, u16)) -> Vec<Pieces> {
     let fits = app.allows(row.action).is_ok();
     let (key_style, style) = if fits { (styles.accent, styles.plain) } else { (styles.dim, styles.dim) };
-    let keys = app.help_keys(row);
-    let pad = " ".repeat(usize::from(key_width.saturating_sub(columns(&keys))));
+    let pad = " ".repeat(usize::from(key_width.saturating_sub(columns(keys))));
     let cost = if may_cost(row.action) { " $" } else { "" };
-    let parts = wrap(&format!("{}{cost}", row.help), width.saturating_sub(key_width + 1));
+    let parts = wrap(&format!("{said}{cost}"), width.saturating_sub(key_width + 1));
     let mut out = Vec::new();
     for (index, part) in parts.into_iter().enumerate() {
         let head = if index == 0 { format!("{keys}{pad} ") } else { " ".repeat(usize::from(key_width) + 1) };

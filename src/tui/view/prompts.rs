@@ -2,12 +2,13 @@
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::super::prompt_dialog::{PromptDialog, PromptField};
 use super::super::prompt_wording::{self, Mood};
 use super::super::wording;
 use super::canvas::{Canvas, Pieces};
-use super::fields::{field, line};
+use super::fields::field;
 use super::sheet::line_width;
 use crate::job::text;
 use crate::tui::width::columns;
@@ -61,34 +62,81 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, room: Rect, prompts: &PromptDialog) 
     }
 }
 
-/// The prompts with their numbers, and what is said of each at the right edge.
+/// The prompts with their numbers, and what is said of each at the right edge. The one under the cursor is seen in full.
 fn lines(canvas: &mut Canvas<'_>, area: Rect, prompts: &PromptDialog) {
-    let styles = canvas.styles;
-    let app = canvas.app;
     let lines = prompts.lines.lines();
     let numbers = if lines.len() > 999 { 6 } else { 4 };
     let row = prompts.lines.row();
-    let first = row.saturating_sub(usize::from(area.height.saturating_sub(1)));
-    let text_room = area.width.saturating_sub(numbers);
-    for (index, y) in (first..lines.len()).zip(area.top()..area.bottom()) {
-        let verdict = prompts.line(index).map(|line| {
-            prompt_wording::verdict(line, prompts.made(line), |at| wording::clock(at, canvas.now, &app.options.zone))
-        });
-        let (said, style) = verdict.map_or((String::new(), styles.dim), |(said, mood)| (said, mood_style(canvas, mood)));
-        canvas.right(area.x, y, numbers - 1, &(index + 1).to_string(), styles.dim);
-        // What the line leaves free, and half of it in any case, is for the verdict.
-        let free = text_room.saturating_sub(columns(&lines[index]) + 3);
-        let wide = columns(&said).min(free.max(text_room / 2));
-        let room = text_room.saturating_sub(wide + u16::from(wide > 0) * 2);
-        let x = area.x + numbers;
-        if index == row {
-            let text = (lines[index].as_str(), prompts.lines.cells_before());
-            line(canvas, (x, y), room, text, styles.plain, prompts.at == PromptField::Lines);
-        } else {
-            canvas.text(x, y, room, &lines[index], styles.plain);
+    let room = area.width.saturating_sub(numbers);
+    let verdict = |canvas: &Canvas<'_>, index| {
+        let line = prompts.line(index)?;
+        let clock = |at| wording::clock(at, canvas.now, &canvas.app.options.zone);
+        Some(prompt_wording::verdict(line, prompts.made(line), clock))
+    };
+    let own = verdict(canvas, row).map_or(0, |(said, _)| columns(&said));
+    let parts = if columns(&lines[row]) + own + 3 <= room { vec![(0, lines[row].as_str())] } else { broken(&lines[row], room) };
+    let tall = u16::try_from(parts.len()).unwrap_or(u16::MAX);
+    let first = row.saturating_sub(usize::from(area.height.saturating_sub(tall)));
+    let mut y = area.y;
+    for index in first..lines.len() {
+        if y >= area.bottom() {
+            break;
         }
-        canvas.text(area.right() - wide, y, wide, &said, style);
+        let (said, style) =
+            verdict(canvas, index).map_or((String::new(), canvas.styles.dim), |(said, mood)| (said, mood_style(canvas, mood)));
+        let place = Rect { y, height: area.bottom() - y, x: area.x, width: area.width };
+        canvas.right(place.x, y, numbers - 1, &(index + 1).to_string(), canvas.styles.dim);
+        let place = Rect { x: place.x + numbers, width: room, ..place };
+        if index == row {
+            y += written(canvas, place, &parts, prompts);
+            let last = parts.last().map_or(0, |(_, part)| columns(part));
+            if last + columns(&said) + 2 < room {
+                canvas.right(place.x, y - 1, room, &said, style);
+            }
+            continue;
+        }
+        // What the line leaves free, and half of it in any case, is for the verdict.
+        let free = room.saturating_sub(columns(&lines[index]) + 2);
+        let wide = columns(&said).min(free.max(room / 2));
+        canvas.text(place.x, y, room.saturating_sub(wide + u16::from(wide > 0) * 2), &lines[index], canvas.styles.plain);
+        canvas.text(place.right() - wide, y, wide, &said, style);
+        y += 1;
     }
+}
+
+/// Writes the parts of the line under the cursor, and places the cursor; in how many lines.
+fn written(canvas: &mut Canvas<'_>, area: Rect, parts: &[(u16, &str)], prompts: &PromptDialog) -> u16 {
+    let before = u16::try_from(prompts.lines.cells_before()).unwrap_or(u16::MAX);
+    let at = parts.iter().rposition(|(start, _)| *start <= before).unwrap_or(0);
+    // Where not all parts have room, those up to the cursor do.
+    let height = usize::from(area.height.max(1));
+    let first = (at + 1).saturating_sub(height);
+    let mut y = area.y;
+    for (index, (start, part)) in parts.iter().enumerate().skip(first).take(height) {
+        canvas.text(area.x, y, area.width, part, canvas.styles.plain);
+        if index == at && prompts.at == PromptField::Lines {
+            canvas.cursor = Some((area.x + (before - start).min(area.width.saturating_sub(1)), y));
+        }
+        y += 1;
+    }
+    y - area.y
+}
+
+/// A line cut into parts of less than this width, each with the columns before it.
+fn broken(line: &str, width: u16) -> Vec<(u16, &str)> {
+    let mut parts = Vec::new();
+    let (mut start, mut from, mut wide) = (0_u16, 0, 0_u16);
+    for (at, grapheme) in line.grapheme_indices(true) {
+        let cells = columns(grapheme);
+        // The last column is for the cursor.
+        if wide + cells >= width.max(2) {
+            parts.push((start, &line[from..at]));
+            (start, from, wide) = (start.saturating_add(wide), at, 0);
+        }
+        wide += cells;
+    }
+    parts.push((start, &line[from..]));
+    parts
 }
 
 fn mood_style(canvas: &Canvas<'_>, mood: Mood) -> Style {
