@@ -13,6 +13,7 @@ use super::super::layout::{Layout, Page};
 use super::super::wording;
 use super::canvas::{Canvas, Pieces, wrap};
 use super::drafts::{chosen_sign, moment};
+use super::sheet::line_width;
 use crate::job::drafts::{Draft, Known};
 use crate::job::{Credits, ImageNumber, Model, text};
 use crate::tui::width::columns;
