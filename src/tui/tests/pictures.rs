@@ -32,11 +32,11 @@ fn harness(term: &str, size: (u16, u16)) -> ScreenHarness {
 
 /// What is asked of the thread, the last time.
 fn asked(harness: &ScreenHarness) -> Vec<Request> {
-    let all = harness.effects.iter().filter_map(|effect| match effect {
+    let mut all = harness.effects.iter().filter_map(|effect| match effect {
         Effect::Session(SessionEffect::Pictures(requests)) => Some(requests.clone()),
         _ => None,
     });
-    all.last().unwrap_or_default()
+    all.next_back().unwrap_or_default()
 }
 
 /// The cursor rests, and the thread makes what was asked for: square pictures.

@@ -155,8 +155,8 @@ fn in_details(app: &App, job: &Job, now: jiff::Timestamp) -> Option<Place> {
     let room = if layout.beside {
         let inner = area.width - 1;
         let most = area.height.saturating_sub(2 + LINES_OF_TEXT);
-        let rows = app.pictures.square(inner * 7 / 8).min(most);
-        Rect::new(area.x + 1, area.y + 1, inner * 7 / 8, rows)
+        let rows = app.pictures.square(inner * 5 / 6).min(most);
+        Rect::new(area.x + 1, area.y + 1, inner * 5 / 6, rows)
     } else {
         let rows = area.height.saturating_sub(1);
         let columns = (rows * 2).min(area.width / 3);

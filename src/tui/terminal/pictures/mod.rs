@@ -40,7 +40,7 @@ pub const HELD_MOST: usize = 16;
 const INLINE_REST: Duration = Duration::from_millis(300);
 
 /// Two errors within so long: the terminal does not take pictures this way.
-const PATIENCE_WITH_ERRORS: Duration = Duration::from_secs(60);
+const PATIENCE_WITH_ERRORS: Duration = Duration::from_mins(1);
 
 /// A picture that a frame shows.
 #[derive(Clone, Debug)]

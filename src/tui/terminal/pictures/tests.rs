@@ -474,7 +474,7 @@ fn perform(stage: &mut Stage, step: Step) {
         }
         Step::Text => stage.text += 1,
         Step::Cursor(at) => {
-            stage.cursor = at.map(|(x, y)| Position::new(x, y)).filter(|at| at.x < stage.size.0 && at.y < stage.size.1)
+            stage.cursor = at.map(|(x, y)| Position::new(x, y)).filter(|at| at.x < stage.size.0 && at.y < stage.size.1);
         }
         Step::Evict => {
             stage.terminal.evict();

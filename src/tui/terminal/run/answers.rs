@@ -1,6 +1,14 @@
 //! What the loop has to do with the terminal's answers, and with the pictures that wait for them.
 
-use super::*;
+use std::time::Instant;
+
+use super::super::frames::Urgency;
+use super::super::inbox::{Inbox, Message};
+use super::super::parser::{Reply, TerminalEvent};
+use super::super::pictures::{Refusal, Write};
+use super::super::questions::{Learned, PictureAnswers};
+use super::{ANSWER_PATIENCE, Event, Exit, Run};
+use crate::preview::Pixels;
 
 impl Run<'_> {
     /// What the terminal said by itself or as an answer.

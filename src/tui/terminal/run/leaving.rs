@@ -1,6 +1,9 @@
 //! Giving the terminal back: at the end, and while the process is stopped.
 
-use super::*;
+use std::time::{Duration, Instant};
+
+use super::super::frames::Urgency;
+use super::{ANSWER_PATIENCE, Exit, Run};
 
 impl Run<'_> {
     /// Gives the terminal back and stops the process group, as Ctrl+z does in other programs.

@@ -107,7 +107,7 @@ impl Double {
                 "\x1b[?2026h" => self.in_frame = true,
                 "\x1b[?2026l" => self.in_frame = false,
                 "\x1b[2J" => {
-                    self.screen.process(rest[..at].as_bytes());
+                    self.screen.process(&rest.as_bytes()[..at]);
                     self.clear();
                     rest = &rest[at..];
                     self.screen.process(b"\x1b[2J");
@@ -116,7 +116,7 @@ impl Double {
                 }
                 _ => {}
             }
-            self.screen.process(rest[..end].as_bytes());
+            self.screen.process(&rest.as_bytes()[..end]);
             rest = &rest[end..];
         }
         self.screen.process(rest.as_bytes());
