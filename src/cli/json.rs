@@ -54,7 +54,7 @@ pub(crate) mod tests {
     #[test]
     fn a_job_has_the_promised_fields_and_no_other() {
         let promised = "schema id kind prompt template source_task image_number tag state reason task_id progress created_at sent_at finished_at saved_at \
-                        link_expires_at credits_reserved credits_charged charge files error";
+                        link_expires_at credits_reserved credits_charged charge files verdict error";
         let mut promised: Vec<&str> = promised.split_whitespace().collect();
         promised.sort_unstable();
         let value = super::job(&sample());
@@ -87,7 +87,7 @@ pub(crate) mod tests {
                 "progress": null, "created_at": "2026-09-21T14:13:20Z", "sent_at": "2026-09-21T14:13:21Z",
                 "finished_at": "2026-09-21T14:14:20Z", "saved_at": "2026-09-21T14:14:22Z",
                 "link_expires_at": "2026-09-22T14:14:20Z", "credits_reserved": "5.4", "credits_charged": "5.4",
-                "charge": "charged", "files": [{"path": "/r/a.png", "sha256": "ab".repeat(32), "bytes": 9}], "error": null
+                "charge": "charged", "files": [{"path": "/r/a.png", "sha256": "ab".repeat(32), "bytes": 9}], "verdict": null, "error": null
             })
         );
     }

@@ -309,6 +309,6 @@ mod tests {
         none.links.clear();
         let enhanced = Job { task: Some(task("result")), ..enhance(3, 0, "fewer", 0) };
         let drafts = merge(&[fewer, none, enhanced], &[row("result", 3, None)], &Prices::PUBLISHED);
-        assert_eq!(drafts.iter().map(|draft| draft.missing()).collect::<Vec<_>>(), [Some(1)], "a job's result is no draft");
+        assert_eq!(drafts.iter().map(super::Draft::missing).collect::<Vec<_>>(), [Some(1)], "a job's result is no draft");
     }
 }
