@@ -8,9 +8,28 @@ use super::account::{self, Witness};
 use super::context::Context;
 use super::problem::{Problem, locked};
 use crate::api::{Client, ClientOptions, Service};
-use crate::engine::{EngineEvent, Options, Sending, Services, Session, StartError, StartMode, SystemClock};
+use crate::engine::{EngineEvent, Options, Sending, Services, Session, StartError, StartMode, SystemClock, previews_dir};
 use crate::fetch::{Downloader, FetchOptions};
 use crate::store::Account;
+
+/// How pictures are named that are only looked at.
+const PREVIEW_TEMPLATE: &str = "{task}-{image}.{ext}";
+
+/// Downloads to where results go.
+///
+/// # Errors
+/// An unusable results folder.
+pub fn downloader(context: &Context) -> Result<Downloader, Problem> {
+    let config = &context.config;
+    let options = FetchOptions {
+        results_dir: config.results_dir.clone(),
+        name_template: config.name_template.clone(),
+        draft_template: config.draft_template.clone(),
+        allow_loopback: config.is_loopback(),
+    };
+    let next = "fix the folder, or set results_dir to another one";
+    Downloader::new(options).map_err(|error| Problem::input("unusable_folder", error.to_string(), next))
+}
 
 /// Starts the engine with the real service, real downloads, and this machine's clock and rng.
 ///
@@ -34,14 +53,21 @@ pub fn start(
             Arc::new(Witness::new(client, account, store)?)
         }
     };
-    let fetcher = Downloader::new(FetchOptions {
-        results_dir: config.results_dir.clone(),
+    let fetcher = downloader(context)?;
+    let previews = Downloader::new(FetchOptions {
+        results_dir: previews_dir(&config.data_dir),
         name_template: config.name_template.clone(),
-        draft_template: config.draft_template.clone(),
+        draft_template: PREVIEW_TEMPLATE.to_owned(),
         allow_loopback: config.is_loopback(),
     })
-    .map_err(|error| Problem::input("unusable_folder", error.to_string(), "fix the folder, or set results_dir to another one"))?;
-    let services = Services { service, fetcher: Arc::new(fetcher), clock: Arc::new(SystemClock), rng: fastrand::Rng::new() };
+    .map_err(|error| Problem::input("unusable_folder", error.to_string(), "name another one with --data-dir"))?;
+    let services = Services {
+        service,
+        fetcher: Arc::new(fetcher),
+        previews: Arc::new(previews),
+        clock: Arc::new(SystemClock),
+        rng: fastrand::Rng::new(),
+    };
     let options = Options {
         data_dir: config.data_dir.clone(),
         sending,
@@ -52,6 +78,7 @@ pub fn start(
         pause_after_failures: config.pause_after_failures,
         callback_url: config.callback_url.clone(),
         fetches_at_once: config.fetches_at_once,
+        preview_cache: config.preview_cache,
         time_zone: jiff::tz::TimeZone::system(),
     };
     Session::start(options, join, services, sink).map_err(|error| match error {

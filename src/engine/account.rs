@@ -391,6 +391,7 @@ pub(super) mod tests {
             pause_after_failures: 5,
             callback_url: None,
             fetches_at_once: 1,
+            preview_cache: 0,
             time_zone: TimeZone::UTC,
         }
     }

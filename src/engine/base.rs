@@ -3,6 +3,7 @@
 //! It is handed over as one value when a follower becomes the engine.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -33,10 +34,18 @@ pub struct Services {
     pub service: Arc<dyn Service>,
     /// Downloads.
     pub fetcher: Arc<dyn Fetcher>,
+    /// Downloads of pictures that are only looked at, into a folder of their own ([`previews_dir`]).
+    pub previews: Arc<dyn Fetcher>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Random numbers for ids, keys and waits.
     pub rng: fastrand::Rng,
+}
+
+/// Where pictures go that are only looked at.
+#[must_use]
+pub fn previews_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("previews")
 }
 
 /// What a session is told to do.
@@ -288,6 +297,7 @@ pub(super) mod tests {
         Services {
             service: Arc::new(Silent),
             fetcher: Arc::new(Silent),
+            previews: Arc::new(Silent),
             clock: Arc::new(SystemClock),
             rng: fastrand::Rng::with_seed(1),
         }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::job::{HoldReason, ImageNumber, SourceFault, TaskId, TaskReport, TaskStatus};
+use crate::job::drafts;
+use crate::job::{HoldReason, ImageNumber, Prices, SourceFault, TaskId, TaskReport, TaskStatus};
 
 /// What is known of a draft.
 #[derive(Clone, Debug)]
@@ -11,8 +12,8 @@ enum Known {
     Asked,
     /// A look failed on the way and is tried again.
     Troubled,
-    /// The service's answer.
-    Seen(Box<TaskReport>),
+    /// The service's answer, and what things cost then.
+    Seen(Box<TaskReport>, Prices),
     /// The service has no such task.
     Missing,
 }
@@ -43,11 +44,11 @@ impl DraftChecks {
         self.known.insert(id.clone(), Known::Asked);
     }
 
-    pub(super) fn seen(&mut self, mut report: TaskReport) {
+    pub(super) fn seen(&mut self, mut report: TaskReport, prices: Prices) {
         // Only how many links there are counts, and a run of the program may look at thousands of drafts.
         report.raw = None;
         report.links.iter_mut().for_each(|link| *link = String::new());
-        self.known.insert(report.id.clone(), Known::Seen(Box::new(report)));
+        self.known.insert(report.id.clone(), Known::Seen(Box::new(report), prices));
     }
 
     /// A look failed on the way; it is under way again.
@@ -79,7 +80,7 @@ impl DraftChecks {
             Some(Known::Asked) => CheckResult::Asked,
             Some(Known::Troubled) => CheckResult::Troubled,
             Some(Known::Missing) => hold(SourceFault::Missing),
-            Some(Known::Seen(report)) => judge(report, image),
+            Some(Known::Seen(report, prices)) => judge(report, image, prices),
         }
     }
 }
@@ -88,7 +89,7 @@ fn hold(found: SourceFault) -> CheckResult {
     CheckResult::Hold(HoldReason::Source { found })
 }
 
-fn judge(report: &TaskReport, image: ImageNumber) -> CheckResult {
+fn judge(report: &TaskReport, image: ImageNumber, prices: &Prices) -> CheckResult {
     match &report.status {
         TaskStatus::Completed => {}
         TaskStatus::Pending | TaskStatus::Processing => return hold(SourceFault::Unfinished),
@@ -104,6 +105,11 @@ fn judge(report: &TaskReport, image: ImageNumber) -> CheckResult {
     let shown = report.links.len();
     if shown == 0 {
         return hold(SourceFault::NoPictures);
+    }
+    if let Some(price) = report.used
+        && drafts::Known::by_price(Some(price), prices) == drafts::Known::No
+    {
+        return hold(SourceFault::OtherPrice { price });
     }
     if usize::from(image.get()) >= shown {
         return hold(SourceFault::NotAmong { shown, image });
@@ -129,7 +135,10 @@ mod tests {
     #[test]
     fn only_a_finished_draft_with_that_picture_is_fine() {
         let [zero, _, _, three] = ImageNumber::ALL;
+        let judge = |report: &TaskReport, image| super::judge(report, image, &Prices::PUBLISHED);
         let fine = |report: &TaskReport, image| judge(report, image) == CheckResult::Fine;
+        let priced = |price| TaskReport { used: Some(price), ..draft(TaskStatus::Completed, 4, Some("mj-v7")) };
+        assert!(fine(&priced(Prices::PUBLISHED.draft), three));
         assert!(fine(&draft(TaskStatus::Completed, 4, Some("mj-v7")), three));
         assert!(fine(&draft(TaskStatus::Completed, 4, None), zero), "a missing model name proves nothing");
         for (report, part) in [
@@ -138,6 +147,7 @@ mod tests {
             (draft(TaskStatus::Cancelled, 0, None), "cancelled"),
             (draft(TaskStatus::Other("odd".into()), 4, None), "odd"),
             (draft(TaskStatus::Completed, 0, None), "without pictures"),
+            (priced(Prices::PUBLISHED.draft.times(2)), "its price says it was no draft (5.4 credits)"),
             (draft(TaskStatus::Completed, 3, None), "not among them"),
             (draft(TaskStatus::Completed, 4, Some("mj-v7-enhance")), "only mj-v7 drafts"),
         ] {

@@ -5,17 +5,33 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{AccountDrafts, EngineEvent};
+use crate::job::Failure;
 use crate::store::{Store, StoreError};
+
+/// The revision of the rows, when the list had been read, and how reading fails.
+type Told = (u64, Option<Timestamp>, Option<Failure>);
 
 /// What this process's dashboard shows of them and knows.
 #[derive(Debug, Default)]
 pub(super) struct DraftsView {
     shown: bool,
-    /// What the dashboard was told last: the revision of the rows, and when the list had been read.
-    told: Option<(u64, Option<Timestamp>)>,
+    /// How reading the list fails at present.
+    trouble: Option<Failure>,
+    /// What the dashboard was told last.
+    told: Option<Told>,
 }
 
 impl DraftsView {
+    /// Whether the dashboard shows drafts.
+    pub(super) fn is_shown(&self) -> bool {
+        self.shown
+    }
+
+    /// How reading the list fails at present, if it does.
+    pub(super) fn set_trouble(&mut self, trouble: Option<Failure>) {
+        self.trouble = trouble;
+    }
+
     /// The dashboard shows drafts, or no more. What it was told before it is told again.
     pub(super) fn show(&mut self, shown: bool) {
         self.shown = shown;
@@ -27,12 +43,13 @@ impl DraftsView {
     /// # Errors
     /// When the store cannot be read.
     pub(super) fn news(&mut self, store: &Store, listed_at: Option<Timestamp>) -> Result<Option<EngineEvent>, StoreError> {
-        if !self.shown || self.told == Some((store.drafts_revision()?, listed_at)) {
+        if !self.shown || self.told == Some((store.drafts_revision()?, listed_at, self.trouble.clone())) {
             return Ok(None);
         }
         let (revision, rows) = store.drafts()?;
-        self.told = Some((revision, listed_at));
-        Ok(Some(EngineEvent::Drafts(Arc::new(AccountDrafts { rows, listed_at }))))
+        let trouble = self.trouble.clone();
+        self.told = Some((revision, listed_at, trouble.clone()));
+        Ok(Some(EngineEvent::Drafts(Arc::new(AccountDrafts { rows, listed_at, trouble }))))
     }
 }
 

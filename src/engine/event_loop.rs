@@ -3,6 +3,7 @@
 //! One value on one thread owns the store and the parts. Calls to the service and downloads run as workers that end in a
 //! [`WorkerResult`]. After every event the loop starts whatever can be started and sleeps until the next deadline of a part.
 
+mod drafts;
 mod reads;
 mod sends;
 
@@ -19,6 +20,7 @@ use super::backlog::{Backlog, Written};
 use super::base::{Base, Services, SessionMessage};
 use super::clock::Now;
 use super::downloads::Downloads;
+use super::draft_reader::DraftReader;
 use super::notice::NoticeKind;
 use super::poller::Poller;
 use super::reconciler::Reconciler;
@@ -49,6 +51,7 @@ pub struct Engine {
     reconciler: Reconciler,
     poller: Poller,
     downloads: Downloads,
+    draft_reader: DraftReader,
     workers: Workers,
     stopping: bool,
 }
@@ -78,6 +81,7 @@ impl Engine {
             reconciler: Reconciler::default(),
             poller: Poller::default(),
             downloads: Downloads::new(options.fetches_at_once),
+            draft_reader: DraftReader::default(),
             workers: Workers::default(),
             stopping: false,
             base,
@@ -209,6 +213,9 @@ impl Engine {
         self.has_started();
         self.take_again(known);
         self.take(changed);
+        if self.base.drafts.is_shown() {
+            self.list_drafts(false, self.base.now());
+        }
         Ok(())
     }
 
@@ -244,6 +251,7 @@ impl Engine {
         }
         self.start_due_fetches(now);
         self.start_due_account_reads(now);
+        self.start_due_draft_reads(now);
     }
 
     fn start_due_account_reads(&mut self, now: Now) {
@@ -273,6 +281,9 @@ impl Engine {
                 self.on_listed(result, now);
             }
             WorkerResult::Fetched(job, result) => self.on_fetched(job, result, now),
+            WorkerResult::DraftsListed(result) => self.on_drafts_listed(result, now),
+            WorkerResult::DraftsRead(asked, result) => self.on_drafts_read(&asked, result, now),
+            WorkerResult::Previewed(task, result) => self.on_previewed(&task, result, now),
             WorkerResult::Balance(result) => {
                 self.on_answer(result.as_ref().err(), now);
                 if result.is_ok() {
@@ -300,8 +311,7 @@ impl Engine {
             }
             SessionMessage::Details(job) => self.base.publisher.details(job, &self.base.store),
             SessionMessage::ShowDrafts(shown) => {
-                self.base.drafts.show(shown);
-                self.base.publish_drafts();
+                self.show_drafts(shown);
             }
             SessionMessage::ListDrafts => self.on_request(EngineRequest::ListDrafts { now: true }),
             SessionMessage::LookAtDraft(task) => self.on_request(EngineRequest::LookAtDraft(task)),
@@ -359,7 +369,8 @@ impl Engine {
                     _ => {}
                 }
             }
-            EngineRequest::ListDrafts { .. } | EngineRequest::LookAtDraft(_) => {}
+            EngineRequest::ListDrafts { now: at_once } => self.list_drafts(at_once, now),
+            EngineRequest::LookAtDraft(task) => self.draft_reader.look_at(task),
             EngineRequest::Fetch(id) => {
                 self.downloads.fetch_now(id);
                 self.write(vec![(id, Update::FetchAgain)]);
@@ -557,6 +568,7 @@ impl Engine {
             at_latest(self.base.account.next_deadline(read_from));
             at_latest(self.poller.next_deadline(read_from));
             at_latest(self.submitter.next_repeat());
+            at_latest(self.draft_reader.next_deadline(read_from));
             at_latest(self.reconciler.next_deadline(read_from).filter(|_| self.backlog.is_empty()));
         }
         at_latest(self.downloads.next_deadline().filter(|_| self.backlog.is_empty()));

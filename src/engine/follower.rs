@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 use super::base::{Base, SessionMessage};
+use super::draft_reader::LIST_EVERY;
 use super::{Command, CommandError, CommandOutcome, Role, Sending};
 use crate::job::Job;
 use crate::store::{EngineLock, EngineRequest, Store, StoreError};
@@ -19,13 +20,15 @@ pub(super) struct Follower {
     engine_pid: Option<u32>,
     /// It never takes over and writes nothing.
     read_only: bool,
+    /// When the engine is asked once more for the drafts that this process's dashboard shows.
+    ask_for_drafts_at: Option<Instant>,
     stopping: bool,
 }
 
 impl Follower {
     /// A follower over a store that another process may be the engine of; see [`Follower::start`].
     pub(super) fn new(base: Base, read_only: bool) -> Self {
-        Self { base, engine_pid: None, read_only, stopping: false }
+        Self { base, engine_pid: None, read_only, ask_for_drafts_at: None, stopping: false }
     }
 
     /// What an engine in its place needs.
@@ -101,15 +104,23 @@ impl Follower {
             SessionMessage::ShowDrafts(shown) => {
                 self.base.drafts.show(shown);
                 self.base.publish_drafts();
-                if shown {
-                    self.ask(EngineRequest::ListDrafts { now: false });
-                }
+                self.ask_for_drafts_at = shown.then(Instant::now);
+                self.ask_for_drafts();
             }
             SessionMessage::ListDrafts => self.ask(EngineRequest::ListDrafts { now: true }),
             SessionMessage::LookAtDraft(task) => self.ask(EngineRequest::LookAtDraft(task)),
             SessionMessage::SaveScreenState(_) if self.read_only => {}
             SessionMessage::SaveScreenState(state) => self.base.save_screen_state(&state),
             SessionMessage::Stop => self.stopping = true,
+        }
+    }
+
+    /// Asks the engine once a minute to look through the list for drafts, while they are shown here.
+    fn ask_for_drafts(&mut self) {
+        let now = Instant::now();
+        if self.ask_for_drafts_at.is_some_and(|at| at <= now) {
+            self.ask_for_drafts_at = Some(now + LIST_EVERY);
+            self.ask(EngineRequest::ListDrafts { now: false });
         }
     }
 
@@ -147,6 +158,7 @@ impl Follower {
             self.base.store_failed(&error);
         }
         self.base.tell_of_ending_links();
+        self.ask_for_drafts();
         let data_dir = &self.base.options.data_dir;
         if self.read_only {
             self.engine_pid = Store::engine_pid(data_dir);

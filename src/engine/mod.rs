@@ -11,7 +11,7 @@
 //! - `reconciler` (with `reconcile`): the search for the tasks of unsure jobs;
 //! - `poller` (with `poll_scheduler`): the polling worker that tracks all running jobs;
 //! - `downloads`: results on their way to disk;
-//! - `drafts`: the account's drafts, for the screens that show them;
+//! - `draft_reader`, `drafts`: the account's drafts, for the screens that show them;
 //! - `index`, `publisher`, `peers`, `link_alarms`: the jobs in memory, the channel to the dashboard, other processes, links
 //!   that end; these and the account are the `base` that an engine shares with the `follower` of another process's engine, which is a type of its own;
 //! - `backlog`, `workers`: what the store has not taken yet, and the calls under way.
@@ -22,6 +22,7 @@ mod base;
 mod clock;
 mod downloads;
 mod draft_check;
+mod draft_reader;
 mod drafts;
 mod event_loop;
 mod follower;
@@ -53,7 +54,7 @@ pub use crate::commands::{Act, Command, CommandError, CommandOutcome, Consent, J
 use crate::job::{Caps, Credits, Failure, Job, JobId, Model, Prices, Progress, Spent};
 pub use crate::store::{PauseReason, Remark, Seen, StoreError, TimelineEntry};
 
-pub use base::{Services, SessionMessage};
+pub use base::{Services, SessionMessage, previews_dir};
 pub use clock::{Clock, SystemClock};
 pub use event_loop::Engine;
 pub use notice::{Level, Notice, NoticeKind, Undecided};
@@ -110,6 +111,8 @@ pub struct AccountDrafts {
     pub rows: Vec<DraftRow>,
     /// When the list was read; `None`: never.
     pub listed_at: Option<Timestamp>,
+    /// How reading it fails at present, where this process is the engine.
+    pub trouble: Option<Failure>,
 }
 
 /// Whether this process sends.
@@ -198,6 +201,8 @@ pub struct Options {
     pub callback_url: Option<String>,
     /// Downloads at once.
     pub fetches_at_once: usize,
+    /// The most bytes of other programs' pictures that are kept to be looked at.
+    pub preview_cache: u64,
     /// Where the user's day begins and which date a result is filed under.
     pub time_zone: jiff::tz::TimeZone,
 }

@@ -8,7 +8,7 @@ use tracing::warn;
 use super::poll_scheduler::Read;
 use crate::api::{ApiError, Balance, ListPage, Submitted};
 use crate::fetch::FetchError;
-use crate::job::{Credits, ErrorClass, JobId, Model, SavedFile, TaskReport};
+use crate::job::{Credits, ErrorClass, JobId, Model, SavedFile, TaskId, TaskReport};
 
 /// How a worker ended.
 #[derive(Debug)]
@@ -19,6 +19,9 @@ pub(super) enum WorkerResult {
     Fetched(JobId, Result<Vec<SavedFile>, FetchError>),
     Balance(Result<Balance, ApiError>),
     Price(Model, Result<Credits, ApiError>),
+    DraftsListed(Result<ListPage, ApiError>),
+    DraftsRead(Vec<TaskId>, Result<Vec<TaskReport>, ApiError>),
+    Previewed(TaskId, Result<Vec<SavedFile>, FetchError>),
 }
 
 /// Which worker it is, for when it panics.
@@ -30,6 +33,9 @@ pub(super) enum WorkerKind {
     Fetch(JobId),
     Balance,
     Price(Model),
+    ListDrafts,
+    ReadDrafts(Vec<TaskId>),
+    Preview(TaskId),
 }
 
 impl WorkerKind {
@@ -52,6 +58,9 @@ impl WorkerKind {
             Self::Fetch(job) => WorkerResult::Fetched(job, Err(FetchError::Passing(error.message))),
             Self::Balance => WorkerResult::Balance(Err(error)),
             Self::Price(model) => WorkerResult::Price(model, Err(error)),
+            Self::ListDrafts => WorkerResult::DraftsListed(Err(error)),
+            Self::ReadDrafts(tasks) => WorkerResult::DraftsRead(tasks, Err(error)),
+            Self::Preview(task) => WorkerResult::Previewed(task, Err(FetchError::Passing(error.message))),
         }
     }
 }
@@ -128,12 +137,15 @@ mod tests {
             WorkerKind::Fetch(job),
             WorkerKind::Balance,
             WorkerKind::Price(Model::Draft),
+            WorkerKind::ListDrafts,
+            WorkerKind::ReadDrafts(Vec::new()),
+            WorkerKind::Preview(TaskId::new("task-unified-1-a").unwrap()),
         ];
         let mut workers = Workers::default();
         for kind in kinds {
             workers.spawn(kind, async { panic!("a fault for a test") });
         }
-        let mut seen = [0; 6];
+        let mut seen = [0; 9];
         while let Some(result) = workers.next().await {
             let nth = match result {
                 WorkerResult::Submitted(_, result) => {
@@ -145,11 +157,14 @@ mod tests {
                 WorkerResult::Fetched(_, Err(FetchError::Passing(_))) => 3,
                 WorkerResult::Balance(Err(_)) => 4,
                 WorkerResult::Price(Model::Draft, Err(_)) => 5,
+                WorkerResult::DraftsListed(Err(_)) => 6,
+                WorkerResult::DraftsRead(_, Err(_)) => 7,
+                WorkerResult::Previewed(_, Err(_)) => 8,
                 other => panic!("{other:?}"),
             };
             seen[nth] += 1;
         }
-        assert_eq!(seen, [1; 6]);
+        assert_eq!(seen, [1; 9]);
         assert!(workers.is_empty() && workers.try_next().is_none());
     }
 }

@@ -12,6 +12,7 @@ mod magic;
 mod name;
 mod packing;
 mod part;
+mod previews;
 mod response;
 mod sidecar;
 mod ssrf_guard;
@@ -25,6 +26,7 @@ use crate::job::SavedFile;
 pub use download::Downloader;
 pub use magic::picture_ext;
 pub use name::{check_template, result_path};
+pub use previews::trim_previews;
 
 /// What to fetch and how to name it.
 #[derive(Clone, PartialEq, Debug)]

@@ -42,13 +42,17 @@ impl Known {
         }
     }
 
-    /// What the price of a finished task of the drafts' model says: a draft costs what it costs now, what was published when
-    /// this program was made, or half of the fast price, which is that of an enhance (docs/service.md §9.1).
+    /// What the price of a finished task of the drafts' model says. A draft costs what it costs now, what was published when
+    /// this program was made, or half of the fast price, which is that of an enhance (docs/service.md §9.1). Fast and turbo
+    /// runs cost twice as much and more; what lies between may be a discount, and says nothing.
     #[must_use]
     pub fn by_price(price: Option<Credits>, prices: &Prices) -> Self {
-        let Some(price) = price else { return Self::Maybe };
-        let half = price.times(2) == prices.enhance;
-        if half || [prices.draft, Model::Draft.published_price()].contains(&price) { Self::Likely } else { Self::No }
+        let published = Model::Draft.published_price();
+        match price {
+            Some(price) if price == prices.draft || price == published || price.times(2) == prices.enhance => Self::Likely,
+            Some(price) if price >= prices.draft.min(published).times(2) => Self::No,
+            _ => Self::Maybe,
+        }
     }
 }
 
@@ -269,8 +273,11 @@ mod tests {
         let draft = published.draft.uc();
         assert_eq!(Known::by_price(None, &published), Known::Maybe);
         assert_eq!(Known::by_price(uc(draft), &published), Known::Likely);
-        for other in [draft * 2, draft * 4, draft + 1, 0] {
+        for other in [draft * 2, draft * 4, draft * 3] {
             assert_eq!(Known::by_price(uc(other), &published), Known::No, "{other}");
+        }
+        for between in [draft * 9 / 10, draft * 18 / 10, draft + 1, 0] {
+            assert_eq!(Known::by_price(uc(between), &published), Known::Maybe, "perhaps a discount: {between}");
         }
         let dearer = Prices { draft: Credits::from_uc(draft * 2), enhance: Credits::from_uc(draft * 3) };
         for price in [draft, draft * 2, draft * 3 / 2] {

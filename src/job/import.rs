@@ -141,7 +141,8 @@ impl Job {
                 | SourceFault::Cancelled
                 | SourceFault::NoPictures
                 | SourceFault::NotAmong { .. }
-                | SourceFault::Incomplete { .. } => {}
+                | SourceFault::Incomplete { .. }
+                | SourceFault::OtherPrice { .. } => {}
             },
             Phase::Unsure(doubt) => match &mut doubt.why {
                 LostAnswer::Failed(failure) => tidy_failure(failure),

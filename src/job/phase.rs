@@ -176,6 +176,11 @@ pub enum SourceFault {
         /// Which one was asked for.
         image: ImageNumber,
     },
+    /// Its price says that it was made at another speed, and only drafts can be enhanced.
+    OtherPrice {
+        /// What it was charged with.
+        price: Credits,
+    },
     /// As a store of an earlier version says it.
     #[serde(untagged)]
     Said(String),
@@ -200,6 +205,7 @@ impl fmt::Display for SourceFault {
             Self::UnknownStatus { status } => write!(f, "the draft is \"{status}\", which is not known to be finished"),
             Self::OtherModel { model } => write!(f, "the source was made by {model}, only mj-v7 drafts can be enhanced"),
             Self::NoPictures => f.write_str("the draft completed without pictures"),
+            Self::OtherPrice { price } => write!(f, "its price says it was no draft ({price} credits)"),
             Self::NotAmong { shown, image } => {
                 write!(f, "the draft shows {shown} of {COMPLETE_DRAFT} pictures, number {image} is not among them")
             }

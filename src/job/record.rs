@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::charge::Charge;
 use super::failure::{ErrorClass, Failure};
 use super::life::Job;
-use super::{Percent, Prompt, Tag, TaskId, Verdict};
+use super::{Model, Percent, Prompt, Tag, TaskId, Verdict};
 
 /// The version of every object this program prints.
 pub const SCHEMA: u32 = 1;
@@ -63,6 +63,15 @@ pub fn next_step(failure: &Failure) -> &'static str {
     }
 }
 
+/// The same for a failure of a job, which may have been refused for its picture or for its prompt.
+#[must_use]
+pub fn next_step_of(job: &Job, failure: &Failure) -> &'static str {
+    match (job.kind.model(), failure.class) {
+        (Model::Draft, ErrorClass::Content) => "write another prompt; the same one will be refused again",
+        _ => next_step(failure),
+    }
+}
+
 /// A job as one object.
 #[must_use]
 pub fn json(job: &Job) -> Value {
@@ -73,7 +82,7 @@ pub fn json(job: &Job) -> Value {
         .collect();
     let error = job.failure().map(|failure| {
         let message = if failure.message.is_empty() { failure.meaning().into_owned() } else { failure.message.clone() };
-        json!({ "code": failure.code, "message": message, "next": next_step(failure) })
+        json!({ "code": failure.code, "message": message, "next": next_step_of(job, failure) })
     });
     json!({
         "schema": SCHEMA,
@@ -130,7 +139,24 @@ fn csv_cell(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::job::{ImageNumber, JobId, JobKind};
+
+    #[test]
+    fn what_moderation_refused_is_named_by_what_was_asked_for() {
+        let failure = Failure::new(ErrorClass::Content, "content_policy_violation", "no");
+        let source = TaskId::new("task-unified-1-a").unwrap();
+        let kinds = [
+            (JobKind::Enhance { source, image: ImageNumber::ALL[0] }, "picture"),
+            (JobKind::Draft { prompt: Prompt::new("a boat").unwrap(), template: None }, "prompt"),
+        ];
+        for (kind, word) in kinds {
+            let job = Job::new(JobId::from_bits(1), kind, 0, Timestamp::UNIX_EPOCH);
+            assert!(next_step_of(&job, &failure).contains(&format!("another {word}")));
+        }
+    }
 
     #[test]
     fn csv_cells_are_quoted_and_start_no_formula() {

@@ -37,6 +37,20 @@ impl Store {
         })
     }
 
+    /// The row of a task, if there is one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn draft(&self, task: &TaskId) -> Result<Option<DraftRow>, StoreError> {
+        self.see(|db| {
+            let mut statement = db.prepare_cached(
+                "SELECT task, made_at, pictures, price, links, links_until, files, hidden, note FROM drafts WHERE task = ?1",
+            )?;
+            let mut rows = statement.query(params![task.as_str()])?;
+            rows.next()?.map(read).transpose()
+        })
+    }
+
     /// The revision of the latest change of any row; 0 without one. Cheap.
     ///
     /// # Errors

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use mj_enhance::api::{Client, ClientOptions};
 use mj_enhance::engine::{
-    Clock, Command, CommandError, CommandOutcome, Consent, Details, EngineEvent, Level, Notice, NoticeKind, Options, Sending,
-    Services, Session, StartError, StartMode, Status,
+    AccountDrafts, Clock, Command, CommandError, CommandOutcome, Consent, Details, EngineEvent, Level, Notice, NoticeKind,
+    Options, Sending, Services, Session, StartError, StartMode, Status, previews_dir,
 };
 use mj_enhance::fetch::{Downloader, FetchOptions};
 use mj_enhance::job::{Caps, Credits, Job, JobId, Model, PriceLines, Progress, Spec, State, parse_line};
@@ -87,6 +87,7 @@ pub struct Stage {
     pub progress: BTreeMap<JobId, Progress>,
     pub details: BTreeMap<JobId, Arc<Details>>,
     pub status: Option<Arc<Status>>,
+    pub drafts: Arc<AccountDrafts>,
     pub notices: Vec<Notice>,
     pub outcomes: BTreeMap<u64, Result<CommandOutcome, CommandError>>,
     /// Every state that any job was told to be in, in order.
@@ -132,6 +133,7 @@ impl Stage {
             progress: BTreeMap::new(),
             details: BTreeMap::new(),
             status: None,
+            drafts: Arc::default(),
             notices: Vec::new(),
             outcomes: BTreeMap::new(),
             told: Vec::new(),
@@ -163,8 +165,14 @@ impl Stage {
             draft_template: "drafts/{date}/{tag}/{task}-{image}.{ext}".into(),
             allow_loopback: self.setup.allow_loopback,
         };
+        let previews = FetchOptions {
+            results_dir: previews_dir(&self.data_dir()),
+            draft_template: "{task}-{image}.{ext}".into(),
+            ..fetch.clone()
+        };
         let services = Services {
             service: Arc::new(client),
+            previews: Arc::new(Downloader::new(previews).unwrap()),
             fetcher: Arc::new(Downloader::new(fetch).unwrap()),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             rng: fastrand::Rng::new(),
@@ -179,6 +187,7 @@ impl Stage {
             pause_after_failures: 0,
             callback_url: None,
             fetches_at_once: self.setup.fetches_at_once,
+            preview_cache: 200_000_000,
             time_zone: jiff::tz::TimeZone::UTC,
         };
         let (sink, news) = channel();
@@ -258,7 +267,8 @@ impl Stage {
             EngineEvent::Details { job, details } => drop(self.details.insert(job, details)),
             EngineEvent::CommandDone { ticket, outcome } => drop(self.outcomes.insert(ticket, outcome)),
             EngineEvent::Broken(said) => panic!("{said}"),
-            EngineEvent::Loaded | EngineEvent::Gone(_) | EngineEvent::Drafts(_) => {}
+            EngineEvent::Drafts(drafts) => self.drafts = drafts,
+            EngineEvent::Loaded | EngineEvent::Gone(_) => {}
         }
     }
 

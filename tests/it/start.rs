@@ -23,9 +23,11 @@ fn services(folder: &Path) -> Services {
         draft_template: "drafts/{task}-{image}.{ext}".to_owned(),
         allow_loopback: true,
     });
+    let fetcher = Arc::new(fetcher.unwrap());
     Services {
         service: Arc::new(client),
-        fetcher: Arc::new(fetcher.unwrap()),
+        previews: fetcher.clone(),
+        fetcher,
         clock: Arc::new(SystemClock),
         rng: fastrand::Rng::with_seed(1),
     }
@@ -42,6 +44,7 @@ fn options(folder: &Path) -> Options {
         pause_after_failures: 0,
         callback_url: None,
         fetches_at_once: 1,
+        preview_cache: 0,
         time_zone: jiff::tz::TimeZone::UTC,
     }
 }

@@ -47,7 +47,7 @@ impl Engine {
                 PollNews::NoLink(id) => self.no_fresh_link(id, "the service no longer knows the task"),
                 PollNews::OddStatus(id, word) => odd.push((id, word)),
                 PollNews::Unreadable(failure) => unreadable = Some(failure),
-                PollNews::Draft(report) => self.submitter.drafts().seen(*report),
+                PollNews::Draft(report) => self.submitter.drafts().seen(*report, self.base.account.prices()),
                 PollNews::NoDraft(source) => self.submitter.drafts().missing(&source),
                 PollNews::DraftUnread(source) => self.submitter.drafts().troubled(&source),
             }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::super::account::tests::{error, gate, options};
 use super::super::index::tests::{index, job, task};
 use super::*;
-use crate::job::{LostAnswer, TaskStatus, Update};
+use crate::job::{LostAnswer, Prices, TaskStatus, Update};
 use crate::store::Store;
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ fn submitter(sending: Sending, jobs: &[Arc<Job>], now: Now) -> Submitter {
 fn fine(submitter: &mut Submitter, job: &Job) {
     let mut draft = TaskReport::new(job.kind.source().unwrap().0.clone(), TaskStatus::Completed);
     draft.links = vec![String::new(); 4];
-    submitter.drafts().seen(draft);
+    submitter.drafts().seen(draft, Prices::PUBLISHED);
 }
 
 fn answered(submitter: &mut Submitter, error: ApiError, now: Now) -> Answer {

@@ -74,7 +74,7 @@ fn rows() -> Vec<DraftRow> {
 fn with(options: AppOptions, size: (u16, u16), jobs: Vec<Job>, rows: Vec<DraftRow>, keys: &str) -> ScreenHarness {
     let options = AppOptions { user: "ada".to_owned(), host: "box".to_owned(), ..options };
     let mut screen = ScreenHarness::with(options, size, jobs.into_iter().map(Arc::new).collect());
-    let told = AccountDrafts { rows, listed_at: Some(at(0)) };
+    let told = AccountDrafts { rows, listed_at: Some(at(0)), ..AccountDrafts::default() };
     screen.event(Event::News(News::Engine(EngineEvent::Drafts(Arc::new(told)))));
     screen.keys(keys);
     screen

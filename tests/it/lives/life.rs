@@ -192,6 +192,7 @@ impl Life {
             pause_after_failures: 0,
             callback_url: None,
             fetches_at_once: 4,
+            preview_cache: 0,
             time_zone: jiff::tz::TimeZone::UTC,
         }
     }
@@ -228,6 +229,7 @@ impl Life {
         let services = Services {
             service: Arc::new(world.clone()),
             fetcher: Arc::new(world.clone()),
+            previews: Arc::new(world.clone()),
             clock: Arc::new(world.clone()),
             rng: fastrand::Rng::with_seed(self.rng.u64(..)),
         };
