@@ -375,6 +375,12 @@ pub struct DraftsArgs {
     /// Also tasks whose price says that they are not drafts
     #[arg(short, long)]
     pub all: bool,
+    /// Also those hidden in the dashboard
+    #[arg(long)]
+    pub hidden: bool,
+    /// Fetch the pictures of those listed that are not on disk (free)
+    #[arg(long)]
+    pub save: bool,
     /// Print one `id 0-3` line for each, for `add -f -`
     #[arg(long)]
     pub specs: bool,

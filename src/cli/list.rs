@@ -119,7 +119,7 @@ pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
     if let Some(failure) = job.failure() {
         field("error", format!("{}: {}", failure.code, failure.meaning()))?;
         field("message", failure.message.clone())?;
-        field("next", record::next_step(failure).to_owned())?;
+        field("next", record::next_step_of(job, failure).to_owned())?;
     }
     if let crate::job::Phase::Unsure(doubt) = &job.phase {
         let fits: Vec<&str> = doubt.candidates.iter().map(crate::job::TaskId::as_str).collect();

@@ -1,6 +1,6 @@
 //! `drafts` and `credits`: free questions to the service.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,108 +11,188 @@ use super::exit::Exit;
 use super::json::SCHEMA;
 use super::out::{Out, Paint};
 use super::problem::{Outcome, Problem};
+use super::session;
 use crate::api::{ListQuery, Service, TaskRow};
-use crate::job::{Credits, Job, Model, TaskId, TaskReport, text};
-
-/// The published price of a draft. A task does not say that it was a draft; the price is the only hint.
-const DRAFT_PRICE: Credits = Credits::from_uc(27_000);
+use crate::fetch::{FetchRequest, Fetcher as _};
+use crate::job::drafts::{Draft, DraftRow, Known, merge};
+use crate::job::{Credits, ImageNumber, JobKind, Model, Prices, Prompt, SavedFile, TaskId, TaskReport, text};
 
 /// Most rows and ids of one request.
 const PAGE: u32 = 50;
 
 /// Lists finished `mj-v7` tasks that can probably be enhanced.
 pub fn drafts(args: &DraftsArgs, context: &Context) -> Outcome {
+    if args.save {
+        context.may_write()?;
+    }
     let (runtime, client) = context.service()?;
     let rows = runtime.block_on(rows(&client, args.limit))?;
     let ids: Vec<TaskId> = rows.iter().map(|row| row.id.clone()).collect();
-    let reports = runtime.block_on(reports(&client, &ids))?;
-    let jobs = match context.store_to_read()? {
-        Some(store) => store.jobs()?,
-        None => Vec::new(),
+    let batch = runtime.block_on(reports(&client, &ids))?;
+    let (jobs, kept, prices) = match context.store_to_read()? {
+        Some(store) => (store.jobs()?, store.drafts()?.1, store.settings()?.prices()),
+        None => (Vec::new(), Vec::new(), Prices::PUBLISHED),
     };
-    let mut shown = 0;
-    for row in &rows {
-        let report = reports.get(&row.id);
-        let price = row.used.or_else(|| report.and_then(|report| report.used.or(report.reserved)));
-        let guess = guess(price);
-        if guess == Guess::No && !args.all {
-            continue;
-        }
+    let told: Vec<DraftRow> = rows.iter().map(|row| told_of(row, batch.get(&row.id), &kept)).collect();
+    let of_list: HashSet<&TaskId> = told.iter().map(|row| &row.task).collect();
+    let mut drafts = merge(&jobs, &told, &prices);
+    drafts.retain(|draft| {
+        of_list.contains(&draft.task) && (args.all || draft.known != Known::No) && (args.hidden || !draft.hidden)
+    });
+    let mut saved = HashMap::new();
+    if args.save {
+        saved = save(&drafts, &told, &runtime, context)?;
+    }
+    if !args.specs && !context.out.json && !drafts.is_empty() {
+        let head = format!("{:<44}  {:>6}  {:>8}  {:>7}  {:<12}  JOBS", "DRAFT", "AGE", "PICTURES", "CREDITS", "LIKELY DRAFT");
+        context.out.line(&context.out.paint(Paint::Bold, &head))?;
+    }
+    for draft in &drafts {
         if args.specs {
-            let images = match pictures_of(row, report) {
-                Some(0 | 1) => "0".to_owned(),
-                Some(count) => format!("0-{}", count.min(4) - 1),
-                None => "0-3".to_owned(),
-            };
-            context.out.object(&json!({ "schema": SCHEMA, "spec": format!("{} {images}", row.id) }))?;
+            let spec = format!("{} {}", draft.task, numbers(draft));
+            context.out.object(&json!({ "schema": SCHEMA, "spec": spec }))?;
             if !context.out.json {
-                context.out.line(&format!("{} {images}", row.id))?;
+                context.out.line(&spec)?;
             }
-            shown += 1;
-            continue;
+        } else {
+            let own = draft.job.and_then(|id| jobs.iter().find(|job| job.id == id)).map(|job| &job.files);
+            let files = own.or_else(|| saved.get(&draft.task)).map_or(&[][..], Vec::as_slice);
+            tell(draft, files, context)?;
         }
-        if shown == 0 && !context.out.json {
-            let head =
-                format!("{:<44}  {:>6}  {:>8}  {:>7}  {:<12}  JOBS", "DRAFT", "AGE", "PICTURES", "CREDITS", "LIKELY DRAFT");
-            context.out.line(&context.out.paint(Paint::Bold, &head))?;
-        }
-        shown += 1;
-        let pictures = pictures_of(row, report);
-        tell(row, pictures, price, guess, &jobs, context)?;
     }
     Out::status(&format!(
         "{} shown of {} checked. Certain: these are finished mj-v7 tasks of your account. Guessed: which ones are drafts, from the \
-         price ({DRAFT_PRICE} credits when last published); the service does not say. With fewer than 4 pictures, numbers may not match.",
-        text::count(shown, "task"),
-        rows.len()
+         price ({} credits when last published); the service does not say. With fewer than 4 pictures, numbers may not match.",
+        text::count(drafts.len(), "task"),
+        rows.len(),
+        Model::Draft.published_price()
     ));
     Ok(Exit::Ok)
 }
 
-/// How many pictures a task has, where that is known.
-fn pictures_of(row: &TaskRow, report: Option<&TaskReport>) -> Option<u32> {
-    report.map(|report| u32::try_from(report.links.len()).unwrap_or(u32::MAX)).or(row.result_count)
+/// What the list and the batch tell of a task, and what the user said of it.
+fn told_of(row: &TaskRow, report: Option<&TaskReport>, kept: &[DraftRow]) -> DraftRow {
+    let said = kept.iter().find(|kept| kept.task == row.id);
+    let links = report.map(|report| report.links.clone()).unwrap_or_default();
+    DraftRow {
+        // A row without a time is listed all the same, with the oldest.
+        made_at: Some(row.created_at.unwrap_or(Timestamp::UNIX_EPOCH)),
+        pictures: report.map(|report| report.links.len()).or_else(|| usize::try_from(row.result_count?).ok()),
+        price: row.used.or_else(|| report.and_then(|report| report.used.or(report.reserved))),
+        links,
+        hidden: said.is_some_and(|said| said.hidden),
+        note: said.and_then(|said| said.note.clone()),
+        ..DraftRow::new(row.id.clone())
+    }
 }
 
-fn tell(
-    row: &TaskRow,
-    pictures: Option<u32>,
-    price: Option<Credits>,
-    guess: Guess,
-    jobs: &[Job],
-    context: &Context,
-) -> Result<(), Problem> {
-    let of_it: Vec<&Job> = jobs.iter().filter(|job| job.kind.is_of(&row.id)).collect();
-    let listed: Vec<Value> = of_it
+/// The numbers of its pictures, as `add` reads them.
+fn numbers(draft: &Draft) -> String {
+    match draft.pictures {
+        Some(0 | 1) => "0".to_owned(),
+        Some(count) => format!("0-{}", count.min(Model::MOST_PICTURES) - 1),
+        None => "0-3".to_owned(),
+    }
+}
+
+fn tell(draft: &Draft, files: &[SavedFile], context: &Context) -> Result<(), Problem> {
+    let listed: Vec<Value> = draft
+        .children
         .iter()
-        .map(|job| json!({ "id": job.id.to_string(), "image_number": job.kind.source().map(|(_, image)| image.get()), "state": job.state().word() }))
+        .map(|child| json!({ "id": child.job.to_string(), "image_number": child.image.get(), "state": child.state.word() }))
         .collect();
+    let files: Vec<Value> = files
+        .iter()
+        .map(|file| json!({ "path": file.path.to_string_lossy(), "sha256": file.sha256, "bytes": file.bytes }))
+        .collect();
+    let made_at = draft.made_at.filter(|at| *at != Timestamp::UNIX_EPOCH);
     context.out.object(&json!({
         "schema": SCHEMA,
-        "source_task": row.id.as_str(),
-        "created_at": row.created_at.map(|at| at.to_string()),
-        "pictures": pictures,
-        "credits_charged": price.map(|amount| amount.to_string()),
-        "draft": guess.word(),
+        "source_task": draft.task.as_str(),
+        "created_at": made_at.map(|at| at.to_string()),
+        "pictures": draft.pictures,
+        "credits_charged": draft.price.map(|amount| amount.to_string()),
+        "draft": draft.known.word(),
         "jobs": listed,
+        "prompt": draft.prompt.as_ref().map(Prompt::as_str),
+        "tag": draft.label(),
+        "files": files,
+        "hidden": draft.hidden,
     }))?;
     if context.out.json {
         return Ok(());
     }
-    let words: Vec<String> = of_it
-        .iter()
-        .map(|job| format!("{}:{}", job.kind.source().map_or_else(String::new, |(_, image)| image.to_string()), job.state()))
-        .collect();
+    let mut words: Vec<String> = draft.children.iter().map(|child| format!("{}:{}", child.image, child.state)).collect();
+    words.extend(draft.prompt.as_ref().map(|prompt| JobKind::Draft { prompt: prompt.clone(), template: None }.label()));
     let line = format!(
         "{:<44}  {:>6}  {:>8}  {:>7}  {:<12}  {}",
-        row.id,
-        row.created_at.map_or_else(|| "?".to_owned(), age),
-        pictures.map_or_else(|| "?".to_owned(), |n| n.to_string()),
-        price.map_or_else(|| "?".to_owned(), |amount| amount.to_string()),
-        guess.word(),
+        draft.task,
+        made_at.map_or_else(|| "?".to_owned(), age),
+        draft.pictures.map_or_else(|| "?".to_owned(), |n| n.to_string()),
+        draft.price.map_or_else(|| "?".to_owned(), |amount| amount.to_string()),
+        draft.known.word(),
         words.join(" ")
     );
     context.out.line(line.trim_end())
+}
+
+/// Fetches the pictures of other programs' drafts to where those of ours go, and notes where they are. What cannot be had is
+/// named and left; ours come by their jobs.
+fn save(
+    drafts: &[Draft],
+    told: &[DraftRow],
+    runtime: &tokio::runtime::Runtime,
+    context: &Context,
+) -> Result<HashMap<TaskId, Vec<SavedFile>>, Problem> {
+    let fetcher = session::downloader(context)?;
+    let mut store = context.store()?;
+    let mut saved = HashMap::new();
+    for draft in drafts {
+        if let Some(job) = draft.job {
+            if draft.files.is_empty() {
+                Out::status(&format!("{}: not saved yet; `mj-enhance fetch {job}` fetches it", draft.task));
+            }
+            continue;
+        }
+        if draft.links.is_empty() {
+            Out::status(&format!("{}: the service gave no links to its pictures", draft.task));
+            continue;
+        }
+        let made_at = draft.made_at.unwrap_or_else(now).to_zoned(jiff::tz::TimeZone::system());
+        let mut sidecar = serde_json::Map::new();
+        sidecar.insert("kind".into(), Model::Draft.word().into());
+        sidecar.insert("task_id".into(), draft.task.as_str().into());
+        let request = FetchRequest {
+            links: draft.links.clone(),
+            date: made_at.date().to_string(),
+            tag: draft.label().map(str::to_owned),
+            task: draft.task.as_str().to_owned(),
+            image: None,
+            job: draft.task.short().to_owned(),
+            sidecar,
+        };
+        match runtime.block_on(fetcher.fetch(&request)) {
+            Ok(files) => {
+                for file in &files {
+                    Out::status(&format!("saved {}", text::clean(&file.path.display().to_string())));
+                }
+                let row: Vec<DraftRow> = told.iter().filter(|row| row.task == draft.task).cloned().collect();
+                store.save_listed_drafts(&row)?;
+                let paths: Vec<_> = ImageNumber::ALL.into_iter().zip(&files).map(|(n, file)| (n, file.path.clone())).collect();
+                store.save_draft_files(&draft.task, &paths, Some(now()))?;
+                saved.insert(draft.task.clone(), files);
+            }
+            Err(error) if error.is_local() => {
+                return Err(Problem::input(
+                    "unusable_folder",
+                    error.to_string(),
+                    "fix the folder, or set results_dir to another one",
+                ));
+            }
+            Err(error) => Out::status(&format!("{}: {error}", draft.task)),
+        }
+    }
+    Ok(saved)
 }
 
 /// How long ago, in the largest unit that holds it.
@@ -121,32 +201,6 @@ fn age(at: Timestamp) -> String {
     let (size, unit) =
         [(86_400, "d"), (3_600, "h"), (60, "m")].into_iter().find(|(size, _)| seconds >= *size).unwrap_or((1, "s"));
     format!("{}{unit}", seconds / size)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Guess {
-    Likely,
-    No,
-    Unknown,
-}
-
-impl Guess {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Likely => "likely",
-            Self::No => "no",
-            Self::Unknown => "maybe",
-        }
-    }
-}
-
-/// By the price: the published one is a draft; the fast and turbo prices are none; discounts make others possible.
-fn guess(price: Option<Credits>) -> Guess {
-    match price {
-        Some(DRAFT_PRICE) => Guess::Likely,
-        Some(price) if price == DRAFT_PRICE * 2 || price == DRAFT_PRICE * 4 => Guess::No,
-        _ => Guess::Unknown,
-    }
 }
 
 async fn rows(client: &impl Service, limit: u32) -> Result<Vec<TaskRow>, Problem> {
@@ -218,19 +272,4 @@ pub fn credits(context: &Context) -> Outcome {
         out.line(&format!("  key today  {today}{zone}"))?;
     }
     Ok(Exit::Ok)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_price_hints_at_a_draft() {
-        let amount = |text: &str| Some(text.parse().unwrap());
-        assert_eq!(guess(amount("2.7")), Guess::Likely);
-        assert_eq!(guess(amount("5.4")), Guess::No);
-        assert_eq!(guess(amount("10.8")), Guess::No);
-        assert_eq!(guess(amount("2.43")), Guess::Unknown);
-        assert_eq!(guess(None), Guess::Unknown);
-    }
 }

@@ -1,6 +1,6 @@
 //! Jobs in sentences, for people who read lines instead of a screen.
 
-use crate::job::record::next_step;
+use crate::job::record::next_step_of;
 use crate::job::{CancelledBy, HoldReason, Job, Phase, text};
 
 /// `0000002d (k3v9q2ad:2, cats)`: a job's id, what it enhances, its tag.
@@ -26,7 +26,7 @@ pub fn sentence(job: &Job) -> String {
             let files: Vec<String> = job.files.iter().map(|file| file.path.display().to_string()).collect();
             format!("{name} is saved: {}.", text::clean(&files.join(", ")))
         }
-        Phase::Failed(failure) => format!("{name} has failed{reason}; {}; {}.", money(job), next_step(failure)),
+        Phase::Failed(failure) => format!("{name} has failed{reason}; {}; {}.", money(job), next_step_of(job, failure)),
         Phase::Unwatched => format!("{name} is still running at EvoLink, not watched; it is charged if it completes."),
     }
 }

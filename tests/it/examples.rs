@@ -14,7 +14,7 @@
 //! - `<!-- bare -->`: no key, no address and no configuration. `<!-- offline -->`: the simulator is not there.
 //! - `<!-- until STATE -->` waits until a job is in that state, `<!-- finish -->` ends every running task.
 //!
-//! What differs from run to run stands as a placeholder: `<job-01>` and `<task-01>` (ids in the order in which the section
+//! What differs from run to run stands as a placeholder: `<job-01>`, `<task-01>` and its short form `<short-01>` (ids in the order in which the section
 //! met them; commands may use them), `<time>`, `<date>`, `<port>`, `<pid>`, `<sha256>`, `<n>` and others. The home folder is `~`.
 
 use std::collections::BTreeSet;
@@ -267,6 +267,8 @@ impl Stage {
         for (index, id) in self.jobs.iter().enumerate() {
             if let Some(task) = &self.tasks[index] {
                 text = text.replace(task, &format!("<task-{:02}>", index + 1));
+                let short = task.rsplit('-').next().unwrap_or(task);
+                text = text.replace(short, &format!("<short-{:02}>", index + 1));
             }
             text = text.replace(id, &format!("<job-{:02}>", index + 1));
         }

@@ -275,15 +275,26 @@ fn kill_at(n: usize, args: &[&str], house: &House) -> bool {
 
 #[test]
 fn a_kill_at_each_named_moment_around_a_durable_write_loses_nothing() {
+    kill_at_each_moment(|house| vec!["add".to_owned(), "-f".to_owned(), house.spec_file(2).to_str().unwrap().to_owned()]);
+}
+
+#[test]
+fn a_kill_at_each_named_moment_makes_one_charge_of_one_prompt() {
+    kill_at_each_moment(|_| vec!["draft".to_owned(), "{red, blue} boat".to_owned()]);
+}
+
+/// `add` gives the arguments that record two jobs.
+fn kill_at_each_moment(add: impl Fn(&House) -> Vec<String> + Sync) {
     const JOBS: usize = 2;
     let quick = QUICK.replace("0.3", "0.02");
-    let file = |house: &House| house.spec_file(JOBS).to_str().unwrap().to_owned();
+    let confirmed = |house: &House| [add(house), ["--yes", "--max-credits", "1000"].map(str::to_owned).to_vec()].concat();
     let run = ["run", "--until-idle", "--yes", "--max-credits", "1000"];
-    // The moments of `add`.
+    // The moments of recording.
     let mut moments = 0;
     for n in 1.. {
         let house = House::new(&quick);
-        let args = ["add", "-f", &file(&house), "--yes", "--max-credits", "1000"];
+        let args = confirmed(&house);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
         if !kill_at(n, &args, &house) {
             break;
         }
@@ -304,7 +315,8 @@ fn a_kill_at_each_named_moment_around_a_durable_write_loses_nothing() {
                         return;
                     }
                     let house = House::new(&quick);
-                    house.run(&["add", "-f", &file(&house), "--yes", "--max-credits", "1000"]).expect(0);
+                    let args = confirmed(&house);
+                    house.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).expect(0);
                     if !kill_at(n, &run, &house) {
                         last.fetch_min(n, Ordering::SeqCst);
                     }
