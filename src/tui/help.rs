@@ -13,7 +13,7 @@ pub(super) const fn may_cost(action: Action) -> bool {
 }
 
 /// Actions whose keys stand in one line of the help, and what that line says.
-const TOGETHER: [(&[Action], &str); 2] = [
+const TOGETHER: [(&[Action], &str); 7] = [
     (
         &[
             Action::ViewAll,
@@ -24,9 +24,14 @@ const TOGETHER: [(&[Action], &str); 2] = [
             Action::ViewFailed,
             Action::ViewUnsure,
         ],
-        "all jobs, or those held and waiting, running, to fetch, saved, failed, unsure",
+        "all, held and waiting, running, to fetch, saved, failed, unsure",
     ),
-    (&[Action::Choose0, Action::Choose1, Action::Choose2, Action::Choose3], "choose the picture with this number, or not"),
+    (&[Action::Choose0, Action::Choose1, Action::Choose2, Action::Choose3], "choose the picture, or not"),
+    (&[Action::Picture0, Action::Picture1, Action::Picture2, Action::Picture3], "which result is shown"),
+    (&[Action::Down, Action::Up], "next, previous row"),
+    (&[Action::Top, Action::Bottom], "first, last row"),
+    (&[Action::NextPane, Action::PreviousPane], "next, previous pane"),
+    (&[Action::NextDraft, Action::PreviousDraft], "next, previous draft"),
 ];
 
 impl App {
@@ -60,7 +65,11 @@ impl App {
 
     /// The keys of actions that belong together: `0-3` where they follow each other, else each of them.
     pub(super) fn keys_of_all(&self, actions: &[Action]) -> String {
-        let keys: Vec<String> = actions.iter().map(|action| self.options.keymap.named(*action)).collect();
+        let keys = actions.iter().map(|action| {
+            let keys: Vec<String> = self.options.keymap.keys(*action).iter().map(|key| key.shown()).collect();
+            if keys.is_empty() { format!(":{}", action.name()) } else { keys.join(" ") }
+        });
+        let keys: Vec<String> = keys.collect();
         let digits: Vec<u32> = keys.iter().filter_map(|key| key.parse().ok()).collect();
         let in_order = digits.len() == keys.len() && digits.windows(2).all(|pair| pair[0] + 1 == pair[1]);
         match (keys.first(), keys.last()) {

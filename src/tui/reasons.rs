@@ -61,7 +61,7 @@ enum Step {
 pub(super) fn next_step(job: &Job, keymap: &Keymap) -> Option<String> {
     let step = match &job.phase {
         Phase::Failed(failure) | Phase::Held(HoldReason::Refused(failure)) if is_refused_prompt(job, failure) => {
-            Step::Do("write another prompt; the same one will be refused again")
+            Step::Press(Action::NewFrom, "write another prompt; the same one will be refused again")
         }
         Phase::Failed(failure) | Phase::Held(HoldReason::Refused(failure)) => after(failure, job.state()),
         Phase::Held(_) => Step::Press(Action::Hold, "release it (shows the price)"),

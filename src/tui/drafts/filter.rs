@@ -1,6 +1,6 @@
 //! The filter of the drafts: words that must all be there.
 
-use super::Draft;
+use crate::job::drafts::Draft;
 
 /// A word of the filter.
 #[derive(Clone, PartialEq, Eq, Debug)]

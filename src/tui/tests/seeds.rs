@@ -9,7 +9,7 @@ use crate::tui::effect::{Effect, SessionEffect};
 
 fn consent(command: &Command) -> bool {
     match command {
-        Command::Add { consent, .. } | Command::Resume { consent, .. } => consent.is_some(),
+        Command::Add { consent, .. } | Command::Draft { consent, .. } | Command::Resume { consent, .. } => consent.is_some(),
         Command::Approve { .. } | Command::RunAgain { .. } => true,
         _ => false,
     }
@@ -114,6 +114,7 @@ fn a_hundred_thousand_pairs_with_y_pay_only_from_a_price_box() {
                 let Some(Dialog::Price(price)) = &before else { panic!("{key} paid without a box: {command:?}") };
                 let named = match command {
                     Command::Add { specs, consent: Some(yes), .. } => (specs.len(), yes.lines.count()),
+                    Command::Draft { prompts, consent: Some(yes), .. } => (prompts.len(), yes.lines.count()),
                     Command::Approve { jobs, consent: yes }
                     | Command::RunAgain { jobs, consent: yes, .. }
                     | Command::Resume { jobs, consent: Some(yes) } => (jobs.len(), yes.lines.count()),

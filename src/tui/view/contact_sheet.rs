@@ -10,12 +10,15 @@ use ratatui::style::Style;
 use super::super::app::App;
 use super::super::drafts::{is_old, moderated};
 use super::super::layout::{Layout, Page};
+use super::super::pictures::Want;
 use super::super::wording;
 use super::canvas::{Canvas, Pieces, wrap};
 use super::drafts::{chosen_sign, moment};
+use super::pictures::{self, Place};
 use super::sheet::line_width;
 use crate::job::drafts::{Draft, Known};
 use crate::job::{Credits, ImageNumber, Model, text};
+use crate::preview::Cells;
 use crate::tui::width::columns;
 
 /// A box for a picture of the draft on the sheet.
@@ -107,6 +110,20 @@ pub(crate) fn places(app: &App) -> Vec<PicturePlace> {
     boxes.into_iter().zip(ImageNumber::ALL).map(place).collect()
 }
 
+/// The pictures of the sheet that are on disk, where this terminal shows pictures.
+pub(super) fn pictures(app: &App) -> Vec<Place> {
+    if app.pictures.chosen().is_some_and(|chosen| chosen.way.is_none()) {
+        return Vec::new();
+    }
+    places(app).into_iter().filter_map(shown).collect()
+}
+
+fn shown(place: PicturePlace) -> Option<Place> {
+    let PicturePlace { area: room, image, file } = place;
+    let want = Want { path: file?, room: Cells::new(room.width, room.height), share: 4 };
+    Some(Place { room, file: Ok(want), name: image.to_string(), upper_left: false })
+}
+
 pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     let app = canvas.app;
     let Some(draft) = app.drafts.selected() else { return };
@@ -156,6 +173,9 @@ fn picture(canvas: &mut Canvas<'_>, place: &PicturePlace, draft: &Draft) {
     let number = (format!(" {image} "), styles.accent.add_modifier(styles.bold));
     let mark = if chosen { format!("{} chosen", chosen_sign(canvas)) } else { String::new() };
     canvas.pieces(area.x, area.y - 1, area.width, &[number, (mark, styles.strong)]);
+    if let Some(picture) = shown(place.clone()).filter(|picture| pictures::ready(canvas.app, picture).is_some()) {
+        return pictures::draw_place(canvas, &picture);
+    }
     let inner = canvas.frame(area, "");
     let mut y = inner.y;
     let size = place.file.as_ref().and_then(|path| {

@@ -123,7 +123,7 @@ impl Sheet {
 
 fn lines(app: &App, job: &Job, now: Timestamp, width: u16, styles: Styles) -> Vec<Pieces> {
     let mut sheet = Sheet { lines: Vec::new(), section: None, width, styles };
-    prompt(&mut sheet, job);
+    prompt(&mut sheet, app, job);
     result(&mut sheet, app, job, now);
     money(&mut sheet, job);
     times(&mut sheet, app, job, now);
@@ -132,12 +132,15 @@ fn lines(app: &App, job: &Job, now: Timestamp, width: u16, styles: Styles) -> Ve
     sheet.lines
 }
 
-/// What a draft is made from.
-fn prompt(sheet: &mut Sheet, job: &Job) {
+/// What a draft was made from, and what was made of it.
+fn prompt(sheet: &mut Sheet, app: &App, job: &Job) {
     let JobKind::Draft { prompt, template } = &job.kind else { return };
     sheet.section("prompt");
     sheet.say(prompt.as_str(), sheet.styles.plain);
     sheet.fact("from", template.as_deref().unwrap_or_default());
+    let children = job.task.as_ref().map(|task| app.jobs.enhanced_from(task)).unwrap_or_default();
+    let children: Vec<String> = children.into_iter().map(enhanced).collect();
+    sheet.fact("enhanced", &children.join(" · "));
 }
 
 fn result(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
@@ -249,9 +252,6 @@ fn ids(sheet: &mut Sheet, app: &App, job: &Job) {
                 let said = format!("moderation took {missing} of 4; which numbers are left is not certain");
                 sheet.fact("pictures", &said);
             }
-            let children = job.task.as_ref().map(|task| app.jobs.enhanced_from(task)).unwrap_or_default();
-            let children: Vec<String> = children.into_iter().map(|child| enhanced(child)).collect();
-            sheet.fact("enhanced", &children.join(" · "));
         }
     }
     sheet.named("task", job.task.as_ref().map_or("", |task| task.as_str()));

@@ -221,7 +221,8 @@ fn head(canvas: &mut Canvas<'_>, area: Rect) {
         right = format!("/{} {} of {}", text::shorten(app.drafts.filter(), 20), app.drafts.len(), all.len());
     }
     if !app.drafts.marks().is_empty() {
-        right = format!("{right}  {} marked", app.drafts.marks().len()).trim_start().to_owned();
+        let gap = if right.is_empty() { "" } else { "  " };
+        right = format!("{right}{gap}{} marked", app.drafts.marks().len());
     }
     let room = area.width.saturating_sub(columns(&right) + 2);
     let mut pieces: Pieces = vec![("drafts".to_owned(), styles.strong), (format!(" {}", all.len()), styles.strong)];

@@ -82,11 +82,13 @@ pub(super) fn command_line(canvas: &mut Canvas<'_>, area: Rect, line: &CommandIn
 }
 
 /// The keys of a box, for the footer; they are fixed, so that they can be printed in it.
-pub(super) fn keys_of(dialog: &Dialog, keymap: &Keymap) -> Vec<(String, String)> {
+pub(super) fn keys_of(dialog: &Dialog, keymap: &Keymap, page: Page) -> Vec<(String, String)> {
     let pairs: &[(&str, &str)] = match dialog {
-        Dialog::Filter(_) => {
-            &[("Enter", "keep"), ("Esc", "clear"), ("Up Down", "move"), ("", "state:failed age>2h credits>5 tag:x -text")]
-        }
+        Dialog::Filter(_) => match page {
+            Page::Jobs => &[("Enter", "keep"), ("Esc", "clear"), ("", "state:failed kind:draft prompt:fog age>2h tag:x -text")],
+            Page::Drafts => &[("Enter", "keep"), ("Esc", "clear"), ("", "fog tag:harbour known:likely -word")],
+            _ => &[("Enter", "keep"), ("Esc", "clear"), ("Up Down", "move")],
+        },
         Dialog::Add(_) => &[("Ctrl+d", "show the price"), ("Tab", "lines or tag"), ("Esc", "back, the lines are kept")],
         Dialog::Prompts(_) => &[
             ("Ctrl+d", "show the price"),

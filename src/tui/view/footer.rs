@@ -134,7 +134,7 @@ fn hints_in(canvas: &Canvas<'_>, layout: &Layout) -> Vec<(u16, String, String)> 
     let area = layout.footer;
     let hints: Vec<(String, String)> = match canvas.app.dialogs.top() {
         None => canvas.app.hints().into_iter().map(|(_, key, word)| (key, word.to_owned())).collect(),
-        Some(overlay) => fields::keys_of(overlay, &canvas.app.options.keymap),
+        Some(overlay) => fields::keys_of(overlay, &canvas.app.options.keymap, canvas.app.screens.page()),
     };
     let mut x = area.x;
     let mut out = Vec::new();

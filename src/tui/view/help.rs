@@ -70,7 +70,9 @@ fn lines(app: &App, styles: Styles, help: &HelpDialog, count: u16, width: u16) -
     }
     let side = |side: Vec<&(Group, Vec<&Row>)>| {
         let keys = side.iter().map(|group| keys(group)).max().unwrap_or(0);
-        side.into_iter().flat_map(|group| block(app, styles, help, group, keys, width)).collect()
+        let mut lines: Vec<Pieces> = side.into_iter().flat_map(|group| block(app, styles, help, group, keys, width)).collect();
+        lines.pop_if(|line| line.is_empty());
+        lines
     };
     sides.into_iter().map(side).collect()
 }

@@ -81,7 +81,8 @@ fn finish((cursor, spots): (Option<(u16, u16)>, Vec<Spot>), frame: &mut Frame<'_
 
 /// The pictures that the screen wants now.
 pub(crate) fn picture_wants(app: &App, now: Timestamp) -> Vec<Want> {
-    pictures::places(app, now).into_iter().filter_map(|place| place.file.ok()).collect()
+    let places = if app.screens.page() == Page::Sheet { contact_sheet::pictures(app) } else { pictures::places(app, now) };
+    places.into_iter().filter_map(|place| place.file.ok()).collect()
 }
 
 /// How many lines the details of the selected job have.

@@ -327,7 +327,7 @@ pub(super) fn page(canvas: &mut Canvas<'_>, layout: &Layout) {
     }
 }
 
-fn ready<'a>(app: &'a App, place: &Place) -> Option<&'a Encoded> {
+pub(super) fn ready<'a>(app: &'a App, place: &Place) -> Option<&'a Encoded> {
     match place.file.as_ref().map(|want| app.pictures.state(want)) {
         Ok(PictureState::Ready(_, encoded)) => Some(encoded),
         _ => None,

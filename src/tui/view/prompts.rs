@@ -78,7 +78,7 @@ fn lines(canvas: &mut Canvas<'_>, area: Rect, prompts: &PromptDialog) {
     let tall = u16::try_from(parts.len()).unwrap_or(u16::MAX);
     let first = row.saturating_sub(usize::from(area.height.saturating_sub(tall)));
     let mut y = area.y;
-    for index in first..lines.len() {
+    for (index, line) in lines.iter().enumerate().skip(first) {
         if y >= area.bottom() {
             break;
         }
@@ -96,9 +96,9 @@ fn lines(canvas: &mut Canvas<'_>, area: Rect, prompts: &PromptDialog) {
             continue;
         }
         // What the line leaves free, and half of it in any case, is for the verdict.
-        let free = room.saturating_sub(columns(&lines[index]) + 2);
+        let free = room.saturating_sub(columns(line) + 2);
         let wide = columns(&said).min(free.max(room / 2));
-        canvas.text(place.x, y, room.saturating_sub(wide + u16::from(wide > 0) * 2), &lines[index], canvas.styles.plain);
+        canvas.text(place.x, y, room.saturating_sub(wide + u16::from(wide > 0) * 2), line, canvas.styles.plain);
         canvas.text(place.right() - wide, y, wide, &said, style);
         y += 1;
     }
