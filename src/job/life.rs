@@ -89,11 +89,12 @@ impl PaidSend {
     }
 
     /// Whether the gateway surely still knows the key: the first attempt with it began less than 24 h ago
-    /// (`docs/money-rules.md`, rule 3).
+    /// (`docs/money-rules.md`, rule 3). The service tells its time in whole seconds, so an attempt of a moment ago may seem to
+    /// lie ahead by a second; what lies further ahead is a clock that was turned back, which says nothing of the key's age.
     #[must_use]
     pub fn is_young(&self, now: Timestamp, server_time: Option<Timestamp>) -> bool {
         let age = self.since_first(now, server_time);
-        !age.is_negative() && age.unsigned_abs() < retry::KEY_LIFE
+        age >= -retry::CLOCKS_AGREE && (age.is_negative() || age.unsigned_abs() < retry::KEY_LIFE)
     }
 
     fn begin(&mut self, now: Timestamp, server_time: Option<Timestamp>) {

@@ -329,3 +329,28 @@ fn unreadable_is_not_empty_and_moderation_is_an_end_at_once() {
     job.apply(Update::Reported(Box::new(moderated)), at(0));
     assert_eq!((job.state(), job.failure().unwrap().code.as_str()), (State::Failed, "moderation_blocked"));
 }
+
+#[test]
+fn a_key_is_young_for_a_day_and_a_second_of_the_services_clock_is_no_turn_of_it() {
+    let at = |second: i64| Timestamp::from_second(1_790_000_000 + second).unwrap();
+    let mut job = new_job();
+    let approval = Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at: at(0), not_before: at(0) };
+    job.apply(Update::Approve { approval, request: request(1) }, at(0));
+    let key = IdempotencyKey::from_random([1; 16]);
+    job.apply(Update::SendStarted { key, body: String::new(), server_time: Some(at(100)) }, at(0));
+    job.apply(Update::AnswerLost(Failure::new(ErrorClass::Network, "reset", "")), at(0));
+    let repeats =
+        |ours: i64, theirs: i64| job.clone().apply(Update::SendRepeated { server_time: Some(at(theirs)) }, at(ours)).changed();
+    for (ours, theirs, young) in [
+        (0, 100, true),
+        // HTTP dates have whole seconds.
+        (0, 99, true),
+        (0, 90, true),
+        (0, 89, false),
+        (0, 100 + 86_399, true),
+        (0, 100 + 86_400, false),
+        (86_400, 101, true),
+    ] {
+        assert_eq!(repeats(ours, theirs), young, "{ours} {theirs}");
+    }
+}

@@ -191,7 +191,7 @@ const COMPLETE_DRAFT: usize = ImageNumber::ALL.len();
 
 impl From<&str> for SourceFault {
     fn from(said: &str) -> Self {
-        Self::Said(said.to_owned())
+        Self::Said(super::text::clean(said).into_owned())
     }
 }
 
