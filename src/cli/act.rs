@@ -105,7 +105,8 @@ fn after_cancel(job: &Job, give_up: bool) -> (Option<String>, Exit) {
         ),
         State::Running => format!("`mj-enhance fetch {}` watches it again.", job.id),
         State::ToFetch | State::Fetching => {
-            format!("{name} is finished and charged; its picture is still fetched (free).")
+            let what = if job.kind.prompt().is_some() { "its pictures are" } else { "its picture is" };
+            format!("{name} is finished and charged; {what} still fetched (free).")
         }
         State::Unsure => {
             let said = format!(
@@ -210,7 +211,12 @@ pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
     let take: Vec<JobId> = jobs.iter().map(|job| job.id).filter(|id| !left_out.iter().any(|(other, _)| other == id)).collect();
     let named = |left_out: &[(JobId, Unavailable)]| -> Vec<(String, String)> {
         let name = |id: &JobId| jobs.iter().find(|job| job.id == *id).map_or_else(|| id.to_string(), wording::name);
-        left_out.iter().map(|(id, why)| (name(id), again_reason(why))).collect()
+        left_out.iter()
+            .map(|(id, why)| {
+                let is_draft = jobs.iter().any(|job| job.id == *id && job.kind.prompt().is_some());
+                (name(id), again_reason(why, is_draft))
+            })
+            .collect()
     };
     if take.is_empty() {
         return Err(nothing_to_retry(named(&left_out)));
@@ -239,13 +245,15 @@ fn as_new(job: &Job) -> NewJob {
     NewJob { id: job.id, kind: job.kind.clone(), tag: job.tag.clone(), again_of: Some(job.id) }
 }
 
-fn again_reason(why: &Unavailable) -> String {
+fn again_reason(why: &Unavailable, is_draft: bool) -> String {
     match why {
         Unavailable::State(state @ (State::Saved | State::Unwatched)) => format!("it is {state}; `--again` runs it anyway"),
         Unavailable::State(State::Held) => "it is held and was never sent; `mj-enhance release` sends it".to_owned(),
         Unavailable::State(State::Unsure) => "it is unsure and may be running".to_owned(),
         Unavailable::State(state) => format!("it is {state}; wait for its end"),
-        Unavailable::Twice(job) => format!("job {job} has the same picture; `--again` runs it anyway"),
+        Unavailable::Twice(job) => {
+            format!("job {job} has the same {}; `--again` runs it anyway", if is_draft { "prompt" } else { "picture" })
+        }
         why => outcomes::reason(why),
     }
 }

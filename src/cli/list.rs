@@ -7,6 +7,7 @@ use super::out::{Out, Paint};
 use super::problem::{Outcome, Problem};
 use super::{json, wording};
 use crate::job::{Job, JobKind, State, record, text};
+use crate::tui::width::columns;
 
 /// Lists jobs in the order of the queue.
 pub fn list(args: &ListArgs, context: &Context) -> Outcome {
@@ -34,23 +35,30 @@ pub fn list(args: &ListArgs, context: &Context) -> Outcome {
         return Ok(Exit::Ok);
     }
     let out = context.out;
+    // A prompt that has no task yet is longer than the short form of one.
+    let widest = jobs.iter().map(|job| columns(&job.label())).max().unwrap_or_default().max(10);
     out.line(
         &out.paint(
             Paint::Bold,
-            &format!("{:<8}  {:<9}  {:<10}  {:<12}  {:>8}  DETAIL", "ID", "STATE", "DRAFT", "TAG", "CREDITS"),
+            &format!("{:<8}  {:<9}  {}  {:<12}  {:>8}  DETAIL", "ID", "STATE", padded("DRAFT", widest), "TAG", "CREDITS"),
         ),
     )?;
     for job in &jobs {
-        out.line(&row(job, out))?;
+        out.line(&row(job, widest, out))?;
     }
     Out::status(&totals(&jobs));
     Ok(Exit::Ok)
 }
 
-fn row(job: &Job, out: Out) -> String {
+/// Text with blanks behind it, so many columns wide: a character may take two.
+fn padded(text: &str, width: u16) -> String {
+    format!("{text}{}", " ".repeat(usize::from(width.saturating_sub(columns(text)))))
+}
+
+fn row(job: &Job, widest: u16, out: Out) -> String {
     // Padded before it is painted: escape codes have a length of their own.
     let state = out.paint(color(job.state()), &format!("{:<9}", job.state()));
-    let draft = job.label();
+    let draft = padded(&job.label(), widest);
     let tag = job.tag.as_ref().map_or("", crate::job::Tag::as_str);
     let credits = if job.charge.is_some() { job.spent().to_string() } else { String::new() };
     let why = match (job.progress().and_then(|p| p.percent), job.reason()) {
@@ -60,7 +68,7 @@ fn row(job: &Job, out: Out) -> String {
             job.files.first().map_or_else(String::new, |file| text::clean(&file.path.display().to_string()).into_owned())
         }
     };
-    format!("{:<8}  {state}  {draft:<10}  {:<12}  {credits:>8}  {why}", job.id, text::shorten(tag, 12)).trim_end().to_owned()
+    format!("{:<8}  {state}  {draft}  {:<12}  {credits:>8}  {why}", job.id, text::shorten(tag, 12)).trim_end().to_owned()
 }
 
 /// As in the dashboard.
@@ -117,7 +125,7 @@ pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
     field("verdict", job.verdict.map_or_else(String::new, |verdict| verdict.to_string()))?;
     field("runs again", job.again_of.map_or_else(String::new, |id| id.to_string()))?;
     if let Some(failure) = job.failure() {
-        field("error", format!("{}: {}", failure.code, failure.meaning()))?;
+        field("error", format!("{}: {}", failure.code, failure.meaning_for(job.kind.model())))?;
         field("message", failure.message.clone())?;
         field("next", record::next_step_of(job, failure).to_owned())?;
     }

@@ -1,13 +1,13 @@
 //! Notices as `run` says them, to a person who types commands instead of pressing keys.
 
 use crate::engine::{Notice, NoticeKind, Remark, Undecided};
-use crate::job::{JobId, text};
+use crate::job::{JobId, Model, text};
 use crate::tui::notices::lost_answer;
 
-/// The sentence for a notice, clean. `name` says how the table names a job (`h8m4t7xe:2`).
+/// The sentence for a notice, clean. `model` is its job's, [`Model::Enhance`] where it has none; `name` says how the table names a job (`h8m4t7xe:2`).
 ///
 /// A pause has its sentence with the status, see [`super::run`]; here it is named only.
-pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String) -> String {
+pub fn notice_text(notice: &Notice, model: Model, name: &dyn Fn(JobId) -> String) -> String {
     let job = notice.job.map_or_else(|| "A job".to_owned(), name);
     let said = match &notice.kind {
         NoticeKind::Held(why) => format!("{job} is held: {why}."),
@@ -15,7 +15,7 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String) -> String {
         NoticeKind::NotRepeated { error } => format!("{job} was not sent again: {error}."),
         NoticeKind::BecameUnsure(why) => format!("{job} is unsure ({}); looking for its task.", lost_answer(why)),
         NoticeKind::SendingDeferred(failure) => format!("Sending waits: {}.", failure.reply()),
-        NoticeKind::Refused(failure) => format!("{job} was refused: {}.", failure.reply()),
+        NoticeKind::Refused(failure) => format!("{job} was refused: {}.", failure.reply_for(model)),
         NoticeKind::TaskListUnreadable(failure) => {
             format!("The task list cannot be read ({}); other jobs wait for two minutes at most.", failure.reply())
         }
@@ -43,7 +43,7 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String) -> String {
             if *results == 1 { "its link expires" } else { "their links expire" }
         ),
         NoticeKind::Saved => format!("{job} is saved."),
-        NoticeKind::Failed(failure) => format!("{job} failed: {} ({}).", failure.meaning(), failure.code),
+        NoticeKind::Failed(failure) => format!("{job} failed: {} ({}).", failure.meaning_for(model), failure.code),
         NoticeKind::Cancelled(by) => format!("{job} was {by}."),
     };
     text::clean(&said).into_owned()
@@ -88,7 +88,7 @@ mod tests {
     fn a_sentence_names_the_job_and_no_key() {
         let kind = NoticeKind::StaysUnsure(Undecided::OverRunLimit(crate::job::Credits::PUBLISHED_PRICE));
         let notice = Notice { at: Timestamp::UNIX_EPOCH, job: Some(JobId::from_bits(7)), kind };
-        let said = notice_text(&notice, &|_| "h8m4t7xe:2".to_owned());
+        let said = notice_text(&notice, Model::Enhance, &|_| "h8m4t7xe:2".to_owned());
         assert_eq!(said, "h8m4t7xe:2 is unsure: no task fits, and sending it again is over --max-credits (5.4).");
     }
 }

@@ -25,7 +25,7 @@ pub fn reason(why: &Unavailable) -> String {
         Unavailable::State(state) => format!("it is {state}"),
         Unavailable::StoppingAlready => "it stops being watched as soon as its answer is here".to_owned(),
         Unavailable::SourceGone => "its draft is gone or cannot be enhanced".to_owned(),
-        Unavailable::RefusedByModeration => "moderation refused it; `--again` tries the same picture once more".to_owned(),
+        Unavailable::RefusedByModeration => "moderation refused it; `--again` tries the same once more".to_owned(),
         Unavailable::MayHaveBeenPaid => {
             "it was given up while unsure and may have been charged; `--again` runs it anyway".to_owned()
         }

@@ -14,7 +14,7 @@ use super::problem::{Outcome, Problem, locked};
 use super::session;
 use super::{list, start, wait};
 use crate::engine::{Connection, EngineEvent, Level, Notice, NoticeKind, PauseReason, Role, Sending, StartMode, Status};
-use crate::job::{HoldReason, Job, JobId, Phase, State, text};
+use crate::job::{HoldReason, Job, JobId, Model, Phase, State, text};
 use crate::store::Store;
 use crate::tui::notices::no_price;
 
@@ -248,7 +248,9 @@ impl Watch {
             _ => {}
         }
         if notice.level() > Level::Info && !self.is_told(notice) {
-            Out::status(&notice_text(notice, &|id| self.name(id)));
+            let job = notice.job.and_then(|id| self.jobs.get(&id));
+            let model = job.map_or(Model::Enhance, |job| job.kind.model());
+            Out::status(&notice_text(notice, model, &|id| self.name(id)));
         }
     }
 

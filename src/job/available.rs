@@ -154,6 +154,8 @@ impl Job {
     pub fn can_run_again(&self, deliberate: bool) -> Availability {
         match &self.phase {
             Phase::Failed(failure) => match failure.class {
+                // A draft has no source: what the service did not take was its prompt.
+                ErrorClass::BadSource | ErrorClass::NotFound if self.kind.prompt().is_some() => Ok(()),
                 ErrorClass::BadSource => Err(Unavailable::SourceGone),
                 // A task that was not found is no draft that was not found.
                 ErrorClass::NotFound if self.task.is_none() => Err(Unavailable::SourceGone),

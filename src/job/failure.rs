@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::{Model, text};
 
 /// What kind of trouble an answer of the service is. The code decides, the HTTP status only where no code is known
 /// (docs/service.md §7).
@@ -182,9 +182,21 @@ impl Failure {
         matches!(self.class, ErrorClass::Link | ErrorClass::Local | ErrorClass::NotFound) || self.code == "no_links"
     }
 
-    /// What the code means, in words for the job's owner.
+    /// What the code means, in words for the owner of an enhance job; see [`Self::meaning_for`].
     #[must_use]
     pub fn meaning(&self) -> Cow<'static, str> {
+        self.meaning_for(Model::Enhance)
+    }
+
+    /// What the code means, in words for the owner of a job of this kind: an enhance was asked for by a picture of a draft, a
+    /// draft by a prompt.
+    #[must_use]
+    pub fn meaning_for(&self, model: Model) -> Cow<'static, str> {
+        if model == Model::Draft
+            && let Some(said) = self.meaning_for_draft()
+        {
+            return Cow::Borrowed(said);
+        }
         let said = match self.code.as_str() {
             "content_policy_violation"
             | "content_filter"
@@ -238,6 +250,25 @@ impl Failure {
         Cow::Borrowed(said)
     }
 
+    /// Where the general words would speak of a source, which a draft has not.
+    fn meaning_for_draft(&self) -> Option<&'static str> {
+        match self.code.as_str() {
+            "invalid_parameters" | "invalid_parameter" => return Some("the service does not take this prompt"),
+            "resource_not_found" | "task_not_found" => return Some("the service has no such record"),
+            "image_processing_error" => return Some("the service could not process a picture of this prompt"),
+            "image_dimension_mismatch" => return Some("a picture of this prompt has a size the service does not take"),
+            "generation_failed_no_content" => return Some("the run ended without pictures"),
+            "no_links" => return Some("the task completed without pictures"),
+            _ => {}
+        }
+        match self.class {
+            ErrorClass::Content => Some("the service's moderation refused this prompt"),
+            ErrorClass::BadSource => Some("the service does not take this prompt"),
+            ErrorClass::ModelDenied => Some("this key may not use mj-v7"),
+            _ => None,
+        }
+    }
+
     /// Whether running the same request again has a chance. It is a new paid job either way.
     #[must_use]
     pub fn may_pass(&self) -> bool {
@@ -267,7 +298,13 @@ impl Failure {
     /// What it means, and what the service said of it.
     #[must_use]
     pub fn reply(&self) -> String {
-        let meaning = self.meaning();
+        self.reply_for(Model::Enhance)
+    }
+
+    /// The same for a job of this kind.
+    #[must_use]
+    pub fn reply_for(&self, model: Model) -> String {
+        let meaning = self.meaning_for(model);
         if self.message.is_empty() || self.message == meaning {
             return meaning.into_owned();
         }
@@ -317,5 +354,19 @@ mod tests {
         let failure = Failure::of_task("x\u{1b}[2J", &format!("\u{202e}{}", "a".repeat(5_000)));
         assert_eq!(failure.code, "x");
         assert_eq!(failure.message.chars().count(), Failure::LONGEST_MESSAGE);
+    }
+
+    #[test]
+    fn a_draft_is_never_told_of_a_source() {
+        let task = ["content_filter", "invalid_parameters", "resource_not_found", "image_processing_error", "whatever"];
+        let classes = [ErrorClass::Content, ErrorClass::BadSource, ErrorClass::NotFound, ErrorClass::ModelDenied];
+        let failures = task.map(|code| Failure::of_task(code, "")).into_iter();
+        for failure in failures.chain(classes.map(|class| Failure::new(class, "", ""))) {
+            let said = failure.meaning_for(Model::Draft);
+            for wrong in ["this picture", "source", "draft's", "mj-v7-enhance"] {
+                assert!(!said.contains(wrong), "{failure:?}: {said}");
+            }
+        }
+        assert!(Failure::of_task("content_filter", "").reply_for(Model::Enhance).contains("this picture"));
     }
 }

@@ -384,9 +384,11 @@ impl Job {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match &self.phase {
+            Phase::Failed(failure) | Phase::Held(HoldReason::Refused(failure)) => {
+                Some(format!("{} ({})", failure.meaning_for(self.kind.model()), failure.code))
+            }
             Phase::Held(why) => Some(why.to_string()),
             Phase::Unsure(doubt) => Some(doubt.why.to_string()),
-            Phase::Failed(failure) => Some(format!("{} ({})", failure.meaning(), failure.code)),
             Phase::Cancelled(by) => Some(by.to_string()),
             Phase::ToFetch(trouble) | Phase::Fetching(trouble) => trouble.last.clone(),
             Phase::Sending if self.stop_requested => Some("stops being watched when the answer is here".to_owned()),

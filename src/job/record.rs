@@ -68,6 +68,7 @@ pub fn next_step(failure: &Failure) -> &'static str {
 pub fn next_step_of(job: &Job, failure: &Failure) -> &'static str {
     match (job.kind.model(), failure.class) {
         (Model::Draft, ErrorClass::Content) => "write another prompt; the same one will be refused again",
+        (Model::Draft, ErrorClass::BadSource) => "write another prompt; the same request would fail again",
         _ => next_step(failure),
     }
 }
@@ -81,7 +82,7 @@ pub fn json(job: &Job) -> Value {
         .map(|file| json!({ "path": file.path.to_string_lossy(), "sha256": file.sha256, "bytes": file.bytes }))
         .collect();
     let error = job.failure().map(|failure| {
-        let message = if failure.message.is_empty() { failure.meaning().into_owned() } else { failure.message.clone() };
+        let message = if failure.message.is_empty() { failure.meaning_for(job.kind.model()).into_owned() } else { failure.message.clone() };
         json!({ "code": failure.code, "message": message, "next": next_step_of(job, failure) })
     });
     json!({

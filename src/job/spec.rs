@@ -193,9 +193,15 @@ impl Reader<'_> {
             };
         }
         let value = |names: &[&str]| names.iter().find_map(|name| object.get(*name)).filter(|value| !value.is_null());
-        let source = match value(&["source_task", "draft_id", "task_id", "id"]) {
+        let is_draft_job = object.get("kind").is_some_and(|kind| kind == "draft");
+        let names: &[&str] = if is_draft_job { &["task_id"] } else { &["source_task", "draft_id", "task_id", "id"] };
+        let source = match value(names) {
             Some(serde_json::Value::String(id)) => self.source(id)?,
             Some(_) => return Err("\"source_task\" must be text".to_owned()),
+            // Nothing is enhanced that nobody saw.
+            None if is_draft_job => {
+                return Err("this draft has no pictures yet: wait for it, then add what `mj-enhance drafts --specs` prints".to_owned());
+            }
             None => return Err("\"source_task\" is missing".to_owned()),
         };
         let image = match value(&["image_number", "image"]) {
@@ -224,7 +230,7 @@ impl Reader<'_> {
 
 /// The fields that a JSON line or a CSV header may name: those that `list` and `drafts` print. Another one may be a slip of the
 /// hand in the name of one that decides what is paid for.
-const FIELDS: [&str; 28] = [
+const FIELDS: [&str; 29] = [
     "schema",
     "kind",
     "id",
@@ -253,6 +259,7 @@ const FIELDS: [&str; 28] = [
     "prompt",
     "template",
     "verdict",
+    "hidden",
 ];
 
 /// The columns by their names, where a line is a header and not a draft.

@@ -1,15 +1,21 @@
 //! Notices as the dashboard says them: the only place that knows their sentences and the keys in them.
 
 use crate::engine::{Notice, NoticeKind, PauseReason, Remark, Undecided};
-use crate::job::{Failure, JobId, LostAnswer, text};
+use crate::job::{Failure, JobId, LostAnswer, Model, text};
 
 use super::keymap::{Action, Keymap};
 use super::reasons;
 
-/// The sentence for a notice. `name` says how the table names a job (`h8m4t7xe:2`); keys come from the live keymap.
+/// The sentence for a notice about an enhance job or about none. `name` says how the table names a job (`h8m4t7xe:2`); keys come from the live keymap.
 /// All text of the service, the store or the disk in it is clean.
 #[must_use]
 pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Keymap) -> String {
+    notice_text_for(Model::Enhance, notice, name, keymap)
+}
+
+/// The same for a notice whose job is of this kind.
+#[must_use]
+pub fn notice_text_for(model: Model, notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Keymap) -> String {
     let key = |action: Action| keymap.shown(action).unwrap_or_else(|| format!(":{}", action.name()));
     let job = notice.job.map_or_else(|| "a job".to_owned(), name);
     let said = match &notice.kind {
@@ -20,7 +26,7 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Key
             format!("{job} is unsure ({}); looking for its task", lost_answer(why))
         }
         NoticeKind::SendingDeferred(failure) => format!("sending waits: {}", failure.reply()),
-        NoticeKind::Refused(failure) => format!("{job} was refused: {}", failure.reply()),
+        NoticeKind::Refused(failure) => format!("{job} was refused: {}", failure.reply_for(model)),
         NoticeKind::TaskListUnreadable(failure) => format!(
             "the task list cannot be read ({}); other jobs wait for two minutes at most · {} on the unsure job stops looking",
             failure.reply(),
@@ -99,7 +105,7 @@ pub fn notice_text(notice: &Notice, name: &dyn Fn(JobId) -> String, keymap: &Key
             key(Action::Fetch)
         ),
         NoticeKind::Saved => format!("{job} saved"),
-        NoticeKind::Failed(failure) => format!("{job} failed: {}", reasons::failed(failure)),
+        NoticeKind::Failed(failure) => format!("{job} failed: {}", reasons::failed(failure, model)),
         NoticeKind::Cancelled(by) => format!("{job} was {by}"),
     };
     text::clean(&said).into_owned()

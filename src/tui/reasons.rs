@@ -1,7 +1,7 @@
 //! Why a job stands where it stands, and the one safe next step, in words with the live keys.
 
 use super::keymap::{Action, Keymap};
-use crate::job::{CancelledBy, ErrorClass, Failure, HoldReason, Job, LostAnswer, Phase, State, text};
+use crate::job::{CancelledBy, ErrorClass, Failure, HoldReason, Job, LostAnswer, Model, Phase, State, text};
 
 /// How every sentence names a job: as the table does, `h8m4t7xe:2`.
 pub(super) fn name(job: &Job) -> String {
@@ -11,7 +11,7 @@ pub(super) fn name(job: &Job) -> String {
 /// Why the job stands where it stands; `None` where its state says it all. Clean.
 pub(super) fn reason(job: &Job) -> Option<String> {
     let said = match &job.phase {
-        Phase::Held(why) => held(why),
+        Phase::Held(why) => held(why, job.kind.model()),
         Phase::Unsure(doubt) => match &doubt.why {
             LostAnswer::Failed(failure) => format!("reply lost ({})", failure.words()),
             LostAnswer::Said(text) => format!("reply lost ({text})"),
@@ -22,7 +22,7 @@ pub(super) fn reason(job: &Job) -> Option<String> {
             | LostAnswer::OtherTask
             | LostAnswer::ProgramEnded => doubt.why.to_string(),
         },
-        Phase::Failed(failure) => failed(failure),
+        Phase::Failed(failure) => failed(failure, job.kind.model()),
         Phase::Cancelled(CancelledBy::You) => "cancelled before it was sent (free)".to_owned(),
         Phase::Cancelled(CancelledBy::YouUnsure) => "given up while unsure; it may have been charged".to_owned(),
         Phase::Cancelled(CancelledBy::Service) => "cancelled by the service".to_owned(),
@@ -32,20 +32,20 @@ pub(super) fn reason(job: &Job) -> Option<String> {
     Some(text::clean(&said).into_owned())
 }
 
-fn held(why: &HoldReason) -> String {
+fn held(why: &HoldReason, model: Model) -> String {
     match why {
-        HoldReason::Refused(failure) => failed(failure),
+        HoldReason::Refused(failure) => failed(failure, model),
         HoldReason::You | HoldReason::Cap { .. } | HoldReason::Price { .. } | HoldReason::Source { .. } => why.to_string(),
     }
 }
 
 /// `service failed (service_error)`: short enough for a row, with the code to look up.
-pub(super) fn failed(failure: &Failure) -> String {
+pub(super) fn failed(failure: &Failure, model: Model) -> String {
     let said = match failure.class {
         ErrorClass::Content => "refused by moderation",
         ErrorClass::Server | ErrorClass::Passing if failure.code != "quota_exceeded" => "the service failed",
         ErrorClass::NoCapacity => "the service has no capacity now",
-        _ => return format!("{} ({})", failure.meaning(), failure.code),
+        _ => return format!("{} ({})", failure.meaning_for(model), failure.code),
     };
     if failure.code.is_empty() { said.to_owned() } else { format!("{said} ({})", failure.code) }
 }
@@ -81,7 +81,7 @@ pub(super) fn next_step(job: &Job, keymap: &Keymap) -> Option<String> {
 }
 
 fn is_refused_prompt(job: &Job, failure: &Failure) -> bool {
-    failure.class == ErrorClass::Content && job.kind.prompt().is_some()
+    matches!(failure.class, ErrorClass::Content | ErrorClass::BadSource) && job.kind.prompt().is_some()
 }
 
 fn after(failure: &Failure, state: State) -> Step {

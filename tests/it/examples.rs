@@ -268,13 +268,28 @@ impl Stage {
             if let Some(task) = &self.tasks[index] {
                 text = text.replace(task, &format!("<task-{:02}>", index + 1));
                 let short = task.rsplit('-').next().unwrap_or(task);
-                text = text.replace(short, &format!("<short-{:02}>", index + 1));
+                text = with_columns_kept(&text, short, &format!("<short-{:02}>", index + 1));
             }
             text = text.replace(id, &format!("<job-{:02}>", index + 1));
         }
         // Of two questions that are refused at the same time, one is told the code.
         without_figures(&text.replace("(HTTP 401, unauthorized, ", "(HTTP 401, "))
     }
+}
+
+/// Puts `new` for `old`; where the longer of them stood in a column of a table, blanks behind it are taken or given, so that
+/// what follows keeps its place.
+fn with_columns_kept(text: &str, old: &str, new: &str) -> String {
+    let mut parts = text.split(old);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let blanks = part.len() - part.trim_start_matches(' ').len();
+        out.push_str(new);
+        // One blank parts words; only a table has more.
+        let taken = if blanks > 1 { new.len().saturating_sub(old.len()).min(blanks - 1) } else { 0 };
+        out.push_str(&part[taken..]);
+    }
+    out
 }
 
 /// The signal and number of a line that ends a command which runs beside the others.

@@ -12,6 +12,7 @@ mod cli_store;
 mod cli_words;
 mod completions;
 mod corpora;
+mod draft_jobs;
 mod drafts;
 mod examples;
 mod hostile;

@@ -383,3 +383,35 @@ fn a_dashboard_that_only_looks_shows_drafts_and_changes_nothing() {
     screen.keys("esc esc");
     assert!(!matches!(screen.app.dialogs.top(), Some(Dialog::Price(_))));
 }
+
+#[test]
+fn the_header_warns_by_the_dearest_job_that_waits_else_by_an_enhance() {
+    let draft = || Arc::new(draft_job_in(1, State::Waiting, "old pier"));
+    let enhance = || Arc::new(job_in(2, State::Waiting));
+    let is_warned = |jobs: &[Arc<Job>], balance: &str, day: &str| {
+        let mut screen = ScreenHarness::new((120, 40), jobs.to_vec());
+        screen.status(|status| {
+            status.balance.as_mut().unwrap().amount = balance.parse().unwrap();
+            status.caps.day = day.parse().ok();
+            status.spent.day = Credits::ZERO;
+        });
+        let said = screen.screen();
+        let (row, line) = said.lines().enumerate().find(|(_, line)| line.contains("balance ")).unwrap();
+        let cells = screen.cells();
+        let warned = screen.app.options.theme.styles().warn.fg;
+        ["balance ", &format!(" of {day}")].map(|before| {
+            let column = line[..line.find(before).unwrap() + before.len() - 1].chars().count() + usize::from(before == "balance ");
+            cells[(u16::try_from(column).unwrap(), u16::try_from(row).unwrap())].style().fg == warned
+        })
+    };
+    for (jobs, enough, short) in [
+        (vec![draft()], "2.7", "2.6"),
+        (vec![draft(), enhance()], "5.4", "5.3"),
+        (vec![enhance()], "5.4", "5.3"),
+        (vec![], "5.4", "5.3"),
+        (vec![Arc::new(draft_job_in(1, State::Saved, "old pier"))], "5.4", "5.3"),
+    ] {
+        assert_eq!(is_warned(&jobs, enough, enough), [false, false], "{enough}, {} jobs", jobs.len());
+        assert_eq!(is_warned(&jobs, short, short), [true, true], "{short}, {} jobs", jobs.len());
+    }
+}

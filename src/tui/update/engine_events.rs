@@ -9,7 +9,7 @@ use super::super::app::App;
 use super::super::effect::Effect;
 use super::super::job_list::JobList;
 use super::super::messages::LoggedEvent;
-use super::super::notices::notice_text;
+use super::super::notices::notice_text_for;
 use super::super::options::NotifyMethod;
 use super::super::outcomes;
 use super::super::reasons;
@@ -17,7 +17,7 @@ use super::super::undo::{Pending, Undo, UndoWindow};
 use super::super::wording::{duration, since, sum_of};
 use super::Effects;
 use crate::engine::{Command, CommandError, CommandOutcome, EngineEvent, Level, Notice, NoticeKind};
-use crate::job::{Charge, Job, JobId, State, text};
+use crate::job::{Charge, Job, JobId, Model, State, text};
 
 impl App {
     pub(super) fn hear(&mut self, now: Timestamp, news: EngineEvent, effects: &mut Effects) {
@@ -144,7 +144,8 @@ impl App {
 
     fn take_notice(&mut self, notice: &Notice, effects: &mut Effects) {
         let name = |id: JobId| self.jobs.job(id).map_or_else(|| id.to_string(), |job| reasons::name(job));
-        let mut text = notice_text(notice, &name, &self.options.keymap);
+        let model = notice.job.and_then(|id| self.jobs.job(id)).map_or(Model::Enhance, |job| job.kind.model());
+        let mut text = notice_text_for(model, notice, &name, &self.options.keymap);
         text.push_str(&notice.job.and_then(|id| self.jobs.job(id)).map_or_else(String::new, |job| self.aside(&notice.kind, job)));
         if notice.level() == Level::Alarm {
             self.tell(&text, effects);

@@ -130,7 +130,7 @@ impl App {
                 notes.push(saved.to_owned());
             }
             if let Some(failure) = job.failure().filter(|failure| !failure.may_pass()) {
-                notes.push(format!("{}: it will probably fail again", failure.meaning()));
+                notes.push(format!("{}: it will probably fail again", failure.meaning_for(job.kind.model())));
             }
         }
         let title = format!("run {} again", text::count(count, "job"));

@@ -4,14 +4,15 @@
 
 use ratatui::layout::Rect;
 
+use super::super::app::App;
 use super::super::dialogs::Dialog;
 use super::super::job_list::{Sort, View};
 use super::super::keymap::Action;
 use super::super::layout::{Layout, Page};
 use super::super::wording;
 use super::canvas::{Canvas, Piece, Pieces, wrap};
-use crate::engine::{Connection, PauseReason, Role};
-use crate::job::{State, text};
+use crate::engine::{Connection, PauseReason, Role, Status};
+use crate::job::{Credits, Model, State, text};
 use crate::tui::width::columns;
 
 /// All that fits on a very small screen.
@@ -178,13 +179,19 @@ fn role_and_connection(canvas: &Canvas<'_>) -> Pieces {
     joined([vec![role], connection])
 }
 
+/// What the balance and the cap must cover to be no cause for worry: the dearest job that waits, else an enhance.
+fn next_price(app: &App, status: &Status) -> Credits {
+    let waiting = Model::ALL.into_iter().filter(|model| app.jobs.waiting(*model) > 0);
+    waiting.map(|model| status.prices.of(model)).max().unwrap_or(status.prices.enhance)
+}
+
 fn money(canvas: &Canvas<'_>) -> Vec<Pieces> {
     let (app, styles) = (canvas.app, canvas.styles);
     let Some(status) = &app.status else { return Vec::new() };
     let mut balance = vec![("balance ".to_owned(), styles.dim)];
     match status.balance {
         Some(seen) => {
-            let low = seen.amount < status.prices.enhance;
+            let low = seen.amount < next_price(app, status);
             balance.push((seen.amount.to_string(), if low { styles.warn } else { styles.strong }));
             if let Some(age) = wording::age(seen.at, canvas.now) {
                 balance.push((format!(" {age}"), styles.dim));
@@ -194,7 +201,7 @@ fn money(canvas: &Canvas<'_>) -> Vec<Pieces> {
     }
     let mut today = vec![(" · today ".to_owned(), styles.dim), (status.spent.day.to_string(), styles.plain)];
     if let Some(cap) = status.caps.day {
-        let near = status.spent.day + status.prices.enhance > cap;
+        let near = status.spent.day + next_price(app, status) > cap;
         today.push((format!(" of {cap}"), if near { styles.warn } else { styles.dim }));
     }
     let mut out = vec![balance];
