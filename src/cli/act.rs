@@ -211,7 +211,8 @@ pub fn retry(args: &RetryArgs, context: &Context) -> Outcome {
     let take: Vec<JobId> = jobs.iter().map(|job| job.id).filter(|id| !left_out.iter().any(|(other, _)| other == id)).collect();
     let named = |left_out: &[(JobId, Unavailable)]| -> Vec<(String, String)> {
         let name = |id: &JobId| jobs.iter().find(|job| job.id == *id).map_or_else(|| id.to_string(), wording::name);
-        left_out.iter()
+        left_out
+            .iter()
             .map(|(id, why)| {
                 let is_draft = jobs.iter().any(|job| job.id == *id && job.kind.prompt().is_some());
                 (name(id), again_reason(why, is_draft))

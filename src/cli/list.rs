@@ -37,12 +37,10 @@ pub fn list(args: &ListArgs, context: &Context) -> Outcome {
     let out = context.out;
     // A prompt that has no task yet is longer than the short form of one.
     let widest = jobs.iter().map(|job| columns(&job.label())).max().unwrap_or_default().max(10);
-    out.line(
-        &out.paint(
-            Paint::Bold,
-            &format!("{:<8}  {:<9}  {}  {:<12}  {:>8}  DETAIL", "ID", "STATE", padded("DRAFT", widest), "TAG", "CREDITS"),
-        ),
-    )?;
+    out.line(&out.paint(
+        Paint::Bold,
+        &format!("{:<8}  {:<9}  {}  {:<12}  {:>8}  DETAIL", "ID", "STATE", padded("DRAFT", widest), "TAG", "CREDITS"),
+    ))?;
     for job in &jobs {
         out.line(&row(job, widest, out))?;
     }

@@ -82,7 +82,8 @@ pub fn json(job: &Job) -> Value {
         .map(|file| json!({ "path": file.path.to_string_lossy(), "sha256": file.sha256, "bytes": file.bytes }))
         .collect();
     let error = job.failure().map(|failure| {
-        let message = if failure.message.is_empty() { failure.meaning_for(job.kind.model()).into_owned() } else { failure.message.clone() };
+        let message =
+            if failure.message.is_empty() { failure.meaning_for(job.kind.model()).into_owned() } else { failure.message.clone() };
         json!({ "code": failure.code, "message": message, "next": next_step_of(job, failure) })
     });
     json!({

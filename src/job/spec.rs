@@ -200,7 +200,9 @@ impl Reader<'_> {
             Some(_) => return Err("\"source_task\" must be text".to_owned()),
             // Nothing is enhanced that nobody saw.
             None if is_draft_job => {
-                return Err("this draft has no pictures yet: wait for it, then add what `mj-enhance drafts --specs` prints".to_owned());
+                return Err(
+                    "this draft has no pictures yet: wait for it, then add what `mj-enhance drafts --specs` prints".to_owned()
+                );
             }
             None => return Err("\"source_task\" is missing".to_owned()),
         };

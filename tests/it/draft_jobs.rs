@@ -55,7 +55,9 @@ fn show_wait_and_list_tell_a_draft_by_its_prompt() {
     let house = House::new(&strict());
     let ids = made(&house, &["{red, blue} boat --ar 3:2", "Blood, on snow"]);
     let shown = house.run(&["show", &ids[0]]).expect(0).stdout;
-    for part in ["prompt       red boat --ar 3:2", "template     {red, blue} boat --ar 3:2", "2.7 credits charged", "saved 4 files"] {
+    for part in
+        ["prompt       red boat --ar 3:2", "template     {red, blue} boat --ar 3:2", "2.7 credits charged", "saved 4 files"]
+    {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert_eq!(shown.matches("\n  file ").count(), 4, "{shown}");

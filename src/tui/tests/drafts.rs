@@ -388,7 +388,7 @@ fn a_dashboard_that_only_looks_shows_drafts_and_changes_nothing() {
 fn the_header_warns_by_the_dearest_job_that_waits_else_by_an_enhance() {
     let draft = || Arc::new(draft_job_in(1, State::Waiting, "old pier"));
     let enhance = || Arc::new(job_in(2, State::Waiting));
-    let is_warned = |jobs: &[Arc<Job>], balance: &str, day: &str| {
+    let styles = |jobs: &[Arc<Job>], balance: &str, day: &str| {
         let mut screen = ScreenHarness::new((120, 40), jobs.to_vec());
         screen.status(|status| {
             status.balance.as_mut().unwrap().amount = balance.parse().unwrap();
@@ -398,11 +398,15 @@ fn the_header_warns_by_the_dearest_job_that_waits_else_by_an_enhance() {
         let said = screen.screen();
         let (row, line) = said.lines().enumerate().find(|(_, line)| line.contains("balance ")).unwrap();
         let cells = screen.cells();
-        let warned = screen.app.options.theme.styles().warn.fg;
         ["balance ", &format!(" of {day}")].map(|before| {
-            let column = line[..line.find(before).unwrap() + before.len() - 1].chars().count() + usize::from(before == "balance ");
-            cells[(u16::try_from(column).unwrap(), u16::try_from(row).unwrap())].style().fg == warned
+            let column =
+                line[..line.find(before).unwrap() + before.len() - 1].chars().count() + usize::from(before == "balance ");
+            cells[(u16::try_from(column).unwrap(), u16::try_from(row).unwrap())].style()
         })
+    };
+    let is_warned = |jobs: &[Arc<Job>], amount: &str| {
+        let (plenty, now) = (styles(jobs, "1000", "1000"), styles(jobs, amount, amount));
+        [plenty[0] != now[0], plenty[1] != now[1]]
     };
     for (jobs, enough, short) in [
         (vec![draft()], "2.7", "2.6"),
@@ -411,7 +415,7 @@ fn the_header_warns_by_the_dearest_job_that_waits_else_by_an_enhance() {
         (vec![], "5.4", "5.3"),
         (vec![Arc::new(draft_job_in(1, State::Saved, "old pier"))], "5.4", "5.3"),
     ] {
-        assert_eq!(is_warned(&jobs, enough, enough), [false, false], "{enough}, {} jobs", jobs.len());
-        assert_eq!(is_warned(&jobs, short, short), [true, true], "{short}, {} jobs", jobs.len());
+        assert_eq!(is_warned(&jobs, enough), [false, false], "{enough}, {} jobs", jobs.len());
+        assert_eq!(is_warned(&jobs, short), [true, true], "{short}, {} jobs", jobs.len());
     }
 }
