@@ -191,9 +191,9 @@ fn watch_run_and_hooks_tell_of_drafts() {
     assert!(told.iter().all(|job| job["kind"] == "draft" && job["source_task"].is_null()), "{told:?}");
     assert_eq!(told.iter().filter(|job| job["state"] == "saved").count(), 2);
     assert_speaks_of_a_prompt(&format!("{}{}", ran.stdout, ran.stderr));
-    let watched = String::from_utf8(watcher.wait_with_output().unwrap().stdout).unwrap();
-    assert!(watched.contains("(\"red boat\", harbour) is waiting") && watched.contains("has failed"), "{watched}");
-    assert_speaks_of_a_prompt(&watched);
+    let said = String::from_utf8(watcher.wait_with_output().unwrap().stdout).unwrap();
+    assert!(said.contains("(\"red boat\", harbour) is waiting") && said.contains("has failed"), "{said}");
+    assert_speaks_of_a_prompt(&said);
     let read = |name: &str| std::fs::read_to_string(house.home().join(name)).unwrap();
     let done: Vec<Value> = read("done").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(done.len(), 2);
