@@ -31,7 +31,7 @@ impl App {
         if changes(action) && self.broken.is_some() {
             return Err(format!("the session cannot continue; leave with {} and start again", key(A::Quit)).into());
         }
-        if self.screens.page().is_of_drafts()
+        if self.screens.is_on_drafts()
             && let Some(answer) = self.allows_in_drafts(action)
         {
             return answer;
@@ -97,7 +97,7 @@ impl App {
 
     /// The line that the draft under the cursor was made from: with its choices, where it had some.
     pub(super) fn prompt_under_cursor(&self) -> Option<String> {
-        if self.screens.page().is_of_drafts() {
+        if self.screens.is_on_drafts() {
             let draft = self.drafts.selected()?;
             return draft.template.clone().or_else(|| draft.prompt.as_ref().map(Prompt::as_line));
         }
@@ -110,12 +110,15 @@ impl App {
         let key = |action: Action| self.options.keymap.named(action);
         let no = |said: &'static str| Some(Err(Cow::Borrowed(said)));
         match action {
-            A::Sheet | A::Hide | A::Note | A::Show | A::CopyId | A::CopyMenu | A::Mark | A::MarkAll
+            A::Sheet | A::Hide | A::Note | A::Show | A::CopyId | A::CopyMenu | A::Mark | A::MarkAll | A::Full | A::Compare
                 if self.drafts.selected().is_none() =>
             {
                 Some(Err(format!("no drafts · {} makes some from prompts", key(A::NewDrafts)).into()))
             }
-            A::Sheet | A::Hide | A::Note | A::Show | A::CopyId | A::CopyMenu | A::Mark | A::MarkAll => Some(Ok(())),
+            A::Sheet | A::Hide | A::Note | A::Show | A::CopyId | A::CopyMenu | A::Mark | A::MarkAll | A::Full | A::Compare => {
+                Some(Ok(()))
+            }
+            A::Keep | A::Reject => no("results are kept or rejected from the list of jobs"),
             A::Enhance | A::RunAgain if self.status.is_none() => no("the engine has not answered yet; try again in a moment"),
             A::Enhance => {
                 let chosen = self.drafts.selected().is_some_and(|draft| !self.drafts.chosen(&draft.task).is_empty());

@@ -33,6 +33,7 @@ impl App {
             Action::Earlier | Action::Later => self.jobs.count(State::Waiting) + self.jobs.count(State::Held) > 1,
             Action::Events => self.screens.page() == Page::Jobs,
             Action::Spending | Action::Ask | Action::CopyMenu if self.screens.page().is_picture() => false,
+            Action::Keep | Action::Reject if self.screens.is_on_drafts() => false,
             Action::Keep | Action::Reject => self.jobs.selected_job().is_some_and(|job| !job.files.is_empty()),
             Action::Spending => self.screens.page() != Page::Spending,
             Action::Open => !self.screens.details_open(),
@@ -41,6 +42,8 @@ impl App {
             // In the list it would be in the way of what is used more.
             Action::NewFrom => self.screens.page().is_of_drafts() || self.screens.in_details(),
             Action::Undo => self.messages.is_worth_undoing(),
+            Action::Pictures if self.screens.page() == Page::Sheet => false,
+            Action::Pictures | Action::Full | Action::Compare if self.screens.page().is_of_drafts() => self.drafts.len() > 0,
             Action::Pictures | Action::Compare if !self.screens.page().is_picture() => {
                 self.screens.details_open() && self.jobs.selected_job().is_some_and(|job| !job.files.is_empty())
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::keymap::Contexts;
 use super::layout::{self, Layout, Page};
 use crate::engine::Details;
-use crate::job::JobId;
+use crate::job::{ImageNumber, JobId};
 
 #[derive(Debug)]
 pub(crate) struct Screens {
@@ -32,6 +32,8 @@ pub(crate) struct Screens {
     before: Page,
     /// Which of the results of a job is shown, and of which job.
     picture_number: usize,
+    /// Which picture of a draft is shown.
+    draft_picture: ImageNumber,
     /// One picture stands in the place of the other.
     flipped: bool,
 }
@@ -55,6 +57,7 @@ impl Screens {
             page_scroll: 0,
             before: Page::Jobs,
             picture_number: 0,
+            draft_picture: ImageNumber::ALL[0],
             flipped: false,
         }
     }
@@ -95,6 +98,20 @@ impl Screens {
 
     pub(crate) fn show_picture(&mut self, number: usize) {
         self.picture_number = number;
+    }
+
+    /// Which picture of the draft is shown.
+    pub(crate) fn draft_picture(&self) -> ImageNumber {
+        self.draft_picture
+    }
+
+    pub(crate) fn show_draft_picture(&mut self, image: ImageNumber) {
+        self.draft_picture = image;
+    }
+
+    /// Whether the drafts are shown, or a picture that was opened from them.
+    pub(crate) fn is_on_drafts(&self) -> bool {
+        self.page.is_of_drafts() || (self.page.is_picture() && self.before.is_of_drafts())
     }
 
     pub(crate) fn is_flipped(&self) -> bool {

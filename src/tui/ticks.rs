@@ -48,6 +48,7 @@ impl App {
             }
         }
         next.extend(self.pictures.next_tick());
+        next.extend(self.drafts.next_tick());
         next.extend(self.title.due(&super::title::words(&self.jobs), now));
         next.into_iter().min()
     }

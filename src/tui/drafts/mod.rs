@@ -5,7 +5,7 @@ mod filter;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan as _};
 
 use super::job_list::{Cursor, JobList};
 use crate::engine::AccountDrafts;
@@ -40,6 +40,8 @@ pub(crate) struct DraftList {
     is_watched: bool,
     /// The draft of another program whose pictures were asked for last.
     looked_at: Option<TaskId>,
+    /// The draft under the cursor whose pictures are asked for if the cursor still rests there then.
+    resting: Option<(TaskId, Timestamp)>,
     /// What is shown is older than what is known.
     stale: bool,
 }
@@ -107,8 +109,40 @@ impl DraftList {
         if self.looked_at.as_ref() == Some(&task) {
             return None;
         }
+        self.resting = None;
         self.looked_at = Some(task.clone());
         Some(task)
+    }
+
+    /// Whether the cursor has rested on a draft whose pictures are to be asked for.
+    pub(crate) fn rests(&mut self, now: Timestamp, milliseconds: i64) -> bool {
+        let to_ask = self.selected().filter(|draft| can_look(draft)).map(|draft| draft.task.clone());
+        let Some(task) = to_ask.filter(|task| !self.is_looked_at(task)) else {
+            self.resting = None;
+            return false;
+        };
+        match &self.resting {
+            Some((resting, until)) if *resting == task => *until <= now,
+            _ => {
+                self.resting = now.checked_add(milliseconds.milliseconds()).ok().map(|until| (task, until));
+                false
+            }
+        }
+    }
+
+    /// The cursor leaves what it rested on.
+    pub(crate) fn stop_resting(&mut self) {
+        self.resting = None;
+    }
+
+    /// When the cursor has rested.
+    pub(crate) fn next_tick(&self) -> Option<Timestamp> {
+        self.resting.as_ref().map(|(_, until)| *until)
+    }
+
+    /// Whether the pictures of a draft were asked for last.
+    pub(crate) fn is_looked_at(&self, task: &TaskId) -> bool {
+        self.looked_at.as_ref() == Some(task)
     }
 
     /// All of them, shown or not.

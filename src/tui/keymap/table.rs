@@ -35,8 +35,6 @@ impl Contexts {
     pub const PANES: Self = Self(31);
     /// A picture in full, or two compared.
     pub const PICTURE: Self = Self(64);
-    /// List, details and pictures.
-    pub const WITH_PICTURE: Self = Self(67);
     /// List, details, drafts, contact sheet and pictures.
     pub const ALL_JOBS: Self = Self(115);
     /// All of them.
@@ -252,9 +250,9 @@ actions! {
     Pause "pause" ALL "P" "pause sending, or resume with its price" "resume" 12 Money Asks;
     Spending "spending" ALL "$" "spending and caps" "spending" 84 Money Free;
     EditCaps "caps" SPENDING "c" "change the caps" "caps" 21 Money Local;
-    Pictures "pictures" JOBS "i" "pictures in the details, on or off; :pictures WAY tries another way" "pictures" 58 Results Free;
-    Full "full" WITH_PICTURE "z" "the picture in full, or back" "full" 57 Results Free;
-    Compare "compare" WITH_PICTURE "c" "compare a result with its draft, or back" "compare" 59 Results Free;
+    Pictures "pictures" JOBS_DRAFTS "i" "pictures in details, drafts or sheet, on or off; :pictures WAY tries another way" "pictures" 58 Results Free;
+    Full "full" ALL_JOBS "z" "the picture in full, or back" "full" 57 Results Free;
+    Compare "compare" ALL_JOBS "c" "compare a result with its draft, or back" "compare" 59 Results Free;
     Flip "flip" PICTURE "tab" "flip the two; in full: the next" "flip" 20 Results Free;
     Picture0 "picture_0" PICTURE "0" "the first result" "" 0 Results Free;
     Picture1 "picture_1" PICTURE "1" "the second result" "" 0 Results Free;

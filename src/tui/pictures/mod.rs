@@ -115,6 +115,8 @@ pub(crate) struct Pictures {
     options: PictureOptions,
     /// `i` is on.
     pub in_details: bool,
+    /// `i` on the contact sheet took its pictures away.
+    pub off_on_sheet: bool,
     detection: Detection,
     cell: Option<Pixels>,
     /// The one that was wanted longest ago first.
@@ -136,6 +138,7 @@ impl Pictures {
         Self {
             options,
             in_details: false,
+            off_on_sheet: false,
             detection: Detection::default(),
             cell: None,
             kept: Vec::new(),
@@ -249,6 +252,11 @@ impl Pictures {
         }
     }
 
+    /// How long the cursor rests before something is made or asked for, in milliseconds.
+    pub(crate) fn rest_time(&self) -> i64 {
+        if self.options.over_ssh { REST_OVER_SSH } else { REST }
+    }
+
     fn rest(&mut self, now: Timestamp, milliseconds: i64) {
         self.rest_until = now.checked_add(milliseconds.milliseconds()).ok();
     }
@@ -299,7 +307,7 @@ impl Pictures {
             self.kept.retain(|entry| entry.outcome.is_ok() || wanted.contains(&entry.request));
             self.wanted = wanted;
             self.hidden = walking && self.chosen().is_some_and(|chosen| chosen.way != Some(Way::Kitty));
-            self.rest(now, if self.options.over_ssh { REST_OVER_SSH } else { REST });
+            self.rest(now, self.rest_time());
             // A picture that is there already needs no rest: it is shown at once, and counts as used.
             for request in &self.wanted {
                 if let Some(at) = self.kept.iter().position(|entry| entry.request == *request) {

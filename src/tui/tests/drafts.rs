@@ -17,12 +17,12 @@ use crate::job::{Credits, ImageNumber, Job, JobKind, Model, State, Tag, TaskId};
 
 const SIZES: [(u16, u16); 3] = [(60, 15), (80, 24), (120, 40)];
 
-fn task(name: &str) -> TaskId {
+pub(super) fn task(name: &str) -> TaskId {
     TaskId::new(&format!("task-unified-1795350000-{name}")).unwrap()
 }
 
 /// A draft of ours, and two enhances of it.
-fn ours(name: &str, prompt: &str, seconds: i64) -> Job {
+pub(super) fn ours(name: &str, prompt: &str, seconds: i64) -> Job {
     let n = u64::try_from(seconds + 10_000).unwrap();
     let mut job = draft_job_in(n, State::Saved, prompt);
     job.task = Some(task(name));
@@ -31,13 +31,13 @@ fn ours(name: &str, prompt: &str, seconds: i64) -> Job {
     job
 }
 
-fn enhance(n: u64, of: &str, image: usize, state: State) -> Job {
+pub(super) fn enhance(n: u64, of: &str, image: usize, state: State) -> Job {
     let mut job = job_in(n, state);
     job.kind = JobKind::Enhance { source: task(of), image: ImageNumber::ALL[image] };
     job
 }
 
-fn jobs() -> Vec<Job> {
+pub(super) fn jobs() -> Vec<Job> {
     let mut fewer = ours("p2m8w4xd", "harbour at dawn --s 250", -400);
     fewer.links.pop();
     fewer.files.pop();
@@ -51,7 +51,7 @@ fn jobs() -> Vec<Job> {
     ]
 }
 
-fn rows() -> Vec<DraftRow> {
+pub(super) fn rows() -> Vec<DraftRow> {
     let links = |name: &str| (0..4).map(|n| format!("https://files.example.org/{name}-{n}.png")).collect();
     let row = |name: &str, seconds: i64, price: Option<Credits>| DraftRow {
         made_at: Some(at(seconds)),
@@ -71,7 +71,7 @@ fn rows() -> Vec<DraftRow> {
     ]
 }
 
-fn with(options: AppOptions, size: (u16, u16), jobs: Vec<Job>, rows: Vec<DraftRow>, keys: &str) -> ScreenHarness {
+pub(super) fn with(options: AppOptions, size: (u16, u16), jobs: Vec<Job>, rows: Vec<DraftRow>, keys: &str) -> ScreenHarness {
     let options = AppOptions { user: "ada".to_owned(), host: "box".to_owned(), ..options };
     let mut screen = ScreenHarness::with(options, size, jobs.into_iter().map(Arc::new).collect());
     let told = AccountDrafts { rows, listed_at: Some(at(0)), ..AccountDrafts::default() };
@@ -84,11 +84,11 @@ fn screen(keys: &str) -> ScreenHarness {
     with(AppOptions::default(), (80, 24), jobs(), rows(), keys)
 }
 
-fn line<'a>(screen: &'a str, part: &str) -> &'a str {
+pub(super) fn line<'a>(screen: &'a str, part: &str) -> &'a str {
     screen.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part:?} is not in\n{screen}"))
 }
 
-fn session(screen: &ScreenHarness) -> Vec<&SessionEffect> {
+pub(super) fn session(screen: &ScreenHarness) -> Vec<&SessionEffect> {
     let effects =
         screen.effects.iter().filter_map(|effect| if let Effect::Session(effect) = effect { Some(effect) } else { None });
     effects.filter(|effect| !matches!(effect, SessionEffect::Pictures(_) | SessionEffect::InspectTmux)).collect()

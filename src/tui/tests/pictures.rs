@@ -17,7 +17,7 @@ use crate::job::{Job, State, Verdict};
 use crate::preview::detect::{Answers, Environment, Setting};
 use crate::preview::{Body, Encoded, Finished, Grid, Pixels, Request, Way};
 
-fn options(term: &str) -> AppOptions {
+pub(super) fn options(term: &str) -> AppOptions {
     let environment = Environment { term: term.to_owned(), many_colours: true, ..Environment::default() };
     AppOptions { pictures: PictureOptions { environment, ..PictureOptions::default() }, ..AppOptions::default() }
 }
@@ -31,7 +31,7 @@ fn harness(term: &str, size: (u16, u16)) -> ScreenHarness {
 }
 
 /// What is asked of the thread, the last time.
-fn asked(harness: &ScreenHarness) -> Vec<Request> {
+pub(super) fn asked(harness: &ScreenHarness) -> Vec<Request> {
     let mut all = harness.effects.iter().filter_map(|effect| match effect {
         Effect::Session(SessionEffect::Pictures(requests)) => Some(requests.clone()),
         _ => None,
@@ -40,7 +40,7 @@ fn asked(harness: &ScreenHarness) -> Vec<Request> {
 }
 
 /// The cursor rests, and the thread makes what was asked for: square pictures.
-fn rest(harness: &mut ScreenHarness) {
+pub(super) fn rest(harness: &mut ScreenHarness) {
     harness.wait(700);
     harness.event(Event::Tick);
     for request in asked(harness) {
@@ -70,7 +70,7 @@ fn rest(harness: &mut ScreenHarness) {
 }
 
 /// The cells that are left to pictures.
-fn marks(harness: &ScreenHarness) -> Vec<(u16, u16)> {
+pub(super) fn marks(harness: &ScreenHarness) -> Vec<(u16, u16)> {
     let mut terminal = Terminal::new(TestBackend::new(harness.size.0, harness.size.1)).unwrap();
     let mut marks = Vec::new();
     let draw = |frame: &mut ratatui::Frame<'_>| {

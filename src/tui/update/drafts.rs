@@ -22,12 +22,13 @@ use crate::job::{ImageNumber, Job, JobId, Model, Prices, Spec, Tag, TaskId, text
 
 impl App {
     /// Puts the drafts together anew where they are shown and something changed.
-    pub(super) fn settle_drafts(&mut self, effects: &mut Effects) {
-        let shown = self.screens.page().is_of_drafts() || self.chooses_a_drafts_task();
+    pub(super) fn settle_drafts(&mut self, now: Timestamp, effects: &mut Effects) {
+        let shown = self.screens.is_on_drafts() || self.chooses_a_drafts_task();
         if self.drafts.watch(shown) {
             effects.push(Effect::Session(SessionEffect::ShowDrafts(shown)));
         }
-        if !self.screens.page().is_of_drafts() {
+        if !self.screens.is_on_drafts() {
+            self.drafts.stop_resting();
             return;
         }
         if self.drafts.take_stale() {
@@ -39,16 +40,23 @@ impl App {
         if self.screens.page() == Page::Sheet && self.drafts.selected().is_none() {
             self.screens.go_to(Page::Drafts);
         }
-        if self.screens.page() == Page::Sheet
-            && let Some(task) = self.drafts.look()
-        {
+        let looks = match self.screens.page() {
+            Page::Drafts if !self.pictures.in_details => {
+                self.drafts.stop_resting();
+                false
+            }
+            // Walking past drafts fetches nothing.
+            Page::Drafts => self.drafts.rests(now, self.pictures.rest_time()),
+            _ => true,
+        };
+        if looks && let Some(task) = self.drafts.look() {
             effects.push(Effect::Session(SessionEffect::LookAtDraft(task)));
         }
     }
 
     /// `v`: the drafts, at the one that the selected job is or was made from; or back.
     pub(super) fn toggle_drafts(&mut self) {
-        if self.screens.page().is_of_drafts() {
+        if self.screens.is_on_drafts() {
             self.screens.go_to(Page::Jobs);
             return;
         }
@@ -67,8 +75,10 @@ impl App {
         let on_sheet = self.screens.page() == Page::Sheet;
         match action {
             A::Sheet => self.screens.go_to(Page::Sheet),
+            A::Pictures => self.toggle_draft_pictures(on_sheet),
             A::NextDraft => self.step(1),
             A::PreviousDraft => self.step(-1),
+            A::Back | A::Quit | A::Escape if self.screens.page().is_picture() => return false,
             A::Back | A::Quit => self.screens.go_to(if on_sheet { Page::Drafts } else { Page::Jobs }),
             A::Escape => self.escape_drafts(),
             A::Choose0 => self.toggle_choice(now, 0),
@@ -177,7 +187,7 @@ impl App {
         jobs.filter(|job| fits(job)).map(|job| job.id).collect()
     }
 
-    fn toggle_choice(&mut self, now: Timestamp, number: u8) {
+    pub(super) fn toggle_choice(&mut self, now: Timestamp, number: u8) {
         let Ok(image) = ImageNumber::try_from(number) else { return };
         let Some(draft) = self.drafts.selected() else { return };
         let mut chosen = self.drafts.chosen(&draft.task);

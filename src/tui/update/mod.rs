@@ -47,7 +47,7 @@ impl App {
     fn settle(&mut self, now: Timestamp, effects: &mut Effects) {
         self.jobs.refresh(now);
         self.jobs.settle(self.layout().rows());
-        self.settle_drafts(effects);
+        self.settle_drafts(now, effects);
         let shown = self.jobs.selected_job().filter(|_| self.screens.shows_details()).map(|job| (job.id, job.revision));
         if let Some((id, _)) = shown.filter(|(id, revision)| self.screens.ask_for(*id, *revision)) {
             effects.push(Effect::Session(SessionEffect::LoadDetails(id)));
@@ -156,7 +156,7 @@ impl App {
             self.say(Level::Info, why);
             return;
         }
-        if self.screens.page().is_of_drafts() && self.run_in_drafts(now, action, effects) {
+        if self.screens.is_on_drafts() && self.run_in_drafts(now, action, effects) {
             return;
         }
         match action {
@@ -222,10 +222,10 @@ impl App {
             A::Full => self.go_to_picture(Page::Full),
             A::Compare => self.go_to_picture(Page::Compare),
             A::Flip => self.flip(),
-            A::Picture0 => self.choose_picture(0),
-            A::Picture1 => self.choose_picture(1),
-            A::Picture2 => self.choose_picture(2),
-            A::Picture3 => self.choose_picture(3),
+            A::Picture0 => self.choose_picture(now, 0),
+            A::Picture1 => self.choose_picture(now, 1),
+            A::Picture2 => self.choose_picture(now, 2),
+            A::Picture3 => self.choose_picture(now, 3),
             A::Keep => self.judge(Verdict::Kept, effects),
             A::Reject => self.judge(Verdict::Rejected, effects),
             A::Tag => self.open_tag(),

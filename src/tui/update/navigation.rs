@@ -35,6 +35,7 @@ impl App {
                 let last = view::details_height(self).saturating_sub(1);
                 self.screens.scroll_details(moved(self.screens.details_scroll(), by, last));
             }
+            Page::Full | Page::Compare if self.screens.is_on_drafts() => self.step_draft_picture(by),
             Page::Jobs | Page::Full | Page::Compare => {
                 let last = self.jobs.order().len().saturating_sub(1);
                 self.jobs.select_row(moved(self.jobs.cursor_row(), by, last));

@@ -12,6 +12,7 @@ use super::super::view;
 use super::super::wording;
 use super::Effects;
 use crate::engine::Level;
+use crate::job::ImageNumber;
 use crate::preview::{Finished, Way};
 
 impl App {
@@ -81,20 +82,82 @@ impl App {
 
     /// `z` and `c`: opens the screen, or goes back from it.
     pub(super) fn go_to_picture(&mut self, page: Page) {
+        if self.screens.page().is_of_drafts() {
+            self.begin_with_draft_picture(page);
+        }
         self.screens.go_to_picture(page);
     }
 
-    /// `Tab`: in the comparison one takes the place of the other; full, the next picture of the list comes.
+    /// The picture to begin with: in the comparison the first that was enhanced, else the first that was chosen, else 0.
+    fn begin_with_draft_picture(&mut self, page: Page) {
+        let Some(draft) = self.drafts.selected() else { return };
+        let enhanced = draft.children.iter().map(|child| child.image).min().filter(|_| page == Page::Compare);
+        let first = enhanced.or_else(|| self.drafts.chosen(&draft.task).first().copied());
+        self.screens.show_draft_picture(first.unwrap_or(ImageNumber::ALL[0]));
+        self.screens.show_picture(0);
+    }
+
+    /// `i` on drafts and sheet: their pictures, on or off.
+    pub(super) fn toggle_draft_pictures(&mut self, on_sheet: bool) {
+        let switch = if on_sheet { &mut self.pictures.off_on_sheet } else { &mut self.pictures.in_details };
+        *switch = !*switch;
+        let on = *switch != on_sheet;
+        if !on {
+            self.say(Level::Info, "pictures are off");
+        } else if let Some(said) = self.pictures.chosen().and_then(words::remark) {
+            self.say(Level::Warning, said);
+        } else if !on_sheet && self.drafts.len() > 0 && !view::draft_pictures::has_room(self) {
+            let key = self.options.keymap.named(Action::Full);
+            self.say(Level::Info, format!("too small here for a strip of pictures; {key} shows one in full"));
+        }
+    }
+
+    /// Walks through the pictures of the drafts, and on to the next draft.
+    pub(super) fn step_draft_picture(&mut self, by: isize) {
+        let last = ImageNumber::ALL.len() - 1;
+        let at = usize::from(self.screens.draft_picture().get());
+        let next = if let Some(next) = at.checked_add_signed(by).filter(|next| by.abs() == 1 && *next <= last) {
+            next
+        } else {
+            let before = self.drafts.cursor_row();
+            let row = before.saturating_add_signed(by).min(self.drafts.len().saturating_sub(1));
+            self.drafts.select_row(row);
+            match (row == before, by == -1) {
+                (true, _) => at,
+                (false, true) => last,
+                (false, false) => 0,
+            }
+        };
+        self.screens.show_draft_picture(ImageNumber::ALL[next]);
+        self.screens.show_picture(0);
+    }
+
+    /// `Tab`: in the comparison one takes the place of the other; full, the next picture of the list or of the draft comes.
     pub(super) fn flip(&mut self) {
         match self.screens.page() {
             Page::Compare => self.screens.flip(),
+            _ if self.screens.is_on_drafts() => {
+                let next = (usize::from(self.screens.draft_picture().get()) + 1) % ImageNumber::ALL.len();
+                self.screens.show_draft_picture(ImageNumber::ALL[next]);
+            }
             _ => self.step(1),
         }
     }
 
-    /// A digit: which result is shown.
-    pub(super) fn choose_picture(&mut self, number: usize) {
-        let Some(job) = self.jobs.selected_job() else { return };
+    /// A digit: which result is shown; a picture of a draft is chosen for an enhance, or not any more.
+    pub(super) fn choose_picture(&mut self, now: Timestamp, number: usize) {
+        if self.screens.is_on_drafts() && self.screens.page() == Page::Full {
+            let Some(image) = ImageNumber::ALL.get(number) else { return };
+            self.screens.show_draft_picture(*image);
+            self.toggle_choice(now, image.get());
+            return;
+        }
+        let on_drafts = self.screens.is_on_drafts();
+        let job = if on_drafts { view::draft_pictures::compared_job(self) } else { self.jobs.selected_job().map(AsRef::as_ref) };
+        let Some(job) = job else {
+            self.say(Level::Info, "there is no result to choose from");
+            return;
+        };
         if number < job.files.len() {
             self.screens.show_picture(number);
         } else {

@@ -112,7 +112,7 @@ pub(crate) fn places(app: &App) -> Vec<PicturePlace> {
 
 /// The pictures of the sheet that are on disk, where this terminal shows pictures.
 pub(super) fn pictures(app: &App) -> Vec<Place> {
-    if app.pictures.chosen().is_some_and(|chosen| chosen.way.is_none()) {
+    if app.pictures.off_on_sheet || app.pictures.chosen().is_some_and(|chosen| chosen.way.is_none()) {
         return Vec::new();
     }
     places(app).into_iter().filter_map(shown).collect()
@@ -169,11 +169,11 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, draft: &Draft) {
 fn picture(canvas: &mut Canvas<'_>, place: &PicturePlace, draft: &Draft) {
     let styles = canvas.styles;
     let (area, image) = (place.area, place.image);
-    let chosen = canvas.app.drafts.chosen(&draft.task).contains(&image);
     let number = (format!(" {image} "), styles.accent.add_modifier(styles.bold));
-    let mark = if chosen { format!("{} chosen", chosen_sign(canvas)) } else { String::new() };
+    let mark = chosen_mark(canvas, draft, image);
     canvas.pieces(area.x, area.y - 1, area.width, &[number, (mark, styles.strong)]);
-    if let Some(picture) = shown(place.clone()).filter(|picture| pictures::ready(canvas.app, picture).is_some()) {
+    let ready = |picture: &Place| !canvas.app.pictures.off_on_sheet && pictures::ready(canvas.app, picture).is_some();
+    if let Some(picture) = shown(place.clone()).filter(ready) {
         return pictures::draw_place(canvas, &picture);
     }
     let inner = canvas.frame(area, "");
@@ -182,7 +182,7 @@ fn picture(canvas: &mut Canvas<'_>, place: &PicturePlace, draft: &Draft) {
         let job = canvas.app.jobs.job(draft.job?)?;
         job.files.iter().find(|file| file.path == *path).map(|file| (wording::bytes(file.bytes), styles.dim))
     });
-    for (said, style) in known(canvas, draft, image).into_iter().chain(size) {
+    for (said, style) in known_of(canvas, draft, image).into_iter().chain(size) {
         for part in wrap(&said, inner.width) {
             if y >= inner.bottom() {
                 return;
@@ -193,8 +193,14 @@ fn picture(canvas: &mut Canvas<'_>, place: &PicturePlace, draft: &Draft) {
     }
 }
 
+/// `▸ chosen` where the picture is.
+pub(super) fn chosen_mark(canvas: &Canvas<'_>, draft: &Draft, image: ImageNumber) -> String {
+    let chosen = canvas.app.drafts.chosen(&draft.task).contains(&image);
+    if chosen { format!("{} chosen", chosen_sign(canvas)) } else { String::new() }
+}
+
 /// What is known of a picture, in words.
-fn known(canvas: &Canvas<'_>, draft: &Draft, image: ImageNumber) -> Vec<(String, Style)> {
+pub(super) fn known_of(canvas: &Canvas<'_>, draft: &Draft, image: ImageNumber) -> Vec<(String, Style)> {
     let styles = canvas.styles;
     let at = usize::from(image.get());
     let mut out = Vec::new();
@@ -255,7 +261,7 @@ fn facts(canvas: &Canvas<'_>, draft: &Draft, width: u16, without_boxes: bool) ->
             if app.drafts.chosen(&draft.task).contains(&image) {
                 line.push((format!("{} chosen · ", chosen_sign(canvas)), canvas.styles.strong));
             }
-            for (index, piece) in known(canvas, draft, image).into_iter().enumerate() {
+            for (index, piece) in known_of(canvas, draft, image).into_iter().enumerate() {
                 if index > 0 {
                     line.push((" · ".to_owned(), canvas.styles.dim));
                 }

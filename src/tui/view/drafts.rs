@@ -9,6 +9,7 @@ use super::super::dialogs::Dialog;
 use super::super::keymap::Action;
 use super::super::layout::Layout;
 use super::canvas::{Canvas, Pieces, wrap};
+use super::draft_pictures::{draw_strip, strip};
 use super::sheet::line_width;
 use crate::job::drafts::{Draft, Known};
 use crate::job::{Model, text};
@@ -21,8 +22,11 @@ struct Areas {
     has_headings: bool,
 }
 
-fn areas(layout: &Layout) -> Areas {
-    let body = layout.body;
+fn areas(app: &App, layout: &Layout) -> Areas {
+    let mut body = layout.body;
+    if let Some(strip) = strip(app, layout) {
+        body.height = strip.title.y - body.y;
+    }
     let one = |y| Rect { y, height: 1, ..body };
     if layout.tabs.height > 0 {
         return Areas { title: layout.tabs, list: body, has_headings: true };
@@ -32,14 +36,14 @@ fn areas(layout: &Layout) -> Areas {
 }
 
 /// How many rows have room.
-pub(crate) fn rows(layout: &Layout) -> usize {
-    let areas = areas(layout);
+pub(crate) fn rows(app: &App, layout: &Layout) -> usize {
+    let areas = areas(app, layout);
     usize::from(areas.list.height.saturating_sub(u16::from(areas.has_headings)))
 }
 
 /// The draft of a place on the screen, counted from the first row shown.
-pub(super) fn row_at(layout: &Layout, y: u16) -> Option<usize> {
-    let areas = areas(layout);
+pub(super) fn row_at(app: &App, layout: &Layout, y: u16) -> Option<usize> {
+    let areas = areas(app, layout);
     let first = areas.list.y + u16::from(areas.has_headings);
     (y < areas.list.bottom()).then(|| y.checked_sub(first)).flatten().map(usize::from)
 }
@@ -157,9 +161,12 @@ fn prompt(canvas: &Canvas<'_>, draft: &Draft, wide: bool) -> (String, Style) {
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
-    let Areas { title, list, has_headings } = areas(layout);
+    let Areas { title, list, has_headings } = areas(canvas.app, layout);
     head(canvas, title);
     let app = canvas.app;
+    if let Some(strip) = strip(app, layout) {
+        draw_strip(canvas, &strip);
+    }
     if app.drafts.len() == 0 {
         return empty(canvas, list);
     }
@@ -275,5 +282,5 @@ fn centred(canvas: &mut Canvas<'_>, area: Rect, title: &str, hint: &str) {
 
 /// Where the rows of the drafts have room.
 pub(crate) fn draft_rows(app: &App) -> usize {
-    rows(&app.layout())
+    rows(app, &app.layout())
 }

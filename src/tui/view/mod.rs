@@ -7,6 +7,7 @@ mod canvas;
 pub(crate) mod contact_sheet;
 mod details;
 mod dialogs;
+pub(crate) mod draft_pictures;
 mod drafts;
 mod fields;
 mod footer;
@@ -81,7 +82,11 @@ fn finish((cursor, spots): (Option<(u16, u16)>, Vec<Spot>), frame: &mut Frame<'_
 
 /// The pictures that the screen wants now.
 pub(crate) fn picture_wants(app: &App, now: Timestamp) -> Vec<Want> {
-    let places = if app.screens.page() == Page::Sheet { contact_sheet::pictures(app) } else { pictures::places(app, now) };
+    let places = match app.screens.page() {
+        Page::Sheet => contact_sheet::pictures(app),
+        Page::Drafts => draft_pictures::in_strip(app),
+        _ => pictures::places(app, now),
+    };
     places.into_iter().filter_map(|place| place.file.ok()).collect()
 }
 
@@ -131,7 +136,7 @@ pub(crate) fn target_at(app: &App, now: Timestamp, (x, y): (u16, u16)) -> Option
         return footer::action_at(&canvas, &layout, x).map(Target::Key);
     }
     if app.screens.page() == Page::Drafts && inside(layout.body) {
-        return drafts::row_at(&layout, y).map(Target::Draft);
+        return drafts::row_at(app, &layout, y).map(Target::Draft);
     }
     if inside(layout.tabs) && !app.screens.page().is_of_drafts() {
         return header::tab_at(&canvas, layout.tabs.width, x).map(Target::Tab);

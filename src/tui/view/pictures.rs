@@ -14,6 +14,8 @@ use super::super::pictures::{PictureState, Want, words};
 use super::super::reasons;
 use super::super::wording;
 use super::canvas::{Canvas, wrap};
+use super::contact_sheet::chosen_mark;
+use super::draft_pictures;
 use crate::job::{Job, JobKind, State, TaskId, text};
 use crate::preview::{self, Body, Cells, Colour, Encoded};
 use crate::tui::terminal::pictures::Spot;
@@ -42,14 +44,15 @@ impl Place {
     }
 }
 
-/// A picture of a job.
-struct Subject {
-    name: String,
-    file: Result<std::path::PathBuf, String>,
+/// A picture of a job or of a draft.
+pub(super) struct Subject {
+    pub name: String,
+    /// The file, or why there is none.
+    pub file: Result<std::path::PathBuf, String>,
 }
 
 /// The result of a job that is shown: the one chosen, of those that there are.
-fn result(app: &App, job: &Job) -> Subject {
+pub(super) fn result(app: &App, job: &Job) -> Subject {
     let number = app.screens.picture_number().min(job.files.len().saturating_sub(1));
     let task = job.task.as_ref().map_or("", |task| task.short());
     let name = match (&job.kind, job.files.len()) {
@@ -114,18 +117,26 @@ pub(crate) fn places(app: &App, now: jiff::Timestamp) -> Vec<Place> {
     if app.layout().narrow {
         return Vec::new();
     }
-    let Some(job) = app.jobs.selected_job() else { return Vec::new() };
+    let on_drafts = app.screens.is_on_drafts();
+    let job = app.jobs.selected_job();
     match app.screens.page() {
-        Page::Jobs => in_details(app, job, now).into_iter().collect(),
+        Page::Jobs => job.and_then(|job| in_details(app, job, now)).into_iter().collect(),
         Page::Full => {
             let room = Rect::new(0, 1, width, height.saturating_sub(2));
-            vec![Place::new(room, result_or_draft(app, job, now))]
+            let subject =
+                if on_drafts { draft_pictures::in_full(app, now) } else { job.map(|job| result_or_draft(app, job, now)) };
+            subject.map(|subject| Place::new(room, subject)).into_iter().collect()
         }
         Page::Compare => {
             let half = width.saturating_sub(1) / 2;
             let room = |x| Rect::new(x, 1, half.saturating_sub(1), height.saturating_sub(3));
             let (left, right) = (room(0), room(half + 2));
-            let (draft, result) = (draft(app, job, now), result(app, job));
+            let both = if on_drafts {
+                draft_pictures::compared(app, now)
+            } else {
+                job.map(|job| (draft(app, job, now), result(app, job)))
+            };
+            let Some((draft, result)) = both else { return Vec::new() };
             if app.screens.is_flipped() {
                 // One in the place of the other: only the left box is used.
                 return vec![Place::new(left, result)];
@@ -278,9 +289,14 @@ fn colour(colour: Colour) -> Color {
 pub(super) fn page(canvas: &mut Canvas<'_>, layout: &Layout) {
     let (app, styles) = (canvas.app, canvas.styles);
     let (width, height) = (canvas.buffer.area.width, canvas.buffer.area.height);
-    let Some(job) = app.jobs.selected_job() else { return };
+    let on_drafts = app.screens.is_on_drafts();
+    let verdict = match app.screens.page() {
+        Page::Compare if on_drafts => draft_pictures::compared_job(app).and_then(|job| job.verdict),
+        _ if on_drafts => None,
+        _ => app.jobs.selected_job().and_then(|job| job.verdict),
+    };
     let places = places(app, canvas.now);
-    if places.is_empty() {
+    if places.is_empty() && layout.narrow {
         let room = Rect::new(0, 1, width, height.saturating_sub(3));
         say(canvas, room, "too small for a picture: it takes 60 columns and 15 rows");
         return;
@@ -288,6 +304,11 @@ pub(super) fn page(canvas: &mut Canvas<'_>, layout: &Layout) {
     for place in &places {
         draw_place(canvas, place);
     }
+    let chosen = app.drafts.selected().filter(|_| on_drafts).map(|draft| {
+        let mark = chosen_mark(canvas, draft, app.screens.draft_picture());
+        if mark.is_empty() { mark } else { format!(" · {mark}") }
+    });
+    let chosen = chosen.unwrap_or_default();
     match app.screens.page() {
         Page::Compare => {
             let half = width.saturating_sub(1) / 2;
@@ -299,7 +320,7 @@ pub(super) fn page(canvas: &mut Canvas<'_>, layout: &Layout) {
             }
             for (number, place) in places.iter().enumerate() {
                 let is_result = app.screens.is_flipped() || number == 1;
-                let verdict = job.verdict.filter(|_| is_result).map(|verdict| format!(" · {verdict}")).unwrap_or_default();
+                let verdict = verdict.filter(|_| is_result).map(|verdict| format!(" · {verdict}")).unwrap_or_default();
                 let title = match ready(app, place) {
                     Some(encoded) => format!(" {} · {}{verdict}", place.name, encoded.source),
                     None => format!(" {}{verdict}", place.name),
@@ -315,13 +336,16 @@ pub(super) fn page(canvas: &mut Canvas<'_>, layout: &Layout) {
         }
         _ => {
             for place in &places {
-                let verdict = job.verdict.map(|verdict| format!(" · {verdict}")).unwrap_or_default();
-                canvas.text(0, 0, width, &format!(" {}{verdict}", caption(app, place)), styles.strong);
+                let verdict = verdict.map(|verdict| format!(" · {verdict}")).unwrap_or_default();
+                canvas.text(0, 0, width, &format!(" {}{verdict}{chosen}", caption(app, place)), styles.strong);
             }
         }
     }
-    let row = app.jobs.cursor_row() + 1;
-    let count = app.jobs.order().len();
+    let (row, count) = if on_drafts {
+        (app.drafts.cursor_row() + 1, app.drafts.len())
+    } else {
+        (app.jobs.cursor_row() + 1, app.jobs.order().len())
+    };
     if layout.footer.height > 0 && app.screens.page() == Page::Full {
         canvas.right(0, 0, width, &format!(" {row} of {count} "), styles.dim);
     }
