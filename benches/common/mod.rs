@@ -76,6 +76,7 @@ pub fn job(n: u64, kind: Kind, now: Timestamp) -> Job {
         attempts: 1,
         lost: 0,
         absence_confirmed: false,
+        refusals: 0,
     });
     job.task = Some(task(n));
     job.sent_at = Some(sent);

@@ -143,6 +143,7 @@ fn seed_demo(config: &Config) -> Result<(), Problem> {
         attempts: 1,
         lost: 0,
         absence_confirmed: false,
+        refusals: 0,
     };
     let mut jobs = Vec::new();
     for ((task, prompt, tag, seconds), n) in DEMO_DRAFTS.into_iter().zip(3_u8..) {

@@ -287,6 +287,7 @@ mod tests {
             attempts: 1,
             lost: 0,
             absence_confirmed: false,
+            refusals: 0,
         });
         let line = exported(&job).to_string();
         let back = serde_json::from_str::<Exported>(&line).unwrap().into_job().unwrap();

@@ -244,6 +244,7 @@ fn sent(job: &Job) -> PaidSend {
         attempts: 1,
         lost: 1,
         absence_confirmed: false,
+        refusals: 0,
     }
 }
 

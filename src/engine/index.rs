@@ -208,6 +208,7 @@ pub(super) mod tests {
                 attempts: 1,
                 lost: 0,
                 absence_confirmed: false,
+                refusals: 0,
             });
         }
         if matches!(phase, Phase::Running(_) | Phase::ToFetch(_) | Phase::Fetching(_)) {

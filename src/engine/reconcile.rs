@@ -152,6 +152,7 @@ mod tests {
             attempts: 1,
             lost: 1,
             absence_confirmed: false,
+            refusals: 0,
         }
     }
 

@@ -189,7 +189,7 @@ impl Job {
             return Err(ImportError::Body);
         }
         match &self.send {
-            Some(send) if send.attempts == 0 || send.lost > send.attempts || send.last_at < send.first_at => {
+            Some(send) if send.attempts == 0 || send.lost.max(send.refusals) > send.attempts || send.last_at < send.first_at => {
                 Err(ImportError::Attempts)
             }
             _ => Ok(()),

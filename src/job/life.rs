@@ -67,6 +67,10 @@ pub struct PaidSend {
     /// ([`retry::LIST_SETTLES`]) that a task made by it must have been there.
     #[serde(alias = "cleared")]
     pub absence_confirmed: bool,
+    /// How often the service refused this request until the user did something about balance or limits. Each of them was
+    /// followed by a new confirmation before the next.
+    #[serde(default)]
+    pub refusals: u32,
 }
 
 impl PaidSend {
@@ -95,6 +99,16 @@ impl PaidSend {
     pub fn is_young(&self, now: Timestamp, server_time: Option<Timestamp>) -> bool {
         let age = self.since_first(now, server_time);
         age >= -retry::CLOCKS_AGREE && (age.is_negative() || age.unsigned_abs() < retry::KEY_LIFE)
+    }
+
+    /// Whether a confirmation that is given now makes another key. A copy of the store may still hold this one and send it,
+    /// so after a refusal the same goes out once more, and one of the two is answered with the other's task
+    /// (`docs/money-rules.md`, rule 1). Refused again, the gateway may remember the refusal itself; and after its life
+    /// it knows the key no more.
+    fn is_spent(&self, confirmed_at: Timestamp) -> bool {
+        let age = self.since_first(confirmed_at, None);
+        let is_old = !age.is_negative() && age.unsigned_abs() >= retry::KEY_LIFE;
+        self.refusals >= retry::REFUSALS_OF_A_KEY || (self.refusals > 0 && is_old)
     }
 
     fn begin(&mut self, now: Timestamp, server_time: Option<Timestamp>) {

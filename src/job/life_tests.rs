@@ -134,8 +134,9 @@ fn check(before: &Job, update: &Update, applied: &Applied, after: &Job) {
         match &after.send {
             Some(later) => assert_eq!((&send.key, &send.body), (&later.key, &later.body), "{update:?}"),
             None => assert!(
-                matches!(update, Update::Approve { approval, .. } if !send.is_young(approval.at, None))
-                    && matches!(before.phase, Phase::Held(HoldReason::Refused(_))),
+                matches!(update, Update::Approve { approval, .. } if send.refusals > 1
+                    || (send.refusals == 1 && !send.is_young(approval.at, None)))
+                    && from == State::Held,
                 "{update:?} dropped a key of a {from} job"
             ),
         }
@@ -261,6 +262,36 @@ fn a_refusal_after_a_lost_answer_is_believed_only_when_the_task_list_had_settled
         job.apply(Update::Refused(no_balance()), second(ours));
         let state = if believed { State::Held } else { State::Unsure };
         assert_eq!(job.state(), state, "looked after {ours} s by our clock, {theirs:?} by theirs");
+    }
+}
+
+#[test]
+fn a_key_that_was_refused_is_used_once_more_and_then_another_one_by_a_new_confirmation() {
+    let hour = |n: i64| Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_hours(n)).unwrap();
+    // The hours of the three confirmations, and whether the second and the third send with the key of the one before.
+    for (hours, same) in [([0, 1, 2], [true, false]), ([0, 23, 47], [true, false]), ([0, 24, 25], [false, true])] {
+        // Also where the user held it, or cancelled it and took that back, between refusal and confirmation.
+        for between in [vec![], vec![Update::Cancel, Update::Uncancel]] {
+            let mut job = new_job();
+            let mut keys = Vec::new();
+            for (n, at) in (1..).zip(hours.map(hour)) {
+                let approval = Approval { seq: n, price: Credits::PUBLISHED_PRICE, at, not_before: at };
+                assert!(job.apply(Update::Approve { approval, request: request(u8::try_from(n).unwrap()) }, at).changed());
+                let key = IdempotencyKey::from_random([99; 16]);
+                // A refusal for a moment is no refusal of the key.
+                for _ in 0..3 {
+                    let later = Update::PutBack(Failure::new(ErrorClass::RateLimited, "later", ""));
+                    job.apply(Update::SendStarted { key: key.clone(), body: String::new(), server_time: None }, at);
+                    assert!(job.apply(later, at).changed());
+                }
+                job.apply(Update::SendStarted { key: key.clone(), body: String::new(), server_time: None }, at);
+                keys.push(job.send.as_ref().unwrap().key.clone());
+                let refused = Failure::new(ErrorClass::Balance, "insufficient_quota", "");
+                assert!(job.apply(Update::Refused(refused), at).changed());
+                between.iter().for_each(|update| assert!(job.apply(update.clone(), at).changed(), "{update:?}"));
+            }
+            assert_eq!([keys[0] == keys[1], keys[1] == keys[2]], same, "{hours:?}");
+        }
     }
 }
 

@@ -15,6 +15,8 @@ pub const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(10);
 pub const PAID_OUTCOME_WAIT: Duration = Duration::from_mins(1);
 /// How long a key may be relied on (docs/service.md §12).
 pub const KEY_LIFE: Duration = Duration::from_hours(24);
+/// A key that was refused so often, each time after a confirmation of its own, is used no more.
+pub const REFUSALS_OF_A_KEY: u32 = 2;
 
 /// So long after the last attempt of a paid request the account's task list tells surely that no task was made: a request
 /// is given up after 30 s, and the list may lag behind (docs/service.md §12).

@@ -18,7 +18,7 @@ use crate::job::{
 };
 
 /// The columns in the order in which [`read`] takes them; `id` is the first.
-const COLUMNS: [&str; 48] = [
+const COLUMNS: [&str; 49] = [
     "id",
     "source",
     "image",
@@ -49,6 +49,7 @@ const COLUMNS: [&str; 48] = [
     "send_cleared",
     "send_first_there",
     "send_last_there",
+    "send_refusals",
     "stop_wish",
     "source_confirmed",
     "task",
@@ -236,6 +237,7 @@ fn read(row: &Row<'_>) -> Result<Job, DbError> {
     let (agreed, first_at, last_at) = (c.credits()?, c.time()?, c.time()?);
     let (attempts, lost, cleared) = (c.small()?, c.small()?, c.yes()?);
     let (first_server_time, last_server_time) = (c.time()?, c.time()?);
+    let refusals = c.small()?.unwrap_or_default();
     let send = match (key, body, agreed, first_at, last_at, attempts, lost) {
         (Some(key), Some(body), Some(agreed), Some(first_at), Some(last_at), Some(attempts), Some(lost)) => {
             let body = body.to_owned();
@@ -250,6 +252,7 @@ fn read(row: &Row<'_>) -> Result<Job, DbError> {
                 attempts,
                 lost,
                 absence_confirmed: cleared,
+                refusals,
             })
         }
         (None, None, None, None, None, None, None) => None,
@@ -392,6 +395,7 @@ fn write(db: &Connection, sql: &str, job: &Job) -> Result<usize, DbError> {
         ":send_cleared": send.map(|send| send.absence_confirmed),
         ":send_first_there": send.and_then(|send| send.first_server_time).map(nanos),
         ":send_last_there": send.and_then(|send| send.last_server_time).map(nanos),
+        ":send_refusals": send.map(|send| send.refusals),
         ":stop_wish": job.stop_requested,
         ":source_confirmed": job.source_confirmed,
         ":task": job.task.as_ref().map(TaskId::as_str),

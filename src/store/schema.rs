@@ -236,6 +236,10 @@ CREATE INDEX jobs_first ON jobs (state, place, id) WHERE NOT (state IN ('saved',
     "
 ALTER TABLE jobs ADD COLUMN verdict TEXT;
 ",
+    // 10: how often a paid request was refused for want of balance, so that a refusal that the gateway remembers ends.
+    "
+ALTER TABLE jobs ADD COLUMN send_refusals INTEGER;
+",
 ];
 
 /// The version this program writes.

@@ -61,6 +61,7 @@ pub(crate) fn job_in(n: u64, state: State) -> Job {
             attempts: 1,
             lost: 0,
             absence_confirmed: false,
+            refusals: 0,
         });
         job.charge = Some(Charge::Reserved);
     }

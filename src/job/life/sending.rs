@@ -35,6 +35,7 @@ impl Job {
             attempts: 0,
             lost: 0,
             absence_confirmed: false,
+            refusals: 0,
         });
         send.agreed = yes.price;
         send.begin(now, server_time);
@@ -80,9 +81,10 @@ impl Job {
     }
 
     pub(super) fn refuse(&mut self, failure: Failure, now: Timestamp) -> Applied {
-        match (&self.phase, &self.send) {
+        match (&self.phase, &mut self.send) {
             (Phase::Sending, Some(send)) if send.refusal_is_proof() => {
                 let note = format!("refused: {}", failure.code);
+                send.refusals = send.refusals.saturating_add(1);
                 self.charge = None;
                 self.request_id.clone_from(&failure.request_id);
                 self.stand(Phase::Held(HoldReason::Refused(failure)), now);

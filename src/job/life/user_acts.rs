@@ -6,34 +6,21 @@ use super::super::charge::Charge;
 use super::super::id::Tag;
 use super::super::phase::{CancelledBy, HoldReason, Phase};
 use super::super::request::PaidRequest;
-use super::super::retry;
 use super::super::verdict::Verdict;
-use super::{Applied, Approval, Job, PaidSend, changed};
+use super::{Applied, Approval, Job, changed};
 
 impl Job {
     pub(super) fn approve(&mut self, yes: Approval, request: PaidRequest) -> Applied {
         let applied = match &self.phase {
             Phase::Held(why) => {
-                match why {
-                    HoldReason::Source { .. } => self.source_confirmed = true,
-                    // Proven not charged, and confirmed anew. A copy of the store may still hold the key and send it, so as
-                    // long as the gateway may know it the same one goes out, and one of the two is answered with the other's
-                    // task (docs/money-rules.md, rule 1). A refusal that the gateway remembers ends with the key's life.
-                    HoldReason::Refused(_) => {
-                        let is_old = |send: &PaidSend| {
-                            let age = send.since_first(yes.at, None);
-                            !age.is_negative() && age.unsigned_abs() >= retry::KEY_LIFE
-                        };
-                        if self.send.as_ref().is_none_or(is_old) {
-                            (self.send, self.request) = (None, None);
-                        }
-                        self.charge = None;
-                    }
-                    HoldReason::You | HoldReason::Cap { .. } | HoldReason::Price { .. } => {}
+                if matches!(why, HoldReason::Source { .. }) {
+                    self.source_confirmed = true;
                 }
-                if self.send.is_none() {
-                    self.charge = None;
+                // Proven not charged, and confirmed anew; whatever it was held for since.
+                if self.send.as_ref().is_some_and(|send| send.is_spent(yes.at)) {
+                    (self.send, self.request) = (None, None);
                 }
+                self.charge = None;
                 self.phase = Phase::Waiting;
                 self.approval = Some(yes);
                 changed(format!("approved at {} credits", yes.price))

@@ -81,6 +81,9 @@ pub struct Books {
     /// Something else answers on every route until then.
     pub portal: Option<(Instant, Portal)>,
     pub list_is_lost: bool,
+    /// A key that was refused for want of balance is refused from then on, whatever the balance.
+    pub remembers_refusals: bool,
+    pub refused_keys: BTreeSet<String>,
     /// An older copy of the store was put back: what was done since is known to nobody but the service.
     pub copied_back: bool,
 }
@@ -102,6 +105,8 @@ impl Books {
             prices: Prices::PUBLISHED,
             portal: Default::default(),
             list_is_lost: Default::default(),
+            remembers_refusals: Default::default(),
+            refused_keys: Default::default(),
             copied_back: Default::default(),
         }
     }

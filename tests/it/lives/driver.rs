@@ -35,6 +35,7 @@ pub async fn live(seed: u64, most_jobs: usize) -> Result<Tally, String> {
     let caps = if rng.bool() { Caps { session: None, day: cap } } else { Caps { session: cap, day: None } };
     let world = World::hard(rng.u64(..), faults, hardness);
     world.books.lock().unwrap().list_is_lost = hardness.list_lost;
+    world.books.lock().unwrap().remembers_refusals = hardness.refusals_stay;
     let mut life = Life::new(world, fastrand::Rng::with_seed(rng.u64(..)), hardness, caps);
     let first = rng.usize(1..=most_jobs.max(1));
     // Of so many lives one has a disk that is full now and then, and one a clock that is turned.

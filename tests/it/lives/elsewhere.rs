@@ -61,6 +61,7 @@ pub fn foreign_job(rng: &mut fastrand::Rng, kind: &JobKind, now: Timestamp, forg
         attempts: 1,
         lost: 1,
         absence_confirmed: forged,
+        refusals: 0,
     };
     match rng.u8(0..4) {
         0 => job.phase = Phase::Waiting,

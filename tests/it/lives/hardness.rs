@@ -99,6 +99,8 @@ hardness! {
     odd_words: true,
     /// Now and then the service says for minutes that it does not know a task that it knows.
     early_misses: true,
+    /// A key that was refused for want of balance is refused for ever.
+    refusals_stay: true,
 }
 
 impl Hardness {

@@ -56,9 +56,9 @@ fn rule_1_one_charge_for_a_job(books: &Books) -> Broken {
         }
     }
     if books.copied_back {
-        // A turned clock makes a key look old, and what was refused gets another then.
-        let turned = books.counted.contains_key("the clock was turned");
-        let has_its_key = |job: &JobId| !(turned && permissions.new_key.contains(job));
+        // What was refused twice gets another key; so does what was refused once where a turned clock makes its key look old.
+        let most = if books.counted.contains_key("the clock was turned") { 0 } else { 1 };
+        let has_its_key = |job: &JobId| permissions.refusals.get(job).is_none_or(|refusals| *refusals <= most);
         tasks.retain(|job, _| permissions.confirmed_in_copy.contains(job) && has_its_key(job));
     }
     tasks.iter().filter(|(_, many)| **many > 1).map(|(job, many)| format!("rule 1: job {job} was charged {many} times")).collect()

@@ -127,8 +127,10 @@ pub struct Permissions {
     alarm: Option<Instant>,
     /// Jobs that were confirmed when the store was copied: they had their key by then.
     pub confirmed_in_copy: BTreeSet<JobId>,
-    /// Jobs whose request was refused for want of balance: a new confirmation a day later gives them a new key.
-    pub new_key: BTreeSet<JobId>,
+    /// How often the program was told that a job's request is refused for want of balance.
+    pub refusals: BTreeMap<JobId, u32>,
+    /// By the true time, when each key left first.
+    began: BTreeMap<String, Timestamp>,
     /// The clock was turned or an older copy was put back: sums of the day cannot be told from outside.
     pub sums_are_lost: bool,
 }
@@ -272,14 +274,15 @@ impl Permissions {
     /// The program is told that this request was surely not taken. `back`: the job stands in the queue again.
     pub fn tell_refusal(&mut self, key: &str, back: bool) {
         let Some(paid) = self.paid.get_mut(key) else { return };
+        if let Some(job) = paid.job.filter(|_| !back) {
+            *self.refusals.entry(job).or_default() += 1;
+        }
         if paid.lost {
             return;
         }
         paid.refused = true;
-        match paid.job {
-            Some(job) if back => drop(self.live.insert(job, paid.confirmed)),
-            Some(job) => drop(self.new_key.insert(job)),
-            None => {}
+        if let Some(job) = paid.job.filter(|_| back) {
+            self.live.insert(job, paid.confirmed);
         }
     }
 
@@ -309,6 +312,7 @@ impl Permissions {
         let mut broken = Vec::new();
         let job = self.job_of(key, body);
         let before = self.paid.get(key).cloned();
+        self.began.entry(key.to_owned()).or_insert(sender.true_now);
         match before {
             Some(paid) if !paid.refused => {
                 broken.extend(rule_3_the_user_gave_it_up(&paid, key));
@@ -333,6 +337,7 @@ impl Permissions {
                     broken.push(format!("rule 2: {body} left under {key} ({job:?}) without a confirmation that lives"));
                     return broken;
                 };
+                broken.extend(self.rule_1_a_key_that_was_refused_once_is_used_again(job, key, sender.true_now));
                 broken.extend(self.rule_6_the_price_is_the_agreed_one(confirmed, body));
                 broken.extend(self.rule_6_another_amount_pauses(body));
                 let mut paid = Paid::new(job, confirmed, sender.now, sender.true_now);
@@ -346,6 +351,17 @@ impl Permissions {
             }
         }
         broken
+    }
+
+    /// A job gets another key only when its own was refused after two confirmations, or after a day: a copy of the store may
+    /// hold it.
+    fn rule_1_a_key_that_was_refused_once_is_used_again(&self, job: JobId, key: &str, now: Timestamp) -> Option<String> {
+        let is_young = |other: &str| self.began.get(other).is_some_and(|at| now.duration_since(*at) < KEY_LIFE);
+        let mut others = self.paid.iter().filter(|(other, paid)| other.as_str() != key && paid.job == Some(job));
+        let first = others.find(|(other, _)| is_young(other.as_str()))?.0;
+        let refusals = self.refusals.get(&job).copied().unwrap_or_default();
+        (refusals < 2 && !self.sums_are_lost)
+            .then(|| format!("rule 1: {job} left under {key} after {first}, which was refused {refusals} times"))
     }
 
     /// No amount that the program knows contradicts the confirmed price.

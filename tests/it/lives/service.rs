@@ -48,6 +48,10 @@ impl World {
         if let Some(page) = self.portal() {
             return Err(page);
         }
+        if self.books.lock().unwrap().refused_keys.contains(key) {
+            self.count("submit: an earlier refusal again");
+            return Err(error(ErrorClass::Balance, "insufficient_quota", Some(402)));
+        }
         let faults = self.faults();
         for (chance, what, class, code, status) in [
             (faults.submit_lost_before, "submit lost before it was taken", NETWORK, "reset", None),
@@ -59,6 +63,9 @@ impl World {
         ] {
             if self.roll(chance) {
                 self.count(what);
+                if class == ErrorClass::Balance {
+                    self.remember_refusal(key);
+                }
                 return Err(error(class, code, status));
             }
         }
@@ -124,6 +131,14 @@ impl World {
         }
         let at = usize::try_from(self.number(0..others.len() as u64)).unwrap_or_default();
         Some(others[at].clone())
+    }
+
+    /// Some gateways remember an answer by its key, also where it was a refusal.
+    fn remember_refusal(&self, key: &str) {
+        let mut books = self.books.lock().unwrap();
+        if books.remembers_refusals && !books.by_key.contains_key(key) {
+            books.refused_keys.insert(key.to_owned());
+        }
     }
 
     fn on_the_way(&self, key: &str, body: &str) -> u64 {

@@ -143,6 +143,40 @@ async fn twenty_running_jobs_survive_half_an_hour_of_pages_404_and_403_on_every_
     assert_eq!((books.tasks.len(), books.broken.len()), (20, 0), "{:?}", books.broken);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_remembers_a_refusal_holds_a_job_up_for_one_more_confirmation_and_not_for_a_day() {
+    let world = World::new(1, Faults { submit_402: 1.0, ..Faults::default() });
+    world.books.lock().unwrap().remembers_refusals = true;
+    let user = async {
+        let (mut life, running) = begin(&world, Sending::WithConsent, 1, None);
+        until(&life, |jobs| jobs.first().is_some_and(|job| job.state() == State::Held)).await;
+        // The account was topped up. What is known of the refusal outlives the process.
+        world.books.lock().unwrap().faults = Faults::default();
+        running.kill().await;
+        life.nobody_is_left();
+        let store = life.open_store();
+        let process = life.new_process(Sending::WithConsent, &store);
+        let running = life.lead(Sending::WithConsent, store, process);
+        for submits in [2, 3] {
+            // Never without a confirmation.
+            tokio::time::sleep(Duration::from_hours(1)).await;
+            assert_eq!(counted(&world.books, "submit"), submits - 1);
+            let act = life.go_on();
+            life.send(&running.commands, act);
+            until(&life, |jobs| jobs[0].state() != State::Held).await;
+            until(&life, |jobs| matches!(jobs[0].state(), State::Held | State::Saved)).await;
+            assert_eq!(counted(&world.books, "submit"), submits);
+        }
+        running.kill().await;
+        assert_eq!(life.open_store().jobs().unwrap()[0].state(), State::Saved);
+    };
+    LocalSet::new().run_until(user).await;
+    let books = world.books.lock().unwrap();
+    let mut requests: Vec<u32> = books.requests.values().copied().collect();
+    requests.sort_unstable();
+    assert_eq!((requests, books.tasks.len(), &books.broken), (vec![1, 2], 1, &Vec::new()), "the first key twice, then another");
+}
+
 /// Waits until the jobs of a life are so; a day is long enough for everything.
 async fn until(life: &Life, are: impl Fn(&[Job]) -> bool) {
     for _ in 0..86_400 {
