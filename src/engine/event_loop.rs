@@ -30,7 +30,7 @@ use super::workers::{WorkerKind, WorkerResult, Workers};
 use super::{Act, Command, CommandError, CommandOutcome, EngineEvent, Options, PauseReason, Role, Sending};
 use crate::api::ApiError;
 use crate::api::gate::Gate;
-use crate::job::{Applied, Job, JobId, State, Update};
+use crate::job::{Applied, Charge, Job, JobId, State, Update};
 use crate::store::{BudgetId, EngineLock, EngineRequest, Store, StoreError};
 
 /// How long leaving waits for the answer to an open paid request; without it the job is looked for at the next start.
@@ -397,8 +397,14 @@ impl Engine {
                     self.base.notice(None, NoticeKind::StoreWritable);
                     again = self.downloads.settle_links(&waited, &results, &self.base.jobs);
                 }
-                let changed = results.iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job.clone()).collect();
+                let changed: Vec<Job> =
+                    results.iter().filter(|(_, applied)| applied.changed()).map(|(job, _)| job.clone()).collect();
+                // Asked here and not where the answer arrives, since the store may have taken it only now.
+                let is_charged = |job: &Job| job.charge == Some(Charge::Charged);
+                let was_charged = |job: &Job| self.base.jobs.get(job.id).is_some_and(|before| is_charged(before));
+                let charged: Vec<Job> = changed.iter().filter(|job| is_charged(job) && !was_charged(job)).cloned().collect();
                 self.take_at(changed, now);
+                self.check_charges(&charged, now);
                 for (job, _) in &results {
                     self.poller.await_links(job, now);
                 }

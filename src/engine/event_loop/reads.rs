@@ -1,6 +1,5 @@
 //! The free calls: what their answers say goes to the store and to the parts it is for.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::PauseReason;
@@ -61,11 +60,6 @@ impl Engine {
         if endings.is_empty() {
             return;
         }
-        let charged_before: HashSet<JobId> = endings
-            .iter()
-            .filter(|(id, _)| self.base.jobs.get(*id).is_some_and(|job| job.charge == Some(Charge::Charged)))
-            .map(|(id, _)| *id)
-            .collect();
         let waited: Vec<JobId> = endings.iter().map(|(id, _)| *id).filter(|id| self.downloads.awaits_link(*id)).collect();
         if waited.len() < endings.len() {
             self.base.account.balance_changed(now);
@@ -80,15 +74,13 @@ impl Engine {
             }
         }
         self.notice_endings(&written);
-        self.check_charges(&written, &charged_before, now);
     }
 
     /// What was charged in the end is compared with what was agreed, as the reserve is: another amount pauses sending. The
-    /// money book counts what was charged, so caps and limits do too.
-    fn check_charges(&mut self, written: &[(Job, Applied)], charged_before: &HashSet<JobId>, now: Now) {
+    /// money book counts what was charged, so caps and limits do too. `charged`: jobs whose charge is news.
+    pub(super) fn check_charges(&mut self, charged: &[Job], now: Now) {
         for model in Model::ALL {
-            let news = written.iter().filter(|(job, applied)| applied.changed() && !charged_before.contains(&job.id));
-            let other = news.filter(|(job, _)| job.kind.model() == model).find_map(|(job, _)| {
+            let other = charged.iter().filter(|job| job.kind.model() == model).find_map(|job| {
                 let (agreed, charged) = (job.send.as_ref()?.agreed, job.charged.filter(|_| job.charge == Some(Charge::Charged))?);
                 (agreed != charged && charged > Credits::ZERO).then_some((agreed, charged, job.sent_at))
             });
