@@ -59,7 +59,9 @@ fn rule_1_one_charge_for_a_job(books: &Books) -> Broken {
         // What was refused twice gets another key; so does what was refused once where a turned clock makes its key look old.
         let most = if books.counted.contains_key("the clock was turned") { 0 } else { 1 };
         let has_its_key = |job: &JobId| permissions.refusals.get(job).is_none_or(|refusals| *refusals <= most);
-        tasks.retain(|job, _| permissions.confirmed_in_copy.contains(job) && has_its_key(job));
+        let always_had_it =
+            |job: &JobId| permissions.confirmed_in_copy.contains(job) && !permissions.without_key_in_copy.contains(job);
+        tasks.retain(|job, _| always_had_it(job) && has_its_key(job));
     }
     tasks.iter().filter(|(_, many)| **many > 1).map(|(job, many)| format!("rule 1: job {job} was charged {many} times")).collect()
 }

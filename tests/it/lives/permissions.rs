@@ -127,6 +127,8 @@ pub struct Permissions {
     alarm: Option<Instant>,
     /// Jobs that were confirmed when the store was copied: they had their key by then.
     pub confirmed_in_copy: BTreeSet<JobId>,
+    /// Jobs that had no key yet in a copy that was put back: there they get another one.
+    pub without_key_in_copy: BTreeSet<JobId>,
     /// How often the program was told that a job's request is refused for want of balance.
     pub refusals: BTreeMap<JobId, u32>,
     /// By the true time, when each key left first.
@@ -188,6 +190,12 @@ impl Permissions {
         self.prices.retain(|(_, who), _| *who != "list");
     }
 
+    /// The process that sent died in a write, which may have been the one that says it was told another amount.
+    pub fn sender_died_writing(&mut self) {
+        self.sender_died();
+        self.alarm = None;
+    }
+
     /// Nobody runs any more: what was approved and not sent waits for a new confirmation. `jobs` is what lies in the store, `now` the true time.
     pub fn nobody_is_left(&mut self, jobs: &[Job], now: Timestamp) {
         let live = std::mem::take(&mut self.live);
@@ -218,6 +226,8 @@ impl Permissions {
         self.sums_are_lost = true;
         // What the user did since is forgotten with everything else.
         self.paid.values_mut().for_each(|paid| paid.given_up = false);
+        let has_key = |job: &&Job| job.send.is_some() || job.request.is_some();
+        self.without_key_in_copy.extend(jobs.iter().filter(|job| !has_key(job)).map(|job| job.id));
         for job in jobs {
             self.hear(job, true);
         }
@@ -230,7 +240,14 @@ impl Permissions {
         let body = job.kind.body(None);
         let state = job.state();
         if let Some(paid) = key.as_ref().and_then(|key| self.paid.get_mut(key)) {
-            paid.was_unsure |= state == State::Unsure;
+            if state == State::Unsure && paid.job == Some(job.id) {
+                // An attempt may have been written down whose end the dead process did not tell: the same request answers it.
+                paid.was_unsure = true;
+                if std::mem::take(&mut paid.refused) {
+                    paid.confirmed = self.live.remove(&job.id).unwrap_or(paid.confirmed);
+                }
+                paid.lost = true;
+            }
             if acts && state == State::Waiting && !paid.refused && paid.job == Some(job.id) {
                 // Back in the queue: its confirmation holds on.
                 paid.refused = true;

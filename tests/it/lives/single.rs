@@ -177,6 +177,28 @@ async fn a_gateway_that_remembers_a_refusal_holds_a_job_up_for_one_more_confirma
     assert_eq!((requests, books.tasks.len(), &books.broken), (vec![1, 2], 1, &Vec::new()), "the first key twice, then another");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_lost_request_goes_out_again_within_a_day_and_not_after_it() {
+    for (hours, goes_out) in [(20, true), (23, true), (24, false), (25, false), (200, false)] {
+        let world = World::new(1, Faults { submit_lost_before: 1.0, ..Faults::default() });
+        let user = async {
+            let (life, running) = begin(&world, Sending::WithConsent, 1, None);
+            until(&life, |jobs| jobs.first().is_some_and(|job| job.state() == State::Unsure)).await;
+            let before = counted(&world.books, "submit");
+            world.sleep(jiff::SignedDuration::from_hours(hours));
+            world.books.lock().unwrap().faults = Faults::default();
+            tokio::time::sleep(Duration::from_mins(30)).await;
+            running.kill().await;
+            let state = life.open_store().jobs().unwrap()[0].state();
+            let expected = if goes_out { (State::Saved, true) } else { (State::Unsure, false) };
+            assert_eq!((state, counted(&world.books, "submit") > before), expected, "after {hours} h");
+        };
+        LocalSet::new().run_until(user).await;
+        let books = world.books.lock().unwrap();
+        assert_eq!((books.tasks.len(), &books.broken), (usize::from(goes_out), &Vec::new()), "after {hours} h");
+    }
+}
+
 /// Waits until the jobs of a life are so; a day is long enough for everything.
 async fn until(life: &Life, are: impl Fn(&[Job]) -> bool) {
     for _ in 0..86_400 {
