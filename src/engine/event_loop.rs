@@ -402,9 +402,9 @@ impl Engine {
                 // Asked here and not where the answer arrives, since the store may have taken it only now.
                 let is_charged = |job: &Job| job.charge == Some(Charge::Charged);
                 let was_charged = |job: &Job| self.base.jobs.get(job.id).is_some_and(|before| is_charged(before));
-                let charged: Vec<Job> = changed.iter().filter(|job| is_charged(job) && !was_charged(job)).cloned().collect();
+                let news: Vec<Job> = changed.iter().filter(|job| is_charged(job) && !was_charged(job)).cloned().collect();
                 self.take_at(changed, now);
-                self.check_charges(&charged, now);
+                self.check_charges(&news, now);
                 for (job, _) in &results {
                     self.poller.await_links(job, now);
                 }

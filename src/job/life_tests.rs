@@ -288,7 +288,9 @@ fn a_key_that_was_refused_is_used_once_more_and_then_another_one_by_a_new_confir
                 keys.push(job.send.as_ref().unwrap().key.clone());
                 let refused = Failure::new(ErrorClass::Balance, "insufficient_quota", "");
                 assert!(job.apply(Update::Refused(refused), at).changed());
-                between.iter().for_each(|update| assert!(job.apply(update.clone(), at).changed(), "{update:?}"));
+                for update in &between {
+                    assert!(job.apply(update.clone(), at).changed(), "{update:?}");
+                }
             }
             assert_eq!([keys[0] == keys[1], keys[1] == keys[2]], same, "{hours:?}");
         }
