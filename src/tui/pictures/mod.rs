@@ -7,7 +7,7 @@
 //! ```
 //!
 //! **To show pictures on a screen of one's own** three things are needed, and nothing else:
-//! 1. `view::pictures::places` names them for that screen: a [`Want`] is a file, a box in cells and its share of the byte
+//! 1. `view::picture_pages::places` names them for that screen: a [`Want`] is a file, a box in cells and its share of the byte
 //!    budget. N files in N boxes for one budget: `share: N`, so four pictures of a contact sheet take a quarter each.
 //! 2. Its `draw` hands every one of these places to `view::pictures::draw_place`, which puts the picture, or the words that
 //!    stand for it, into the box.

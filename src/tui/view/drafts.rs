@@ -1,6 +1,5 @@
 //! The drafts of the account, a row each.
 
-use jiff::Timestamp;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
@@ -10,7 +9,7 @@ use super::super::keymap::Action;
 use super::super::layout::Layout;
 use super::canvas::{Canvas, Pieces, wrap};
 use super::draft_pictures::{draw_strip, strip};
-use super::sheet::line_width;
+use super::sheet::{chosen_sign, line_width, moment};
 use crate::job::drafts::{Draft, Known};
 use crate::job::{Model, text};
 use crate::tui::width::columns;
@@ -81,14 +80,6 @@ fn plan(width: u16) -> (u16, Vec<Column>) {
     (gap, all)
 }
 
-/// `14:03` of today, `Nov 26` of another day.
-pub(super) fn moment(canvas: &Canvas<'_>, at: Timestamp) -> String {
-    let zone = &canvas.app.options.zone;
-    let (local, today) = (at.to_zoned(zone.clone()), canvas.now.to_zoned(zone.clone()));
-    let form = if local.date() == today.date() { "%H:%M" } else { "%b %d" };
-    local.strftime(form).to_string()
-}
-
 fn made(canvas: &Canvas<'_>, draft: &Draft) -> (String, Style) {
     (draft.made_at.map_or_else(|| "?".to_owned(), |at| moment(canvas, at)), canvas.styles.plain)
 }
@@ -133,11 +124,6 @@ fn enhanced(canvas: &Canvas<'_>, draft: &Draft) -> (String, Style) {
         return ("–".to_owned(), canvas.styles.dim);
     }
     (parts.into_iter().map(|(_, part)| part).collect::<Vec<_>>().join(" "), canvas.styles.plain)
-}
-
-/// The sign of what is chosen.
-pub(super) fn chosen_sign(canvas: &Canvas<'_>) -> &'static str {
-    if canvas.ascii { ">" } else { "▸" }
 }
 
 /// The prompt; where it is not known, that and what else there is to say.

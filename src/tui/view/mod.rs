@@ -14,6 +14,7 @@ mod footer;
 mod header;
 mod help;
 mod pages;
+mod picture_pages;
 pub(crate) mod pictures;
 mod prompts;
 mod sheet;
@@ -45,7 +46,7 @@ pub fn screen(app: &App, frame: &mut Frame<'_>, now: Timestamp) -> Vec<Spot> {
         return Vec::new();
     }
     if app.screens.page().is_picture() {
-        pictures::page(&mut canvas, &layout);
+        picture_pages::page(&mut canvas, &layout);
         footer::message_over_picture(&mut canvas, &layout);
         footer::footer(&mut canvas, &layout);
         dialogs::draw(&mut canvas, &layout);
@@ -85,7 +86,7 @@ pub(crate) fn picture_wants(app: &App, now: Timestamp) -> Vec<Want> {
     let places = match app.screens.page() {
         Page::Sheet => contact_sheet::pictures(app),
         Page::Drafts => draft_pictures::in_strip(app),
-        _ => pictures::places(app, now),
+        _ => picture_pages::places(app, now),
     };
     places.into_iter().filter_map(|place| place.file.ok()).collect()
 }

@@ -1,6 +1,4 @@
-//! Pictures on the screen: in the details, full, and one beside the other.
-//!
-//! Where a picture stands is worked out once ([`places`]), for asking and for drawing alike.
+//! A picture on the screen: what it shows, where it stands in the details, and how it or the words in its place are drawn.
 
 use std::sync::Arc;
 
@@ -9,13 +7,11 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 
 use super::super::app::App;
-use super::super::layout::{Layout, Page};
+use super::super::layout::Layout;
 use super::super::pictures::{PictureState, Want, words};
 use super::super::reasons;
 use super::super::wording;
 use super::canvas::{Canvas, wrap};
-use super::contact_sheet::chosen_mark;
-use super::draft_pictures;
 use crate::job::{Job, JobKind, State, TaskId, text};
 use crate::preview::{self, Body, Cells, Colour, Encoded};
 use crate::tui::terminal::pictures::Spot;
@@ -37,7 +33,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn new(room: Rect, subject: Subject) -> Self {
+    pub(super) fn new(room: Rect, subject: Subject) -> Self {
         let cells = Cells::new(room.width, room.height);
         let Subject { name, file } = subject;
         Self { room, file: file.map(|path| Want { path, room: cells, share: 1 }), name, upper_left: false }
@@ -82,7 +78,7 @@ fn no_result(app: &App, job: &Job) -> String {
 }
 
 /// The picture that a job was made from, where it is on disk.
-fn draft(app: &App, job: &Job, now: jiff::Timestamp) -> Subject {
+pub(super) fn draft(app: &App, job: &Job, now: jiff::Timestamp) -> Subject {
     let Some((source, image)) = job.kind.source() else {
         return Subject { name: "prompt".to_owned(), file: Err("a draft is made from a prompt, not from a picture".to_owned()) };
     };
@@ -111,43 +107,7 @@ fn made_at(task: &TaskId) -> Option<jiff::Timestamp> {
     jiff::Timestamp::from_second(seconds).ok()
 }
 
-/// Where pictures stand now.
-pub(crate) fn places(app: &App, now: jiff::Timestamp) -> Vec<Place> {
-    let (width, height) = app.screens.size();
-    if app.layout().narrow {
-        return Vec::new();
-    }
-    let on_drafts = app.screens.is_on_drafts();
-    let job = app.jobs.selected_job();
-    match app.screens.page() {
-        Page::Jobs => job.and_then(|job| in_details(app, job, now)).into_iter().collect(),
-        Page::Full => {
-            let room = Rect::new(0, 1, width, height.saturating_sub(2));
-            let subject =
-                if on_drafts { draft_pictures::in_full(app, now) } else { job.map(|job| result_or_draft(app, job, now)) };
-            subject.map(|subject| Place::new(room, subject)).into_iter().collect()
-        }
-        Page::Compare => {
-            let half = width.saturating_sub(1) / 2;
-            let room = |x| Rect::new(x, 1, half.saturating_sub(1), height.saturating_sub(3));
-            let (left, right) = (room(0), room(half + 2));
-            let both = if on_drafts {
-                draft_pictures::compared(app, now)
-            } else {
-                job.map(|job| (draft(app, job, now), result(app, job)))
-            };
-            let Some((draft, result)) = both else { return Vec::new() };
-            if app.screens.is_flipped() {
-                // One in the place of the other: only the left box is used.
-                return vec![Place::new(left, result)];
-            }
-            vec![Place::new(left, draft), Place::new(right, result)]
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn result_or_draft(app: &App, job: &Job, now: jiff::Timestamp) -> Subject {
+pub(super) fn result_or_draft(app: &App, job: &Job, now: jiff::Timestamp) -> Subject {
     let result = result(app, job);
     if result.file.is_ok() {
         return result;
@@ -157,7 +117,7 @@ fn result_or_draft(app: &App, job: &Job, now: jiff::Timestamp) -> Subject {
 }
 
 /// The picture of the details: at the head of the pane beside the list, at its right below it.
-fn in_details(app: &App, job: &Job, now: jiff::Timestamp) -> Option<Place> {
+pub(super) fn in_details(app: &App, job: &Job, now: jiff::Timestamp) -> Option<Place> {
     let layout = app.layout();
     let area = layout.details;
     if !app.pictures.in_details || area.height == 0 || app.pictures.chosen().is_some_and(|chosen| chosen.way.is_none()) {
@@ -238,7 +198,7 @@ pub(super) fn draw_place(canvas: &mut Canvas<'_>, place: &Place) {
 }
 
 /// Words in the middle of a box.
-fn say(canvas: &mut Canvas<'_>, room: Rect, said: &str) {
+pub(super) fn say(canvas: &mut Canvas<'_>, room: Rect, said: &str) {
     if said.is_empty() || room.width < 2 {
         return;
     }
@@ -282,72 +242,6 @@ fn colour(colour: Colour) -> Color {
     match colour {
         Colour::Rgb([r, g, b]) => Color::Rgb(r, g, b),
         Colour::Indexed(index) => Color::Indexed(index),
-    }
-}
-
-/// One picture, or two, and nothing else but a title.
-pub(super) fn page(canvas: &mut Canvas<'_>, layout: &Layout) {
-    let (app, styles) = (canvas.app, canvas.styles);
-    let (width, height) = (canvas.buffer.area.width, canvas.buffer.area.height);
-    let on_drafts = app.screens.is_on_drafts();
-    let verdict = match app.screens.page() {
-        Page::Compare if on_drafts => draft_pictures::compared_job(app).and_then(|job| job.verdict),
-        _ if on_drafts => None,
-        _ => app.jobs.selected_job().and_then(|job| job.verdict),
-    };
-    let places = places(app, canvas.now);
-    if places.is_empty() && layout.narrow {
-        let room = Rect::new(0, 1, width, height.saturating_sub(3));
-        say(canvas, room, "too small for a picture: it takes 60 columns and 15 rows");
-        return;
-    }
-    for place in &places {
-        draw_place(canvas, place);
-    }
-    let chosen = app.drafts.selected().filter(|_| on_drafts).map(|draft| {
-        let mark = chosen_mark(canvas, draft, app.screens.draft_picture());
-        if mark.is_empty() { mark } else { format!(" · {mark}") }
-    });
-    let chosen = chosen.unwrap_or_default();
-    match app.screens.page() {
-        Page::Compare => {
-            let half = width.saturating_sub(1) / 2;
-            let line = if canvas.ascii { "|" } else { "│" };
-            if !app.screens.is_flipped() {
-                for y in 0..height.saturating_sub(2) {
-                    canvas.text(half, y, 1, line, styles.dim);
-                }
-            }
-            for (number, place) in places.iter().enumerate() {
-                let is_result = app.screens.is_flipped() || number == 1;
-                let verdict = verdict.filter(|_| is_result).map(|verdict| format!(" · {verdict}")).unwrap_or_default();
-                let title = match ready(app, place) {
-                    Some(encoded) => format!(" {} · {}{verdict}", place.name, encoded.source),
-                    None => format!(" {}{verdict}", place.name),
-                };
-                canvas.text(place.room.x, 0, place.room.width, &title, styles.strong);
-            }
-            let sent: usize = places.iter().filter_map(|place| ready(app, place)).map(|encoded| encoded.bytes).sum();
-            if let Some(way) = places.iter().find_map(|place| ready(app, place)).map(|encoded| encoded.way) {
-                let flip = if way == preview::Way::Kitty { " · a flip 67 B" } else { "" };
-                let said = format!("{} · {} sent{flip} ", way.name(), wording::bytes(sent as u64));
-                canvas.right(0, height.saturating_sub(2), width, &said, styles.dim);
-            }
-        }
-        _ => {
-            for place in &places {
-                let verdict = verdict.map(|verdict| format!(" · {verdict}")).unwrap_or_default();
-                canvas.text(0, 0, width, &format!(" {}{verdict}{chosen}", caption(app, place)), styles.strong);
-            }
-        }
-    }
-    let (row, count) = if on_drafts {
-        (app.drafts.cursor_row() + 1, app.drafts.len())
-    } else {
-        (app.jobs.cursor_row() + 1, app.jobs.order().len())
-    };
-    if layout.footer.height > 0 && app.screens.page() == Page::Full {
-        canvas.right(0, 0, width, &format!(" {row} of {count} "), styles.dim);
     }
 }
 

@@ -1,5 +1,6 @@
-//! The frame of a box over the screen, and lines of text for it.
+//! The frame of a box over the screen, lines of text for it, and what the views of drafts write alike.
 
+use jiff::Timestamp;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -32,4 +33,17 @@ pub(super) fn put(lines: &mut Vec<Pieces>, said: &str, width: u16, style: Style)
 
 pub(super) fn line_width(line: &[Piece]) -> u16 {
     line.iter().map(|(text, _)| columns(text)).sum()
+}
+
+/// `14:03` of today, `Nov 26` of another day.
+pub(super) fn moment(canvas: &Canvas<'_>, at: Timestamp) -> String {
+    let zone = &canvas.app.options.zone;
+    let (local, today) = (at.to_zoned(zone.clone()), canvas.now.to_zoned(zone.clone()));
+    let form = if local.date() == today.date() { "%H:%M" } else { "%b %d" };
+    local.strftime(form).to_string()
+}
+
+/// The sign of what is chosen.
+pub(super) fn chosen_sign(canvas: &Canvas<'_>) -> &'static str {
+    if canvas.ascii { ">" } else { "▸" }
 }
