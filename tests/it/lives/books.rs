@@ -91,23 +91,23 @@ pub struct Books {
 impl Books {
     pub fn new(faults: Faults) -> Self {
         Self {
-            tasks: Default::default(),
-            by_key: Default::default(),
-            keys_in_air: Default::default(),
-            on_the_way: Default::default(),
-            requests: Default::default(),
-            next: Default::default(),
-            broken: Default::default(),
-            counted: Default::default(),
+            tasks: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            keys_in_air: BTreeSet::new(),
+            on_the_way: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            next: 0,
+            broken: Vec::new(),
+            counted: BTreeMap::new(),
             faults,
-            permissions: Default::default(),
-            saved: Default::default(),
+            permissions: Permissions::default(),
+            saved: BTreeMap::new(),
             prices: Prices::PUBLISHED,
-            portal: Default::default(),
-            list_is_lost: Default::default(),
-            remembers_refusals: Default::default(),
-            refused_keys: Default::default(),
-            copied_back: Default::default(),
+            portal: None,
+            list_is_lost: false,
+            remembers_refusals: false,
+            refused_keys: BTreeSet::new(),
+            copied_back: false,
         }
     }
 

@@ -57,7 +57,7 @@ fn rule_1_one_charge_for_a_job(books: &Books) -> Broken {
     }
     if books.copied_back {
         // What was refused twice gets another key; so does what was refused once where a turned clock makes its key look old.
-        let most = if books.counted.contains_key("the clock was turned") { 0 } else { 1 };
+        let most = u32::from(!books.counted.contains_key("the clock was turned"));
         let has_its_key = |job: &JobId| permissions.refusals.get(job).is_none_or(|refusals| *refusals <= most);
         let always_had_it =
             |job: &JobId| permissions.confirmed_in_copy.contains(job) && !permissions.without_key_in_copy.contains(job);

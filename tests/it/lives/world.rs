@@ -222,7 +222,9 @@ impl World {
         books.keys_in_air.insert(key.to_owned());
         *books.requests.entry(key.to_owned()).or_default() += 1;
         let broken = books.permissions.leaves(key, body, sender);
-        broken.iter().for_each(|broken| trace(|| format!("  BROKEN {broken}")));
+        for broken in &broken {
+            trace(|| format!("  BROKEN {broken}"));
+        }
         books.broken.extend(broken);
     }
 
