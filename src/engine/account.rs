@@ -97,8 +97,10 @@ struct PriceSchedule {
     read: Schedule,
     /// It was read, or cannot be named.
     is_known: bool,
-    /// Since when sending waits for it.
-    wanted: Option<Instant>,
+    /// A job waits for it.
+    wanted: bool,
+    /// When the read that the job waits for left.
+    left: Option<Instant>,
 }
 
 /// See the module.
@@ -164,7 +166,7 @@ impl Account {
     /// in time. What waits for it is told by [`Account::price_deadline`].
     pub(super) fn price_is_known(&self, model: Model, now: Now) -> bool {
         let price = &self.prices[model as usize];
-        price.is_known || price.wanted.is_some_and(|since| now.at >= since + PRICE_WAIT)
+        price.is_known || price.left.is_some_and(|since| now.at >= since + PRICE_WAIT)
     }
 
     /// The models whose price is known so far that jobs of them may be sent.
@@ -175,9 +177,11 @@ impl Account {
     /// A job of this model waits to be sent: its price is read now, if it was not yet.
     pub(super) fn want_price(&mut self, model: Model, now: Now) {
         let price = &mut self.prices[model as usize];
-        if !price.is_known && price.wanted.is_none() {
-            price.wanted = Some(now.at);
-            if !price.read.in_air {
+        if !price.is_known && !price.wanted {
+            price.wanted = true;
+            if price.read.in_air {
+                price.left = Some(now.at);
+            } else {
                 price.read.sooner(now.at);
             }
         }
@@ -185,7 +189,7 @@ impl Account {
 
     /// When sending stops waiting for a price.
     pub(super) fn price_deadline(&self, now: Now) -> Option<Instant> {
-        let ends = self.prices.iter().filter(|price| !price.is_known).filter_map(|price| price.wanted);
+        let ends = self.prices.iter().filter(|price| !price.is_known).filter_map(|price| price.left);
         ends.map(|since| since + PRICE_WAIT).filter(|at| *at > now.at).min()
     }
 
@@ -227,7 +231,7 @@ impl Account {
         self.balance.at = Some(now.at);
         for model in Model::ALL {
             let price = &mut self.prices[model as usize];
-            if model == Model::Enhance || price.wanted.is_some() || self.settings.price(model).is_some() {
+            if model == Model::Enhance || price.wanted || self.settings.price(model).is_some() {
                 price.read.at = Some(now.at);
             }
         }
@@ -260,6 +264,12 @@ impl Account {
         };
         gate.take_read(now.at).ok()?;
         schedule.start();
+        if let AccountRead::Price(model) = read {
+            let price = &mut self.prices[model as usize];
+            if price.wanted {
+                price.left.get_or_insert(now.at);
+            }
+        }
         Some(read)
     }
 
@@ -437,6 +447,10 @@ pub(super) mod tests {
         let (mut account, now) = (Account::new(&options()), Now::of_test(0));
         assert!(!account.price_is_known(Model::Enhance, now));
         account.want_price(Model::Enhance, now);
+        // What did not even leave, because the gate was closed, is no price that could not be read.
+        assert!(!account.price_is_known(Model::Enhance, now.after(PRICE_WAIT * 100)));
+        assert_eq!(account.price_deadline(now), None);
+        assert_eq!(account.next_read(&mut gate(), now), Some(AccountRead::Price(Model::Enhance)));
         assert_eq!(account.price_deadline(now), Some(now.at + PRICE_WAIT));
         assert!(!account.price_is_known(Model::Enhance, now.after(PRICE_WAIT / 2)));
         assert!(account.price_is_known(Model::Enhance, now.after(PRICE_WAIT)), "the last known price counts");

@@ -325,7 +325,7 @@ pub enum LostAnswer {
 
 impl From<&str> for LostAnswer {
     fn from(said: &str) -> Self {
-        Self::Said(said.to_owned())
+        Self::Said(super::text::clean(said).into_owned())
     }
 }
 

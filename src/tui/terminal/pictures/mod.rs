@@ -166,7 +166,7 @@ impl Pictures {
 
     /// Whether a frame without pictures needs nothing from here.
     pub fn is_idle(&self) -> bool {
-        self.shown.is_empty() && self.wanted.is_empty() && self.parcel.is_none() && self.owed.is_empty()
+        !self.complete && self.shown.is_empty() && self.wanted.is_empty() && self.parcel.is_none() && self.owed.is_empty()
     }
 
     /// Brings a frame and the terminal together: makes words, blanks or placeholders of the marked cells, and says what is

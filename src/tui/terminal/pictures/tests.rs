@@ -484,6 +484,21 @@ fn perform(stage: &mut Stage, step: Step) {
     }
 }
 
+#[test]
+fn a_picture_that_arrives_when_nobody_wants_it_any_more_asks_for_one_frame() {
+    let mut stage = Stage::new(Way::Kitty);
+    for step in [Step::Name(vec![(0, 0)]), Step::Frame, Step::Write(Some(0)), Step::Write(Some(0)), Step::Write(Some(0))] {
+        perform(&mut stage, step);
+    }
+    while !stage.pictures.wants_frame() {
+        stage.write(Some(0)).expect("it is on its way");
+    }
+    perform(&mut stage, Step::Name(Vec::new()));
+    stage.frame();
+    assert!(!stage.pictures.wants_frame(), "one frame, not one after the other");
+    stage.check_at_rest();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
