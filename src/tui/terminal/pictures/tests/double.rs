@@ -23,6 +23,8 @@ pub struct Double {
     loading: Option<(u32, String)>,
     /// By id: the key in the data.
     data: BTreeMap<u32, u64>,
+    /// The one that came last.
+    newest: Option<u32>,
     placed: BTreeMap<u32, Rect>,
     /// Placements for placeholders.
     prepared: BTreeSet<u32>,
@@ -40,6 +42,7 @@ impl Double {
             in_frame: false,
             loading: None,
             data: BTreeMap::new(),
+            newest: None,
             placed: BTreeMap::new(),
             prepared: BTreeSet::new(),
             sent: BTreeSet::new(),
@@ -66,10 +69,11 @@ impl Double {
         self.inline.clear();
     }
 
-    /// It runs out of memory for pictures: those that it does not show are gone.
+    /// It runs out of memory for pictures: those that it does not show are gone. As in kitty, the one that came last is the last
+    /// to go: it makes room by the time of the last use.
     pub fn evict(&mut self) {
-        let Self { data, placed, prepared, .. } = self;
-        data.retain(|id, _| placed.contains_key(id) || prepared.contains(id));
+        let Self { data, newest, placed, prepared, .. } = self;
+        data.retain(|id, _| placed.contains_key(id) || prepared.contains(id) || *newest == Some(*id));
     }
 
     pub fn take(&mut self, bytes: &[u8]) {
@@ -209,6 +213,7 @@ impl Double {
         // Whole pictures of these tests are longer than what a cut one can be.
         if bytes.len() == 9_000 {
             self.data.insert(id, bytes[0].into());
+            self.newest = Some(id);
         }
     }
 
