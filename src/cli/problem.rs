@@ -31,7 +31,7 @@ pub struct Problem {
 pub type Outcome = Result<Exit, Problem>;
 
 impl Problem {
-    /// A problem without lines. Its code stands in [`super::codes::CODES`], with this exit code.
+    /// A problem without lines. Its code stands in `codes::CODES`, with this exit code.
     pub fn new(exit: Exit, code: &'static str, message: impl Into<String>, next: impl Into<String>) -> Self {
         debug_assert!(
             code == CLOSED_PIPE || codes::find(code).is_some_and(|known| known.exit == exit),

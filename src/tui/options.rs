@@ -78,7 +78,7 @@ pub struct AppOptions {
     pub notify: NotifyMethod,
     /// How pictures are shown.
     pub pictures: PictureOptions,
-    /// What the last [`super::Effect::SaveScreenState`] held.
+    /// What the last [`super::SessionEffect::SaveScreenState`] held.
     pub remembered: Option<String>,
 }
 

@@ -7,11 +7,11 @@
 //! ```
 //!
 //! **To show pictures on a screen of one's own** three things are needed, and nothing else:
-//! 1. `view::picture_pages::places` names them for that screen: a [`Want`] is a file, a box in cells and its share of the byte
+//! 1. `view::picture_pages::places` names them for that screen: a `Want` is a file, a box in cells and its share of the byte
 //!    budget. N files in N boxes for one budget: `share: N`, so four pictures of a contact sheet take a quarter each.
 //! 2. Its `draw` hands every one of these places to `view::pictures::draw_place`, which puts the picture, or the words that
 //!    stand for it, into the box.
-//! 3. Captions come from [`Pictures::state`] and [`words::facts`].
+//! 3. Captions come from `Pictures::state` and `words::facts`.
 //!
 //! Pictures come once the places have been the same for a while, so that walking through a list sends nothing; the last
 //! sixteen are kept and come back at once. All of it is pure: files are read, and tmux and the terminal asked, by effects,
