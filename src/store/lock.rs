@@ -22,6 +22,14 @@ pub struct EngineLock {
 /// Stands below the process id once an engine has done what a start has to do.
 const READY: &str = "ready\n";
 
+/// As long as [`READY`], which it covers while a new engine writes its number over that of the one before.
+const STARTING: &str = "start\n";
+
+/// Whether the file of an engine that ended says that it had started: its number, [`READY`], and nothing else.
+fn says_ready(text: &str) -> bool {
+    text.split_once('\n').is_some_and(|(pid, rest)| rest == READY && pid.parse::<u32>().is_ok())
+}
+
 impl EngineLock {
     /// Notes that this engine has started, so that a dashboard which takes over from it goes on with what was confirmed
     /// (docs/money-rules.md, rule 4).
@@ -80,11 +88,15 @@ pub(super) fn engine(folder: &Path) -> Result<Option<EngineLock>, StoreError> {
         }
     }
     let mut before = String::new();
-    let follows_ready = file.read_to_string(&mut before).is_ok() && before.ends_with(READY);
+    let follows_ready = file.read_to_string(&mut before).is_ok() && says_ready(&before);
     // For people and for `engine_pid`; the lock counts, not the number. The rest of a longer one is cut off afterwards, since
     // emptying the file first would give its block back to the disk at every start, and some disks take their time for that.
+    // Until then STARTING stands where the engine before may have left READY: killed in between, this one was not ready.
     let note = format!("{}\n", std::process::id());
-    let noted = file.rewind().and_then(|()| file.write_all(note.as_bytes())).and_then(|()| file.set_len(note.len() as u64));
+    let noted = file
+        .rewind()
+        .and_then(|()| file.write_all(format!("{note}{STARTING}").as_bytes()))
+        .and_then(|()| file.set_len(note.len() as u64));
     noted.map_err(|error| StoreError::Unusable {
         path,
         why: format!("the file cannot be written ({error}): check the disk or use another --data-dir"),
@@ -126,4 +138,22 @@ pub(super) fn other_screens(folder: &Path, own: Option<&ScreenLock>) -> bool {
     let _ = own.file.unlock();
     let _ = own.file.lock_shared();
     !alone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_was_killed_while_it_wrote_its_number_was_not_ready() {
+        assert!(says_ready("12345\nready\n") && !says_ready("12345\n") && !says_ready("") && !says_ready("ready\n"));
+        // The new note lies over the old one, whose rest is not cut off yet.
+        for before in ["1\n", "1234567\n"].map(|pid| format!("{pid}{READY}")) {
+            for pid in [1_u32, 22, 333, 4_444, 55_555, 666_666, 7_777_777] {
+                let note = format!("{pid}\n{STARTING}");
+                let rest = before.get(note.len()..).unwrap_or_default();
+                assert!(!says_ready(&format!("{note}{rest}")), "{pid} over {before:?}");
+            }
+        }
+    }
 }
