@@ -39,8 +39,8 @@ pub(super) enum AccountRead {
 pub(super) enum SettingsChange {
     Balance(Seen),
     Price(Model, Seen),
-    /// The published price of a model, and the price that counts from now on where that changes with it.
-    Published(Model, Credits, Option<Seen>),
+    /// The published price of a model, which counts from now on.
+    Published(Model, Seen),
     Pause(PauseReason),
 }
 
@@ -59,11 +59,9 @@ impl SettingsChange {
         match self {
             Self::Balance(seen) => settings.balance = Some(*seen),
             Self::Price(model, seen) => settings.set_price(*model, *seen),
-            Self::Published(model, published, price) => {
-                settings.set_published_price(*model, *published);
-                if let Some(seen) = price {
-                    settings.set_price(*model, *seen);
-                }
+            Self::Published(model, seen) => {
+                settings.set_published_price(*model, seen.amount);
+                settings.set_price(*model, *seen);
             }
             Self::Pause(why) => settings.paused = Some(why.clone()),
         }
@@ -318,10 +316,9 @@ impl Account {
             return None;
         }
         // The reserve of the latest answer is authoritative, since it knows discounts; the published price counts while there
-        // is none, and when it moves, also between two starts.
-        let moved = self.settings.published_price(model).is_some();
-        let counts = self.settings.price(model).is_none() || moved;
-        Some(SettingsChange::Published(model, price, counts.then_some(Seen { amount: price, at: now.wall })))
+        // is none, and when it moves, also between two starts. A store that knows a reserve and no published price cannot
+        // tell whether it moved: then it counts as well, and is confirmed once.
+        Some(SettingsChange::Published(model, Seen { amount: price, at: now.wall }))
     }
 
     /// What the service reserved for a send of this model: its price, if that is news.
@@ -438,7 +435,7 @@ pub(super) mod tests {
         let seen = Seen { amount: Credits::from_uc(7), at: later.wall };
         assert_eq!(
             account.on_price(Model::Enhance, &Ok(Credits::from_uc(7)), later),
-            Some(SettingsChange::Published(Model::Enhance, Credits::from_uc(7), Some(seen)))
+            Some(SettingsChange::Published(Model::Enhance, seen))
         );
     }
 
@@ -496,6 +493,10 @@ pub(super) mod tests {
         settings.set_price(Model::Enhance, Seen { amount: credits(70_000), at: now.wall });
         assert_eq!(read(&mut settings, credits(81_000)), Some(credits(70_000)), "a discount stays while nothing moves");
         assert_eq!(read(&mut settings, credits(90_000)), Some(credits(90_000)), "it moved while nobody looked");
+        // Only a reserve is known: the price it was agreed at may be another one by now.
+        let mut settings = Settings::default();
+        settings.set_price(Model::Enhance, Seen { amount: credits(70_000), at: now.wall });
+        assert_eq!(read(&mut settings, credits(81_000)), Some(credits(81_000)), "what is published is confirmed once");
     }
 
     #[tokio::test(start_paused = true)]
