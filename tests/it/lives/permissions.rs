@@ -121,6 +121,8 @@ pub struct Permissions {
     caps: Caps,
     caps_before: Caps,
     caps_changed: Option<Instant>,
+    /// Other caps that a process wrote, or did not: it was killed before it heard.
+    caps_in_doubt: Option<Caps>,
     /// What the program was last told of the price, by who said it: a reserve may be the list's price less a discount.
     prices: BTreeMap<(Model, &'static str), Told>,
     /// Since when another amount than the agreed one is known.
@@ -182,7 +184,12 @@ impl Permissions {
         if self.caps_changed != Some(now) {
             self.caps_before = self.caps;
         }
-        (self.caps, self.caps_changed) = (caps, Some(now));
+        (self.caps, self.caps_changed, self.caps_in_doubt) = (caps, Some(now), None);
+    }
+
+    /// Other caps were to be written by a process that was killed before it heard.
+    pub fn caps_may_be(&mut self, caps: Caps) {
+        self.caps_in_doubt = Some(caps);
     }
 
     /// The process that sent died: what it was told of the price last may not be written down. Whoever goes on asks again.
@@ -432,7 +439,8 @@ impl Permissions {
         let over = |cap: fn(&Caps) -> Option<Credits>, spent: Credits| {
             let limit = cap(&self.caps)?;
             let earlier = cap(&self.caps_before).is_none_or(|before| spent <= before);
-            (spent > limit && !(just_changed && earlier)).then_some((spent, limit))
+            let in_doubt = self.caps_in_doubt.is_some_and(|caps| cap(&caps).is_none_or(|other| spent <= other));
+            (spent > limit && !(just_changed && earlier) && !in_doubt).then_some((spent, limit))
         };
         over(|caps| caps.day, day)
             .map(|(spent, limit)| format!("rule 5: {spent} credits are sent today, cap_day is {limit}"))

@@ -66,8 +66,11 @@ impl Screen {
                     Err(_) if self.errors_change_nothing && !from.is_dead => {}
                     // A process that was killed after its write never hears that it was written.
                     Err(_) => {
-                        if let Meant::Confirm { lines, bodies, .. } = meant {
-                            books.lock().unwrap().permissions.may_be_confirmed(bodies, &lines.prices());
+                        let permissions = &mut books.lock().unwrap().permissions;
+                        match meant {
+                            Meant::Confirm { lines, bodies, .. } => permissions.may_be_confirmed(bodies, &lines.prices()),
+                            Meant::Caps(caps) => permissions.caps_may_be(caps),
+                            _ => {}
                         }
                     }
                 }
