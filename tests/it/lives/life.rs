@@ -160,7 +160,7 @@ impl Life {
         self.copy = Some(copy);
         let jobs = self.other_process().jobs().expect("the store can be read");
         let confirmed = jobs.iter().filter(|job| matches!(job.state(), State::Waiting | State::Sending | State::Unsure));
-        self.world.books.lock().unwrap().permissions.confirmed_in_copy.extend(confirmed.map(|job| job.id));
+        self.world.books.lock().unwrap().permissions.copied(confirmed.map(|job| job.id));
         self.world.count("the data folder was copied");
     }
 

@@ -127,6 +127,8 @@ pub struct Permissions {
     prices: BTreeMap<(Model, &'static str), Told>,
     /// Since when another amount than the agreed one is known.
     alarm: Option<Instant>,
+    /// The same when the store was copied.
+    prices_in_copy: BTreeMap<(Model, &'static str), Told>,
     /// Jobs that were confirmed when the store was copied: they had their key by then.
     pub confirmed_in_copy: BTreeSet<JobId>,
     /// Jobs that had no key yet in a copy that was put back: there they get another one.
@@ -226,10 +228,18 @@ impl Permissions {
         }
     }
 
+    /// The store is copied with all that the program was told by then. `confirmed`: jobs that were by then.
+    pub fn copied(&mut self, confirmed: impl Iterator<Item = JobId>) {
+        self.confirmed_in_copy.extend(confirmed);
+        self.prices_in_copy.clone_from(&self.prices);
+    }
+
     /// An older copy of the store stands in its place.
     pub fn copied_back(&mut self, jobs: &[Job], now: Timestamp) {
         self.nobody_is_left(jobs, now);
         self.jobs.clear();
+        self.prices.clone_from(&self.prices_in_copy);
+        self.sender_died();
         self.sums_are_lost = true;
         // What the user did since is forgotten with everything else.
         self.paid.values_mut().for_each(|paid| paid.given_up = false);
