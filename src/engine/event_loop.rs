@@ -184,6 +184,7 @@ impl Engine {
             let before = self.base.jobs.put(job, self.base.account.settings().approval_floor);
             self.on_job(before.as_deref(), job, now);
         }
+        self.take_up_amounts(&jobs, now);
         jobs.retain(|job| unpublished.contains(&job.id));
         self.base.publisher.jobs(jobs);
         info!(jobs = self.base.jobs.len(), "the engine starts; what is not over is read");
@@ -211,8 +212,9 @@ impl Engine {
         // An engine that ended before it had started was a restart, whose earlier approvals were to wait.
         let changed = become_engine(&mut self.base, !self.lock.follows_ready(), None, &known)?;
         self.has_started();
-        self.take_again(known);
+        self.take_again(known.clone());
         self.take(changed);
+        self.take_up_amounts(&known, self.base.now());
         if self.base.drafts.is_shown() {
             self.list_drafts(false, self.base.now());
         }

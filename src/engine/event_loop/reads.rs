@@ -97,6 +97,24 @@ impl Engine {
         }
     }
 
+    /// The engine before this one may have been killed after it wrote what a job was reserved or charged, and before it wrote
+    /// that this is the price now: whoever goes on pauses in its place.
+    pub(super) fn take_up_amounts(&mut self, jobs: &[Arc<Job>], now: Now) {
+        for model in Model::ALL {
+            let price = self.base.account.settings().price(model);
+            let other = jobs.iter().filter(|job| job.kind.model() == model).find_map(|job| {
+                let (agreed, sent_at) = (job.send.as_ref()?.agreed, job.sent_at?);
+                let amount = job.charged.filter(|_| job.charge == Some(Charge::Charged)).or(job.reserved)?;
+                let is_news = price.is_none_or(|price| price.at <= sent_at && price.amount != amount);
+                (is_news && amount != agreed && amount > Credits::ZERO).then_some((agreed, amount))
+            });
+            let Some((agreed, amount)) = other else { continue };
+            let change = self.base.account.on_reserved(model, amount, now);
+            self.change_settings(change);
+            self.price_differs(model, agreed, amount);
+        }
+    }
+
     /// A page of the account's task list is here.
     pub(super) fn on_listed(&mut self, result: Result<ListPage, ApiError>, now: Now) {
         self.on_answer(result.as_ref().err(), now);

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mj_enhance::engine::{Command, Consent, Sending};
-use mj_enhance::job::{Caps, Credits, Job, Model, PriceLines, State};
+use mj_enhance::engine::{Command, Consent, PauseReason, Sending};
+use mj_enhance::job::{Caps, Charge, Credits, Job, Model, PriceLines, State};
 use mj_enhance::store::{CommitHook, Moment};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -119,6 +119,59 @@ async fn a_price_that_was_learned_while_the_store_took_no_write_binds_the_next_s
         let life = life.await;
         assert!(world.books.lock().unwrap().tasks.len() <= 1, "write {first} was refused: {:?}", life.open_store().jobs());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_amount_pauses_whoever_goes_on_after_a_kill_at_any_write() {
+    let here = LocalSet::new();
+    let mut amounts = 0;
+    for charges in [true, false] {
+        for last in 4..15_u32 {
+            let faults = if charges {
+                Faults { other_charge: 1.0, ..Faults::default() }
+            } else {
+                Faults { price_moves: 1.0, ..Faults::default() }
+            };
+            let world = World::new(1, faults);
+            let mut writes = 0;
+            // Its last write is on disk, and nobody hears of it any more.
+            let hook = move |moment| {
+                writes += u32::from(moment == Moment::Before);
+                if moment == Moment::Before { writes <= last } else { writes < last }
+            };
+            let jobs_and_settings = here.run_until(async {
+                let (mut life, mut first) = begin(&world, Sending::WithConsent, 2, Some(Box::new(hook)));
+                tokio::select! {
+                    _ = first.over() => {}
+                    () = tokio::time::sleep(Duration::from_mins(3)) => {}
+                }
+                first.kill().await;
+                let store = life.open_store();
+                let before: Vec<Job> = store.jobs().unwrap();
+                let process = life.new_process(Sending::WithConsent, &store);
+                let second = life.lead(Sending::WithConsent, store, process);
+                // Less than a read of the service takes: it knows no more than what is on disk.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                second.kill().await;
+                (before, life.open_store().settings().unwrap())
+            });
+            let (jobs, settings) = jobs_and_settings.await;
+            let other = jobs.iter().find(|job| {
+                let amount = job.charged.filter(|_| job.charge == Some(Charge::Charged)).or(job.reserved);
+                // What is over is not looked at again: by then its amount was heard of.
+                job.state() != State::Saved && amount.zip(job.send.as_ref()).is_some_and(|(amount, send)| amount != send.agreed)
+            });
+            if let Some(job) = other {
+                amounts += 1;
+                // Where the price is written and the pause is not, the price holds whoever was to be sent next.
+                let known = settings.price(job.kind.model()).map(|price| price.amount);
+                let binds = known.is_some() && known != job.send.as_ref().map(|send| send.agreed);
+                let pauses = matches!(settings.paused, Some(PauseReason::Price { .. }));
+                assert!(pauses || binds, "killed after write {last}: {job:?} {settings:?}");
+            }
+        }
+    }
+    assert!(amounts > 2, "{amounts} kills came after another amount");
 }
 
 #[tokio::test(start_paused = true)]
