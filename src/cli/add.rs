@@ -198,7 +198,10 @@ pub fn tell_next(approved: bool, quote: &str, count: usize, context: &Context) {
 fn dry_run(specs: &[(Spec, String)], args: &AddArgs, quote: &crate::job::Quote, context: &Context) -> Outcome {
     for (spec, _) in specs {
         let tag = spec.tag.as_ref().or(args.tag.as_ref()).map(ToString::to_string);
-        let would = json!({ "source_task": spec.source.as_str(), "image_number": spec.image.get(), "tag": tag });
+        let would = json!({
+            "kind": spec.kind().model().word(), "source_task": spec.source.as_str(), "image_number": spec.image.get(),
+            "prompt": null, "template": null, "tag": tag
+        });
         context.out.object(&json!({ "schema": json::SCHEMA, "would_add": would }))?;
         if !context.out.json {
             context.out.line(&format!("would add {}:{}", spec.source, spec.image))?;
@@ -214,7 +217,8 @@ fn tell_left_out(left_out: &[LeftOut], context: &Context) -> Result<(), Problem>
         let why = job.map_or_else(|| "given before".to_owned(), |job| format!("already added as {job}"));
         Out::status(&format!("{place}: twice: {}:{} {why}; skipped (`--again` adds it anyway)", spec.source.short(), spec.image));
         let twice = json!({
-            "source_task": spec.source.as_str(), "image_number": spec.image.get(), "job": job.map(|job| job.to_string()), "line": place
+            "source_task": spec.source.as_str(), "image_number": spec.image.get(), "prompt": null,
+            "job": job.map(|job| job.to_string()), "line": place
         });
         context.out.object(&json!({ "schema": json::SCHEMA, "twice": twice }))?;
     }

@@ -108,7 +108,7 @@ const PLAIN: Header = Header { source: 0, images: 1, tag: Some(2) };
 
 impl Reader<'_> {
     fn line(&mut self, line: &str) -> Result<Vec<Spec>, String> {
-        let line = line.trim().trim_start_matches('\u{feff}');
+        let line = line.trim().trim_start_matches('\u{feff}').trim_start();
         if line.is_empty() || line.starts_with('#') {
             return Ok(Vec::new());
         }
@@ -376,6 +376,8 @@ mod tests {
             (format!("{ID},all,sunset"), vec![0, 1, 2, 3]),
             (String::new(), vec![]),
             ("# a remark".to_owned(), vec![]),
+            ("\u{feff} # a remark".to_owned(), vec![]),
+            (format!("\u{feff} {ID} 1"), vec![1]),
             ("source_task,image_number,tag".to_owned(), vec![]),
         ] {
             assert_eq!(images(&line), numbers, "{line}");
