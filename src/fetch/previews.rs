@@ -1,16 +1,25 @@
 //! A folder of pictures that are only there to be looked at, bounded in bytes.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// Deletes from the folder what is not in `keep`, and then the files at its front until no more than `most` bytes are left.
-/// Returns the files of `keep` that are there no more. What cannot be deleted stays and is tried again next time. Blocks.
+use crate::job::TaskId;
+
+/// Deletes from the folder what the fetcher left there of tasks and is not in `keep`, and then the files at its front until
+/// no more than `most` bytes are left. Returns the files of `keep` that are there no more. What cannot be deleted stays and is
+/// tried again next time. Blocks.
+///
+/// Other files stay, and so does everything that no one names where the folder is a link: it may lead to a folder that is
+/// somebody's own.
 #[must_use]
 pub fn trim_previews(folder: &Path, keep: &[PathBuf], most: u64) -> Vec<PathBuf> {
     let wanted: HashSet<&Path> = keep.iter().map(PathBuf::as_path).collect();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+    let is_own = folder.symlink_metadata().is_ok_and(|about| about.is_dir());
+    let inside = is_own.then(|| std::fs::read_dir(folder).ok()).flatten();
+    for entry in inside.into_iter().flatten().flatten() {
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_symlink());
-        if is_file && !wanted.contains(entry.path().as_path()) {
+        if is_file && is_of_task(&entry.file_name()) && !wanted.contains(entry.path().as_path()) {
             // It is tried again after the next picture.
             let _ = std::fs::remove_file(entry.path());
         }
@@ -34,6 +43,12 @@ pub fn trim_previews(folder: &Path, keep: &[PathBuf], most: u64) -> Vec<PathBuf>
     gone
 }
 
+/// Whether a file is a preview, its sidecar, or the unfinished part of one: named after its task, perhaps behind a dot.
+fn is_of_task(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.strip_prefix(b".").unwrap_or(name).starts_with(TaskId::PREFIX.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,12 +62,25 @@ mod tests {
             path
         };
         let keep = [file("a", 100), file("b", 100), file("c", 100), folder.path().join("missing")];
-        let stray = file("a.json", 10);
+        let (stray, part) = (file("task-unified-1-a-0.json", 10), file(".task-unified-1-a-1.part", 10));
+        let other = file("holiday.png", 10);
         assert_eq!(trim_previews(folder.path(), &keep, 300), [keep[3].clone()]);
-        assert!(!stray.exists());
+        assert!(!stray.exists() && !part.exists());
+        assert!(other.exists(), "what is not named after a task was put there by somebody else");
         assert_eq!(trim_previews(folder.path(), &keep[..3], 150), keep[..2]);
         assert!(!keep[0].exists() && !keep[1].exists() && keep[2].exists());
         assert!(trim_previews(&folder.path().join("none"), &[], 0).is_empty());
+    }
+
+    #[test]
+    fn what_nobody_names_stays_where_the_folder_is_a_link() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let result = elsewhere.path().join("task-unified-1-a-0.png");
+        std::fs::write(&result, [0; 10]).unwrap();
+        let link = folder.path().join("previews");
+        std::os::unix::fs::symlink(elsewhere.path(), &link).unwrap();
+        assert!(trim_previews(&link, &[], 0).is_empty());
+        assert!(result.exists());
     }
 
     #[test]
