@@ -324,6 +324,13 @@ fn a_line_that_cannot_be_true_is_named_and_nothing_is_taken() {
         (with(unsure(), &|job| job.send.as_mut().unwrap().body = String::new()), ImportError::Body),
         (
             with(unsure(), &|job| {
+                let key = IdempotencyKey::from_random([4; 16]);
+                job.request = Some(crate::job::PaidRequest { key, body: r#"{"model":"mj-v7"}"#.into() });
+            }),
+            ImportError::Body,
+        ),
+        (
+            with(unsure(), &|job| {
                 job.kind = JobKind::Enhance { source: job.kind.source().unwrap().0.clone(), image: ImageNumber::ALL[3] }
             }),
             ImportError::Body,

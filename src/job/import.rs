@@ -184,8 +184,8 @@ impl Job {
     }
 
     fn check_request(&self) -> Result<(), ImportError> {
-        let body = self.send.as_ref().map(|send| &send.body).or(self.request.as_ref().map(|request| &request.body));
-        if body.is_some_and(|body| !self.kind.is_body(body)) {
+        let sent = self.send.iter().map(|send| &send.body);
+        if sent.chain(self.request.iter().map(|request| &request.body)).any(|body| !self.kind.is_body(body)) {
             return Err(ImportError::Body);
         }
         match &self.send {
