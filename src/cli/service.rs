@@ -205,22 +205,20 @@ fn age(at: Timestamp) -> String {
 
 async fn rows(client: &impl Service, limit: u32) -> Result<Vec<TaskRow>, Problem> {
     let mut rows: Vec<TaskRow> = Vec::new();
-    let mut page = 1;
+    let mut seen = HashSet::new();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    while rows.len() < limit {
+    for page in 1.. {
         let query = ListQuery { model: Some(Model::Draft), status: Some("completed"), page, page_size: PAGE };
         let answer = client.list(query).await?;
-        let full = answer.rows.len() >= PAGE as usize;
-        for row in answer.rows {
-            // The list may shift between two pages, so a row can come twice.
-            if row.model == "mj-v7" && !rows.iter().any(|known| known.id == row.id) {
-                rows.push(row);
-            }
-        }
-        if !full {
+        let full = answer.rows.len() + answer.unreadable >= PAGE as usize;
+        let before = seen.len();
+        // The list may shift between two pages, so a row can come twice.
+        let new = answer.rows.into_iter().filter(|row| seen.insert(row.id.clone()));
+        rows.extend(new.filter(|row| row.model == Model::Draft.wire_name()));
+        // A gateway that counts no pages would give the same one for ever.
+        if !full || rows.len() >= limit || seen.len() == before {
             break;
         }
-        page += 1;
     }
     rows.truncate(limit);
     Ok(rows)
@@ -272,4 +270,79 @@ pub fn credits(context: &Context) -> Outcome {
         out.line(&format!("  key today  {today}{zone}"))?;
     }
     Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use futures_util::future::{BoxFuture, pending, ready};
+
+    use super::*;
+    use crate::api::{ApiError, Balance, ListPage, Submitted};
+    use crate::job::{IdempotencyKey, TaskStatus};
+
+    /// A gateway with so many pages, or one that counts none and gives the first each time.
+    struct Gateway {
+        pages: Option<u32>,
+        unreadable: usize,
+    }
+
+    impl Gateway {
+        fn page(&self, page: u32) -> ListPage {
+            let row = |n: u32| TaskRow {
+                id: TaskId::new(&format!("task-unified-1-{n}")).unwrap(),
+                model: Model::Draft.wire_name().to_owned(),
+                status: TaskStatus::Completed,
+                percent: None,
+                created_at: None,
+                result_count: None,
+                used: None,
+            };
+            let page = self.pages.map_or(1, |_| page);
+            let rows = if self.pages.is_some_and(|pages| page > pages) { 0 } else { PAGE };
+            let rows = (0..rows).map(|n| row((page - 1) * PAGE + n)).skip(self.unreadable).collect();
+            ListPage { rows, unreadable: self.unreadable, total: None }
+        }
+    }
+
+    impl Service for Gateway {
+        fn submit<'a>(&'a self, _: &'a IdempotencyKey, _: &'a str) -> BoxFuture<'a, Result<Submitted, ApiError>> {
+            pending().boxed()
+        }
+        fn task<'a>(&'a self, _: &'a TaskId) -> BoxFuture<'a, Result<TaskReport, ApiError>> {
+            pending().boxed()
+        }
+        fn batch<'a>(&'a self, _: &'a [TaskId]) -> BoxFuture<'a, Result<Vec<TaskReport>, ApiError>> {
+            pending().boxed()
+        }
+        fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<ListPage, ApiError>> {
+            assert!(query.page <= 10, "it ends");
+            ready(Ok(self.page(query.page))).boxed()
+        }
+        fn credits(&self) -> BoxFuture<'_, Result<Balance, ApiError>> {
+            pending().boxed()
+        }
+        fn models(&self) -> BoxFuture<'_, Result<Vec<String>, ApiError>> {
+            pending().boxed()
+        }
+        fn time(&self) -> Option<Timestamp> {
+            None
+        }
+        fn price(&self, _: Model) -> BoxFuture<'_, Result<Credits, ApiError>> {
+            pending().boxed()
+        }
+    }
+
+    fn listed(gateway: &Gateway, limit: u32) -> usize {
+        let Ok(rows) = rows(gateway, limit).now_or_never().unwrap() else { panic!("the gateway answers") };
+        rows.len()
+    }
+
+    #[test]
+    fn the_list_is_read_to_its_end_and_no_further() {
+        let gateway = Gateway { pages: Some(3), unreadable: 0 };
+        assert_eq!([listed(&gateway, 20), listed(&gateway, 120), listed(&gateway, 10_000)], [20, 120, 150]);
+        assert_eq!(listed(&Gateway { pages: None, unreadable: 0 }, 10_000), 50, "the same page for ever is one page");
+        assert_eq!(listed(&Gateway { pages: Some(3), unreadable: 1 }, 10_000), 147, "an odd row hides no other page");
+    }
 }
