@@ -11,7 +11,7 @@ use super::{Model, Percent, Prompt, Tag, TaskId, Verdict};
 pub const SCHEMA: u32 = 1;
 
 /// The columns of CSV, by the names of the fields.
-const COLUMNS: [&str; 21] = [
+pub(super) const COLUMNS: [&str; 21] = [
     "id",
     "source_task",
     "image_number",

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::id::{ImageNumber, Tag, TaskId};
 use super::kind::JobKind;
-use super::text;
+use super::{record, text};
 
 /// One picture of one draft, with a tag if the line gave one.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -179,7 +179,7 @@ impl Reader<'_> {
     fn json(&mut self, line: &str) -> Result<Vec<Spec>, String> {
         let object: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(line).map_err(|wrong| format!("not a JSON object: {wrong}"))?;
-        if let Some(unknown) = object.keys().find(|key| !FIELDS.contains(&key.as_str())) {
+        if let Some(unknown) = object.keys().find(|key| !is_field(key)) {
             return Err(format!(
                 "unknown field {:?}: a line needs \"source_task\" and \"image_number\", and may have \"tag\"",
                 text::shorten(&text::clean(unknown), 30)
@@ -230,48 +230,24 @@ impl Reader<'_> {
     }
 }
 
-/// The fields that a JSON line or a CSV header may name: those that `list` and `drafts` print. Another one may be a slip of the
-/// hand in the name of one that decides what is paid for.
-const FIELDS: [&str; 29] = [
-    "schema",
-    "kind",
-    "id",
-    "source_task",
-    "image_number",
-    "image",
-    "tag",
-    "state",
-    "reason",
-    "task_id",
-    "progress",
-    "created_at",
-    "sent_at",
-    "finished_at",
-    "saved_at",
-    "link_expires_at",
-    "credits_reserved",
-    "credits_charged",
-    "charge",
-    "files",
-    "error",
-    "pictures",
-    "draft",
-    "jobs",
-    "spec",
-    "prompt",
-    "template",
-    "verdict",
-    "hidden",
-];
+/// The fields that a JSON line or a CSV header may name besides those of a job: what `drafts` prints, and other names for the
+/// same.
+const OTHER_FIELDS: [&str; 8] = ["schema", "image", "error", "pictures", "draft", "jobs", "spec", "hidden"];
+
+/// Whether a JSON line or a CSV header may name this field: one that `list` or `drafts` prints. Another one may be a slip of
+/// the hand in the name of one that decides what is paid for.
+fn is_field(name: &str) -> bool {
+    record::COLUMNS.contains(&name) || OTHER_FIELDS.contains(&name)
+}
 
 /// The columns by their names, where a line is a header and not a draft.
 fn header_of(fields: &[String]) -> Result<Option<Header>, String> {
     let names: Vec<String> = fields.iter().map(|field| field.to_ascii_lowercase()).collect();
-    if !names.first().is_some_and(|name| FIELDS.contains(&name.as_str())) {
+    if !names.first().is_some_and(|name| is_field(name)) {
         return Ok(None);
     }
     let find = |wanted: &[&str]| wanted.iter().find_map(|wanted| names.iter().position(|name| name == wanted));
-    if let Some(unknown) = names.iter().find(|name| !FIELDS.contains(&name.as_str()) && *name != "picture") {
+    if let Some(unknown) = names.iter().find(|name| !is_field(name) && *name != "picture") {
         return Err(format!(
             "unknown column {:?}: the columns are source_task, image_number, tag",
             text::shorten(&text::clean(unknown), 30)
