@@ -22,7 +22,8 @@ use crate::config::{self, KEY_VARIABLE};
 use crate::engine::EngineEvent;
 use crate::job::{Job, JobId, State};
 
-/// How often a running program is looked after.
+/// How often a running program is looked after: the standard library has no wait for a program's end that also ends at a time
+/// limit.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A program with its arguments, and what it is told.

@@ -14,7 +14,8 @@ use super::{json, start, wording};
 use crate::job::{HoldReason, Job, JobId, Phase, State, text};
 use crate::store::Store;
 
-/// How often the store's version is asked for: a number in shared memory, so cheap; half of what feels like at once.
+/// How often the store's version is asked for, since SQLite tells no other process of a change: a number in shared memory, so
+/// cheap; half of what feels like at once.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// A flag that rises at Ctrl+c, SIGTERM and SIGHUP.

@@ -17,7 +17,8 @@ pub const KEY_VARIABLE: &str = "EVOLINK_API_KEY";
 /// How long a key command may take; long enough to unlock a password store by hand.
 const COMMAND_LIMIT: Duration = Duration::from_mins(1);
 
-/// How often it is looked at whether a key command has ended,
+/// How often it is looked at whether a key command has ended: the standard library has no wait for a program's end that also
+/// ends at a time limit.
 const STEP: Duration = Duration::from_millis(10);
 /// and how long the rest of its output may take to arrive after that.
 const REST: Duration = Duration::from_millis(500);
