@@ -322,3 +322,57 @@ fn a_store_of_an_impossible_version_is_refused_before_its_log_is_switched() {
         assert!(std::fs::read(&file).unwrap() == before, "{version}: the file is left as it is");
     }
 }
+
+/// Makes the store of version `n` from the one of the first version, with a draft of ours and one of another program where
+/// that version can hold them.
+fn make_version(n: usize, file: &Path) {
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores/v1.db"), file).unwrap();
+    let db = Connection::open(file).unwrap();
+    for step in &schema::STEPS[1..n] {
+        db.execute_batch(step).unwrap();
+    }
+    if n >= 6 {
+        db.execute_batch(
+            "INSERT INTO jobs (id, place, state, created_at, stop_wish, source_confirmed, removed, revision, kind, prompt, template)
+                VALUES (99, 99, 'unwatched', 1790000099000000000, 0, 0, 0, 38, 'draft', 'a red boat', 'a {red, blue} boat');
+             INSERT INTO drafts (task, made_at, pictures, hidden, note, revision)
+                VALUES ('task-unified-1-theirs', 1790000099000000000, 4, 1, 'red', 38);",
+        )
+        .unwrap();
+    }
+    db.pragma_update(None, "user_version", i64::try_from(n).unwrap()).unwrap();
+}
+
+#[test]
+fn a_store_of_every_version_opens_with_everything_also_for_two_at_once() {
+    for n in 1..=schema::STEPS.len() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mj-enhance.db");
+        make_version(n, &file);
+        let all = |store: &Store| (store.jobs().unwrap(), store.ledger_rows().unwrap(), store.drafts().unwrap().1);
+        let before = std::fs::read(&file).unwrap();
+        let reader = Store::open(folder.path(), Access::ReadOnly).unwrap();
+        let seen = all(&reader);
+        drop(reader);
+        assert!(std::fs::read(&file).unwrap() == before, "{n}: what is only read stays as it is");
+        let (jobs, ledger, drafts) = &seen;
+        let new = usize::from(n >= 6);
+        assert_eq!((jobs.len(), ledger.is_empty(), drafts.len()), (12 + new, false, new), "{n}");
+        if let Some(job) = jobs.iter().find(|job| job.id == id(99)) {
+            assert_eq!(
+                (job.kind.prompt().map(crate::job::Prompt::as_str), job.kind.template()),
+                (Some("a red boat"), Some("a {red, blue} boat"))
+            );
+        }
+        let open = |_| {
+            let folder = folder.path().to_owned();
+            std::thread::spawn(move || Store::open(&folder, Access::ReadWrite))
+        };
+        let opened: Vec<_> = (0..4).map(open).collect();
+        for thread in opened {
+            assert_eq!(all(&thread.join().unwrap().unwrap()), seen, "{n}");
+        }
+        let version: i64 = Connection::open(&file).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(version, schema::known());
+    }
+}
