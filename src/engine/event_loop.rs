@@ -3,6 +3,7 @@
 //! One value on one thread owns the store and the parts. Calls to the service and downloads run as workers that end in a
 //! [`WorkerResult`]. After every event the loop starts whatever can be started and sleeps until the next deadline of a part.
 
+mod commands;
 mod drafts;
 mod reads;
 mod sends;
@@ -27,11 +28,11 @@ use super::reconciler::Reconciler;
 use super::start::{become_engine, was_interrupted};
 use super::submitter::Submitter;
 use super::workers::{WorkerKind, WorkerResult, Workers};
-use super::{Act, Command, CommandError, CommandOutcome, EngineEvent, Options, PauseReason, Role, Sending};
+use super::{EngineEvent, Options, PauseReason, Role, Sending};
 use crate::api::ApiError;
 use crate::api::gate::Gate;
-use crate::job::{Applied, Charge, Job, JobId, State, Update};
-use crate::store::{BudgetId, EngineLock, EngineRequest, Store, StoreError};
+use crate::job::{Applied, Charge, Job, JobId, Update};
+use crate::store::{BudgetId, EngineLock, Store, StoreError};
 
 /// How long leaving waits for the answer to an open paid request; without it the job is looked for at the next start.
 const LAST_ANSWER: Duration = Duration::from_millis(700);
@@ -300,85 +301,6 @@ impl Engine {
                 match self.base.account.on_price(model, &result, now) {
                     Some(SettingsChange::Pause(why)) => self.pause(why),
                     change => self.change_settings(change),
-                }
-            }
-        }
-    }
-
-    fn command(&mut self, message: SessionMessage) {
-        match message {
-            SessionMessage::Command { ticket, command } => {
-                let outcome = self.perform(command);
-                self.base.publisher.command_done(ticket, outcome);
-            }
-            SessionMessage::Details(job) => self.base.publisher.details(job, &self.base.store),
-            SessionMessage::ShowDrafts(shown) => {
-                self.show_drafts(shown);
-            }
-            SessionMessage::ListDrafts => self.on_request(EngineRequest::ListDrafts { now: true }),
-            SessionMessage::LookAtDraft(task) => self.on_request(EngineRequest::LookAtDraft(task)),
-            SessionMessage::SaveScreenState(state) => self.base.save_screen_state(&state),
-            SessionMessage::Stop => self.stopping = true,
-        }
-    }
-
-    /// Does a command, and what it asks of the engine.
-    fn perform(&mut self, command: Command) -> Result<CommandOutcome, CommandError> {
-        // What the user says comes after what was learned before.
-        self.write_settings();
-        let done = self.base.perform(command, true)?;
-        if matches!(done.outcome.act, Some(Act::Approved | Act::Resumed)) {
-            // Confirming a job that was held for its draft answers what the check found; others are checked afresh.
-            for job in done.changed.iter().filter(|job| !job.source_confirmed) {
-                if let Some((source, image)) = job.kind.source() {
-                    self.submitter.drafts().forget_if_unfit(source, image);
-                }
-            }
-        }
-        self.take(done.changed);
-        for request in done.requests {
-            self.on_request(request);
-        }
-        Ok(done.outcome)
-    }
-
-    /// What a dashboard or a script asks of the engine.
-    fn on_request(&mut self, request: EngineRequest) {
-        let now = self.base.now();
-        match request {
-            EngineRequest::ReadAll => {
-                self.poller.ask_all(now);
-                self.base.account.balance_now(now);
-                let unsure: Vec<(JobId, Update)> = self.base.jobs.unsure().map(|job| (job.id, Update::Recheck)).collect();
-                if !unsure.is_empty() {
-                    self.write(unsure);
-                    self.reconciler.read_now(now);
-                }
-            }
-            EngineRequest::Read(id) => {
-                let Some(job) = self.base.jobs.get(id).cloned() else { return };
-                match (job.state(), &job.task) {
-                    (State::Running, Some(task)) => self.poller.ask_now(id, task, now),
-                    (State::Unsure, _) => {
-                        self.write(vec![(id, Update::Recheck)]);
-                        self.reconciler.read_now(now);
-                    }
-                    (State::Held, _) => {
-                        if let Some((source, _)) = job.kind.source() {
-                            self.submitter.drafts().forget(source);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            EngineRequest::ListDrafts { now: at_once } => self.list_drafts(at_once, now),
-            EngineRequest::LookAtDraft(task) => self.draft_reader.look_at(task),
-            EngineRequest::Fetch(id) => {
-                self.downloads.fetch_now(id);
-                self.write(vec![(id, Update::FetchAgain)]);
-                let job = self.base.jobs.get(id);
-                if let Some(task) = job.and_then(|job| self.downloads.await_fresh_link(job, now.wall)) {
-                    self.poller.ask_now(id, &task, now);
                 }
             }
         }
