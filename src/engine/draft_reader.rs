@@ -15,7 +15,7 @@ use crate::api::gate::Gate;
 use crate::api::{ApiError, ListPage, ListQuery, TaskRow};
 use crate::fetch::FetchRequest;
 use crate::job::drafts::DraftRow;
-use crate::job::{Failure, ImageNumber, LINK_LIFE_HOURS, Model, SavedFile, TaskId, TaskReport, TaskStatus, retry};
+use crate::job::{ErrorClass, Failure, ImageNumber, LINK_LIFE_HOURS, Model, SavedFile, TaskId, TaskReport, TaskStatus, retry};
 use crate::store::MOST_DRAFTS;
 
 /// The list is read at most so often without being asked for.
@@ -28,8 +28,10 @@ const PAGE: u32 = 50;
 pub(super) enum DraftRead {
     /// A page of the list.
     Page(ListQuery),
-    /// Tasks of it.
+    /// Tasks of it, all at once.
     Tasks(Vec<TaskId>),
+    /// One of them alone, since those at once could not be read.
+    Task(TaskId),
 }
 
 /// What is to be done for a task that is looked at.
@@ -57,6 +59,10 @@ pub(super) struct DraftReader {
     /// The walk under way goes on then, after a failure.
     goes_on_at: Option<Instant>,
     in_air: bool,
+    /// When the list was last wanted.
+    wanted: Option<Instant>,
+    /// So many of the tasks to read are read alone.
+    alone: usize,
     failures: u32,
     /// How the last call failed, until one goes well.
     trouble: Option<Failure>,
@@ -73,6 +79,7 @@ pub(super) struct DraftReader {
 impl DraftReader {
     /// The list is to be read: now, or a minute after the last time. `listed_at`: when another process read it last.
     pub(super) fn want(&mut self, at_once: bool, listed_at: Option<Timestamp>, now: Now) {
+        self.wanted = Some(now.at);
         if self.walk.is_some() {
             return;
         }
@@ -87,6 +94,18 @@ impl DraftReader {
     pub(super) fn unwatch(&mut self) {
         self.at = None;
         self.looks.clear();
+    }
+
+    /// Ends what fails again and again once nobody waits for it: no dashboard of this process shows drafts, and none of
+    /// another process, which asks once a minute, has done so lately. It begins anew when somebody asks.
+    pub(super) fn end_unless_wanted(&mut self, is_shown: bool, now: Now) {
+        let lately = |at: Instant| now.at.saturating_duration_since(at) <= 2 * LIST_EVERY;
+        if self.trouble.is_some() && !is_shown && !self.wanted.is_some_and(lately) {
+            (self.at, self.walk, self.goes_on_at) = (None, None, None);
+            for task in self.to_read.drain(..) {
+                self.was_read.remove(&task);
+            }
+        }
     }
 
     /// How reading fails at present.
@@ -105,7 +124,7 @@ impl DraftReader {
         }
         gate.take_read(now.at).ok()?;
         (self.in_air, self.goes_on_at) = (true, None);
-        if self.to_read.is_empty() {
+        let Some(first) = self.to_read.front() else {
             let page = self.walk.unwrap_or(0) + 1;
             return Some(DraftRead::Page(ListQuery {
                 model: Some(Model::Draft),
@@ -113,6 +132,9 @@ impl DraftReader {
                 page,
                 page_size: PAGE,
             }));
+        };
+        if self.alone > 0 {
+            return Some(DraftRead::Task(first.clone()));
         }
         let most = self.to_read.len().min(PAGE as usize);
         Some(DraftRead::Tasks(self.to_read.iter().take(most).cloned().collect()))
@@ -180,10 +202,21 @@ impl DraftReader {
         match result {
             Err(error) => {
                 self.failed(&error, rng, now);
+                if is_about_tasks(&error) {
+                    // One id spoils the rest, or the gateway knows no batches: each on its own, and what cannot be read so
+                    // must not keep the list waiting for ever.
+                    if let [odd] = asked {
+                        self.to_read.retain(|task| task != odd);
+                        self.alone = self.alone.saturating_sub(1);
+                    } else {
+                        self.alone = asked.len();
+                    }
+                }
                 Vec::new()
             }
             Ok(reports) => {
                 self.well();
+                self.alone = self.alone.saturating_sub(asked.len());
                 self.to_read.retain(|task| !asked.contains(task));
                 reports.into_iter().filter_map(row_of).collect()
             }
@@ -276,6 +309,15 @@ pub(super) fn numbered(files: Vec<SavedFile>) -> Vec<SavedPath> {
     ImageNumber::ALL.into_iter().zip(files).map(|(image, file)| (image, file.path)).collect()
 }
 
+/// Whether the service itself refuses what was asked, which it would do again. A web page, or no answer, is trouble of the
+/// connection.
+fn is_about_tasks(error: &ApiError) -> bool {
+    use ErrorClass::{Access, BadRequest, BadSource, Final, InvalidResponse, NotFound};
+    error.is_json
+        && (matches!(error.class, Access | BadRequest | BadSource | Final | InvalidResponse | NotFound)
+            || matches!(error.status, Some(404 | 405 | 501)))
+}
+
 fn link_end(made_at: Timestamp) -> Timestamp {
     made_at.checked_add(SignedDuration::from_hours(LINK_LIFE_HOURS)).unwrap_or(Timestamp::MAX)
 }
@@ -301,7 +343,7 @@ mod tests {
     use super::super::account::tests::{error, gate};
     use super::super::index::tests::{at, task};
     use super::*;
-    use crate::job::{Credits, ErrorClass, Prices};
+    use crate::job::{Credits, Prices};
 
     fn row(n: u64, second: i64, used: Option<Credits>) -> TaskRow {
         TaskRow {
@@ -326,7 +368,7 @@ mod tests {
     fn asked(reader: &mut DraftReader, now: Now) -> Option<u32> {
         match reader.next_read(&mut gate(), now)? {
             DraftRead::Page(query) => Some(query.page),
-            DraftRead::Tasks(_) => Some(0),
+            DraftRead::Tasks(_) | DraftRead::Task(_) => Some(0),
         }
     }
 
@@ -398,6 +440,60 @@ mod tests {
         assert_eq!(asked(&mut reader, later), Some(1), "the same page again");
         reader.on_page(Ok(page(Vec::new())), |_| None, |_| false, &mut rng(), later);
         assert!(reader.trouble().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_ends_when_nobody_waits_for_it() {
+        let (mut reader, now) = (DraftReader::default(), Now::of_test(100));
+        reader.want(true, None, now);
+        assert_eq!(asked(&mut reader, now), Some(1));
+        let fails = |reader: &mut DraftReader, now| {
+            reader.on_page(Err(error(ErrorClass::Server)), |_| None, |_| false, &mut rng(), now);
+        };
+        fails(&mut reader, now);
+        reader.end_unless_wanted(false, now);
+        assert!(reader.next_deadline(now.at).is_some(), "asked for just now, by another process perhaps");
+        let later = now.after(Duration::from_mins(5));
+        reader.end_unless_wanted(true, later);
+        assert_eq!(asked(&mut reader, later), Some(1), "shown here");
+        fails(&mut reader, later);
+        reader.end_unless_wanted(false, later);
+        assert_eq!((reader.next_deadline(later.at), asked(&mut reader, later.after(Duration::from_hours(1)))), (None, None));
+        reader.want(false, None, later.after(Duration::from_hours(1)));
+        assert_eq!(asked(&mut reader, later.after(Duration::from_hours(1))), Some(1), "it begins anew when somebody asks");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_that_cannot_be_read_at_once_are_read_alone_and_keep_nothing_waiting() {
+        let (mut reader, mut now) = (DraftReader::default(), Now::of_test(100));
+        reader.want(true, None, now);
+        assert_eq!(asked(&mut reader, now), Some(1));
+        let full: Vec<TaskRow> = (0..50).map(|n| row(n, 10, None)).collect();
+        reader.on_page(Ok(page(full)), |_| None, |_| false, &mut rng(), now);
+        let refused = ApiError { is_json: true, ..error(ErrorClass::BadRequest) };
+        let Some(DraftRead::Tasks(tasks)) = reader.next_read(&mut gate(), now) else { panic!() };
+        reader.on_tasks(&tasks, Err(refused.clone()), &mut rng(), now);
+        let (mut alone, mut pages) = (0, 0);
+        for _ in 0..60 {
+            now = now.after(Duration::from_mins(2));
+            match reader.next_read(&mut gate(), now) {
+                Some(DraftRead::Task(task)) if task == tasks[7] => {
+                    reader.on_tasks(&[task], Err(refused.clone()), &mut rng(), now);
+                    alone += 1;
+                }
+                Some(DraftRead::Task(task)) => {
+                    reader.on_tasks(&[task.clone()], Ok(vec![TaskReport::new(task, TaskStatus::Completed)]), &mut rng(), now);
+                    alone += 1;
+                }
+                Some(DraftRead::Page(query)) => {
+                    assert_eq!(query.page, 2);
+                    reader.on_page(Ok(page(Vec::new())), |_| None, |_| false, &mut rng(), now);
+                    pages += 1;
+                }
+                other => assert_eq!(other, None),
+            }
+        }
+        assert_eq!((alone, pages), (50, 1), "the list goes on behind them");
     }
 
     #[tokio::test(start_paused = true)]

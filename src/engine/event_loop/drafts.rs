@@ -24,6 +24,7 @@ impl Engine {
             self.list_drafts(false, self.base.now());
         } else {
             self.draft_reader.unwatch();
+            self.draft_reader.end_unless_wanted(false, self.base.now());
         }
     }
 
@@ -45,6 +46,13 @@ impl Engine {
                     self.workers.spawn(WorkerKind::ReadDrafts(tasks.clone()), async move {
                         let result = service.batch(&tasks).await;
                         WorkerResult::DraftsRead(tasks, result)
+                    });
+                }
+                DraftRead::Task(task) => {
+                    let asked = vec![task.clone()];
+                    self.workers.spawn(WorkerKind::ReadDrafts(asked.clone()), async move {
+                        let result = service.task(&task).await.map(|report| vec![report]);
+                        WorkerResult::DraftsRead(asked, result)
                     });
                 }
             }
@@ -101,6 +109,7 @@ impl Engine {
                 self.list_drafts(false, now);
             }
         }
+        self.draft_reader.end_unless_wanted(self.base.drafts.is_shown(), now);
         self.tell_of_drafts();
     }
 
@@ -108,6 +117,7 @@ impl Engine {
         self.on_answer(result.as_ref().err(), now);
         let rows = self.draft_reader.on_tasks(asked, result, &mut self.base.services.rng, now);
         self.keep_drafts(&rows);
+        self.draft_reader.end_unless_wanted(self.base.drafts.is_shown(), now);
         self.tell_of_drafts();
     }
 
