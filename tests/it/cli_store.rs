@@ -178,7 +178,7 @@ fn cancelling_what_was_not_sent_costs_nothing() {
 }
 
 #[test]
-fn running_again_is_a_new_paid_wish() {
+fn running_again_is_a_new_paid_job() {
     let program = Program::new();
     let ids = program.add(&[DRAFT]);
     program.run(&["retry", &ids[0], "--yes", "--max-credits", "9"]).expect(2);

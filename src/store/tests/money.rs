@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn wishes_without_a_yes_are_held_and_go_where_they_are_told() {
+fn jobs_without_a_yes_are_held_and_go_where_they_are_told() {
     let mut store = Store::in_memory().unwrap();
     add(&mut store, &[new_job(1), new_job(2)], false, None, at(0)).unwrap();
     add(&mut store, &[new_job(3), new_job(4)], true, None, at(0)).unwrap();
@@ -85,7 +85,7 @@ fn a_price_a_cap_and_a_run_limit_hold_the_job() {
 }
 
 #[test]
-fn one_key_never_serves_two_wishes() {
+fn one_key_never_serves_two_jobs() {
     let mut store = with_approved(2);
     assert!(matches!(send(&mut store, 1, 1), BeginSend::Go(_)));
     store.db.execute("UPDATE jobs SET request_key = ?1 WHERE id = 2", params![key(1).as_str()]).unwrap();
