@@ -66,6 +66,8 @@ pub enum SessionMessage {
     ListDrafts,
     /// The dashboard shows the pictures of this draft of another program's: fetch them.
     LookAtDraft(TaskId),
+    /// Fetch the pictures of a draft of another program's, whether they are shown or not.
+    FetchDraft(TaskId),
     /// Remember this for the next screen.
     SaveScreenState(String),
     /// Leave.

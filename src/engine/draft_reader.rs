@@ -71,6 +71,8 @@ pub(super) struct DraftReader {
     was_read: HashSet<TaskId>,
     /// Tasks that are looked at, the latest first.
     looks: VecDeque<TaskId>,
+    /// Tasks whose pictures were asked for, the first first; they come behind those that are looked at.
+    asked_for: VecDeque<TaskId>,
     /// Tasks that are looked at and were read for that.
     read_for_look: HashSet<TaskId>,
     fetching: Option<TaskId>,
@@ -244,26 +246,40 @@ impl DraftReader {
         self.looks.truncate(8);
     }
 
+    /// The pictures of this task are asked for, whether a dashboard shows them or not.
+    pub(super) fn fetch(&mut self, task: TaskId) {
+        if self.fetching.as_ref() != Some(&task) && !self.asked_for.contains(&task) && self.asked_for.len() < MOST_DRAFTS {
+            self.read_for_look.remove(&task);
+            self.asked_for.push_back(task);
+        }
+    }
+
+    /// Nothing more is to be done for the pictures of this task.
+    fn settled(&mut self, task: &TaskId) {
+        self.looks.retain(|other| other != task);
+        self.asked_for.retain(|other| other != task);
+    }
+
     /// The task whose pictures are wanted most, if none are on their way.
     pub(super) fn next_look(&self) -> Option<&TaskId> {
         let waits = |task: &&TaskId| !self.to_read.contains(*task);
-        self.looks.iter().find(waits).filter(|_| self.fetching.is_none())
+        self.looks.iter().chain(&self.asked_for).find(waits).filter(|_| self.fetching.is_none())
     }
 
     /// What is to be done for the task of [`DraftReader::next_look`], of which this is kept. `exists` tells of files.
     pub(super) fn look(&mut self, task: &TaskId, row: Option<&DraftRow>, exists: impl Fn(&SavedPath) -> bool, now: Now) -> Look {
         let Some(row) = row else {
-            self.looks.retain(|other| other != task);
+            self.settled(task);
             return Look::None;
         };
         let wanted = row.pictures.unwrap_or(row.links.len()).min(ImageNumber::ALL.len());
         if wanted > 0 && row.files.len() >= wanted && row.files.iter().all(exists) {
-            self.looks.retain(|other| other != task);
+            self.settled(task);
             return Look::There;
         }
         let is_fresh = !row.links.is_empty() && row.links_expire_at.is_none_or(|end| end > now.wall);
         if is_fresh {
-            self.looks.retain(|other| other != task);
+            self.settled(task);
             self.fetching = Some(task.clone());
             return Look::Fetch(FetchRequest {
                 links: row.links.clone(),
@@ -279,7 +295,7 @@ impl DraftReader {
             self.to_read.push_front(task.clone());
             return Look::Read;
         }
-        self.looks.retain(|other| other != task);
+        self.settled(task);
         Look::None
     }
 
@@ -494,6 +510,23 @@ mod tests {
             }
         }
         assert_eq!((alone, pages), (50, 1), "the list goes on behind them");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_pictures_that_were_asked_for_come_behind_those_that_are_looked_at() {
+        let (mut reader, now) = (DraftReader::default(), Now::of_test(100));
+        (0..30).for_each(|n| reader.fetch(task(n)));
+        reader.look_at(task(90));
+        let mut fetched = Vec::new();
+        while let Some(next) = reader.next_look().cloned() {
+            let links = vec!["https://x/0.png".to_owned()];
+            let row = DraftRow { links, ..DraftRow::new(next.clone()) };
+            assert!(matches!(reader.look(&next, Some(&row), |_| false, now), Look::Fetch(_)));
+            reader.fetched(&next);
+            reader.unwatch();
+            fetched.push(next);
+        }
+        assert_eq!(fetched, std::iter::once(90).chain(0..30).map(task).collect::<Vec<_>>());
     }
 
     #[tokio::test(start_paused = true)]

@@ -109,6 +109,7 @@ impl Follower {
             }
             SessionMessage::ListDrafts => self.ask(EngineRequest::ListDrafts { now: true }),
             SessionMessage::LookAtDraft(task) => self.ask(EngineRequest::LookAtDraft(task)),
+            SessionMessage::FetchDraft(task) => self.ask(EngineRequest::FetchDraft(task)),
             SessionMessage::SaveScreenState(_) if self.read_only => {}
             SessionMessage::SaveScreenState(state) => self.base.save_screen_state(&state),
             SessionMessage::Stop => self.stopping = true,

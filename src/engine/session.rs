@@ -195,6 +195,11 @@ impl Session {
         self.command(SessionMessage::LookAtDraft(task));
     }
 
+    /// Has the pictures of a draft of another program's fetched, whether they are shown or not.
+    pub fn fetch_draft(&self, task: TaskId) {
+        self.command(SessionMessage::FetchDraft(task));
+    }
+
     /// Has a text remembered for the next screen.
     pub fn remember(&self, state: String) {
         self.command(SessionMessage::SaveScreenState(state));

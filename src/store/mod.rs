@@ -283,6 +283,7 @@ impl Store {
                     EngineRequest::ListDrafts { now: true } => ("list-drafts-now", None, None),
                     EngineRequest::ListDrafts { now: false } => ("list-drafts", None, None),
                     EngineRequest::LookAtDraft(task) => ("look-at-draft", None, Some(task.as_str())),
+                    EngineRequest::FetchDraft(task) => ("fetch-draft", None, Some(task.as_str())),
                 };
                 writing.db.prepare_cached("INSERT INTO asks (kind, job, task) VALUES (?1, ?2, ?3)")?.execute(params![
                     kind,
@@ -317,6 +318,7 @@ impl Store {
                     ("list-drafts-now", None, None) => EngineRequest::ListDrafts { now: true },
                     ("list-drafts", None, None) => EngineRequest::ListDrafts { now: false },
                     ("look-at-draft", None, Some(task)) => EngineRequest::LookAtDraft(task),
+                    ("fetch-draft", None, Some(task)) => EngineRequest::FetchDraft(task),
                     _ => return Err(DbError::Damaged("a question for the engine cannot be read".to_owned())),
                 });
             }

@@ -359,6 +359,8 @@ pub enum EngineRequest {
     },
     /// Fetch the pictures of this draft of another program's, for a look.
     LookAtDraft(TaskId),
+    /// Fetch the pictures of a draft of another program's, whether they are shown or not.
+    FetchDraft(TaskId),
 }
 
 /// `Option<Option<T>>` in JSON, as a list of none or one: plain JSON cannot tell "not changed" from "none".

@@ -109,6 +109,7 @@ pub fn run(app: &mut App, ways: DashboardDeps) -> io::Result<terminal::Exit> {
         SessionEffect::ShowDrafts(shown) => session.show_drafts(shown),
         SessionEffect::ListDrafts => session.list_drafts(),
         SessionEffect::LookAtDraft(task) => session.look_at_draft(task),
+        SessionEffect::FetchDraft(task) => session.fetch_draft(task),
         SessionEffect::SaveScreenState(state) => session.remember(state),
         SessionEffect::Pictures(requests) => {
             let mailbox = mailbox.clone();

@@ -46,6 +46,8 @@ pub enum SessionEffect {
     ListDrafts,
     /// The pictures of this draft of another program's are shown: fetch them.
     LookAtDraft(TaskId),
+    /// Fetch the pictures of a draft of another program's, whether they are shown or not.
+    FetchDraft(TaskId),
     /// Remember this for [`super::AppOptions::remembered`] of the next start.
     SaveScreenState(String),
     /// Make these pictures, in this order, instead of those asked for before; each comes as [`super::News::Picture`].

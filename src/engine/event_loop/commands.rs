@@ -19,6 +19,7 @@ impl Engine {
             }
             SessionMessage::ListDrafts => self.on_request(EngineRequest::ListDrafts { now: true }),
             SessionMessage::LookAtDraft(task) => self.on_request(EngineRequest::LookAtDraft(task)),
+            SessionMessage::FetchDraft(task) => self.on_request(EngineRequest::FetchDraft(task)),
             SessionMessage::SaveScreenState(state) => self.base.save_screen_state(&state),
             SessionMessage::Stop => self.stopping = true,
         }
@@ -75,6 +76,7 @@ impl Engine {
             }
             EngineRequest::ListDrafts { now: at_once } => self.list_drafts(at_once, now),
             EngineRequest::LookAtDraft(task) => self.draft_reader.look_at(task),
+            EngineRequest::FetchDraft(task) => self.draft_reader.fetch(task),
             EngineRequest::Fetch(id) => {
                 self.downloads.fetch_now(id);
                 self.write(vec![(id, Update::FetchAgain)]);

@@ -107,7 +107,7 @@ impl App {
                 if !others.is_empty() {
                     self.say(Level::Info, format!("fetching the pictures of {}", text::count(others.len(), "draft")));
                 }
-                effects.extend(others.into_iter().map(|task| Effect::Session(SessionEffect::LookAtDraft(task))));
+                effects.extend(others.into_iter().map(|task| Effect::Session(SessionEffect::FetchDraft(task))));
             }
             A::Ask => {
                 self.say(Level::Info, "asking the account for its drafts");
