@@ -353,8 +353,8 @@ impl Run<'_> {
             let at = now + wait;
             last_tick.map_or(at, |last| at.max(last + SHORTEST_TICK))
         });
-        // While the writer is busy its message wakes us; a frame's own time does not.
-        let free = self.writer.is_free();
+        // While the writer is busy its message wakes us; a frame's own time does not. Nor is one made before a stop.
+        let free = self.writer.is_free() && self.suspend_by.is_none();
         let frame = self.frames.deadline(now).filter(|_| free);
         let pictures = self.pictures.deadline(now).filter(|_| free && frame.is_none_or(|frame| frame > now));
         let deadlines = [tick, frame, pictures, self.questions.deadline(), self.suspend_by];
@@ -495,6 +495,10 @@ impl Run<'_> {
             }
             Effect::AskAboutPictures => {
                 let question = self.questions.ask_pictures(Instant::now());
+                if !question.is_empty() {
+                    // It would stand between two slices.
+                    self.pictures.cut_short(&mut self.out_of_band.before);
+                }
                 self.out_of_band.before.extend_from_slice(question);
             }
             Effect::Mouse(on) => self.out_of_band.before.extend_from_slice(self.guard.mouse(on)),

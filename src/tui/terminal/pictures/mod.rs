@@ -247,15 +247,21 @@ impl Pictures {
         self.shown = show.into_iter().map(|(_, at)| at).collect();
         // Between two slices goes no other command, and what nobody wants any more is not sent to its end.
         let unwanted = self.parcel.as_ref().is_some_and(|parcel| !wanted.iter().any(|spot| spot.key == parcel.held.key));
-        if (commands || unwanted)
-            && let Some(parcel) = self.parcel.take()
-        {
-            plan.before.extend(kitty::cut_short(parcel.held.id, parcel.held.wrap));
-            self.changed = true;
+        if commands || unwanted {
+            self.cut_short(&mut plan.before);
         }
         plan.before.extend(owed);
         self.wanted = wanted;
         plan
+    }
+
+    /// Ends the picture that is half sent, so that another command for pictures may follow. The next frame that names it
+    /// begins it anew.
+    pub fn cut_short(&mut self, out: &mut Vec<u8>) {
+        if let Some(parcel) = self.parcel.take() {
+            out.extend(kitty::cut_short(parcel.held.id, parcel.held.wrap));
+            self.changed = true;
+        }
     }
 
     /// Whether the terminal holds this picture; if so, it counts as used.

@@ -40,14 +40,19 @@ impl Run<'_> {
 
     /// Takes the terminal again, after being stopped by us or from outside.
     pub(super) fn go_on(&mut self) {
-        self.stopped = false;
+        // Stopped from outside (SIGSTOP), nothing was given back: its pictures are still in the terminal.
+        let gave_back = std::mem::replace(&mut self.stopped, false);
         match self.guard.enter() {
             Ok(bytes) => self.out_of_band.before = bytes,
             Err(_) => self.finished = Some(Exit::HungUp),
         }
         self.reader.resume();
         self.painter.forget();
-        self.pictures.left();
+        if gave_back {
+            self.pictures.left();
+        } else {
+            self.pictures.forget();
+        }
         self.tell_guard();
         self.painter.cursor_was_hidden();
         self.frames.ask(Urgency::Now);

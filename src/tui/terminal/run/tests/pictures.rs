@@ -173,3 +173,33 @@ fn a_terminal_that_does_not_answer_is_told_as_silent() {
     stage.press('?');
     assert_eq!(stage.done.recv_timeout(LONG).unwrap(), 2_000);
 }
+
+#[test]
+fn a_question_about_pictures_never_stands_between_two_slices() {
+    let mut stage = Stage::open((40, 8), true);
+    stage.until_shown("40x8 0");
+    let mut keys = stage.master().take_writer().unwrap();
+    keys.write_all(b"p").unwrap();
+    stage.until("the first slice", |stage| count(&stage.bytes, b"\x1b[5n") == 1);
+    keys.write_all(b"?").unwrap();
+    stage.until_written(b"\x1b[c");
+    let ended = find(&stage.bytes, b"\x1b_Gq=2,m=0;").expect("the half sent picture is ended first");
+    assert!(ended < find(&stage.bytes, crate::preview::detect::QUESTION).unwrap());
+    // It begins anew, and comes whole.
+    load(&mut stage, &mut keys, 1);
+    assert_eq!(count(&stage.bytes, b"\x1b_Ga=t,"), 2);
+}
+
+#[test]
+fn who_was_stopped_from_outside_deletes_what_it_sent_and_sends_it_again() {
+    let mut stage = Stage::open((40, 8), true);
+    stage.until_shown("40x8 0");
+    let mut keys = stage.master().take_writer().unwrap();
+    keys.write_all(b"p").unwrap();
+    load(&mut stage, &mut keys, 1);
+    // As after SIGSTOP and SIGCONT: nobody could give the terminal back in between.
+    stage.mailbox.send(Message::Signal(Signal::Continue));
+    load(&mut stage, &mut keys, 2);
+    let again = stage.bytes.windows(6).rposition(|window| window == b"\x1b_Ga=t").unwrap();
+    assert!(find(&stage.bytes, b"\x1b_Ga=d,d=I,i=").expect("deleted by its id") < again);
+}
