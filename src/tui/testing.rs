@@ -20,6 +20,16 @@ use crate::job::{
     Model, PaidSend, Percent, Phase, Prices, Progress, Prompt, SavedFile, Spent, State, Tag, TaskId,
 };
 
+/// Compares a text with the stored one of this name.
+#[track_caller]
+pub(crate) fn stored(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
 /// A moment, in seconds after the beginning of the tests' time: 2026-11-22 14:00:00 UTC.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_795_356_000 + seconds).unwrap()

@@ -11,4 +11,5 @@ mod prompts;
 mod rows;
 mod screens;
 mod seeds;
+mod sends;
 mod terminal_noise;

@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
-use insta::Settings;
 use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier};
 
 use super::super::options::{AppOptions, Charset, Theme};
-use super::super::testing::{ScreenHarness, jobs_in_every_state};
+use super::super::testing::{ScreenHarness, jobs_in_every_state, stored};
 
 /// The views by name, and the keys that lead there.
 const VIEWS: [(&str, &str); 20] = [
@@ -47,14 +46,6 @@ fn view(size: (u16, u16), options: AppOptions, keys: &str) -> ScreenHarness {
         }
     }
     screen
-}
-
-fn stored(name: &str, text: &str) {
-    let mut settings = Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
 #[test]

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use insta::Settings;
 use proptest::prelude::*;
 
 use super::super::options::{AppOptions, Charset, Theme};
-use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state, many_jobs};
+use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state, many_jobs, stored};
 use crate::engine::{CommandOutcome, Connection, EngineEvent, Notice, NoticeKind, PauseReason, Role};
 use crate::job::{ErrorClass, Failure, Phase, State, Tag};
 use crate::tui::event::{Event, News};
@@ -65,15 +64,7 @@ fn screen(name: &str, size: (u16, u16), scenario: Scenario, keys: &str) {
     if screen_harness.app.screens.details_open() && screen_harness.app.jobs.selected().is_some() {
         screen_harness.details();
     }
-    stored(name, &screen_harness);
-}
-
-fn stored(name: &str, screen_harness: &ScreenHarness) {
-    let mut settings = Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, screen_harness.screen()));
+    stored(name, &screen_harness.screen());
 }
 
 const SMALL: (u16, u16) = (80, 24);
@@ -146,7 +137,7 @@ fn a_yes_counts_down_and_can_be_stopped() {
         left_out: vec![],
         approval: Some((3, at(5))),
     });
-    stored("grace_countdown", &screen_harness);
+    stored("grace_countdown", &screen_harness.screen());
 }
 
 #[test]
@@ -162,7 +153,7 @@ fn events_are_listed_newest_first() {
         screen_harness.event(Event::News(News::Engine(EngineEvent::Notice(Notice { at: at(seconds), job, kind }))));
     }
     screen_harness.keys("e");
-    stored("events_listed", &screen_harness);
+    stored("events_listed", &screen_harness.screen());
 }
 
 #[test]
