@@ -97,6 +97,8 @@ pub enum Notify {
 }
 
 /// Which way pictures take to the screen.
+///
+/// `preview` has the same list: neither room knows the other, and `cli` turns one into the other (`cli/environment.rs`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub enum PictureWay {
     /// By what the terminal is.

@@ -7,7 +7,7 @@
 use super::Way;
 use super::tmux::Inspection;
 
-/// The `pictures` setting.
+/// The `pictures` setting. `config` has the same list: neither room knows the other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Setting {
     /// By what the terminal is.
