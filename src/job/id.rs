@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::text;
@@ -122,6 +123,13 @@ impl TaskId {
     pub fn short(&self) -> &str {
         let tail = self.0.rsplit('-').next().unwrap_or(&self.0);
         &tail[tail.len().saturating_sub(8)..]
+    }
+
+    /// When the task was made, where its name says so: `task-unified-1795355900-r7u2k9aa`, in seconds.
+    #[must_use]
+    pub fn made_at(&self) -> Option<Timestamp> {
+        let seconds = self.0.strip_prefix(Self::PREFIX)?.split('-').next()?.parse().ok()?;
+        Timestamp::from_second(seconds).ok()
     }
 }
 
@@ -306,6 +314,11 @@ mod tests {
     #[test]
     fn task_ids_keep_to_the_service_form() {
         assert_eq!(TaskId::new("task-unified-1790000777-p8w2m5xc").unwrap().short(), "p8w2m5xc");
+        let made_at = |task| TaskId::new(task).unwrap().made_at().map(Timestamp::as_second);
+        assert_eq!(made_at("task-unified-1790000777-p8w2m5xc"), Some(1_790_000_777));
+        for other in ["task-unified-now-p8w2m5xc", "task-1790000777-p8w2m5xc", "task-unified-99999999999999999-a"] {
+            assert_eq!(made_at(other), None, "{other}");
+        }
         assert!(TaskId::new("").is_err());
         assert!(TaskId::new(&"a".repeat(129)).is_err());
         assert!(TaskId::new("task unified").is_err());

@@ -134,7 +134,7 @@ impl App {
     /// What is known of a task that may be that of an unsure job: when it was made, what it cost, how many pictures it has.
     pub(super) fn candidate_note(&self, task: &TaskId, now: Timestamp) -> String {
         let told = self.drafts.told(task);
-        let made = told.and_then(|row| row.made_at).or_else(|| made_at(task));
+        let made = told.and_then(|row| row.made_at).or_else(|| task.made_at());
         let mut parts: Vec<String> = made.map(|at| wording::clock(at, now, &self.options.zone)).into_iter().collect();
         if let Some(row) = told {
             parts.extend(row.price.map(|price| format!("{price} credits")));
@@ -331,10 +331,4 @@ impl App {
 
 fn spec(task: &TaskId, image: ImageNumber) -> Spec {
     Spec { source: task.clone(), image, tag: None }
-}
-
-/// When a task was made, as its name says: `task-unified-1795355900-r7u2k9aa`.
-fn made_at(task: &TaskId) -> Option<Timestamp> {
-    let seconds = task.as_str().strip_prefix(TaskId::PREFIX)?.split('-').next()?.parse().ok()?;
-    Timestamp::from_second(seconds).ok()
 }

@@ -12,7 +12,7 @@ use super::super::pictures::{PictureState, Want, words};
 use super::super::reasons;
 use super::super::wording;
 use super::canvas::{Canvas, wrap};
-use crate::job::{Job, JobKind, State, TaskId, text};
+use crate::job::{Job, JobKind, State, text};
 use crate::preview::{self, Body, Cells, Colour, Encoded};
 use crate::tui::terminal::pictures::Spot;
 use crate::tui::width::columns;
@@ -89,7 +89,7 @@ pub(super) fn draft(app: &App, job: &Job, now: jiff::Timestamp) -> Subject {
         Some(Some(file)) => Ok(file.path.clone()),
         Some(None) => Err("this picture of the draft is not saved here".to_owned()),
         None => {
-            let gone = made_at(source).and_then(|made| made.checked_add(jiff::SignedDuration::from_hours(24)).ok());
+            let gone = source.made_at().and_then(|made| made.checked_add(jiff::SignedDuration::from_hours(24)).ok());
             Err(match gone {
                 Some(gone) if gone < now => {
                     format!("not made here, and its links expired {} ago", wording::minutes(wording::since(gone, now)))
@@ -99,12 +99,6 @@ pub(super) fn draft(app: &App, job: &Job, now: jiff::Timestamp) -> Subject {
         }
     };
     Subject { name, file }
-}
-
-/// When a task was made, as its name says: `task-unified-1795355900-r7u2k9aa`.
-fn made_at(task: &TaskId) -> Option<jiff::Timestamp> {
-    let seconds = task.as_str().strip_prefix(TaskId::PREFIX)?.split('-').next()?.parse().ok()?;
-    jiff::Timestamp::from_second(seconds).ok()
 }
 
 pub(super) fn result_or_draft(app: &App, job: &Job, now: jiff::Timestamp) -> Subject {
