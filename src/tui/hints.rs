@@ -1,7 +1,7 @@
 //! The footer: only keys that work now.
 
 use super::app::App;
-use super::keymap::Action;
+use super::keymap::{Action, Row};
 use super::layout::Page;
 use crate::job::{JobId, State, Verdict};
 
@@ -14,7 +14,7 @@ impl App {
             .filter(|row| row.hint.1 > 0 && row.places.meets(place) && self.is_worth_a_hint(row.action))
             .filter(|row| self.allows(row.action).is_ok())
             .collect();
-        rows.sort_by_key(|row| row.hint.1);
+        rows.sort_by_key(|row| self.weight(row));
         rows.into_iter()
             .filter_map(|row| {
                 let key = self.options.keymap.shown(row.action)?;
@@ -22,6 +22,20 @@ impl App {
                 Some((row.action, key, self.hint_word(row.action, row.hint.0)))
             })
             .collect()
+    }
+
+    /// How important a key is here, 1 is first: the drafts and the sheet put other keys first than the list.
+    fn weight(&self, row: &Row) -> u8 {
+        use Action as A;
+        match (self.screens.page(), row.action) {
+            (Page::Drafts, A::NewDrafts | A::NewFrom) => 17,
+            (Page::Drafts, A::Filter) => 39,
+            (Page::Sheet, A::NextDraft) => 13,
+            (Page::Sheet, A::Full) => 14,
+            (Page::Sheet, A::Compare) => 15,
+            (Page::Sheet, A::Back) => 16,
+            _ => row.hint.1,
+        }
     }
 
     /// Whether a key that could be pressed is worth its place in the footer.

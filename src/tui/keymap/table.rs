@@ -199,7 +199,7 @@ actions! {
     Top "top" ALL "g home" "first row" "" 0 Move Free;
     Bottom "bottom" ALL "G end" "last row" "" 0 Move Free;
     Open "open" JOBS "enter right l" "open the details" "details" 50 Move Free;
-    Back "back" ALL "left h" "back to the list" "back" 88 Move Free;
+    Back "back" ALL "left h" "back to the list" "back" 41 Move Free;
     NextPane "next_pane" PANES "tab" "next pane" "" 0 Move Free;
     PreviousPane "previous_pane" PANES "shift+tab" "previous pane" "" 0 Move Free;
     ViewAll "view_all" LIST "1" "all jobs" "" 0 View Free;

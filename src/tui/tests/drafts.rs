@@ -3,14 +3,12 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use insta::Settings;
-
 use super::super::dialogs::Dialog;
 use super::super::effect::{Effect, SessionEffect};
 use super::super::event::{Event, News};
 use super::super::layout::Page;
 use super::super::options::{AppOptions, Charset, Theme};
-use super::super::testing::{ScreenHarness, at, draft_job_in, job_in};
+use super::super::testing::{ScreenHarness, at, draft_job_in, job_in, stored};
 use crate::engine::{AccountDrafts, Command, CommandOutcome, EngineEvent};
 use crate::job::drafts::DraftRow;
 use crate::job::{Credits, ImageNumber, Job, JobKind, Model, State, Tag, TaskId};
@@ -109,12 +107,31 @@ const VIEWS: [(&str, &str); 11] = [
     ("new drafts", "n paste:lighthouse_in_fog,_oil_--ar_1:1|{red,_blue}_boat_at_dawn|old_pier_--q_4|old_pier_—ar_3:2"),
 ];
 
-fn stored(name: &str, text: &str) {
-    let mut settings = Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, text));
+#[test]
+fn the_sheet_names_the_file_of_an_enhance_by_its_telling_end() {
+    let mut job = enhance(1, "r7u2k9aa", 0, State::Saved);
+    let task = job.task.clone().unwrap();
+    job.files[0].path = format!("results/{task}-0.png").into();
+    let shown = |job: &Job| {
+        let jobs = vec![ours("r7u2k9aa", "lighthouse in fog", -100), job.clone()];
+        line(&with(AppOptions::default(), (80, 24), jobs, vec![], "v enter").screen(), "enhanced 0").to_owned()
+    };
+    assert_eq!(shown(&job).trim_end(), format!("enhanced 0 saved {}-0.png", task.short()));
+    job.files[0].path = "results/best.png".into();
+    assert_eq!(shown(&job).trim_end(), "enhanced 0 saved best.png");
+}
+
+#[test]
+fn the_footer_of_drafts_and_sheet_names_what_is_used_there_and_the_way_back() {
+    let footer = |size, keys| with(AppOptions::default(), size, jobs(), rows(), keys).screen().lines().last().unwrap().to_owned();
+    let drafts = "? help  Enter choose  n new  N new from this  R again, paid  / filter  D hide";
+    assert_eq!(footer((80, 24), "v g"), drafts);
+    let sheet = "? help  0-3 choose  a enhance  A all  Tab next  z full  c compare  Left back";
+    assert_eq!(footer((80, 24), "v g enter 1"), sheet);
+    for keys in ["v", "v i", "v g", "v g j", "v G", "v g enter", "v g enter 1 2", "v g j enter", "v G k enter"] {
+        let footer = footer((120, 40), keys);
+        assert!(footer.contains("Left back"), "{keys}: {footer}");
+    }
 }
 
 #[test]

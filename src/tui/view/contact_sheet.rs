@@ -299,11 +299,16 @@ fn enhanced(app: &App, draft: &Draft) -> String {
     let mut children: Vec<_> = draft.children.iter().collect();
     children.sort_by_key(|child| child.image);
     for child in children {
-        let file = app
-            .jobs
-            .job(child.job)
-            .and_then(|job| job.files.first()?.path.file_name().map(|name| name.to_string_lossy().into_owned()));
-        let file = file.map(|name| format!(" {}", text::clean(&name))).unwrap_or_default();
+        let file = app.jobs.job(child.job).and_then(|job| {
+            let name = text::clean(&job.files.first()?.path.file_name()?.to_string_lossy()).into_owned();
+            // A name that begins with the whole task id needs its telling end only.
+            let task = job.task.as_ref();
+            Some(match task.and_then(|task| Some(format!("{}{}", task.short(), name.strip_prefix(task.as_str())?))) {
+                Some(short) => format!(" {short}"),
+                None => format!(" {name}"),
+            })
+        });
+        let file = file.unwrap_or_default();
         parts.push(format!("{} {}{file}", child.image, child.state));
     }
     if parts.is_empty() { "–".to_owned() } else { parts.join(" · ") }
