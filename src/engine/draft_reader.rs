@@ -498,7 +498,12 @@ mod tests {
                     alone += 1;
                 }
                 Some(DraftRead::Task(task)) => {
-                    reader.on_tasks(&[task.clone()], Ok(vec![TaskReport::new(task, TaskStatus::Completed)]), &mut rng(), now);
+                    reader.on_tasks(
+                        std::slice::from_ref(&task),
+                        Ok(vec![TaskReport::new(task, TaskStatus::Completed)]),
+                        &mut rng(),
+                        now,
+                    );
                     alone += 1;
                 }
                 Some(DraftRead::Page(query)) => {

@@ -184,8 +184,8 @@ impl Job {
     }
 
     fn check_request(&self) -> Result<(), ImportError> {
-        let sent = self.send.iter().map(|send| &send.body);
-        if sent.chain(self.request.iter().map(|request| &request.body)).any(|body| !self.kind.is_body(body)) {
+        let bodies = self.send.iter().map(|attempted| &attempted.body);
+        if bodies.chain(self.request.iter().map(|request| &request.body)).any(|body| !self.kind.is_body(body)) {
             return Err(ImportError::Body);
         }
         match &self.send {

@@ -10,7 +10,7 @@ use super::super::pictures::Want;
 use super::super::testing::ScreenHarness;
 use super::super::view;
 use super::drafts::{jobs, line, rows, session, task, with};
-use super::pictures::{marks, options, rest};
+use super::pictures::{drawn, marks, options, rest};
 use crate::job::{ImageNumber, Job};
 use crate::preview::Cells;
 
@@ -183,6 +183,35 @@ fn pictures_of_drafts_stand_at_every_size() {
                 assert!(boxes.iter().all(|room| room.columns <= size.0 && room.rows <= size.1), "{size:?} {boxes:?}");
                 harness.screen();
             }
+        }
+    }
+}
+
+#[test]
+fn whatever_lies_over_a_picture_takes_its_cells_on_every_page() {
+    let pages = ["5 i enter", "5 z", "5 c", "v g i", "v g enter", "v g z", "v g c", "v g enter 1 2 i i"];
+    for size in [(80, 24), (120, 40)] {
+        for page in pages {
+            let mut covered = 0;
+            for over in ["?", ":", "n", "o", "Y", "R", "a", "t", ": \"new\" enter"] {
+                let mut harness = shown(size, page);
+                rest(&mut harness);
+                let (before, marked) = (drawn(&harness), marks(&harness));
+                assert!(!marked.is_empty(), "{size:?} {page}: {}", harness.screen());
+                harness.keys(over);
+                if harness.app.dialogs.is_empty() {
+                    continue;
+                }
+                let (after, still) = (drawn(&harness), marks(&harness));
+                assert!(
+                    still.iter().all(|at| marked.contains(at) && after[*at].symbol() == before[*at].symbol()),
+                    "{page} {over}"
+                );
+                covered += usize::from(still.len() < marked.len());
+                harness.keys("esc");
+                assert!(!harness.app.dialogs.is_empty() || marks(&harness) == marked, "{size:?} {page} {over}: it comes back");
+            }
+            assert!(covered > 2, "{size:?} {page}: {covered} boxes lie over it");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::buffer::CellDiffOption;
+use ratatui::buffer::{Buffer, CellDiffOption};
 
 use super::super::effect::{Effect, SessionEffect};
 use super::super::event::{Event, News};
@@ -69,18 +69,23 @@ pub(super) fn rest(harness: &mut ScreenHarness) {
     }
 }
 
-/// The cells that are left to pictures.
-pub(super) fn marks(harness: &ScreenHarness) -> Vec<(u16, u16)> {
+/// What the screen draws, with what is left to pictures.
+pub(super) fn drawn(harness: &ScreenHarness) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(harness.size.0, harness.size.1)).unwrap();
-    let mut marks = Vec::new();
+    let mut drawn = Buffer::default();
     let draw = |frame: &mut ratatui::Frame<'_>| {
         drop(view::screen(&harness.app, frame, harness.now));
-        let cells = frame.buffer_mut();
-        let all = (0..harness.size.1).flat_map(|y| (0..harness.size.0).map(move |x| (x, y)));
-        marks = all.filter(|at| cells[*at].diff_option == CellDiffOption::Skip).collect();
+        drawn = frame.buffer_mut().clone();
     };
     terminal.draw(draw).unwrap();
-    marks
+    drawn
+}
+
+/// The cells that are left to pictures.
+pub(super) fn marks(harness: &ScreenHarness) -> Vec<(u16, u16)> {
+    let cells = drawn(harness);
+    let all = (0..harness.size.1).flat_map(|y| (0..harness.size.0).map(move |x| (x, y)));
+    all.filter(|at| cells[*at].diff_option == CellDiffOption::Skip).collect()
 }
 
 /// The box of these cells: left, top, width, height.
