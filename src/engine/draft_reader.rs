@@ -500,7 +500,7 @@ mod tests {
                 Some(DraftRead::Task(task)) => {
                     reader.on_tasks(
                         std::slice::from_ref(&task),
-                        Ok(vec![TaskReport::new(task, TaskStatus::Completed)]),
+                        Ok(vec![TaskReport::new(task.clone(), TaskStatus::Completed)]),
                         &mut rng(),
                         now,
                     );
