@@ -176,6 +176,36 @@ fn a_second_engine_is_refused_and_ctrl_c_leaves_the_first_in_order() {
 }
 
 #[test]
+fn two_processes_that_add_the_same_twelve_pictures_at_once_make_twelve_jobs_and_twelve_charges() {
+    const ROUNDS: usize = 50;
+    let stage = Stage::new(&QUICK.replace("more_drafts = 8", "more_drafts = 160").replace("= 1000", "= 10000"));
+    let specs = stage.specs(12 * ROUNDS);
+    // The store is there, so that no process is late for having made it.
+    stage.program.run(&["add", "task-unified-1-other", "--hold"]).expect(0);
+    for (round, twelve) in specs.chunks(12).enumerate() {
+        let barrier = std::sync::Barrier::new(2);
+        let runs: Vec<Ran> = std::thread::scope(|scope| {
+            let add = || {
+                let mut command = stage.program.command();
+                command.args(["add", "--yes", "--max-credits", "65", "--json"]).args(twelve);
+                barrier.wait();
+                Ran::from(command.output().unwrap())
+            };
+            let threads = [scope.spawn(add), scope.spawn(add)];
+            threads.map(|thread| thread.join().unwrap()).into()
+        });
+        let told: Vec<_> = runs.into_iter().flat_map(|ran| ran.expect(0).objects()).collect();
+        let made = told.iter().filter(|object| object["id"].is_string()).count();
+        let twice = told.iter().filter(|object| object["twice"]["job"].is_string()).count();
+        assert_eq!((made, twice), (12, 12), "round {round}: {told:?}");
+    }
+    stage.run(&["run", "--until-idle", "--yes", "--max-credits", "10000"]).expect(0);
+    let states = stage.run(&["list", "--json"]).expect(0).objects();
+    let saved = states.iter().filter(|job| job["state"] == "saved").count();
+    assert_eq!((states.len(), saved, stage.paid()), (12 * ROUNDS + 1, 12 * ROUNDS, 12 * ROUNDS));
+}
+
+#[test]
 fn fifty_killed_runs_lose_no_job_and_pay_none_twice() {
     let stage = Stage::new(QUICK);
     let jobs = 30;

@@ -322,34 +322,6 @@ fn six_adds_of_one_picture_at_one_moment_make_one_job_and_five_are_told_twice() 
 }
 
 #[test]
-fn two_processes_that_add_the_same_twelve_pictures_at_once_make_twelve_jobs_and_the_rest_is_told_twice() {
-    let program = Program::new();
-    // The store is there, so that no process is late for having made it.
-    program.run(&["add", "task-unified-1-other", "--hold"]).expect(0);
-    for round in 0..50 {
-        let specs = ["a", "b", "c"].map(|draft| format!("task-unified-{}-{draft}:0-3", 1_790_000_000 + round));
-        let barrier = std::sync::Barrier::new(2);
-        let runs: Vec<Ran> = std::thread::scope(|scope| {
-            let add = || {
-                let mut command = program.command();
-                command.args(["add", "--yes", "--max-credits", "65", "--json"]).args(&specs);
-                barrier.wait();
-                Ran::from(command.output().unwrap())
-            };
-            let threads = [scope.spawn(add), scope.spawn(add)];
-            threads.map(|thread| thread.join().unwrap()).into()
-        });
-        let told: Vec<Value> = runs.into_iter().flat_map(|ran| ran.expect(0).objects()).collect();
-        let made = told.iter().filter(|object| object["id"].is_string()).count();
-        let twice = told.iter().filter(|object| object["twice"]["job"].is_string()).count();
-        assert_eq!((made, twice), (12, 12), "round {round}: {told:?}");
-    }
-    let jobs = list(&program);
-    let approved = jobs.iter().filter(|job| job["state"] == "waiting").count();
-    assert_eq!((jobs.len(), approved), (601, 600));
-}
-
-#[test]
 fn six_retries_of_one_job_at_one_moment_make_one_new_job() {
     let program = Program::new();
     let id = program.add(&[DRAFT]).remove(0);
