@@ -71,8 +71,7 @@ fuzz SECONDS="60" *TARGETS="answers config errors keys life names preview querie
 
 # Whole lives of jobs under faults, from many seeds; LIFE_SEED=n replays one
 lives N="2000":
-    LIVES={{N}} CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-        cargo test --release --test it lives_from -- --nocapture
+    LIVES={{N}} cargo test --release --test it lives_from -- --nocapture
 
 # The real binary killed N times through three doors (script, headless, dashboard); prints the table of docs/reliability.md
 kills N="1000":

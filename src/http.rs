@@ -14,6 +14,8 @@ pub const USER_AGENT: &str = concat!("mj-enhance/", env!("CARGO_PKG_VERSION"));
 /// A builder with what holds for every connection: no redirect is followed and no request is repeated by the library, no
 /// referrer is sent, and no proxy is taken from the environment behind our back.
 pub fn builder() -> reqwest::ClientBuilder {
+    // Once a process; whoever comes later is told that there is one, which is what was wanted.
+    drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())

@@ -86,12 +86,7 @@ impl Fixture {
             scenario.time_scale = 0.0001;
         }
         let simulator = Simulator::start(scenario, 0).await.expect("a free port");
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .build()
-            .expect("a client");
+        let http = crate::http::builder().build().expect("a client");
         Self { simulator, http }
     }
 
