@@ -86,7 +86,13 @@ impl Fixture {
             scenario.time_scale = 0.0001;
         }
         let simulator = Simulator::start(scenario, 0).await.expect("a free port");
-        let http = crate::http::builder().build().expect("a client");
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .build()
+            .expect("a client");
         Self { simulator, http }
     }
 
