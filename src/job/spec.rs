@@ -5,6 +5,9 @@
 //! or the short form of a draft that is known already.
 
 use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::id::{ImageNumber, Tag, TaskId};
 use super::kind::JobKind;
@@ -101,10 +104,11 @@ struct Header {
     source: usize,
     images: usize,
     tag: Option<usize>,
+    columns: usize,
 }
 
 /// A CSV line without a header: `id,picture,tag`.
-const PLAIN: Header = Header { source: 0, images: 1, tag: Some(2) };
+const PLAIN: Header = Header { source: 0, images: 1, tag: Some(2), columns: 3 };
 
 impl Reader<'_> {
     fn line(&mut self, line: &str) -> Result<Vec<Spec>, String> {
@@ -120,12 +124,11 @@ impl Reader<'_> {
         {
             return self.csv(line);
         }
-        let (id, pictures) = match line.split_once([' ', '\t', ':']) {
-            Some((id, rest)) => (id, rest.trim()),
-            None => (line, ""),
+        // The bare id alone means its first picture; after a colon a number was meant, and picture 0 would be a guess.
+        let (source, images) = match line.split_once([' ', '\t', ':']) {
+            Some((id, rest)) => (self.source(id)?, parse_images(rest.trim_start().strip_prefix(':').unwrap_or(rest))?),
+            None => (self.source(line)?, vec![ImageNumber::ALL[0]]),
         };
-        let source = self.source(id)?;
-        let images = if pictures.is_empty() { vec![ImageNumber::ALL[0]] } else { parse_images(pictures)? };
         Ok(images.into_iter().map(|image| Spec { source: source.clone(), image, tag: None }).collect())
     }
 
@@ -164,9 +167,11 @@ impl Reader<'_> {
         if self.header.is_none() && (fields.len() > 3 || (fields.len() == 3 && parse_image(field(2)).is_ok())) {
             return Err("a CSV line is id,picture,tag; for several pictures write a space after the id, like `id 0,2`".to_owned());
         }
+        if self.header.is_some() && fields.iter().skip(header.columns).any(|more| !more.is_empty()) {
+            return Err(format!("it has {} fields, and the header names {}", fields.len(), header.columns));
+        }
         let images = match field(header.images) {
-            "" if self.header.is_some() => return Err("the picture number is missing: 0 to 3".to_owned()),
-            "" => vec![ImageNumber::ALL[0]],
+            "" => return Err("the picture number is missing: 0 to 3".to_owned()),
             pictures => parse_images(pictures)?,
         };
         let tag = match header.tag.map_or("", field) {
@@ -177,22 +182,35 @@ impl Reader<'_> {
     }
 
     fn json(&mut self, line: &str) -> Result<Vec<Spec>, String> {
-        let object: serde_json::Map<String, serde_json::Value> =
+        let Fields { fields: object, twice } =
             serde_json::from_str(line).map_err(|wrong| format!("not a JSON object: {wrong}"))?;
+        if let Some(twice) = twice {
+            return Err(format!("{:?} stands there twice: once is enough", text::shorten(&text::clean(&twice), 30)));
+        }
         if let Some(unknown) = object.keys().find(|key| !is_field(key)) {
             return Err(format!(
                 "unknown field {:?}: a line needs \"source_task\" and \"image_number\", and may have \"tag\"",
                 text::shorten(&text::clean(unknown), 30)
             ));
         }
-        if let Some(serde_json::Value::String(spec)) = object.get("spec").filter(|_| !object.contains_key("source_task")) {
-            return if spec.trim_start().starts_with('{') {
-                Err("\"spec\" must be a line like `id 0-3`".to_owned())
-            } else {
-                self.line(spec)
-            };
+        let value = |names: &[&str]| names.iter().find_map(|name| object.get(*name).filter(|value| !value.is_null()));
+        let tag = match value(&["tag"]) {
+            None => None,
+            Some(serde_json::Value::String(tag)) if tag.is_empty() => None,
+            Some(serde_json::Value::String(tag)) => Some(Tag::new(tag).map_err(|wrong| wrong.to_string())?),
+            Some(_) => return Err("\"tag\" must be text".to_owned()),
+        };
+        if let Some(spec) = value(&["spec"]) {
+            let spec = spec.as_str().filter(|spec| !spec.trim_start().starts_with('{'));
+            let mut specs = self.line(spec.ok_or("\"spec\" must be a line like `id 0-3`")?)?;
+            if let Some(other) = DECIDES.iter().find(|name| value(&[**name]).is_some()) {
+                return Err(format!("\"spec\" names draft and pictures: leave {other:?} out"));
+            }
+            for spec in &mut specs {
+                spec.tag = spec.tag.take().or_else(|| tag.clone());
+            }
+            return Ok(specs);
         }
-        let value = |names: &[&str]| names.iter().find_map(|name| object.get(*name)).filter(|value| !value.is_null());
         let is_draft_job = object.get("kind").is_some_and(|kind| kind == "draft");
         let names: &[&str] = if is_draft_job { &["task_id"] } else { &["source_task", "draft_id", "task_id", "id"] };
         let source = match value(names) {
@@ -206,6 +224,11 @@ impl Reader<'_> {
             }
             None => return Err("\"source_task\" is missing".to_owned()),
         };
+        if let (Some(one), Some(other)) = (value(&["image_number"]), value(&["image"]))
+            && one != other
+        {
+            return Err(format!("\"image_number\" is {one} and \"image\" is {other}: which picture is meant?"));
+        }
         let image = match value(&["image_number", "image"]) {
             // Picture 0 would be a guess, and a paid one.
             None => {
@@ -219,12 +242,6 @@ impl Reader<'_> {
                 .ok_or_else(|| format!("picture {number} does not exist: a draft has pictures 0 to 3"))
                 .and_then(|n| ImageNumber::try_from(n).map_err(|wrong| wrong.to_string()))?,
             Some(_) => return Err("\"image_number\" must be a number from 0 to 3".to_owned()),
-        };
-        let tag = match value(&["tag"]) {
-            None => None,
-            Some(serde_json::Value::String(tag)) if tag.is_empty() => None,
-            Some(serde_json::Value::String(tag)) => Some(Tag::new(tag).map_err(|wrong| wrong.to_string())?),
-            Some(_) => return Err("\"tag\" must be text".to_owned()),
         };
         Ok(vec![Spec { source, image, tag }])
     }
@@ -240,6 +257,42 @@ fn is_field(name: &str) -> bool {
     record::COLUMNS.contains(&name) || OTHER_FIELDS.contains(&name)
 }
 
+/// The fields that say which picture is paid for.
+const DECIDES: [&str; 5] = ["source_task", "image_number", "image", "task_id", "id"];
+
+/// The fields of a JSON object, and one that stands there twice: readers of JSON take the last of them in silence.
+#[derive(Default)]
+struct Fields {
+    fields: serde_json::Map<String, serde_json::Value>,
+    twice: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut all = Fields::default();
+                while let Some((name, value)) = map.next_entry::<String, serde_json::Value>()? {
+                    if all.fields.contains_key(&name) {
+                        all.twice = Some(name);
+                    } else {
+                        all.fields.insert(name, value);
+                    }
+                }
+                Ok(all)
+            }
+        }
+        from.deserialize_map(Each)
+    }
+}
+
 /// The columns by their names, where a line is a header and not a draft.
 fn header_of(fields: &[String]) -> Result<Option<Header>, String> {
     let names: Vec<String> = fields.iter().map(|field| field.to_ascii_lowercase()).collect();
@@ -253,9 +306,16 @@ fn header_of(fields: &[String]) -> Result<Option<Header>, String> {
             text::shorten(&text::clean(unknown), 30)
         ));
     }
+    if let Some((_, twice)) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+        return Err(format!("the header names {:?} twice", text::shorten(&text::clean(twice), 30)));
+    }
     let source = find(&["source_task", "draft", "task_id", "id"]).ok_or("the header names no column source_task")?;
-    let images = find(&["image_number", "image", "picture", "pictures"]).ok_or("the header names no column image_number")?;
-    Ok(Some(Header { source, images, tag: find(&["tag"]) }))
+    if names.iter().filter(|name| ["image_number", "image", "picture"].contains(&name.as_str())).count() > 1 {
+        return Err("the header names two columns for the picture: leave one of them".to_owned());
+    }
+    // Not "pictures": in what `drafts` prints that is how many there are.
+    let images = find(&["image_number", "image", "picture"]).ok_or("the header names no column image_number")?;
+    Ok(Some(Header { source, images, tag: find(&["tag"]), columns: names.len() }))
 }
 
 /// The fields of one CSV line (RFC 4180), without their quotes and the spaces around them.
@@ -281,6 +341,12 @@ fn csv_fields(line: &str) -> Vec<String> {
 
 fn parse_images(text: &str) -> Result<Vec<ImageNumber>, String> {
     let mut images = Vec::new();
+    if text.trim_end().ends_with(',') || text.trim_start().starts_with(',') {
+        return Err(format!(
+            "{:?} begins or ends with a comma: write the pictures on both sides of it",
+            text::shorten(&text::clean(text.trim()), 30)
+        ));
+    }
     for part in text.split([',', ' ', '\t']).map(str::trim).filter(|part| !part.is_empty()) {
         if part.eq_ignore_ascii_case("all") {
             images.extend(ImageNumber::ALL);
@@ -369,7 +435,13 @@ mod tests {
             (&format!("{ID} 4"), "0 to 3"),
             (&format!("{ID}:3-1"), "runs backwards"),
             (&format!("{ID} some"), "is not a picture number"),
-            (&format!("{ID}:"), ""),
+            (&format!("{ID}:"), "is missing"),
+            (&format!("{ID} :"), "is missing"),
+            (&format!("{ID}: "), "is missing"),
+            (&format!("{ID},"), "is missing"),
+            (&format!("{ID},,sunset"), "is missing"),
+            (&format!("{ID} 0,"), "comma"),
+            (&format!("{ID}:,2"), "comma"),
             (&format!("{ID},0,2"), "for several pictures"),
             (&format!("{ID},1,a/b"), "is not a tag"),
             (&format!("{ID} all cats"), "\"cats\" is left over: a tag goes into the tag field"),
@@ -385,13 +457,24 @@ mod tests {
             (&format!("{{\"source_task\":\"{ID}\",\"image_nubmer\":2}}"), "unknown field \"image_nubmer\""),
             ("source_task,image_number,tga", "unknown column \"tga\""),
             ("source_task,tag", "no column image_number"),
+            // A count of pictures is no picture's number.
+            ("source_task,pictures", "no column image_number"),
+            ("source_task,image_number,image_number", "\"image_number\" twice"),
+            ("source_task,image_number,image", "two columns"),
             ("{oops", "not a JSON object"),
+            ("{\"source_task\":7,\"image_number\":0}", "must be text"),
+            (&format!("{{\"source_task\":\"{ID}\",\"image_number\":0,\"image_number\":3}}"), "stands there twice"),
+            (&format!("{{\"source_task\":\"{ID}\",\"image_number\":0,\"image\":3}}"), "which picture is meant"),
+            (&format!("{{\"spec\":\"{ID}\",\"image_number\":2}}"), "leave \"image_number\" out"),
+            (&format!("{{\"spec\":\"{ID} 1\",\"source_task\":\"{ID}\"}}"), "leave \"source_task\" out"),
+            (&format!("{{\"spec\":7,\"source_task\":\"{ID}\",\"image_number\":2}}"), "\"spec\" must be"),
+            (&format!("{{\"source_task\":\"{ID}\",\"image_number\":\"2\"}}"), "a number from 0 to 3"),
+            (&format!("{{\"source_task\":\"{ID}\",\"image_number\":1e300}}"), "0 to 3"),
+            (&format!("{{\"source_task\":\"{ID}\",\"image_number\":null}}"), "\"image_number\" is missing"),
             (&format!("{{\"source_task\":\"{ID}\",\"image_number\":-1}}"), "0 to 3"),
         ] {
-            match parse_line(line) {
-                Err(said) => assert!(said.contains(part), "{line}: {said}"),
-                Ok(specs) => assert!(part.is_empty(), "{line}: {specs:?}"),
-            }
+            let said = parse_line(line).expect_err(line);
+            assert!(said.contains(part), "{line}: {said}");
         }
     }
 
@@ -417,6 +500,16 @@ mod tests {
         assert_eq!((specs[0].image.get(), specs[0].tag.as_ref().map(Tag::as_str)), (2, Some("sunset")));
         assert!(matches!(&lines[1].verdict, LineVerdict::Wrong(why) if why.contains("missing")), "no guessed picture: {lines:?}");
         assert!(matches!(&lines[2].verdict, LineVerdict::Ok(_)));
+        // `0,2` without quotes would be picture 0 alone.
+        let lines = check_lines(&format!("source_task,image_number\n{ID},0,2\n{ID},1,"), |_| Vec::new(), |_| false);
+        assert!(matches!(&lines[0].verdict, LineVerdict::Wrong(why) if why.contains("3 fields")), "{lines:?}");
+        assert!(matches!(&lines[1].verdict, LineVerdict::Ok(specs) if specs[0].image.get() == 1), "{lines:?}");
+    }
+
+    #[test]
+    fn a_tag_beside_a_line_in_json_is_its_tag() {
+        let specs = parse_line(&format!("{{\"spec\":\"{ID} 0-1\",\"tag\":\"dusk\"}}")).unwrap();
+        assert!(specs.len() == 2 && specs.iter().all(|spec| spec.tag.as_ref().is_some_and(|tag| tag.as_str() == "dusk")));
     }
 
     #[test]
