@@ -40,7 +40,6 @@ struct PricingRules {
 /// The price rules of one model.
 #[derive(Deserialize)]
 struct ModelRules {
-    model_id: Option<String>,
     pricing_status: Option<String>,
     components: Vec<Component>,
     #[serde(default)]
@@ -73,6 +72,8 @@ struct Amount {
     credits: Value,
     #[serde(default)]
     usd: Value,
+    #[serde(default)]
+    cny: Value,
 }
 
 #[derive(Deserialize)]
@@ -150,8 +151,9 @@ impl Ratio {
         Some(Self { over: self.over.checked_mul(other.under)?, under: self.under.checked_mul(other.over)? }.reduced())
     }
 
-    fn less_than(self, other: Self) -> bool {
-        self.over.saturating_mul(other.under) < other.over.saturating_mul(self.under)
+    /// `None` where the two are too large to compare.
+    fn less_than(self, other: Self) -> Option<bool> {
+        Some(self.over.checked_mul(other.under)? < other.over.checked_mul(self.under)?)
     }
 
     fn reduced(self) -> Self {
@@ -162,9 +164,9 @@ impl Ratio {
         if a == 0 { self } else { Self { over: self.over / a, under: self.under / a } }
     }
 
-    /// Rounded half up, for amounts from zero up.
-    fn half_up(self) -> i128 {
-        (self.over * 2 + self.under).div_euclid(self.under * 2)
+    /// Rounded half up, for amounts from zero up; `None` beyond all measure.
+    fn half_up(self) -> Option<i128> {
+        Some(self.over.checked_mul(2)?.checked_add(self.under)?.div_euclid(self.under.checked_mul(2)?))
     }
 
     fn is_whole(self) -> bool {
@@ -178,22 +180,32 @@ impl Ratio {
 /// # Errors
 /// [`PriceError`] where it cannot be named with certainty, or is not above zero.
 pub(super) fn published(body: &Value, model: &str, parameters: &BTreeMap<&str, &str>) -> Result<Credits, PriceError> {
-    let rules = model_rules(body, model)?;
+    let mut prices = all_rules(body, model)?.into_iter().map(|rules| price_by(&rules?, parameters));
+    let first = prices.next().unwrap_or(Err(PriceError::Missing(NOT_LISTED)))?;
+    // Which of them is charged, nobody says.
+    if prices.any(|other| other.as_ref() != Ok(&first)) {
+        return Err(unclear("the price list has several prices for it"));
+    }
+    Ok(first)
+}
+
+fn price_by(rules: &ModelRules, parameters: &BTreeMap<&str, &str>) -> Result<Credits, PriceError> {
     available(rules.pricing_status.as_deref())?;
     if rules.components.is_empty() {
         return Err(unclear("the price has no components"));
     }
+    let out_of_range = || unclear("the price is out of range");
     let mut sum: i128 = 0;
     for component in &rules.components {
-        sum += component_price(component, parameters)?;
+        sum = sum.checked_add(component_price(component, parameters)?).ok_or_else(out_of_range)?;
     }
-    let least = minimum(rules.minimum_charge.as_ref())?.half_up();
-    let uc = i64::try_from(sum.max(least)).map_err(|_| unclear("the price is out of range"))?;
+    let least = minimum(rules.minimum_charge.as_ref())?.half_up().ok_or_else(out_of_range)?;
+    let uc = i64::try_from(sum.max(least)).map_err(|_| out_of_range())?;
     if uc <= 0 {
         return Err(unclear("the price is zero or missing"));
     }
     if uc > 1_000_000 * Credits::UC_PER_CREDIT {
-        return Err(unclear("the price is out of range"));
+        return Err(out_of_range());
     }
     Ok(Credits::from_uc(uc))
 }
@@ -201,28 +213,30 @@ pub(super) fn published(body: &Value, model: &str, parameters: &BTreeMap<&str, &
 /// How many UC one US dollar buys, by the rate that the price names in both; `None` where it does not, or where the numbers make
 /// no sense together. Good for an "about" and for nothing that decides.
 pub(super) fn uc_per_usd(body: &Value, model: &str) -> Option<i64> {
-    let rules = model_rules(body, model).ok()?;
+    let rules = all_rules(body, model).ok()?.into_iter().next()?.ok()?;
     let rate = &rules.components.first()?.rate;
     let (uc, usd) = (rate.uc()?, Ratio::of(&rate.usd).filter(|usd| usd.over > 0)?);
-    let rate = i64::try_from(uc.divided_by(usd)?.half_up()).ok()?;
+    let rate = i64::try_from(uc.divided_by(usd)?.half_up()?).ok()?;
     // From a tenth of a credit to 10,000 credits for a dollar.
     (Credits::UC_PER_CREDIT / 10..=Credits::UC_PER_CREDIT * 10_000).contains(&rate).then_some(rate)
 }
 
-fn model_rules(body: &Value, model: &str) -> Result<ModelRules, PriceError> {
+const NOT_LISTED: &str = "the model is not in the price list";
+
+/// The rules of a model: usually one set; more where the list names it more than once.
+fn all_rules(body: &Value, model: &str) -> Result<Vec<Result<ModelRules, PriceError>>, PriceError> {
     let body = body.get("data").filter(|data| data.is_object()).unwrap_or(body);
     let answer = PricingRules::deserialize(body).map_err(|_| PriceError::Missing("it is not a price list"))?;
-    let found = answer
+    let found: Vec<_> = answer
         .model
         .iter()
         .chain(&answer.models)
         .chain([body])
         .filter(|rules| rules.get("components").is_some())
-        .find(|rules| rules.get("model_id").is_none_or(|id| id.as_str() == Some(model)))
-        .ok_or(PriceError::Missing("the model is not in the price list"))?;
-    let rules = ModelRules::deserialize(found).map_err(|_| unclear("a rate is missing"))?;
-    debug_assert!(rules.model_id.as_deref().is_none_or(|id| id == model));
-    Ok(rules)
+        .filter(|rules| rules.get("model_id").is_none_or(|id| id.as_str() == Some(model)))
+        .map(|rules| ModelRules::deserialize(rules).map_err(|_| unclear("a rate is missing")))
+        .collect();
+    if found.is_empty() { Err(PriceError::Missing(NOT_LISTED)) } else { Ok(found) }
 }
 
 fn available(status: Option<&str>) -> Result<(), PriceError> {
@@ -243,23 +257,24 @@ fn component_price(component: &Component, parameters: &BTreeMap<&str, &str>) -> 
         size => Ratio::of(size).and_then(|size| rate.divided_by(size)).ok_or_else(|| unclear("a billing unit cannot be read"))?,
     };
     let count = quantity(&component.quantity_rule, parameters, 0)?;
-    if count.over < 0 || Ratio::whole(1_000_000).less_than(count) {
+    if count.over < 0 || Ratio::whole(1_000_000).less_than(count) != Some(false) {
         return Err(unclear("a quantity is out of range"));
     }
     let price = rate.times(count).ok_or_else(|| unclear("the price is out of range"))?;
     let least = minimum(component.minimum_charge.as_ref())?;
-    let price = if price.less_than(least) { least } else { price };
+    let is_less = price.less_than(least).ok_or_else(|| unclear("the price is out of range"))?;
+    let price = if is_less { least } else { price };
     let mode = component.rounding.as_ref().and_then(|rounding| rounding.mode.as_deref());
     if !price.is_whole() && mode.is_some_and(|mode| mode != "half_up") {
         return Err(unclear("the price is rounded in a way that is not known"));
     }
-    Ok(price.half_up())
+    price.half_up().ok_or_else(|| unclear("the price is out of range"))
 }
 
 fn minimum(amount: Option<&Amount>) -> Result<Ratio, PriceError> {
     match amount {
         None => Ok(Ratio::whole(0)),
-        Some(amount) if amount.uc.is_null() && amount.credits.is_null() => Ok(Ratio::whole(0)),
+        Some(Amount { uc: Value::Null, credits: Value::Null, usd: Value::Null, cny: Value::Null }) => Ok(Ratio::whole(0)),
         Some(amount) => amount.uc().ok_or_else(|| unclear("a minimum charge cannot be read")),
     }
 }
@@ -294,10 +309,12 @@ fn quantity(rule: &Value, parameters: &BTreeMap<&str, &str>, depth: u32) -> Resu
     let fold = |first: Ratio, join: fn(Ratio, Ratio) -> Option<Ratio>| -> Result<Ratio, PriceError> {
         operands()?.into_iter().try_fold(first, join).ok_or_else(|| unclear("a quantity is out of range"))
     };
-    let pick = |better: fn(Ratio, Ratio) -> bool| -> Result<Ratio, PriceError> {
-        let all = operands()?;
-        let best = all.into_iter().reduce(|best, one| if better(one, best) { one } else { best });
-        best.ok_or_else(|| unclear("a quantity rule has nothing to work on"))
+    let pick = |largest: bool| -> Result<Ratio, PriceError> {
+        let mut all = operands()?.into_iter();
+        let first = all.next().ok_or_else(|| unclear("a quantity rule has nothing to work on"))?;
+        let better = |one: Ratio, best: Ratio| if largest { best.less_than(one) } else { one.less_than(best) };
+        all.try_fold(first, |best, one| Some(if better(one, best)? { one } else { best }))
+            .ok_or_else(|| unclear("a quantity is out of range"))
     };
     match ["op", "type", "kind", "rule"].iter().find_map(|name| fields.get(*name)?.as_str()) {
         Some("constant" | "fixed") | None => {
@@ -326,8 +343,8 @@ fn quantity(rule: &Value, parameters: &BTreeMap<&str, &str>, depth: u32) -> Resu
         }
         Some("multiply" | "product" | "mul") => fold(Ratio::whole(1), Ratio::times),
         Some("add" | "sum") => fold(Ratio::whole(0), Ratio::plus),
-        Some("max") => pick(|one, best| best.less_than(one)),
-        Some("min") => pick(Ratio::less_than),
+        Some("max") => pick(true),
+        Some("min") => pick(false),
         Some(other) => {
             let name: String = crate::job::text::clean(other).chars().take(40).collect();
             Err(unclear(format!("the quantity rule \"{name}\" is not known")))
@@ -423,6 +440,12 @@ mod tests {
             json!({"rate": {"credits": "5.4", "uc": "27000"}}),
             json!({"rate": {"credits": "9999999999999999999"}}),
             json!({"minimum_charge": {"credits": "much"}}),
+            json!({"minimum_charge": {"usd": "1"}}),
+            json!({"minimum_charge": {"credits": null, "cny": "7"}}),
+            json!({"minimum_charge": "8.1"}),
+            json!({"rate": {"credits": "NaN"}}),
+            json!({"rate": {"credits": "5,4"}}),
+            json!({"pricing_status": 1}),
             json!({"tiers": [{"from": 10}]}),
             json!({"billing_unit_size": 0}),
             json!({"rate": {"credits": "5.40005"}, "minimum_charge": null, "rounding": {"mode": "bankers"}}),
@@ -438,6 +461,33 @@ mod tests {
             deep = json!({"op": "multiply", "args": [deep]});
         }
         assert!(enhance(&answer(&json!({"quantity_rule": deep}))).is_err());
+    }
+
+    #[test]
+    fn a_model_that_is_listed_twice_has_a_price_only_where_both_agree() {
+        let rules = |changes: Value| answer(&changes)["model"].clone();
+        let dearer = json!({"minimum_charge": {"credits": "8.1"}});
+        for (list, right) in [
+            (json!([rules(json!({})), rules(json!({}))]), Some(Credits::from_uc(54_000))),
+            (json!([rules(json!({})), rules(dearer.clone())]), None),
+            (json!([rules(dearer), rules(json!({}))]), None),
+            (json!([rules(json!({})), rules(json!({"rate": {}}))]), None),
+            (json!([rules(json!({})), {"model_id": "mj-v7", "components": []}]), Some(Credits::from_uc(54_000))),
+        ] {
+            assert_eq!(enhance(&json!({"models": list})).ok(), right, "{list}");
+        }
+    }
+
+    #[test]
+    fn amounts_beyond_all_measure_name_no_price_and_overflow_nothing() {
+        let vast = "999999999999999.999999999999";
+        for quantity in ["1", "136.123456789", "999999.999999999999", "12.345678", "0.000000000001"] {
+            let body = answer(&json!({"rate": {"credits": vast}, "minimum_charge": null, "quantity_rule": quantity}));
+            let price = enhance(&body);
+            assert!(!matches!(price, Ok(price) if price > Credits::from_uc(1_000_000 * Credits::UC_PER_CREDIT)), "{price:?}");
+            let rule = json!({"op": "max", "args": [quantity, vast, {"op": "multiply", "args": [vast, vast]}]});
+            assert!(enhance(&answer(&json!({"quantity_rule": rule}))).is_err(), "{quantity}");
+        }
     }
 
     #[test]

@@ -78,7 +78,8 @@ pub(super) fn report(value: &Value, key: &str) -> Option<TaskReport> {
     report.percent = task.progress.get();
     report.seconds_left = task.task_info.estimated_time.get();
     (report.links, report.links_unread) = links(value);
-    report.reserved = price_of(task.usage.credits_reserved);
+    // Nothing reserved is no price: as one it would be offered for the next job, and hold nothing under a cap.
+    report.reserved = price_of(task.usage.credits_reserved).filter(|amount| *amount > Credits::ZERO);
     report.used = task.usage.credits_used.get().or(task.usage.cost.credits.get()).filter(|amount| is_plausible(*amount));
     report.billing = billing(task.billing);
     report.model = shown(task.model, key);

@@ -147,19 +147,22 @@ impl TaskReport {
         }
     }
 
-    /// What the answer proves about the money, and the amount where one is known (docs/money-rules.md, rule 7).
+    /// What the answer proves about the money, and the amount where one is known (docs/money-rules.md, rule 7). An amount of
+    /// nothing says nothing: counted as spent it would make room under the caps.
     #[must_use]
     pub fn charge(&self) -> (Charge, Option<Credits>) {
+        let is_some = |amount: &Credits| *amount > Credits::ZERO;
+        let used = self.used.filter(is_some);
         if let Some(billing) = &self.billing {
             if billing.proves_refund() {
                 return (Charge::Refunded, Some(Credits::ZERO));
             }
             if billing.charge_status == ChargeStatus::Charged {
-                return (Charge::Charged, billing.charged.or(self.used));
+                return (Charge::Charged, billing.charged.filter(is_some).or(used));
             }
         }
         match self.status {
-            TaskStatus::Completed if self.used.is_some() => (Charge::Charged, self.used),
+            TaskStatus::Completed if used.is_some() => (Charge::Charged, used),
             TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Cancelled => (Charge::NotKnown, None),
             TaskStatus::Pending | TaskStatus::Processing | TaskStatus::Other(_) => (Charge::Reserved, None),
         }
@@ -209,5 +212,9 @@ mod tests {
         assert_eq!(done.charge(), (Charge::NotKnown, None));
         done.used = Some(Credits::PUBLISHED_PRICE);
         assert_eq!(done.charge(), (Charge::Charged, Some(Credits::PUBLISHED_PRICE)));
+        done.used = Some(Credits::ZERO);
+        assert_eq!(done.charge(), (Charge::NotKnown, None), "nothing used is not known");
+        done.billing = Some(Billing { charge_status: ChargeStatus::Charged, charged: Some(Credits::ZERO), ..billing() });
+        assert_eq!(done.charge(), (Charge::Charged, None), "charged, and how much is not known");
     }
 }

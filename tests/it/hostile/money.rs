@@ -109,8 +109,8 @@ fn another_price_pauses_after_the_first_that_shows_it_and_holds_the_rest() {
 }
 
 #[test]
-fn a_reserve_below_zero_or_beyond_all_measure_makes_no_room_under_a_cap() {
-    for_each(&["-54", "-1e9", "9e11", "\"-5.4\""], |amount| {
+fn a_reserve_of_nothing_below_it_or_beyond_all_measure_makes_no_room_under_a_cap() {
+    for_each(&["0", "\"0.0\"", "0.00001", "-54", "-1e9", "9e11", "\"-5.4\"", "NaN", "null"], |amount| {
         let price = Credits::PUBLISHED_PRICE;
         let caps = Caps { session: None, day: Some(price * 2) };
         let mut stage = Stage::set(FAST, Setup { caps, ..Setup::default() });
