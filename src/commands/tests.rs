@@ -281,9 +281,11 @@ fn a_waiting_job_of_a_file_comes_in_held_and_its_draft_is_checked_like_any_other
     waiting.approval =
         Some(crate::job::Approval { seq: 4_000_000, price: Credits::from_uc(1), at: at(-10), not_before: at(-10) });
     waiting.send = Some(PaidSend { lost: 0, ..sent(&waiting) });
+    waiting.source_confirmed = true;
     do_it(&mut store, Command::Import(vec![(1, waiting)]), 0, 1).unwrap();
     let job = store.job(JobId::from_bits(5)).unwrap().unwrap();
     assert_eq!((job.phase.clone(), job.send.is_none()), (Phase::Held(HoldReason::You), true));
+    assert!(!job.source_confirmed, "what somebody elsewhere said of its draft is no word of this user");
     assert_eq!(send(&mut store, job.id, 1), BeginSend::No(NotNow::NotReady));
     do_it(&mut store, Command::Approve { jobs: vec![job.id], consent: consent(1) }, 2, 2).unwrap();
     assert_eq!(key_of(&send(&mut store, job.id, 3)).0, IdempotencyKey::from_random([3; 16]), "its key goes with it");

@@ -219,8 +219,10 @@ impl Job {
 
     /// Takes from an imported job everything that could spend here. A confirmation of another store counts for nothing:
     /// what waits is held; what was on the wire or unsure is looked up, and its request goes out again only after a new
-    /// confirmation; what is not settled counts against the caps with the price that is known here.
+    /// confirmation; what is not settled counts against the caps with the price that is known here, or with what the file says
+    /// is reserved, where that is more. Nor counts what somebody elsewhere said of its draft: it is checked here.
     pub fn disarm(&mut self, price: Credits) {
+        self.source_confirmed = false;
         if let Some(approval) = &mut self.approval {
             approval.seq = Approval::ELSEWHERE;
         }
@@ -234,10 +236,18 @@ impl Job {
         {
             self.request = Some(PaidRequest { key: send.key, body: send.body });
         }
+        let was_sent = matches!(
+            self.state(),
+            State::Sending | State::Unsure | State::Running | State::ToFetch | State::Fetching | State::Saved | State::Unwatched
+        );
+        if was_sent && self.charge.is_none() {
+            self.charge = Some(Charge::NotKnown);
+        }
         if let Some(send) = &mut self.send
             && matches!(self.charge, Some(Charge::Reserved | Charge::NotKnown))
         {
             send.agreed = price;
+            self.reserved = self.reserved.filter(|reserved| *reserved >= price);
         }
     }
 }

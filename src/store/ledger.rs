@@ -79,8 +79,10 @@ fn sum_from(db: &Connection, from: Timestamp) -> Result<Credits, DbError> {
 
 const NEWEST_FIRST: &str = "SELECT at, amount FROM ledger WHERE charge IS NOT NULL ORDER BY at DESC, amount DESC";
 
-/// The chain of sends, each less than four hours after the one before, that reaches up to now: a session.
+/// The chain of sends, each less than four hours after the one before, that reaches up to now: a session. What seems to lie
+/// ahead was sent before the clock was turned back: it counts as of now, and hides nothing that was sent since.
 struct Chain {
+    now: i64,
     later: i64,
     ended: bool,
     sum: i64,
@@ -88,12 +90,13 @@ struct Chain {
 
 impl Chain {
     fn new(now: Timestamp) -> Self {
-        Self { later: nanos(now), ended: false, sum: 0 }
+        Self { now: nanos(now), later: nanos(now), ended: false, sum: 0 }
     }
 
     /// Takes the next older row in, unless the chain has ended before it.
     fn takes(&mut self, at: i64, amount: i64) -> bool {
         let gap = i64::try_from(SESSION_GAP.as_nanos()).unwrap_or(i64::MAX);
+        let at = at.min(self.now);
         self.ended |= self.later.saturating_sub(at) >= gap;
         if !self.ended {
             self.later = at;

@@ -128,6 +128,23 @@ fn a_session_is_a_chain_of_sends_less_than_four_hours_apart() {
 }
 
 #[test]
+fn a_clock_that_was_turned_back_hides_nothing_of_a_session() {
+    let mut store = with_approved(4);
+    let hours = |n: i64| n * 3_600;
+    send(&mut store, 1, hours(40));
+    // Turned back by a day and more: what is sent now lies more than four hours before that.
+    send(&mut store, 2, hours(10));
+    send(&mut store, 3, hours(10) + 60);
+    let spent = |when: i64| store.spent(at(when), at(hours(5)), at(-1)).unwrap().session;
+    assert_eq!(spent(hours(10) + 61), price() * 3);
+    assert_eq!(spent(hours(15)), price(), "the session of these two is over, and the one ahead still counts");
+    let caps = Caps { session: Some(price() * 3), day: None };
+    let guard = SendGuard { caps, ..guard() };
+    let fourth = store.begin_send(id(4), key(4), "{}", &guard, at(hours(10) + 62)).unwrap();
+    assert!(matches!(fourth, BeginSend::Held(_, HoldReason::Cap { cap: CapName::Session, .. })), "{fourth:?}");
+}
+
+#[test]
 fn spending_is_told_by_tag_and_follows_a_new_tag_and_outlives_its_job() {
     let mut store = with_approved(2);
     send(&mut store, 1, 1);
