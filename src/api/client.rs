@@ -236,8 +236,8 @@ impl Client {
             }
         }
         let answer = Answer { status, headers: response.headers().clone(), body };
-        // What needs no key may come out of somebody's cache.
-        if let Some(date) = answer.date().filter(|_| call.keyed) {
+        // What needs no key may come out of somebody's cache, and a web page out of anybody's machine.
+        if let Some(date) = answer.date().filter(|_| call.keyed && is_like_json(&answer.body)) {
             let heard = Heard { date, since: Instant::now(), at: Timestamp::now() };
             *self.time.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
         }
@@ -279,6 +279,11 @@ impl Client {
         }
         redact(&text::shorten(&text::clean(&cause.to_string()), 200), self.key())
     }
+}
+
+/// Whether a body begins as an answer of the service does.
+fn is_like_json(body: &[u8]) -> bool {
+    body.trim_ascii_start().first().is_some_and(|first| matches!(first, b'{' | b'['))
 }
 
 /// Whether bytes came that do not unpack. The library calls every error while unpacking a decoding error, a broken line too.

@@ -368,6 +368,12 @@ async fn the_services_clock_is_known_from_keyed_answers_and_goes_on() {
     client.task(&id("a")).await.unwrap();
     let shown = client.time().unwrap();
     assert!(shown >= date && shown < date + SignedDuration::from_mins(5), "{shown}");
+    // The page of a portal has a clock of its own.
+    for (status, body) in [("200 OK", "<html>log in</html>"), ("403 Forbidden", "no"), ("502 Bad Gateway", "")] {
+        let (client, _hear) = always(status, dated, body);
+        let _ = client.task(&id("a")).await.unwrap_err();
+        assert_eq!(client.time(), None, "{status}");
+    }
 }
 
 #[test]

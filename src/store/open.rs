@@ -6,7 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::error::{DbError, StoreError};
 use super::{Access, Remark, schema};
@@ -311,7 +312,24 @@ fn settle(db: &Connection) -> Result<(), DbError> {
     // KiB, negative by SQLite's custom: enough for the inner pages of 100,000 jobs.
     db.pragma_update(None, "cache_size", -8_192)?;
     db.pragma_update(None, "temp_store", "memory")?;
+    // A plain fsync of macOS leaves the drive's own memory out; elsewhere these change nothing.
+    db.pragma_update(None, "fullfsync", true)?;
+    db.pragma_update(None, "checkpoint_fullfsync", true)?;
+    // A store may come from somebody else: nothing in its tables' own words is to do more than keep data.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     Ok(())
+}
+
+/// A trigger could change jobs, approvals or the money book behind every check; no store of ours has one, nor a view.
+fn has_no_code(db: &Connection) -> Result<(), DbError> {
+    let found: Option<String> = db
+        .query_row("SELECT type FROM sqlite_schema WHERE type IN ('trigger', 'view') LIMIT 1", [], |row| row.get(0))
+        .optional()?;
+    match found {
+        None => Ok(()),
+        Some(what) => Err(DbError::Damaged(format!("it holds a {what}, which no mj-enhance has written"))),
+    }
 }
 
 /// Checks the store, and brings it up to date if it may be written. Where nothing is in it and nothing may be written, an
@@ -335,6 +353,7 @@ fn prepare(mut db: Connection, file: &Path, access: Access, suspicious: bool) ->
         let path = file.to_owned();
         return Err(Stop::Told(StoreError::Newer { path, found, known: schema::known() }));
     }
+    has_no_code(&db)?;
     if suspicious {
         check(&db)?;
     }

@@ -121,3 +121,35 @@ fn the_cause_decides_what_is_to_be_done_about_a_file() {
     assert!(of(rustix::io::Errno::NOSPC).contains("free some space") && of(rustix::io::Errno::DQUOT).contains("free some space"));
     assert!(!of(rustix::io::Errno::ROFS).contains("permissions") && of(rustix::io::Errno::ACCESS).contains("permissions"));
 }
+
+#[test]
+fn a_store_with_code_in_it_is_refused_and_left_as_it_is() {
+    for code in [
+        "CREATE TRIGGER pay AFTER UPDATE ON meta BEGIN UPDATE jobs SET approval_seq = 999999999, state = 'waiting'; END",
+        "CREATE VIEW more AS SELECT * FROM jobs",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+        add(&mut store, &[new_job(1)], false, None, at(0)).unwrap();
+        drop(store);
+        let file = folder.path().join(FILE);
+        Connection::open(&file).unwrap().execute_batch(code).unwrap();
+        let before = std::fs::read(&file).unwrap();
+        for access in [Access::ReadWrite, Access::ReadOnly] {
+            let error = Store::open(folder.path(), access).err().expect(code);
+            assert!(matches!(&error, StoreError::Damaged { why, .. } if why.contains("no mj-enhance has written")), "{error}");
+        }
+        assert!(before == std::fs::read(&file).unwrap(), "it stays as it is");
+    }
+}
+
+#[test]
+fn what_is_written_is_flushed_through_the_drive_and_no_table_is_trusted_with_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    let pragma = |name: &str| store.db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(["fullfsync", "checkpoint_fullfsync", "trusted_schema"].map(pragma), [1, 1, 0]);
+    // Defensive: nobody writes the schema behind SQLite's back, whatever a later line of ours asks for.
+    store.db.pragma_update(None, "writable_schema", true).unwrap();
+    assert_eq!(pragma("writable_schema"), 0);
+}
