@@ -96,9 +96,14 @@ fn not_understood(error: &clap::Error) -> Exit {
         return Exit::Ok;
     }
     let wants_json = std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
-    // What remains to be told when stderr is gone is the exit code.
-    let _ = error.print();
     let text = error.render().to_string();
+    if out::tidy(&text) == text {
+        // What remains to be told when stderr is gone is the exit code.
+        let _ = error.print();
+    } else {
+        // An argument that would do something to the terminal is quoted in it.
+        Out::status(text.trim_end());
+    }
     let next = if is_prompt_without_quotes(error.kind(), &text) {
         let next = "put the prompt in quotes: mj-enhance draft 'a boat --ar 3:2'";
         Out::status(&format!("\n  {next}"));

@@ -1,11 +1,13 @@
 //! Where a command's words go: results to stdout, everything else to stderr; with `--json` stdout carries only JSON.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
 use super::problem::Problem;
 use crate::config::ColorWhen;
+use crate::job::text;
 
 /// The two ends a command writes to.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +50,7 @@ impl Out {
             Self::status(text);
             Ok(())
         } else {
-            write(&format!("{text}\n"))
+            write(&format!("{}\n", tidy_painted(text)))
         }
     }
 
@@ -63,7 +65,7 @@ impl Out {
     /// A remark to stderr.
     pub fn status(text: &str) {
         // There is nobody left to tell when stderr is gone.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", tidy(text));
     }
 
     /// A word in an ANSI colour, where colour may be used.
@@ -93,6 +95,33 @@ pub enum Paint {
     Cyan = 36,
 }
 
+/// Several lines, each without what may do something to a terminal. Texts of the service and of files are clean by now; what
+/// stands on a command line, in a variable or in the name of a file comes straight to here.
+pub(super) fn tidy(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|c| c == '\n' || !text::is_unsafe(c)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.split('\n').map(text::clean).collect::<Vec<_>>().join("\n"))
+}
+
+/// The same for a text in which words may be painted: our own colours stay.
+fn tidy_painted(text: &str) -> Cow<'_, str> {
+    const CSI: &str = "\u{1b}[";
+    if !text.contains(CSI) {
+        return tidy(text);
+    }
+    let mut pieces = text.split(CSI);
+    let mut out = tidy(pieces.next().unwrap_or_default()).into_owned();
+    for piece in pieces {
+        let colour = piece.split_once('m').filter(|(n, _)| n.len() <= 2 && n.bytes().all(|b| b.is_ascii_digit()));
+        match colour {
+            Some((number, rest)) => out.extend([CSI, number, "m", &tidy(rest)]),
+            None => out.push_str(&tidy(&format!("{CSI}{piece}"))),
+        }
+    }
+    Cow::Owned(out)
+}
+
 fn write(text: &str) -> Result<(), Problem> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| {
@@ -102,4 +131,22 @@ fn write(text: &str) -> Result<(), Problem> {
             Problem::input("stdout", format!("the output cannot be written: {error}"), "check where it is sent to")
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_read_has_our_colours_and_no_other_control_character() {
+        for (text, right) in [
+            ("plain\nlines", "plain\nlines"),
+            ("\u{1b}[31mfailed\u{1b}[0m 7", "\u{1b}[31mfailed\u{1b}[0m 7"),
+            ("a\u{1b}]0;title\u{7}b\u{9b}2Jc\u{202e}d\n e", "abcd\n e"),
+            ("\u{1b}[1mx\u{1b}[0m\u{1b}[2J\u{1b}[?1049hy\u{1b}]0;t\u{7}", "\u{1b}[1mx\u{1b}[0my"),
+        ] {
+            assert_eq!(tidy_painted(text), right, "{text:?}");
+        }
+        assert_eq!(tidy("a\u{1b}[31mb\nc"), "ab\nc", "nothing is painted on stderr");
+    }
 }

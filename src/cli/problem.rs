@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::codes;
 use super::exit::Exit;
+use super::out::tidy;
 use crate::api::ApiError;
 use crate::config::{ConfigError, ConfigErrors, KeyError};
 use crate::job::{ErrorClass, record};
@@ -58,9 +59,9 @@ impl Problem {
 
     /// As `--json` prints it.
     pub fn json(&self) -> Value {
-        let mut error = json!({ "code": self.code, "message": self.message, "next": self.next });
+        let mut error = json!({ "code": self.code, "message": tidy(&self.message), "next": tidy(&self.next) });
         if !self.lines.is_empty() {
-            error["lines"] = self.lines.iter().map(|(line, what)| json!({ "line": line, "message": what })).collect();
+            error["lines"] = self.lines.iter().map(|(line, what)| json!({ "line": tidy(line), "message": tidy(what) })).collect();
         }
         json!({ "schema": 1, "error": error })
     }

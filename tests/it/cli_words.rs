@@ -27,6 +27,51 @@ fn wrong_arguments_are_bad_input_in_words_and_in_json() {
     assert!(ran.stderr.contains("to-fetch"), "{}", ran.stderr);
 }
 
+/// Sets a title, clears the screen, turns the reading direction; in C1 controls too.
+const HOSTILE: &str = "x\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}y";
+
+#[test]
+fn what_stands_on_the_command_line_or_in_a_files_name_does_nothing_to_the_terminal() {
+    let program = Program::new();
+    let named = program.file(HOSTILE, "{oops");
+    let named = named.to_str().unwrap();
+    for args in [
+        &["import", HOSTILE][..],
+        &["import", named],
+        &["add", HOSTILE],
+        &["add", "-f", named],
+        &["show", HOSTILE],
+        &["list", "--query", HOSTILE],
+        &["list", "--state", HOSTILE],
+        &["list", "--tag", HOSTILE],
+        &["--config", HOSTILE, "list"],
+        &["--config", named, "list"],
+        &["--profile", HOSTILE, "list"],
+        &["--base-url", HOSTILE, "credits"],
+        &["simulate", "--scenario", HOSTILE],
+        &["simulate", "--scenario", named],
+        &["draft", HOSTILE],
+        &["config", "set", HOSTILE, HOSTILE],
+        &["completions", HOSTILE],
+        &["run", "--max-credits", HOSTILE],
+        &["wait", "--timeout", HOSTILE],
+        &["prune", "--older-than", HOSTILE],
+        &["export", "--out", "/dev/null/\u{1b}[2J"],
+        &[HOSTILE],
+        &[&format!("--{HOSTILE}")],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let output = program.command().args(args).args(json).output().unwrap();
+            assert!(!output.status.success() || args[0] == "list", "{args:?}");
+            for said in [output.stdout, output.stderr] {
+                let said = String::from_utf8(said).unwrap();
+                let bad = said.chars().find(|c| *c != '\n' && (c.is_control() || *c == '\u{202e}'));
+                assert_eq!(bad, None, "{args:?} {json:?}: {said:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_shell_gets_completions() {
     let program = Program::new();
