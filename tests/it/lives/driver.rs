@@ -123,10 +123,7 @@ async fn live_through(life: &mut Life, main: &mut Main, rng: &mut fastrand::Rng)
     if let Some(companion) = companion {
         // The first process dies, and the dashboard that looked on goes on.
         main.running.stop_at_once().await;
-        {
-            let permissions = &mut life.world.books.lock().unwrap().permissions;
-            if main.fate.met.load(Ordering::Relaxed) { permissions.sender_died_writing() } else { permissions.sender_died() }
-        }
+        life.sender_died(main.fate.met.load(Ordering::Relaxed));
         life.world.count("a dashboard went on in place of a dead process");
         let time = Duration::from_millis(rng.u64(100..90_000));
         let keys = companion.commands.clone();

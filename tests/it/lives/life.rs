@@ -276,6 +276,14 @@ impl Life {
         self.runs
     }
 
+    /// The process that sent died, and another one goes on. `writing`: in a write, or after one that was refused.
+    pub fn sender_died(&mut self, writing: bool) {
+        let store = self.open_store();
+        let (jobs, settings) = (store.jobs().expect("the store can be read"), store.settings().expect("the store can be read"));
+        let permissions = &mut self.world.books.lock().unwrap().permissions;
+        if writing { permissions.sender_died_writing(&jobs, &settings) } else { permissions.sender_died() }
+    }
+
     /// The process that was leaving is gone.
     pub async fn left(&mut self) {
         if let Some(leaving) = self.leaving.take() {

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use mj_enhance::job::{Caps, Credits, Job, JobId, Model, Prices, State};
+use mj_enhance::engine::PauseReason;
+use mj_enhance::job::{Caps, Charge, Credits, Job, JobId, Model, Prices, State};
+use mj_enhance::store::Settings;
 use tokio::time::Instant;
 
 use super::trace;
@@ -199,10 +201,14 @@ impl Permissions {
         self.prices.retain(|(_, who), _| *who != "list");
     }
 
-    /// The process that sent died in a write, which may have been the one that says it was told another amount.
-    pub fn sender_died_writing(&mut self) {
+    /// The process that sent died in a write. What it was told of another amount binds whoever goes on as far as it is written
+    /// down: where it died before that write, nobody but the service knows.
+    pub fn sender_died_writing(&mut self, jobs: &[Job], settings: &Settings) {
         self.sender_died();
-        self.alarm = None;
+        let is_paused = matches!(settings.paused, Some(PauseReason::Price { .. }));
+        if !is_paused && !jobs.iter().any(|job| tells_another_amount(job, settings)) {
+            self.alarm = None;
+        }
     }
 
     /// Nobody runs any more: what was approved and not sent waits for a new confirmation. `jobs` is what lies in the store, `now` the true time.
@@ -459,6 +465,16 @@ impl Permissions {
                     .map(|(spent, limit)| format!("rule 5: {spent} credits are sent in this session, cap_session is {limit}"))
             })
     }
+}
+
+/// Whether a job that is under way has another amount than the agreed one on disk, of which no price on disk tells. A price that is
+/// written holds whoever was to be sent at the old one, and somebody may have said yes to it since.
+fn tells_another_amount(job: &Job, settings: &Settings) -> bool {
+    let charged = job.charged.filter(|_| job.charge == Some(Charge::Charged));
+    let (Some(send), Some(sent_at), Some(amount)) = (&job.send, job.sent_at, charged.or(job.reserved)) else { return false };
+    let is_news = settings.price(job.kind.model()).is_none_or(|price| price.at <= sent_at && price.amount != amount);
+    let is_over = matches!(job.state(), State::Saved | State::Failed | State::Cancelled | State::Unwatched);
+    amount != send.agreed && is_news && !is_over
 }
 
 /// What a request body asks for.

@@ -283,3 +283,37 @@ async fn giving_up_a_job_that_is_waited_for_lets_the_queue_go_on_at_once() {
     LocalSet::new().run_until(user).await;
     assert_eq!(world.books.lock().unwrap().tasks.len(), 1, "the other one was sent");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_start_within_the_second_in_which_the_program_leaves_sends_nothing_by_itself() {
+    for gap in [20, 50, 300, 690, 900, 1_200] {
+        // The answer to the first request takes seconds, so leaving waits for it and keeps the lock meanwhile.
+        let world = World::new(1, Faults { submit_lost_after: 1.0, ..Faults::default() });
+        let user = async {
+            let (mut life, first) = begin(&world, Sending::WithConsent, 4, None);
+            while counted(&world.books, "submit") == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let _ = first.commands.send(mj_enhance::engine::SessionMessage::Stop);
+            tokio::time::sleep(Duration::from_millis(gap)).await;
+            life.nobody_is_left();
+            world.books.lock().unwrap().faults = Faults::default();
+            let store = life.open_store();
+            let process = life.new_process(Sending::WithConsent, &store);
+            let second = life.look_on(store, process);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            first.kill().await;
+            tokio::time::sleep(Duration::from_mins(3)).await;
+            let states: Vec<State> = life.open_store().jobs().unwrap().iter().map(Job::state).collect();
+            assert_eq!(states.iter().filter(|state| **state == State::Waiting).count(), 3, "{gap} ms: {states:?}");
+            // With a new yes all goes on.
+            let act = life.go_on();
+            life.send(&second.commands, act);
+            until(&life, |jobs| jobs.iter().all(|job| job.state() == State::Saved)).await;
+            second.kill().await;
+        };
+        LocalSet::new().run_until(user).await;
+        let books = world.books.lock().unwrap();
+        assert_eq!((books.requests.len(), books.tasks.len(), &books.broken), (4, 4, &Vec::new()), "{gap} ms");
+    }
+}
