@@ -273,8 +273,7 @@ fn component_price(component: &Component, parameters: &BTreeMap<&str, &str>) -> 
 
 fn minimum(amount: Option<&Amount>) -> Result<Ratio, PriceError> {
     match amount {
-        None => Ok(Ratio::whole(0)),
-        Some(Amount { uc: Value::Null, credits: Value::Null, usd: Value::Null, cny: Value::Null }) => Ok(Ratio::whole(0)),
+        None | Some(Amount { uc: Value::Null, credits: Value::Null, usd: Value::Null, cny: Value::Null }) => Ok(Ratio::whole(0)),
         Some(amount) => amount.uc().ok_or_else(|| unclear("a minimum charge cannot be read")),
     }
 }

@@ -136,7 +136,7 @@ fn a_store_with_code_in_it_is_refused_and_left_as_it_is() {
         Connection::open(&file).unwrap().execute_batch(code).unwrap();
         let before = std::fs::read(&file).unwrap();
         for access in [Access::ReadWrite, Access::ReadOnly] {
-            let error = Store::open(folder.path(), access).err().expect(code);
+            let Err(error) = Store::open(folder.path(), access) else { panic!("{code}") };
             assert!(matches!(&error, StoreError::Damaged { why, .. } if why.contains("no mj-enhance has written")), "{error}");
         }
         assert!(before == std::fs::read(&file).unwrap(), "it stays as it is");
