@@ -37,7 +37,9 @@ impl Answer {
     /// What the service said instead, or `unreadable_answer`, `other_task`.
     pub fn task(&self, id: &TaskId, key: &str, now: Timestamp) -> Result<TaskReport, ApiError> {
         let body = self.json(key, now)?;
-        let report = match self.report(&body, key) {
+        // Other calls have their answer under `data`; whatever stands there counts only with the very id that was asked for.
+        let inner = || body.get("data").and_then(|data| self.report(data, key)).filter(|report| report.id == *id);
+        let report = match self.report(&body, key).or_else(inner) {
             Some(report) => report,
             // A failed task has an `error` too, so only an answer without an id is taken as a refusal.
             None if wire::is_error_body(&body) => return Err(wire::soften(self.refused(key, now))),
@@ -155,6 +157,27 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::ErrorClass;
+
+    #[test]
+    fn a_task_counts_under_data_too_with_the_very_id_that_was_asked_for() {
+        let id = TaskId::new("task-unified-1-a").unwrap();
+        let task = |body: &str| {
+            let answer = Answer { status: 200, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
+            answer.task(&id, "", Timestamp::UNIX_EPOCH)
+        };
+        let wrapped =
+            r#"{"code":200,"message":"ok","data":{"id":"task-unified-1-a","status":"completed","results":["https://h/a.png"]}}"#;
+        assert_eq!(task(wrapped).unwrap().links, ["https://h/a.png"]);
+        for other in [
+            r#"{"code":200,"data":{"id":"task-unified-1-b","status":"completed"}}"#,
+            r#"{"code":200,"data":[{"id":"task-unified-1-a","status":"completed"}]}"#,
+            r#"{"code":200,"data":null}"#,
+            r#"{"id":"task-unified-1-b","data":{"id":"task-unified-1-a","status":"completed"}}"#,
+        ] {
+            assert_eq!(task(other).unwrap_err().class, ErrorClass::InvalidResponse, "{other}");
+        }
+    }
 
     #[test]
     fn a_key_that_is_echoed_as_a_request_id_is_cut_out() {

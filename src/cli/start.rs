@@ -189,6 +189,15 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn the_process_leaves_no_core_file_and_shows_its_memory_to_nobody() {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        no_core_files();
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+    }
+
+    #[test]
     fn the_log_is_closed_to_others_even_if_it_was_open() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/mj-enhance.log");
