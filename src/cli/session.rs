@@ -79,6 +79,7 @@ pub fn start(
         callback_url: config.callback_url.clone(),
         fetches_at_once: config.fetches_at_once,
         preview_cache: config.preview_cache,
+        first_rows: crate::tui::first_rows,
         time_zone: jiff::tz::TimeZone::system(),
     };
     Session::start(options, join, services, sink).map_err(|error| match error {

@@ -399,6 +399,7 @@ pub(super) mod tests {
             callback_url: None,
             fetches_at_once: 1,
             preview_cache: 0,
+            first_rows: |_| crate::job::FirstRows::default(),
             time_zone: TimeZone::UTC,
         }
     }

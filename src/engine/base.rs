@@ -138,7 +138,9 @@ impl Base {
             self.notice(None, NoticeKind::StoreOpened(remark));
         }
         // A hundred thousand that wait take half a second to read; what a screen shows first does not wait for them.
-        let first: Vec<Job> = self.store.first_jobs(FIRST_ROWS)?.into_iter().filter(|job| !changes_soon(job)).collect();
+        let wanted = self.store.screen_state()?.map(|state| (self.options.first_rows)(&state)).unwrap_or_default();
+        let first = self.store.first_rows(&wanted, FIRST_ROWS, self.services.clock.now())?;
+        let first: Vec<Job> = first.into_iter().filter(|job| !changes_soon(job)).collect();
         let told: HashMap<JobId, u64> = first.iter().map(|job| (job.id, job.revision)).collect();
         self.publisher.jobs(first.into_iter().map(Arc::new).collect());
         let mut jobs = Vec::new();

@@ -51,7 +51,7 @@ use jiff::Timestamp;
 use crate::job::drafts::DraftRow;
 
 pub use crate::commands::{Act, Command, CommandError, CommandOutcome, Consent, JobRef, LeftOut, QueueMove};
-use crate::job::{Caps, Credits, Failure, Job, JobId, Model, Prices, Progress, Spent};
+use crate::job::{Caps, Credits, Failure, FirstRows, Job, JobId, Model, Prices, Progress, Spent};
 pub use crate::store::{PauseReason, Remark, Seen, StoreError, TimelineEntry};
 
 pub use base::{Services, SessionMessage, previews_dir};
@@ -203,6 +203,8 @@ pub struct Options {
     pub fetches_at_once: usize,
     /// The most bytes of other programs' pictures that are kept to be looked at.
     pub preview_cache: u64,
+    /// What a screen shows first, from what the last one wanted to be remembered: read before everything else.
+    pub first_rows: fn(&str) -> FirstRows,
     /// Where the user's day begins and which date a result is filed under.
     pub time_zone: jiff::tz::TimeZone,
 }

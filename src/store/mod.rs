@@ -19,6 +19,7 @@
 //! | `ledger` | the money book and its sums |
 //! | `drafts` | what is kept of other programs' drafts, and what the user said of any |
 //! | `reading` | everything that only reads |
+//! | `first_rows` | the first rows of a screen |
 //! | `lock` | who is the engine, who looks on |
 //! | `account` | whose store it is |
 //! | `error` | errors and their sentences |
@@ -26,6 +27,7 @@
 mod account;
 mod drafts;
 mod error;
+mod first_rows;
 mod guards;
 #[cfg(test)]
 mod guards_tests;

@@ -15,7 +15,7 @@ use crate::job::{Credits, Job, JobId, Spent, State, Tag};
 const IN_LINE: &str = "ORDER BY place, id";
 
 /// Jobs that are over, word for word as in the index of the others.
-const OVER: &str = "state IN ('saved', 'failed', 'cancelled', 'unwatched')";
+pub(super) const OVER: &str = "state IN ('saved', 'failed', 'cancelled', 'unwatched')";
 
 pub(super) fn settings(db: &Connection) -> Result<Settings, DbError> {
     let text: String = db.prepare_cached("SELECT settings FROM meta")?.query_row([], |row| row.get(0))?;

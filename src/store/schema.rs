@@ -240,6 +240,13 @@ ALTER TABLE jobs ADD COLUMN verdict TEXT;
     "
 ALTER TABLE jobs ADD COLUMN send_refusals INTEGER;
 ",
+    // 11: the first rows of a screen are found also where they are of jobs that are over.
+    "
+CREATE INDEX jobs_saved ON jobs (saved_at DESC, id) WHERE state = 'saved';
+CREATE INDEX jobs_failed ON jobs (finished_at DESC, id) WHERE state = 'failed';
+CREATE INDEX jobs_cancelled ON jobs (finished_at DESC, id) WHERE state = 'cancelled';
+CREATE INDEX jobs_unwatched ON jobs (sent_at, id) WHERE state = 'unwatched';
+",
 ];
 
 /// The version this program writes.

@@ -54,3 +54,4 @@ pub use event::{Event, News};
 pub use keymap::{Keymap, KeymapError, keys_table_markdown};
 pub use options::{AppOptions, Charset, NotifyMethod, Theme};
 pub use pictures::{BlockStyle, PictureOptions, PictureSetting, PictureSettings};
+pub use screen_state::first_rows;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::job_list::{COLUMN_NAMES, JobList, Sort, View};
-use crate::job::text;
+use crate::job::{FirstRows, RowOrder, text};
 
 /// The state as text.
 pub(super) fn of(jobs: &JobList) -> String {
@@ -32,4 +32,29 @@ pub(super) fn restore(jobs: &mut JobList, saved: &str, now: Timestamp) {
     jobs.set_filter(text::clean(state["filter"].as_str().unwrap_or_default()).into_owned(), now);
     let hidden = state["hidden"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
     jobs.set_hidden(hidden.filter_map(|name| COLUMN_NAMES.iter().copied().find(|known| *known == name)).collect());
+}
+
+/// What a screen with this remembered state shows first.
+#[must_use]
+pub fn first_rows(saved: &str) -> FirstRows {
+    let mut jobs = JobList::default();
+    // Without jobs no time matters.
+    restore(&mut jobs, saved, Timestamp::UNIX_EPOCH);
+    let shown = jobs.view_filter();
+    FirstRows {
+        states: if shown.view == View::All { Vec::new() } else { shown.view.states().to_vec() },
+        order: match shown.sort {
+            Sort::Urgency => RowOrder::Urgency,
+            Sort::Queue => RowOrder::Queue,
+            Sort::State => RowOrder::State,
+            Sort::Added => RowOrder::Added,
+            Sort::Sent => RowOrder::Sent,
+            Sort::Progress => RowOrder::Progress,
+            Sort::Cost => RowOrder::Cost,
+            Sort::Tag => RowOrder::Tag,
+            Sort::Draft => RowOrder::Draft,
+        },
+        reverse: shown.reverse,
+        query: shown.query.clone(),
+    }
 }

@@ -178,6 +178,7 @@ impl Stage {
             rng: fastrand::Rng::new(),
         };
         let options = Options {
+            first_rows: |_| mj_enhance::job::FirstRows::default(),
             data_dir: self.data_dir(),
             sending: self.setup.sending,
             max_in_flight: self.setup.max_in_flight,

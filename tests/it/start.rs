@@ -9,7 +9,8 @@ use mj_enhance::api::{Client, ClientOptions};
 use mj_enhance::engine::{Engine, EngineEvent, Options, Sending, Services, SessionMessage, SystemClock};
 use mj_enhance::fetch::{Downloader, FetchOptions};
 use mj_enhance::job::{
-    Caps, Credits, IdempotencyKey, Job, JobId, JobKind, Model, PaidRequest, PriceLines, Prices, State, TaskId,
+    Caps, Credits, ErrorClass, Failure, HoldReason, IdempotencyKey, Job, JobId, JobKind, Model, PaidRequest, Phase, PriceLines,
+    Prices, State, Tag, TaskId,
 };
 use mj_enhance::store::{Access, AddRules, Consent, Moment, NewJob, SendGuard, Store};
 use tokio::sync::mpsc::unbounded_channel;
@@ -45,6 +46,7 @@ fn options(folder: &Path) -> Options {
         callback_url: None,
         fetches_at_once: 1,
         preview_cache: 0,
+        first_rows: mj_enhance::tui::first_rows,
         time_zone: jiff::tz::TimeZone::UTC,
     }
 }
@@ -169,4 +171,59 @@ fn the_first_rows_come_before_the_rest_and_every_job_once() {
     let all: Vec<JobId> = told.into_iter().flatten().collect();
     let once: std::collections::BTreeSet<&JobId> = all.iter().collect();
     assert_eq!((all.len(), once.len()), (2_500, 2_500));
+}
+
+/// The rows that a screen with this remembered state is told of first, of 3,000 results and some jobs of other kinds.
+fn told_first(remembered: &str) -> Vec<(u64, State)> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+    let job = |n: u64, phase: Phase| {
+        let source = TaskId::new(&format!("task-unified-1790000000-d{n:07}")).unwrap();
+        let kind = JobKind::Enhance { source, image: 0.try_into().unwrap() };
+        let at = Timestamp::from_second(1_790_000_000 + i64::try_from(n).unwrap()).unwrap();
+        let mut job = Job::new(JobId::from_bits(n), kind, i64::try_from(n).unwrap(), at);
+        job.phase = phase;
+        job.tag = Tag::new(if n.is_multiple_of(1_000) { "rare" } else { "usual" }).ok();
+        (job.finished_at, job.saved_at) = (Some(at), Some(at));
+        job
+    };
+    let mut jobs: Vec<Job> = (1..=3_000).map(|n| job(n, Phase::Saved)).collect();
+    let failed = || Phase::Failed(Failure::new(ErrorClass::Content, "content_policy_violation", ""));
+    jobs.extend((3_001..=3_300).map(|n| job(n, if n % 2 == 0 { failed() } else { Phase::Held(HoldReason::You) })));
+    store.import(&jobs).unwrap();
+    store.set_screen_state(remembered).unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let first = Arc::clone(&told);
+    let sink = Box::new(move |news| {
+        if let EngineEvent::Jobs(jobs) = news {
+            first.lock().unwrap().push(jobs.iter().map(|job| (job.id.bits(), job.state())).collect::<Vec<_>>());
+        }
+    });
+    let lock = Store::lock_engine(folder.path()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut engine = Engine::new(store, lock.unwrap(), options(folder.path()), services(folder.path()), sink);
+        let (commands, mut inbox) = unbounded_channel();
+        commands.send(SessionMessage::Stop).unwrap();
+        engine.run(&mut inbox).await.unwrap();
+    });
+    let told = std::mem::take(&mut *told.lock().unwrap());
+    assert!(told[0].len() <= 200, "a screenful, and not more: {}", told[0].len());
+    told.into_iter().next().unwrap()
+}
+
+#[test]
+fn the_first_rows_are_those_of_the_tab_the_order_and_the_filter_that_are_remembered() {
+    let held = |first: &[(u64, State)]| first.iter().filter(|(_, state)| *state == State::Held).count();
+    // The usual screen: what is held, then what failed, the latest first.
+    let first = told_first("{}");
+    assert_eq!((held(&first), first[0], first[150]), (150, (3_001, State::Held), (3_300, State::Failed)));
+    // The tab of results, which are 3,000: the newest, and turned round the oldest.
+    let newest: Vec<(u64, State)> = (2_801..=3_000).rev().map(|n| (n, State::Saved)).collect();
+    assert_eq!(told_first(r#"{"view":5}"#), newest);
+    assert_eq!(told_first(r#"{"view":5,"reverse":true}"#)[..2], [(1, State::Saved), (2, State::Saved)]);
+    // The tab of failures in the order in which they were added, all in one, and a filter.
+    assert_eq!(told_first(r#"{"view":6,"sort":"added"}"#)[..2], [(3_002, State::Failed), (3_004, State::Failed)]);
+    assert_eq!(told_first(r#"{"sort":"added"}"#)[..2], [(1, State::Saved), (2, State::Saved)]);
+    assert_eq!(told_first(r#"{"view":5,"filter":"tag:rare"}"#)[..2], [(3_000, State::Saved), (2_000, State::Saved)]);
 }

@@ -193,6 +193,7 @@ impl Life {
             callback_url: None,
             fetches_at_once: 4,
             preview_cache: 0,
+            first_rows: |_| mj_enhance::job::FirstRows::default(),
             time_zone: jiff::tz::TimeZone::UTC,
         }
     }
