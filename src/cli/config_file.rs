@@ -66,13 +66,16 @@ pub fn create(path: &Path, content: &str) -> std::io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(content.as_bytes())
+    file.write_all(content.as_bytes()).inspect_err(|_| {
+        // A part of it (a full disk) would be read as the whole later.
+        let _ = std::fs::remove_file(path);
+    })
 }
 
 /// Writes the example where the configuration is looked for, unless a file is there.
 pub fn init(flags: &Flags, env: &Environment, out: Out, read_only: bool) -> Outcome {
-    let (path, _) = config::file_place(flags, env);
     forbid(read_only)?;
+    let path = config::place_to_write(flags, env)?;
     create(&path, config::EXAMPLE).map_err(|error| {
         if error.kind() == std::io::ErrorKind::AlreadyExists {
             Problem::input(
@@ -95,7 +98,7 @@ fn unusable(path: &Path, error: &std::io::Error) -> Problem {
 
 /// Prints where the configuration is looked for.
 pub fn path(flags: &Flags, env: &Environment, out: Out) -> Outcome {
-    let (path, _) = config::file_place(flags, env);
+    let path = config::place_to_write(flags, env)?;
     out.object(&json!({ "schema": SCHEMA, "config": path.to_string_lossy(), "exists": path.exists() }))?;
     out.line(&path.display().to_string())?;
     Ok(Exit::Ok)
@@ -104,20 +107,25 @@ pub fn path(flags: &Flags, env: &Environment, out: Out) -> Outcome {
 /// Opens the file in the user's editor, made where it is missing, and checks it afterwards.
 pub fn edit(flags: &Flags, env: &Environment, out: Out, read_only: bool) -> Outcome {
     forbid(read_only)?;
-    let (path, _) = config::file_place(flags, env);
+    let path = config::place_to_write(flags, env)?;
     match create(&path, config::EXAMPLE) {
         Ok(()) => Out::status(&format!("Wrote {} (every option, default values).", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(unusable(&path, &error)),
     }
-    let editor = env.get("VISUAL").or(env.get("EDITOR")).unwrap_or("vi");
+    // Its bytes as they are: a path need not be text.
+    let editor = env.path("VISUAL").or(env.path("EDITOR")).unwrap_or_else(|| PathBuf::from("vi"));
     let failed = |why: String| {
         Problem::input("editor", format!("the editor {editor:?} {why}"), "set VISUAL or EDITOR to your editor, then try again")
     };
     // By the shell, since the variable may hold arguments too.
     let status = Command::new("/bin/sh")
         .arg("-c")
-        .arg(format!("{editor} \"$1\""))
+        .arg({
+            let mut script = editor.clone().into_os_string();
+            script.push(" \"$1\"");
+            script
+        })
         .arg("sh")
         .arg(&path)
         .env_remove(KEY_VARIABLE)

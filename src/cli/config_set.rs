@@ -23,12 +23,12 @@ pub fn set(args: &ConfigSetArgs, flags: &Flags, env: &Environment, out: Out, rea
             "`mj-enhance config edit` opens the file with every option; keys and profiles are changed there",
         ));
     }
-    let (path, _) = config::file_place(flags, env);
+    let path = config::place_to_write(flags, env)?;
     let failed = |error: &std::io::Error| {
         let message = format!("{}: {error}", path.display());
         Problem::input("bad_config", message, "fix the file, or name another one with --config")
     };
-    let text = match std::fs::read_to_string(&path) {
+    let text = match config::file_text(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => config::EXAMPLE.to_owned(),
         Err(error) => return Err(failed(&error)),

@@ -70,9 +70,10 @@ impl Context {
     /// As [`Context::store_to_read`].
     pub fn store_to_look_into(&self) -> Result<Option<Store>, Problem> {
         let file = self.store_file();
-        match file.try_exists() {
-            Ok(true) => Ok(Some(Store::open(&self.config.data_dir, Access::ReadOnly)?)),
-            Ok(false) => Ok(None),
+        // Whatever is there, also a link that leads nowhere, is the store's to judge.
+        match file.symlink_metadata() {
+            Ok(_) => Ok(Some(Store::open(&self.config.data_dir, Access::ReadOnly)?)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Problem::input(
                 "unusable_folder",
                 format!("{}: {error}", file.display()),

@@ -41,7 +41,6 @@ pub fn watch(context: &Context) -> Outcome {
 pub fn demo(global: &Global, env: &Environment) -> Outcome {
     // Refused before anything is started.
     let mut flags = global.flags();
-    let probe = config_file::load(&flags, &Environment::default())?;
     let temporary = tempfile::Builder::new().prefix("mj-enhance-demo-").tempdir().map_err(|error| {
         Problem::input("unusable_folder", format!("no temporary folder can be made: {error}"), "check TMPDIR and the disk")
     })?;
@@ -57,6 +56,7 @@ pub fn demo(global: &Global, env: &Environment) -> Outcome {
         }
         Some(_) => {}
     }
+    let probe = config_file::load(&flags, &Environment::default())?;
     let out = Out::new(global.json, probe.color);
     let context = |config, env| Context { config, env, out, read_only: global.read_only, verbose: global.verbose };
     needs_terminal(&context(probe, Environment::default()))?;

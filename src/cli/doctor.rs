@@ -169,7 +169,8 @@ fn service(config: &Config, env: &Environment, report: &mut Report) -> Option<Se
 
 /// The proxy that calls and downloads take; `false` where it cannot be used, so that asking the service is in vain.
 fn proxy(base: &Url, env: &Environment, report: &mut Report) -> bool {
-    match ProxySettings::read(|name| env.get(name).map(str::to_owned)).for_url(base) {
+    // As the calls read them: what is no text names no proxy, and is told.
+    match ProxySettings::read(|name| env.path(name).map(|value| value.to_string_lossy().into_owned())).for_url(base) {
         Ok(Some(proxy)) => {
             let port = proxy.port_or_known_default().unwrap_or_default();
             report.good("proxy", format!("{}:{port}, for calls and downloads", proxy.host_str().unwrap_or_default()));
@@ -232,12 +233,12 @@ fn disk(name: &'static str, folder: &Path, report: &mut Report) {
 
 fn store(config: &Config, key: Option<&SecretString>, report: &mut Report) {
     let file = config.data_dir.join(STORE_FILE);
-    match file.try_exists() {
-        Ok(false) => report.good("store", "nothing stored yet"),
+    match file.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => report.good("store", "nothing stored yet"),
         Err(error) => {
             report.bad("store", Problem::input("unusable_folder", format!("{}: {error}", file.display()), "fix the folder"));
         }
-        Ok(true) => {
+        Ok(_) => {
             let read = Store::open(&config.data_dir, Access::ReadOnly).and_then(|store| {
                 let address = config.base_url.as_str();
                 let account = key.map(|key| store.check_account(address, key.expose_secret())).transpose()?;

@@ -22,8 +22,8 @@ pub fn login(flags: &Flags, env: &Environment, out: Out, read_only: bool) -> Out
     if read_only {
         return Err(Problem::input("read_only", "--read-only forbids this command", "leave --read-only out"));
     }
-    let (config_path, _) = config::file_place(flags, env);
-    let text = match std::fs::read_to_string(&config_path) {
+    let config_path = config::place_to_write(flags, env)?;
+    let text = match config::file_text(&config_path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => config::EXAMPLE.to_owned(),
         Err(error) => {
@@ -71,7 +71,7 @@ pub fn login(flags: &Flags, env: &Environment, out: Out, read_only: bool) -> Out
 
 /// The environment without the key, in which the file alone names it.
 fn with_home(env: &Environment, otherwise: &Environment) -> Environment {
-    env.get("HOME").map_or_else(|| otherwise.clone(), |home| Environment::of([("HOME", home)]))
+    env.path("HOME").map_or_else(|| otherwise.clone(), |home| Environment::of([("HOME", home)]))
 }
 
 fn same_place(one: &Path, other: &Path) -> bool {
@@ -131,8 +131,8 @@ impl Hidden {
         hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         let restore = before.clone();
         // Told to leave meanwhile, the shell must not be left without its echo.
-        if let Ok(mut signals) = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP])
-        {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+        if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT]) {
             std::thread::spawn(move || {
                 if signals.forever().next().is_some() {
                     let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &restore);

@@ -1,7 +1,7 @@
 //! What happens before and around a command: no core files, error reports, the log file, the runtime.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -90,7 +90,11 @@ pub fn log_to(config: &Config, verbose: u8) -> Result<(), Problem> {
         Problem::input(
             "unusable_folder",
             format!("the log {} cannot be written: {error}", path.display()),
-            "fix the folder, or name another one with --data-dir",
+            if error.kind() == std::io::ErrorKind::InvalidInput {
+                "move it away, or name another folder with --data-dir"
+            } else {
+                "fix the folder, or name another one with --data-dir"
+            },
         )
     })?;
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MOST).finish(file);
@@ -168,7 +172,8 @@ fn open_log(path: &Path) -> std::io::Result<File> {
         use std::os::unix::fs::DirBuilderExt;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::APPEND | rustix::fs::OFlags::CREATE;
+    let file = crate::store::open_own(path, flags)?;
     // A file of an earlier time may be open to others.
     file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
     Ok(file)

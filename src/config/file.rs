@@ -1,8 +1,12 @@
 //! The file: TOML with places, so that a mistake can be told with its line.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -34,6 +38,40 @@ pub struct Named {
     pub path: PathBuf,
     /// Whether it is a program, and not a file.
     pub is_program: bool,
+}
+
+/// No configuration is longer than this, in bytes; more is a mix-up.
+const LONGEST: u64 = 1 << 20;
+/// So long what is no ordinary file may take to end.
+const PIPE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The text of a configuration file. A pipe (`--config <(make-config)`) is read to its end, and given up where nobody writes to
+/// it: it would be waited for for ever.
+///
+/// # Errors
+/// What the system says; [`io::ErrorKind::InvalidData`] for what is no text or longer than 1 MiB; [`io::ErrorKind::TimedOut`].
+pub fn text(path: &Path) -> io::Result<String> {
+    let read = |path: &Path| -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let about = path.metadata()?;
+    let bytes = if about.is_file() || about.is_dir() {
+        read(path)?
+    } else {
+        let (tell, told) = mpsc::channel();
+        let path = path.to_owned();
+        // The thread ends with the pipe or with the program.
+        std::thread::spawn(move || tell.send(read(&path)));
+        let silent = || io::Error::new(io::ErrorKind::TimedOut, "it is no ordinary file, and nothing came from it for 5 s");
+        told.recv_timeout(PIPE_LIMIT).map_err(|_| silent())??
+    };
+    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    if bytes.len() as u64 > LONGEST {
+        return Err(wrong("it is longer than 1 MiB"));
+    }
+    String::from_utf8(bytes).map_err(|_| wrong("it is not text (not UTF-8)"))
 }
 
 /// Reads a file's text. Mistakes go to `errors`, each with its line.

@@ -9,6 +9,7 @@
 mod file;
 mod key;
 mod options;
+mod places;
 mod units;
 mod values;
 
@@ -21,10 +22,12 @@ use std::time::Duration;
 use url::Url;
 
 use crate::job::Caps;
+use places::{NO_HOME, project_folders};
 
-pub use file::Named;
+pub use file::{Named, text as file_text};
 pub use key::{KEY_VARIABLE, KeyError, KeySource, check_key, shell_quoted};
 pub use options::{OPTIONS, OptionInfo};
+pub use places::{file_place, place_to_write};
 pub use units::{duration_words, is_loopback, parse_base_url, parse_duration};
 
 /// The file that `config init` writes: every option with its meaning, unit and default.
@@ -342,27 +345,6 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// Where the configuration file is looked for, and whether the user named the place.
-#[must_use]
-pub fn file_place(flags: &Flags, env: &Environment) -> (PathBuf, bool) {
-    if let Some(path) = &flags.config {
-        return (path.clone(), true);
-    }
-    if let Some(path) = env.path(variables::CONFIG) {
-        return (path, true);
-    }
-    let folder = project_folders().map_or_else(|| PathBuf::from("."), |folders| folders.config_dir().to_path_buf());
-    (folder.join("config.toml"), false)
-}
-
-fn project_folders() -> Option<directories::ProjectDirs> {
-    directories::ProjectDirs::from("", "", "mj-enhance")
-}
-
-fn default_data_dir() -> PathBuf {
-    project_folders().map_or_else(|| PathBuf::from("mj-enhance-data"), |folders| folders.data_dir().to_path_buf())
-}
-
 /// What is wrong with a line of `[keys]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyMistake {
@@ -407,7 +389,10 @@ pub fn load(flags: &Flags, env: &Environment, keys: KeyCheck<'_>) -> Result<Conf
 /// Only when the file itself cannot be read.
 pub fn read(flags: &Flags, env: &Environment, keys: KeyCheck<'_>) -> Result<Reading, ConfigErrors> {
     let (path, named) = file_place(flags, env);
-    let text = match std::fs::read_to_string(&path) {
+    let nowhere = !named && project_folders().is_none();
+    let text = match file::text(&path) {
+        // Beside whatever folder the program was started in, a file of this name is anybody's.
+        _ if nowhere => None,
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => None,
         Err(error) => {
@@ -423,7 +408,11 @@ pub fn read(flags: &Flags, env: &Environment, keys: KeyCheck<'_>) -> Result<Read
             }]));
         }
     };
-    Ok(examine(text.as_deref(), &path, flags, env, keys))
+    let mut reading = examine(text.as_deref(), &path, flags, env, keys);
+    if nowhere {
+        reading.config.notes.push(format!("{NO_HOME}, so no configuration file was read; name one with --config"));
+    }
+    Ok(reading)
 }
 
 /// Checks a file's text together with flags and environment; [`load`] without the disk, and without the names of keys.
@@ -504,7 +493,15 @@ fn examine(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment, ke
     } else if let Some(folder) = env.path(variables::DATA_DIR) {
         folder
     } else {
-        let base = settings.data_dir.as_deref().map_or_else(default_data_dir, &from_file);
+        let usual = || project_folders().map(|folders| folders.data_dir().to_path_buf());
+        let base = settings.data_dir.as_deref().map(&from_file).or_else(usual).unwrap_or_else(|| {
+            errors.push(ConfigError {
+                place: "HOME".to_owned(),
+                what: format!("{NO_HOME}, so there is no usual folder for store and log"),
+                next: "set HOME to the whole path of your home folder, or name a folder with --data-dir".to_owned(),
+            });
+            PathBuf::from("mj-enhance-data")
+        });
         // Two accounts in one store would look for each other's tasks: a profile gets a folder of its own.
         match &flags.profile {
             Some(name) if !has_profile_folder => base.join("profiles").join(name),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use super::own_file::way_out;
 use crate::job::text;
 
 /// Why the store could not do what it was asked.
@@ -92,13 +93,17 @@ impl DbError {
                 path.display()
             )),
             Some(ErrorCode::SystemIoFailure) => StoreError::Database(format!(
-                "reading or writing {} failed ({error}): check the disk; the last change may not be written",
+                "reading or writing {} failed ({error}): check the disk and the limit on file sizes (`ulimit -f`); the last change may not be written",
                 path.display()
             )),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Database(format!(
                 "another process has kept {} locked for more than 5 s: try again, or end that process",
                 path.display()
             )),
+            // SQLite does not tell why; that no more files can be opened shows with any other file.
+            Some(ErrorCode::CannotOpen) if let Err(cause) = std::fs::File::open("/dev/null") => {
+                StoreError::Unusable { why: format!("the file cannot be opened ({cause}): {}", way_out(&cause, &path)), path }
+            }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => StoreError::Unusable {
                 path,
                 why: format!("the file cannot be opened or written ({error}): fix its permissions or use another --data-dir"),

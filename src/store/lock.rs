@@ -1,13 +1,14 @@
 //! Who is the engine, and whether anybody else looks on: OS locks on files beside the store, which die with their holder.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
+
 use super::error::StoreError;
-use super::open::way_out;
+use super::own_file::{open_own, way_out};
 
 const ENGINE: &str = "engine.lock";
 const SCREENS: &str = "screens.lock";
@@ -56,11 +57,9 @@ pub struct ScreenLock {
 }
 
 fn open(path: &Path) -> Result<File, StoreError> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(|error| {
-        StoreError::Unusable {
-            path: path.to_owned(),
-            why: format!("the file cannot be made or written ({error}): {}", way_out(&error, path)),
-        }
+    open_own(path, OFlags::RDWR | OFlags::CREATE).map_err(|error| StoreError::Unusable {
+        path: path.to_owned(),
+        why: format!("the file cannot be made or written ({error}): {}", way_out(&error, path)),
     })
 }
 
@@ -105,7 +104,7 @@ pub(super) fn engine(folder: &Path) -> Result<Option<EngineLock>, StoreError> {
 }
 
 pub(super) fn engine_pid(folder: &Path) -> Option<u32> {
-    let mut file = File::open(folder.join(ENGINE)).ok()?;
+    let mut file = open_own(&folder.join(ENGINE), OFlags::RDONLY).ok()?;
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
@@ -126,7 +125,7 @@ pub(super) fn screen(folder: &Path) -> Result<ScreenLock, StoreError> {
 
 pub(super) fn other_screens(folder: &Path, own: Option<&ScreenLock>) -> bool {
     let Some(own) = own else {
-        let file = match File::open(folder.join(SCREENS)) {
+        let file = match open_own(&folder.join(SCREENS), OFlags::RDONLY) {
             Ok(file) => file,
             Err(error) => return error.kind() != ErrorKind::NotFound,
         };

@@ -21,6 +21,7 @@
 //! | `reading` | everything that only reads |
 //! | `first_rows` | the first rows of a screen |
 //! | `lock` | who is the engine, who looks on |
+//! | `own_file` | opening what only this program makes |
 //! | `account` | whose store it is |
 //! | `error` | errors and their sentences |
 
@@ -37,6 +38,7 @@ mod money;
 mod open;
 #[cfg(test)]
 mod open_tests;
+mod own_file;
 mod queue;
 mod reading;
 mod rows;
@@ -58,6 +60,7 @@ pub use drafts::MOST_DRAFTS;
 pub use error::StoreError;
 pub use ledger::LedgerRow;
 pub use lock::{EngineLock, ScreenLock};
+pub use own_file::open_own;
 pub use types::{
     Access, AddRules, Added, Approved, BeginSend, BudgetId, Changes, Consent, EngineRequest, MadeBefore, MakeRequest, Moved,
     NewJob, NotNow, PauseReason, QueueMove, Remark, Seen, SendGuard, Settings, TimelineEntry,

@@ -1,15 +1,17 @@
 //! Opening a store: making its folder and file, refusing what is not ours, and never touching what is damaged.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rustix::fs::OFlags;
 
 use super::error::{DbError, StoreError};
+use super::own_file::{FILE_LIMIT, open_own, way_out};
 use super::{Access, Remark, schema};
 
 /// The store's file in its folder.
@@ -39,6 +41,9 @@ pub(super) fn open(folder: &Path, access: Access) -> Result<Opened, StoreError> 
         make(folder, &file)?;
     }
     let about = look(&file)?;
+    if access == Access::ReadWrite {
+        close_to_others(&file);
+    }
     let log = beside(&file, "-wal");
     let has_log = log.exists();
     let (db, snapshot) = connect(&file, access, has_log)?;
@@ -85,7 +90,7 @@ fn is_read_only(folder: &Path) -> bool {
 
 /// Opens a copy of file and log in a folder for temporary files. The copy's names are gone before this returns.
 fn open_copy(file: &Path, log: &Path, is_older: bool) -> Result<(Connection, Found), StoreError> {
-    let mut why = None;
+    let (mut why, mut is_limited) = (None, false);
     for place in [std::env::temp_dir(), PathBuf::from("/dev/shm")] {
         let folder = match tempfile::Builder::new().prefix("mj-enhance-read-").tempdir_in(&place) {
             Ok(folder) => folder,
@@ -97,8 +102,9 @@ fn open_copy(file: &Path, log: &Path, is_older: bool) -> Result<(Connection, Fou
         let copy = folder.path().join(FILE);
         let is_whole = match copy_both(file, log, &copy) {
             Ok(is_whole) => is_whole,
-            Err(error) => {
-                why.get_or_insert(error);
+            Err((from, error)) => {
+                is_limited |= error.kind() == ErrorKind::FileTooLarge;
+                why.get_or_insert(format!("{}: {error}", from.display()));
                 continue;
             }
         };
@@ -118,14 +124,15 @@ fn open_copy(file: &Path, log: &Path, is_older: bool) -> Result<(Connection, Fou
     Err(unusable(
         file,
         format!(
-            "it can only be read in a copy, and none can be made ({}): set TMPDIR to a folder that can be written to",
-            why.unwrap_or_default()
+            "it can only be read in a copy, and none can be made ({}): {}",
+            why.unwrap_or_default(),
+            if is_limited { FILE_LIMIT } else { "set TMPDIR to a folder that can be written to" }
         ),
     ))
 }
 
 /// Copies file and log as they are together; `false` if they changed each time meanwhile.
-fn copy_both(file: &Path, log: &Path, copy: &Path) -> Result<bool, String> {
+fn copy_both(file: &Path, log: &Path, copy: &Path) -> Result<bool, (PathBuf, std::io::Error)> {
     for _ in 0..COPIES_MOST {
         let before = stamps(file, log);
         for (from, to) in [(file, copy.to_owned()), (log, beside(copy, "-wal"))] {
@@ -133,7 +140,7 @@ fn copy_both(file: &Path, log: &Path, copy: &Path) -> Result<bool, String> {
                 continue;
             }
             let copied = File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut File::create(to)?));
-            copied.map_err(|error| format!("{}: {error}", from.display()))?;
+            copied.map_err(|error| (from.to_owned(), error))?;
         }
         if before == stamps(file, log) {
             return Ok(true);
@@ -157,35 +164,25 @@ fn unusable(path: &Path, why: String) -> StoreError {
     StoreError::Unusable { path: path.to_owned(), why }
 }
 
-/// What can be done about an error of the disk: the cause decides it, and permissions are only one.
-pub(super) fn way_out(error: &std::io::Error, file: &Path) -> &'static str {
-    use rustix::io::Errno;
-    if let Some(Errno::MFILE | Errno::NFILE) = Errno::from_io_error(error) {
-        return "too many files are open here: raise the limit (`ulimit -n`) or close other programs";
-    }
-    match error.kind() {
-        ErrorKind::ReadOnlyFilesystem if file.exists() => "it can only be read here (`list`, `show`, `export`, --read-only)",
-        ErrorKind::ReadOnlyFilesystem => "use another --data-dir",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space on its disk or use another --data-dir",
-        _ => "fix its permissions or use another --data-dir",
-    }
-}
-
-/// Makes folder and file with modes that only the user can pass; SQLite gives its side files the mode of the file.
+/// Makes folder and file with modes that only the user can pass.
 fn make(folder: &Path, file: &Path) -> Result<(), StoreError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
         .map_err(|error| unusable(folder, format!("the data folder cannot be made ({error}): {}", way_out(&error, file))))?;
-    let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(file);
-    let made = made
+    open_own(file, OFlags::RDWR | OFlags::CREATE)
         .map_err(|error| unusable(file, format!("the store cannot be made or written ({error}): {}", way_out(&error, file))))?;
-    if made.metadata().is_ok_and(|about| about.permissions().mode() & 0o077 != 0) {
-        // Best effort: on a file system without modes there is nothing to mend.
-        let _ = made.set_permissions(Permissions::from_mode(0o600));
-    }
     Ok(())
+}
+
+/// Gives a store of an earlier time that was open to others the mode of a new one. SQLite's side files get the mode of the file.
+fn close_to_others(file: &Path) {
+    let Ok(file) = open_own(file, OFlags::RDONLY) else { return };
+    if file.metadata().is_ok_and(|about| about.permissions().mode() & 0o077 != 0) {
+        // Best effort: on a file system without modes there is nothing to mend.
+        let _ = file.set_permissions(Permissions::from_mode(0o600));
+    }
 }
 
 /// What the head of a file says.
@@ -198,7 +195,17 @@ struct Head {
 
 /// Looks at the file before SQLite does: whether it is a database at all, and what its head says.
 fn look(path: &Path) -> Result<Head, StoreError> {
-    let mut file = File::open(path).map_err(|error| {
+    // SQLite waits for a pipe and writes through a link in the place of its log; for a link in that of the index it has its own way.
+    for (ending, may_be_link) in [("-wal", false), ("-shm", true)] {
+        let side = beside(path, ending);
+        let is_odd = |about: std::fs::Metadata| !about.is_file() && !(may_be_link && about.is_symlink());
+        if std::fs::symlink_metadata(&side).is_ok_and(is_odd) {
+            return Err(unusable(&side, "it is not an ordinary file: move it away or use another --data-dir".to_owned()));
+        }
+    }
+    // A link is not followed: SQLite would write its log beside what it leads to, and two folders would share a store, each with
+    // an engine of its own.
+    let mut file = open_own(path, OFlags::RDONLY).map_err(|error| {
         let why = match error.kind() {
             ErrorKind::NotFound => "there is no store here yet: add a job first, or name its folder with --data-dir".to_owned(),
             _ => format!("the store cannot be read ({error}): {}", way_out(&error, path)),

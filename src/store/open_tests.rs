@@ -115,7 +115,7 @@ fn the_first_jobs_are_those_that_need_a_person_then_the_head_of_the_line() {
 
 #[test]
 fn the_cause_decides_what_is_to_be_done_about_a_file() {
-    let said = |code: i32| open::way_out(&std::io::Error::from_raw_os_error(code), Path::new("/nowhere/x"));
+    let said = |code: i32| own_file::way_out(&std::io::Error::from_raw_os_error(code), Path::new("/nowhere/x"));
     let of = |errno: rustix::io::Errno| said(errno.raw_os_error());
     assert!(of(rustix::io::Errno::MFILE).contains("ulimit -n") && of(rustix::io::Errno::NFILE).contains("ulimit -n"));
     assert!(of(rustix::io::Errno::NOSPC).contains("free some space") && of(rustix::io::Errno::DQUOT).contains("free some space"));

@@ -24,6 +24,7 @@ mod lives;
 mod patience;
 mod photographs;
 mod pictures;
+mod places;
 mod program;
 mod pty;
 mod pty_screen;
