@@ -91,9 +91,13 @@ fn finish(json: bool, outcome: Outcome) -> Exit {
 /// Help and version, which are no errors, and arguments that are.
 fn not_understood(error: &clap::Error) -> Exit {
     if !error.use_stderr() {
-        // A closed pipe is no error.
-        let _ = error.print();
-        return Exit::Ok;
+        return match error.print() {
+            Err(unwritten) if unwritten.kind() != std::io::ErrorKind::BrokenPipe => {
+                Out::status(&format!("mj-enhance: the output cannot be written: {unwritten}"));
+                Exit::BadInput
+            }
+            _ => Exit::Ok,
+        };
     }
     let wants_json = std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
     let text = error.render().to_string();

@@ -69,6 +69,8 @@ pub fn run(args: &RunArgs, context: &Context) -> Outcome {
     let hooks = std::mem::replace(&mut watch.hooks, Hooks::new(crate::config::Hooks::default()));
     // Whoever was told to leave is gone at once; a batch that is over may wait for what it started.
     if matches!(outcome, Ok(None)) {
+        // Nobody listens from here on, so a signal ends the program at once and the hooks go on by themselves.
+        drop(events);
         hooks.finish();
     } else {
         hooks.abandon();
@@ -81,11 +83,11 @@ pub fn run(args: &RunArgs, context: &Context) -> Outcome {
     Ok(exit)
 }
 
-/// Calls a function at every Ctrl+c, SIGTERM and SIGHUP, until it says that nobody listens. A SIGHUP that came in ignored
+/// Calls a function at every Ctrl+c, Ctrl+\\, SIGTERM and SIGHUP, until it says that nobody listens. A SIGHUP that came in ignored
 /// stays so: that is how `nohup` keeps a command beyond its terminal.
 fn on_signal(mut tell: impl FnMut() -> bool + Send + 'static) -> Result<(), Problem> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut wanted = vec![SIGINT, SIGTERM];
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    let mut wanted = vec![SIGINT, SIGTERM, SIGQUIT];
     if !start::is_ignored(SIGHUP) {
         wanted.push(SIGHUP);
     }

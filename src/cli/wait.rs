@@ -18,12 +18,12 @@ use crate::store::Store;
 /// cheap; half of what feels like at once.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// A flag that rises at Ctrl+c, SIGTERM and SIGHUP.
+/// A flag that rises at Ctrl+c, Ctrl+\\, SIGTERM and SIGHUP.
 fn interruption() -> Result<Arc<AtomicBool>, Problem> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     let flag = Arc::new(AtomicBool::new(false));
     // A SIGHUP that came in ignored stays so: `nohup` keeps the command beyond its terminal.
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !start::is_ignored(SIGHUP));
+    let wanted = [SIGINT, SIGTERM, SIGQUIT, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !start::is_ignored(SIGHUP));
     for signal in wanted {
         // The second Ctrl+c ends the program at once, whatever it does.
         signal_hook::flag::register_conditional_shutdown(signal, i32::from(Exit::Interrupted.code()), Arc::clone(&flag))

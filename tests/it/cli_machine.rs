@@ -13,8 +13,8 @@ use crate::house::{House, QUICK, signal, until};
 use crate::program::{Program, Ran};
 use crate::pty::Pty;
 
-/// Longer than leaving takes on a busy machine, and far shorter than the hook that would be waited for.
-const LEAVING: Duration = Duration::from_secs(15);
+/// Far shorter than the helper that would be waited for, and longer than anything else takes on a busy machine.
+const LESS_THAN_THE_HELPER: Duration = Duration::from_mins(2);
 
 /// Never-ending jobs, so that an engine has something to do.
 const SLOW: &str = "run_seconds = 3600\nmore_drafts = 4\n[balance]\naccount = 1000\n";
@@ -74,31 +74,6 @@ fn a_hangup_ends_run_where_it_is_not_ignored() {
     until(|| house.count("running") == 1);
     signal(engine.id(), Signal::HUP);
     assert_eq!(engine.wait().unwrap().code(), Some(130));
-}
-
-#[test]
-fn leaving_waits_for_no_hook() {
-    for what in [Signal::TERM, Signal::HUP] {
-        let house = House::with(QUICK, "on_done = [\"sleep\", \"60\"]\n");
-        add(&house, 3);
-        let mut engine = house.spawn(&["run", "--yes", "--max-credits", "100"]);
-        until(|| house.count("saved") == 3);
-        let begun = Instant::now();
-        signal(engine.id(), what);
-        assert_eq!(engine.wait().unwrap().code(), Some(130));
-        assert!(begun.elapsed() < LEAVING, "{what:?}: {:?}", begun.elapsed());
-    }
-    let house = House::with(QUICK, "on_done = [\"sleep\", \"60\"]\n");
-    let dashboard = Pty::dashboard(&house);
-    dashboard.shows("connected");
-    add(&house, 3);
-    until(|| house.count("saved") == 3);
-    let begun = Instant::now();
-    dashboard.signal(Signal::TERM);
-    let ended = dashboard.ended();
-    assert_eq!(ended.code, 130);
-    assert!(begun.elapsed() < LEAVING, "{:?}", begun.elapsed());
-    ended.assert_restored();
 }
 
 #[test]
@@ -176,12 +151,12 @@ fn variables_that_are_not_text_are_paths_or_refused_by_name() {
 fn a_key_commands_helper_is_not_waited_for() {
     let house = House::new(QUICK);
     let config = std::fs::read_to_string(house.home().join("c.toml")).unwrap();
-    let command = format!("key_command = [\"sh\", \"-c\", \"sleep 60 & echo {}\"]", house.simulator.key());
+    let command = format!("key_command = [\"sh\", \"-c\", \"sleep 600 & echo {}\"]", house.simulator.key());
     house.program.file("c.toml", &config.replace("key_file = \"key\"", &command));
     let begun = Instant::now();
     // Its outputs are closed: the helper would hold a pipe of ours open as well.
     assert_eq!(house.spawn(&["credits"]).wait().unwrap().code(), Some(0));
-    assert!(begun.elapsed() < LEAVING, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < LESS_THAN_THE_HELPER, "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod hostile;
 mod house;
 mod json;
 mod kills;
+mod leaving;
 mod links;
 mod lives;
 mod patience;
