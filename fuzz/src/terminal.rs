@@ -118,7 +118,7 @@ fn sent_by_itself(bytes: &mut Bytes<'_>, out: &mut Vec<u8>) {
         bytes.some(30).iter().map(|byte| char::from(byte % 95 + b' ')).filter(|c| *c != '\\').collect()
     };
     let end = |bytes: &mut Bytes<'_>| bytes.pick(&["\x1b\\", "\x07", "\u{9c}"]);
-    let text = match bytes.byte() % 16 {
+    let text = match bytes.byte() % 20 {
         0 => format!("\x1bP>|{}{}", body(bytes), end(bytes)),
         1 => format!("\x1bP{}${}{}", bytes.byte(), body(bytes), end(bytes)),
         2 => format!("\x1b]{};{}{}", bytes.byte(), body(bytes), end(bytes)),
@@ -145,6 +145,19 @@ fn sent_by_itself(bytes: &mut Bytes<'_>, out: &mut Vec<u8>) {
             out.push(bytes.pick(&[0x90, 0x98, 0x9d, 0x9e, 0x9f]));
             out.extend_from_slice(body(bytes).as_bytes());
             out.extend_from_slice(b"\x1b\\");
+            return;
+        }
+        // Strings that no terminal of today answers with, in their 7-bit form.
+        15 => format!("{}{}{}", bytes.pick(&["\x1b^", "\x1bX"]), body(bytes), end(bytes)),
+        // Answers whose end is lost.
+        16 => format!("{}{}", bytes.pick(&["\x1b]11;", "\x1bP>|", "\x1b_G", "\u{98}", "\u{9e}"]), body(bytes)),
+        // Reports with intermediate bytes, and what ends in a letter that would be a key.
+        17 => format!("\x1b[{}{}", numbers(bytes), bytes.pick(&["$y", "&w", "*y", "x", "R", "t", "\"|", " q"])),
+        // 8-bit introducers with the 8-bit end.
+        18 => {
+            out.push(bytes.pick(&[0x90, 0x98, 0x9d, 0x9e, 0x9f]));
+            out.extend_from_slice(body(bytes).as_bytes());
+            out.push(0x9c);
             return;
         }
         _ => {

@@ -172,14 +172,14 @@ const MOUSE_OFF: &[u8] = b"\x1b[?1000;1006l";
 
 /// Saves the private modes (XTSAVE) that change what keys and mouse send, those that we set ourselves (1004, 2004) too, and
 /// pushes kitty's keyboard flags, of which each screen of the terminal has its own. Terminals ignore what they do not know.
-const FOREIGN_SAVED: &[u8] = b"\x1b[?1;9;1000;1001;1002;1003;1004;1005;1006;1015;1016;2004s\x1b[>0u";
+const FOREIGN_SAVED: &[u8] = b"\x1b[?1;9;1000;1001;1002;1003;1004;1005;1006;9001;1015;1016;2004s\x1b[>0u";
 /// The same where they are saved already: somebody else may have changed them while we were stopped.
 const FOREIGN_AGAIN: &[u8] = b"\x1b[=0u";
-/// Switches off application cursor keys (1), every kind of mouse report (9 to 1003) in every encoding (1005 to 1016), the
-/// application mode of the number pad (DECKPNM) and modifyOtherKeys.
-const FOREIGN_OFF: &[u8] = b"\x1b[?1;9;1000;1001;1002;1003;1005;1006;1015;1016l\x1b>\x1b[>4;0m";
+/// Switches off application cursor keys (1), every kind of mouse report (9 to 1003) in every encoding (1005 to 1016), Windows'
+/// keys (9001), the application mode of the number pad (DECKPNM) and modifyOtherKeys.
+const FOREIGN_OFF: &[u8] = b"\x1b[?1;9;1000;1001;1002;1003;1005;1006;9001;1015;1016l\x1b>\x1b[>4;0m";
 /// Puts them back: kitty's flags are popped, modifyOtherKeys is as it was when the terminal started, the modes are restored.
-const FOREIGN_BACK: &[u8] = b"\x1b[<u\x1b[>4m\x1b[?1;9;1000;1001;1002;1003;1004;1005;1006;1015;1016;2004r";
+const FOREIGN_BACK: &[u8] = b"\x1b[<u\x1b[>4m\x1b[?1;9;1000;1001;1002;1003;1004;1005;1006;9001;1015;1016;2004r";
 
 impl Shared {
     fn leaving(&self) -> Vec<u8> {
