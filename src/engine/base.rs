@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::account::Account;
@@ -27,6 +28,9 @@ use crate::store::{Changes, ScreenLock, Store, StoreError};
 const FIRST_ROWS: usize = 200;
 /// So many jobs are published at a time while the store is read: a few milliseconds.
 const PART: usize = 1_000;
+
+/// A task that nobody watches is over after this long: its links would have ended (docs/service.md §4.4).
+const LONGEST_UNWATCHED: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the engine is handed: the network, the clock and random numbers.
 pub struct Services {
@@ -200,8 +204,12 @@ impl Base {
     ) {
         self.publisher.publish_progress(now.at);
         let (account, store) = (&self.account, &self.store);
-        let spent = || store.spent(now.wall, account.day_start(now.wall), account.month_start(now.wall));
-        self.publisher.count_money(now.at, || self.jobs.reserved(), spent);
+        let count = || {
+            let spent = store.spent(now.wall, account.day_start(now.wall), account.month_start(now.wall))?;
+            let since = now.wall.checked_sub(LONGEST_UNWATCHED).unwrap_or(Timestamp::MIN);
+            Ok((self.jobs.reserved() + store.reserved_unwatched(since)?, spent))
+        };
+        self.publisher.count_money(now.at, count);
         let settings = account.settings();
         let status = Status {
             role,

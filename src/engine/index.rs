@@ -85,7 +85,7 @@ impl JobIndex {
         self.older_version
     }
 
-    /// What the service holds for jobs that are not over.
+    /// What the service holds for the jobs here.
     pub(super) fn reserved(&self) -> Credits {
         self.jobs.values().filter(|job| job.charge == Some(Charge::Reserved)).map(|job| job.spent()).sum()
     }

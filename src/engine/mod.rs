@@ -168,7 +168,7 @@ pub struct Status {
     pub uc_per_usd: Option<i64>,
     /// What a send can draw on, and when it was read.
     pub balance: Option<Seen>,
-    /// Held by the service for jobs that are not over.
+    /// Held by the service for jobs that are not over, those that are not watched any more among them for a day.
     pub reserved: Credits,
     /// Spent or reserved, counted from the store.
     pub spent: Spent,

@@ -174,19 +174,14 @@ impl Publisher {
     }
 
     /// Counts the money of the header when it is time: what is reserved, and what was spent according to the store.
-    pub(super) fn count_money(
-        &mut self,
-        now: Instant,
-        reserved: impl FnOnce() -> Credits,
-        spent: impl FnOnce() -> Result<Spent, StoreError>,
-    ) {
+    pub(super) fn count_money(&mut self, now: Instant, count: impl FnOnce() -> Result<(Credits, Spent), StoreError>) {
         if !self.money_is_old || self.money_count_at.is_some_and(|at| now < at) {
             return;
         }
         self.money_is_old = false;
         let began = Instant::now();
-        match spent() {
-            Ok(spent) => (self.reserved, self.spent) = (reserved(), spent),
+        match count() {
+            Ok(counted) => (self.reserved, self.spent) = counted,
             Err(error) => warn!(%error, "the spending could not be counted"),
         }
         let counted = Instant::now();
@@ -316,14 +311,10 @@ mod tests {
         let (mut publisher, _) = publisher();
         let mut counts = 0;
         let mut count = |publisher: &mut Publisher| {
-            publisher.count_money(
-                Instant::now(),
-                || Credits::ZERO,
-                || {
-                    counts += 1;
-                    Ok(Spent::default())
-                },
-            );
+            publisher.count_money(Instant::now(), || {
+                counts += 1;
+                Ok((Credits::ZERO, Spent::default()))
+            });
             counts
         };
         assert_eq!(count(&mut publisher), 1);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::DbError;
 use super::rows::{bits, job_id, nanos, time};
-use crate::job::{Charge, Credits, IdempotencyKey, Job, JobId, Spent, Tag};
+use crate::job::{Charge, Credits, IdempotencyKey, Job, JobId, Spent, State, Tag};
 
 /// A session ends when this long passes without a paid send (docs/money-rules.md, rule 5).
 pub(super) const SESSION_GAP: SignedDuration = SignedDuration::from_hours(4);
@@ -74,6 +74,17 @@ fn sum_from(db: &Connection, from: Timestamp) -> Result<Credits, DbError> {
     let uc: i64 = db
         .prepare_cached("SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE charge IS NOT NULL AND at >= ?1")?
         .query_row(params![nanos(from)], |row| row.get(0))?;
+    Ok(Credits::from_uc(uc))
+}
+
+/// What is reserved since a time for jobs that nobody watches any more.
+pub(super) fn unwatched(db: &Connection, from: Timestamp) -> Result<Credits, DbError> {
+    let uc: i64 = db
+        .prepare_cached(
+            "SELECT COALESCE(SUM(l.amount), 0) FROM ledger l JOIN jobs j ON j.id = l.job
+             WHERE l.charge IS NOT NULL AND l.at >= ?1 AND l.charge = ?2 AND j.state = ?3",
+        )?
+        .query_row(params![nanos(from), Charge::Reserved.word(), State::Unwatched.word()], |row| row.get(0))?;
     Ok(Credits::from_uc(uc))
 }
 

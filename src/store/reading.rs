@@ -197,6 +197,13 @@ impl Store {
     pub fn spent(&self, now: Timestamp, day_start: Timestamp, month_start: Timestamp) -> Result<Spent, StoreError> {
         self.see(|db| ledger::spent(db, now, day_start, month_start))
     }
+    /// What the service still holds, as far as is known, for jobs that were sent since a time and are not watched any more.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn reserved_unwatched(&self, from: Timestamp) -> Result<Credits, StoreError> {
+        self.see(|db| ledger::unwatched(db, from))
+    }
 
     /// What was spent since a time and on how many paid jobs, by tag, the dearest first.
     ///

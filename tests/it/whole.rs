@@ -126,6 +126,7 @@ fn a_waiting_job_is_cancelled_free_and_a_running_one_is_left_and_watched_again()
     pty.keys("\r");
     pty.confirm();
     pty.shows("1 unwatched");
+    pty.until("the service still holds its credits", |screen| screen.contains("reserved 5.4"));
     pty.keys("1");
     pty.shows("unwatched");
     assert_eq!((house.paid(), house.count("cancelled"), house.count("unwatched")), (1, 1, 1));

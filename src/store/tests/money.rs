@@ -114,6 +114,21 @@ fn money_that_is_surely_not_taken_or_given_back_does_not_count() {
 }
 
 #[test]
+fn what_is_held_for_a_job_is_told_while_nobody_watches_it() {
+    let mut store = with_approved(2);
+    for n in 1..=2 {
+        assert!(matches!(send(&mut store, n, 5), BeginSend::Go(_)));
+        one(&mut store, n, accepted(n), 6);
+    }
+    assert_eq!(store.reserved_unwatched(at(0)).unwrap(), Credits::ZERO, "they are watched");
+    one(&mut store, 1, Update::Unwatch, 7);
+    assert_eq!(store.reserved_unwatched(at(0)).unwrap(), price());
+    assert_eq!(store.reserved_unwatched(at(6)).unwrap(), Credits::ZERO, "sent before");
+    one(&mut store, 1, Update::Watch, 8);
+    assert_eq!(store.reserved_unwatched(at(0)).unwrap(), Credits::ZERO);
+}
+
+#[test]
 fn a_session_is_a_chain_of_sends_less_than_four_hours_apart() {
     let mut store = with_approved(4);
     let hours = |n: i64| n * 3_600;
