@@ -121,6 +121,9 @@ const DEMO_DRAFTS: [(&str, &str, &str, i64); 2] = [
     ("task-unified-1790001180-n5j1z8bf", "river bend in October, ink and wash", "forest", 4_320),
 ];
 
+/// How long the demo's drafts ran, in seconds.
+const DEMO_DRAFT_RUN: i64 = 24;
+
 /// Jobs of an earlier hour, in the states that nothing in the demo leads to by itself; their tasks are in the demo's scenario.
 fn seed_demo(config: &Config) -> Result<(), Problem> {
     let now = now();
@@ -155,8 +158,9 @@ fn seed_demo(config: &Config) -> Result<(), Problem> {
         draft.phase = Phase::Running(Progress::default());
         draft.task = TaskId::new(task).ok();
         draft.tag = Tag::new(tag).ok();
-        draft.send = Some(PaidSend { agreed: Credits::PUBLISHED_DRAFT_PRICE, ..send(seconds, n) });
-        draft.sent_at = Some(ago(seconds));
+        // Their end is the moment in which the demo reads them, so a send in the hour of their making would be a run of an hour.
+        draft.send = Some(PaidSend { agreed: Credits::PUBLISHED_DRAFT_PRICE, ..send(DEMO_DRAFT_RUN, n) });
+        draft.sent_at = Some(ago(DEMO_DRAFT_RUN));
         draft.charge = Some(Charge::Reserved);
         draft.reserved = Some(Credits::PUBLISHED_DRAFT_PRICE);
         jobs.push(draft);
@@ -313,6 +317,7 @@ fn app_options(context: &Context, keymap: Keymap, capabilities: &Capabilities, r
         color: capabilities.colours.value > Colours::None,
         rich_color: capabilities.colours.value >= Colours::Indexed,
         slow_link: config.slow_link,
+        configured_caps: config.caps,
         grace: config.grace,
         profile: config.profile.clone(),
         demo: false,

@@ -192,7 +192,7 @@ pub(crate) const fn changes(action: Action) -> bool {
 }
 
 /// Whether there is a result to be found, now or later.
-fn shown(job: &Job) -> Availability {
+pub(crate) fn shown(job: &Job) -> Availability {
     let none = job.state() == State::Cancelled || (job.state() == State::Failed && job.links.is_empty());
     if job.files.is_empty() && none { Err(job.state().word()) } else { Ok(()) }
 }

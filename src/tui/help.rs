@@ -1,6 +1,7 @@
 //! What the help shows: every action of the keymap, in groups or by a word.
 
 use super::app::App;
+use super::availability::changes;
 use super::dialogs::HelpDialog;
 use super::keymap::{Action, Group, Row, TABLE};
 
@@ -39,6 +40,9 @@ impl App {
     pub(super) fn help_rows(&self, help: &HelpDialog) -> Vec<&'static Row> {
         let word = help.search.line().trim().to_lowercase();
         let fits = |row: &&Row| {
+            if self.options.read_only && changes(row.action) {
+                return false;
+            }
             let keys = self.options.keymap.keys(row.action);
             if word.is_empty() {
                 return !TOGETHER.iter().any(|(actions, _)| actions[1..].contains(&row.action));

@@ -77,6 +77,7 @@ impl App {
             },
             Action::Watch if job.is_some_and(|job| job.state() == State::Unsure) => "choose task",
             Action::Watch => "watch again",
+            Action::Pause if self.status.as_ref().is_some_and(|status| status.paused.is_none()) => "send",
             Action::Undo if !self.messages.windows().is_empty() => "stop the send",
             Action::NewDrafts if self.screens.page().is_of_drafts() => "new",
             Action::RunAgain if self.screens.page().is_of_drafts() => "again, paid",

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::keymap::Keymap;
 use super::pictures::PictureOptions;
+use crate::job::Caps;
 
 /// Which characters signs, bars and lines are made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +57,8 @@ pub struct AppOptions {
     pub rich_color: bool,
     /// `--slow-link`: clocks in minutes, no sparkline.
     pub slow_link: bool,
+    /// The caps of the configuration. Those in force may have been changed by key.
+    pub configured_caps: Caps,
     /// How long a yes can be taken back.
     pub grace: Duration,
     /// The profile's name for the header.
@@ -91,6 +94,7 @@ impl Default for AppOptions {
             color: true,
             rich_color: false,
             slow_link: false,
+            configured_caps: Caps::default(),
             grace: Duration::from_secs(5),
             profile: None,
             demo: false,

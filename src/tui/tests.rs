@@ -7,6 +7,7 @@ mod grid;
 mod habits;
 mod picture;
 mod pictures;
+mod promises;
 mod prompts;
 mod rows;
 mod screens;

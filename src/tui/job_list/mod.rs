@@ -227,6 +227,21 @@ impl JobList {
         ids
     }
 
+    /// How many marked jobs filter and view do not show.
+    pub(crate) fn marks_not_shown(&self) -> usize {
+        if self.marks.is_empty() {
+            return 0;
+        }
+        let shown = self.order.iter().filter(|id| self.marks.contains(**id)).count();
+        self.marks.len().saturating_sub(shown)
+    }
+
+    /// How many of these jobs filter and view do not show.
+    pub(crate) fn not_shown(&self, jobs: &[JobId]) -> usize {
+        let shown: HashSet<JobId> = self.order.iter().copied().collect();
+        jobs.iter().filter(|id| !shown.contains(id)).count()
+    }
+
     /// The text of the filter.
     pub(crate) fn filter(&self) -> &str {
         &self.filter

@@ -74,6 +74,10 @@ pub enum ActionKind {
     Local,
     /// Leads to a box that asks, where something is at stake.
     Asks,
+    /// Asks once a job was sent.
+    AsksOnceSent,
+    /// Asks for more than one job.
+    AsksForSeveral,
     /// A new paid job; asks.
     Paid,
 }
@@ -86,6 +90,8 @@ impl ActionKind {
             Self::Free => "free",
             Self::Local => "local",
             Self::Asks => "asks",
+            Self::AsksOnceSent => "asks once a job was sent",
+            Self::AsksForSeveral => "asks for more than one",
             Self::Paid => "**paid**, asks",
         }
     }
@@ -235,10 +241,10 @@ actions! {
     Note "note" DRAFTING "t" "note, the tag of its enhances" "note" 66 Drafts Local;
     Hide "hide" DRAFTING "D" "hide the draft; files stay" "hide" 40 Drafts Local;
     Hold "hold" JOBS "p" "hold, or release with its price" "hold" 30 Jobs Asks;
-    Cancel "cancel" JOBS "x" "cancel what was not sent, stop watching what was, give up what is unsure" "cancel" 32 Jobs Asks;
+    Cancel "cancel" JOBS "x" "cancel what was not sent, stop watching what was, give up what is unsure" "cancel" 32 Jobs AsksOnceSent;
     RunAgain "run_again" JOBS_DRAFTS "R" "run again (new paid job)" "run again" 18 Jobs Paid;
     Watch "watch" JOBS "w" "watch again; unsure: choose its task" "watch" 14 Jobs Free;
-    Remove "remove" LIST "D" "remove from the list; files stay" "remove" 40 Jobs Asks;
+    Remove "remove" LIST "D" "remove from the list; files stay" "remove" 40 Jobs AsksForSeveral;
     Tag "tag" LIST "t" "tag" "tag" 66 Jobs Local;
     Undo "undo" ALL "u" "undo the last local act; stop a send" "undo" 10 Jobs Local;
     Later "later" LIST "J" "later in the queue" "later" 81 Queue Local;

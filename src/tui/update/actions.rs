@@ -47,6 +47,12 @@ impl App {
         sorted
     }
 
+    /// Marks act on what filter and view hide too; a box that asks says so.
+    pub(super) fn not_shown(&self, jobs: &[JobId]) -> Option<String> {
+        let count = if self.jobs.marks().is_empty() { 0 } else { self.jobs.not_shown(jobs) };
+        (count > 0).then(|| format!("{count} of them marked but hidden now by filter or view"))
+    }
+
     /// Says what is left out; the engine's answer says what was done.
     fn say_left_out(&mut self, sorted: &Sorted) {
         if let Some(said) = sorted.left_out() {
@@ -149,6 +155,7 @@ impl App {
                 self.options.keymap.named(Action::Ask)
             ));
         }
+        lines.extend(self.not_shown(&[drop.as_slice(), &on_wire, &unwatch, &give_up].concat()));
         lines.extend(apart);
         lines.extend(sorted.left_out());
         let mut acts = Vec::new();
@@ -278,6 +285,7 @@ impl App {
         }
         let mut lines =
             vec![format!("their files and their history stay; {} restores them", self.options.keymap.named(Action::Undo))];
+        lines.extend(self.not_shown(&sorted.jobs));
         lines.extend(sorted.left_out());
         self.dialogs.open(Dialog::Ask(ConfirmDialog {
             title: "remove from the list?".to_owned(),

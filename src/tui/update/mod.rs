@@ -136,6 +136,9 @@ impl App {
             self.press_in(now, overlay, key, effects);
         } else if let Some(action) = action {
             self.run(now, action, effects);
+        } else if self.broken.is_none() {
+            let help = self.options.keymap.named(Action::Help);
+            self.say(Level::Info, format!("{} does nothing here · {help} shows all keys", key.shown()));
         }
     }
 
@@ -393,9 +396,13 @@ impl App {
             MouseEventKind::Down(MouseButton::Left) => return self.click(now, (mouse.column, mouse.row), effects),
             _ => return,
         };
+        let last = match self.dialogs.top() {
+            Some(Dialog::Help(help)) => view::help_last(self, help),
+            _ => 0,
+        };
         match self.dialogs.top_mut() {
             None => self.step(wheel),
-            Some(Dialog::Help(help)) => help.scroll = help.scroll.saturating_add_signed(wheel),
+            Some(Dialog::Help(help)) => help.scroll = help.scroll.saturating_add_signed(wheel).min(last),
             // Nothing that asks is answered by a mouse.
             Some(_) => {}
         }

@@ -84,7 +84,7 @@ impl App {
     }
 
     pub(super) fn open_release(&mut self, jobs: Vec<JobId>, left_out: Option<String>, undoes_hold: bool, now: Timestamp) {
-        let mut notes: Vec<String> = left_out.into_iter().collect();
+        let mut notes: Vec<String> = self.not_shown(&jobs).filter(|_| !undoes_hold).into_iter().chain(left_out).collect();
         let reasons = |why: fn(&HoldReason) -> bool| {
             let is =
                 |id: &&JobId| self.jobs.job(**id).is_some_and(|job| matches!(&job.phase, Phase::Held(reason) if why(reason)));
@@ -117,7 +117,7 @@ impl App {
             self.say(Level::Info, sorted.left_out().unwrap_or_default());
             return;
         }
-        let mut notes: Vec<String> = sorted.left_out().into_iter().collect();
+        let mut notes: Vec<String> = self.not_shown(&sorted.jobs).into_iter().chain(sorted.left_out()).collect();
         notes.push("each is a new paid job; earlier charges stay".to_owned());
         if alone && let Some(job) = self.jobs.selected_job() {
             if self.jobs.is_on_its_way_elsewhere(job) {

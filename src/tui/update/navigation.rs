@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
+
 use super::super::app::App;
 use super::super::keymap::Action;
 use super::super::layout::Page;
@@ -24,7 +26,7 @@ impl App {
                 self.screens.scroll_page(moved(self.screens.page_scroll(), by, last));
             }
             Page::Spending => {
-                let last = self.jobs.tags().len().saturating_sub(1);
+                let last = view::spending_last(self, Timestamp::UNIX_EPOCH);
                 self.screens.scroll_page(moved(self.screens.page_scroll(), by, last));
             }
             Page::Drafts | Page::Sheet => {

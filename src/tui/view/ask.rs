@@ -190,7 +190,8 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes:
             if price.before.count() > 0 {
                 lines.push(amounts.line(&format!("approved before ({})", price.before.count()), "−", before, styles.plain));
             }
-            lines.push(amounts.line(&format!("these {count}"), "−", these, styles.plain));
+            let name = if count == 1 { "this one".to_owned() } else { format!("these {count}") };
+            lines.push(amounts.line(&name, "−", these, styles.plain));
             let after = (balance - before - these).max(Credits::ZERO);
             lines.push(amounts.line("balance after", "", after, styles.strong));
         }

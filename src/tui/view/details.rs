@@ -125,7 +125,7 @@ fn lines(app: &App, job: &Job, now: Timestamp, width: u16, styles: Styles) -> Ve
     let mut sheet = Sheet { lines: Vec::new(), section: None, width, styles };
     prompt(&mut sheet, app, job);
     result(&mut sheet, app, job, now);
-    money(&mut sheet, job);
+    money(&mut sheet, app, job);
     times(&mut sheet, app, job, now);
     ids(&mut sheet, app, job);
     raw(&mut sheet, app, job);
@@ -188,10 +188,10 @@ fn result(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
     }
 }
 
-fn money(sheet: &mut Sheet, job: &Job) {
+fn money(sheet: &mut Sheet, app: &App, job: &Job) {
     let styles = sheet.styles;
-    let amount = job.charged.or(job.reserved).or(job.approval.map(|approval| approval.price));
-    let amount = amount.map_or_else(String::new, |amount| format!("{amount} "));
+    let credits = job.charged.or(job.reserved).or(job.approval.map(|approval| approval.price));
+    let amount = credits.map_or_else(String::new, |credits| format!("{credits} "));
     let (said, style) = match job.charge {
         None if job.approval.is_some() => (format!("{amount}confirmed, not sent yet"), styles.plain),
         None => ("nothing was paid".to_owned(), styles.plain),
@@ -201,8 +201,20 @@ fn money(sheet: &mut Sheet, job: &Job) {
         Some(Charge::Refunded) => ("refunded: nothing was charged".to_owned(), styles.good),
         Some(Charge::NotKnown) => (format!("{amount}charged or not: the service gave no evidence"), styles.warn),
     };
+    let in_play =
+        matches!(job.charge, Some(Charge::Reserved | Charge::Charged)) || job.charge.is_none() && job.approval.is_some();
+    let rate = app.status.as_ref().and_then(|status| status.uc_per_usd);
+    let usd = credits.filter(|_| in_play).and_then(|credits| wording::dollars(credits, rate));
     sheet.section("money");
-    sheet.say(&said, style);
+    match usd {
+        Some(usd) if columns(&said) + 3 + columns(&usd) <= sheet.width.saturating_sub(9) => {
+            sheet.line(vec![(said, style), (format!(" · {usd}"), styles.dim)]);
+        }
+        usd => {
+            sheet.say(&said, style);
+            usd.iter().for_each(|usd| sheet.say(usd, styles.dim));
+        }
+    }
 }
 
 /// The timeline, with what lies between its moments.
@@ -280,16 +292,24 @@ fn raw(sheet: &mut Sheet, app: &App, job: &Job) {
     let key = app.options.keymap.named(Action::Open);
     if !app.screens.raw_open() {
         let how = if app.screens.in_details() { key } else { format!("{} {key}", app.options.keymap.named(Action::NextPane)) };
-        sheet.line(vec![("› last response ".to_owned(), styles.plain), (format!("({how})"), styles.dim)]);
+        sheet.line(vec![(format!("› {} ", response(job)), styles.plain), (format!("({how})"), styles.dim)]);
         return;
     }
     let pretty = serde_json::from_str::<serde_json::Value>(raw).ok().and_then(|value| serde_json::to_string_pretty(&value).ok());
     let width = sheet.width.saturating_sub(9);
     let lines: Vec<String> =
         pretty.as_deref().unwrap_or(raw).lines().take(MOST_RAW).flat_map(|line| indented(line, width)).collect();
+    if job.state() == State::Running {
+        sheet.line(vec![(response(job).to_owned(), styles.plain)]);
+    }
     for line in lines {
         sheet.line(vec![(line, styles.dim)]);
     }
+}
+
+/// Which response is kept: that of the end, and until there is one that of the send, whose progress is not the present one.
+fn response(job: &Job) -> &'static str {
+    if matches!(job.state(), State::Running | State::Unwatched) { "reply to the send" } else { "last response" }
 }
 
 /// A line of the response, made safe, wrapped under its own indentation.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::super::availability;
 use super::super::dialogs::{AddDialog, AddField, CapsDialog, CommandInput, Dialog, Menu, TagDialog};
 use super::super::layout::Layout;
 use super::super::location::scp_line;
@@ -114,8 +115,11 @@ fn caps_box(canvas: &mut Canvas<'_>, room: Rect, caps: &CapsDialog) {
     for (y, name, value, here) in [(0, "today    ", &caps.day, caps.on_day), (1, "session  ", &caps.session, !caps.on_day)] {
         if y < inner.height {
             let style = if here { styles.strong } else { styles.plain };
-            let used = canvas.text(inner.x, inner.y + y, inner.width, name, if here { styles.accent } else { styles.dim });
-            field(canvas, inner.x + used, inner.y + y, inner.width.saturating_sub(used), value, style, here);
+            let frame = if here { styles.accent } else { styles.dim };
+            let used = canvas.text(inner.x, inner.y + y, inner.width, &format!("{name}["), frame);
+            let room = inner.width.saturating_sub(used + 1).min(14);
+            field(canvas, inner.x + used, inner.y + y, room, value, style, here);
+            canvas.text(inner.x + used + room, inner.y + y, 1, "]", frame);
         }
     }
 }
@@ -283,7 +287,9 @@ fn show_lines(canvas: &mut Canvas<'_>, layout: &Layout, id: JobId) {
         lines.push((scp_line(&app.options, &file.path.to_string_lossy()), styles.plain));
     }
     if job.files.is_empty() {
-        lines.push(("no picture here yet".to_owned(), styles.dim));
+        let said =
+            if availability::shown(job).is_ok() { "no picture here yet" } else { "there is no result, and there will be none" };
+        lines.push((said.to_owned(), styles.dim));
     }
     let expired = job.link_expires_at.is_some_and(|end| end <= canvas.now);
     for link in &job.links {

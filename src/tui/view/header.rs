@@ -75,14 +75,16 @@ fn spread(canvas: &mut Canvas<'_>, y: u16, width: u16, left: &[Pieces], slot: Pi
 pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     let width = layout.header.width;
     if layout.narrow {
-        let slot = joined([alarms(canvas), looking_at(canvas, width / 2)]);
+        let alarms = alarms(canvas);
+        let room = width.saturating_sub(size(&alarms) + 2 * u16::from(!alarms.is_empty()));
+        let slot = joined([alarms, looking_at(canvas, room)]);
         let left = [name(canvas), in_flight(canvas), counts(canvas)].concat();
         return spread(canvas, 0, width, &left, slot, Pieces::new());
     }
     let left = [name(canvas), in_flight(canvas)].concat();
     let (slot, extra) = (alarms(canvas), role_and_connection(canvas));
     spread(canvas, 0, width, &left, slot, extra);
-    let slot = looking_at(canvas, width / 2);
+    let slot = looking_at(canvas, width);
     spread(canvas, 1, width, &money(canvas), slot, Pieces::new());
     if !canvas.app.screens.page().is_of_drafts() {
         tabs(canvas, layout.tabs);
@@ -217,20 +219,14 @@ fn money(canvas: &Canvas<'_>) -> Vec<Pieces> {
     out
 }
 
-/// What narrows, marks or orders the list; the filter gives way to `most` columns.
-fn looking_at(canvas: &Canvas<'_>, most: u16) -> Pieces {
+/// What narrows, marks or orders the list, in at most `width` columns: the filter's text gives way.
+fn looking_at(canvas: &Canvas<'_>, width: u16) -> Pieces {
     let (app, styles) = (canvas.app, canvas.styles);
     if app.screens.page() != Page::Jobs {
         return Pieces::new();
     }
     let view_filter = app.jobs.view_filter();
     let (mut filter, mut marks, mut order) = (Pieces::new(), Pieces::new(), Pieces::new());
-    if !app.jobs.filter().is_empty() && !matches!(app.dialogs.top(), Some(Dialog::Filter(_))) {
-        let counts = format!(" {} of {}", app.jobs.order().len(), app.jobs.count_of(view_filter.view));
-        let room = usize::from(most.saturating_sub(columns(&counts) + 1)).max(3);
-        filter.push((format!("/{}", text::shorten(app.jobs.filter(), room)), styles.accent.add_modifier(styles.bold)));
-        filter.push((counts, styles.plain));
-    }
     if app.jobs.marks().anchor().is_some() {
         marks.push(("range… ".to_owned(), styles.accent));
     }
@@ -238,10 +234,21 @@ fn looking_at(canvas: &Canvas<'_>, most: u16) -> Pieces {
         marks.push((format!("{} marked", app.jobs.marks().len()), styles.accent.add_modifier(styles.bold)));
         let sum = wording::sum_of(app.jobs.marked(), app.status.as_ref().map(|status| &status.prices));
         marks.push((format!(", {sum}"), styles.plain));
+        let hidden = app.jobs.marks_not_shown();
+        if hidden > 0 {
+            marks.push((format!(" ({} hidden)", wording::short_count(hidden)), styles.warn));
+        }
     }
     if view_filter.sort != Sort::default() || view_filter.reverse {
         let way = if view_filter.reverse { "▼" } else { "▲" };
         order.push((format!("by {} {way}", view_filter.sort.word()), styles.plain));
+    }
+    if !app.jobs.filter().is_empty() && !matches!(app.dialogs.top(), Some(Dialog::Filter(_))) {
+        let counts = format!(" {} of {}", app.jobs.order().len(), app.jobs.count_of(view_filter.view));
+        let beside = [&marks, &order].into_iter().filter(|item| !item.is_empty()).map(|item| size(item) + 2).sum();
+        let room = usize::from(width.saturating_sub(beside).min(width / 2).saturating_sub(columns(&counts) + 1)).max(3);
+        filter.push((format!("/{}", text::shorten(app.jobs.filter(), room)), styles.accent.add_modifier(styles.bold)));
+        filter.push((counts, styles.plain));
     }
     joined([filter, marks, order])
 }

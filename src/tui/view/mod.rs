@@ -97,6 +97,12 @@ pub(crate) fn details_height(app: &App) -> usize {
     details::height(app, &layout)
 }
 
+/// The furthest that the spending scrolls.
+pub(crate) fn spending_last(app: &App, now: Timestamp) -> usize {
+    let (layout, mut buffer) = offscreen(app);
+    pages::spending_last(&Canvas::new(app, &mut buffer, now), layout.body)
+}
+
 /// Whether the box that asks has room for all it says.
 pub(crate) fn asks_in_full(app: &App, now: Timestamp) -> bool {
     let (layout, mut buffer) = offscreen(app);
@@ -153,7 +159,7 @@ pub(crate) fn target_at(app: &App, now: Timestamp, (x, y): (u16, u16)) -> Option
     }
     match y.checked_sub(layout.first_row()) {
         Some(row) => Some(Target::Row(usize::from(row))),
-        None => table::heading_at(app, &layout, x).map(Target::Heading),
+        None => table::heading_at(app, now, &layout, x).map(Target::Heading),
     }
 }
 

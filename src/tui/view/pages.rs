@@ -1,10 +1,12 @@
 //! Events and spending.
 
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::symbols;
 use ratatui::text::Line;
 use ratatui::widgets::{Cell, Row, Sparkline, SparklineBar, Table, Widget};
 
+use super::super::app::App;
 use super::super::job_list::Totals;
 use super::super::wording;
 use super::canvas::{Canvas, Pieces, wrap};
@@ -41,10 +43,66 @@ pub(super) fn events(canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
+/// Money and times above, tags below. Where not even a few tags have room, all of it scrolls.
 pub(super) fn spending(canvas: &mut Canvas<'_>, area: Rect) {
+    let whole = spending_height(canvas, area.width);
+    if !scrolls_whole(canvas, area) {
+        return spending_in(canvas, area);
+    }
+    let all = Rect::new(0, 0, area.width, whole);
+    let mut tall = Buffer::empty(all);
+    spending_in(&mut Canvas::new(canvas.app, &mut tall, canvas.now), all);
+    let first = u16::try_from(canvas.app.screens.page_scroll()).unwrap_or(u16::MAX).min(whole - area.height);
+    for y in 0..area.height {
+        for x in 0..area.width {
+            canvas.buffer[(area.x + x, area.y + y)] = tall[(x, first + y)].clone();
+        }
+    }
+    let hidden = whole - first - area.height;
+    if hidden > 0 {
+        let said = format!(" {hidden} more below ");
+        canvas.right(area.x, area.bottom() - 1, area.width, &said, canvas.styles.dim);
+    }
+}
+
+/// The least lines of the tags: heading, all, and two of them.
+const LEAST_TAGS: u16 = 4;
+
+/// The most tags that a page which scrolls as a whole shows.
+const MOST_TAGS: u16 = 1_000;
+
+/// The lines above the tags, with those between.
+fn above_tags(canvas: &Canvas<'_>, width: u16) -> u16 {
+    3 + height(&facts(canvas)) + u16::from(has_hours(canvas.app, width)) + height(&times(canvas))
+}
+
+fn spending_height(canvas: &Canvas<'_>, width: u16) -> u16 {
+    let tags = u16::try_from(canvas.app.jobs.tags().len()).unwrap_or(u16::MAX).min(MOST_TAGS);
+    above_tags(canvas, width).saturating_add(2).saturating_add(tags)
+}
+
+fn scrolls_whole(canvas: &Canvas<'_>, area: Rect) -> bool {
+    let least = spending_height(canvas, area.width).min(above_tags(canvas, area.width) + LEAST_TAGS);
+    area.height < least
+}
+
+/// The furthest that the spending scrolls.
+pub(super) fn spending_last(canvas: &Canvas<'_>, area: Rect) -> usize {
+    if scrolls_whole(canvas, area) {
+        return usize::from(spending_height(canvas, area.width) - area.height);
+    }
+    let room = usize::from(area.height.saturating_sub(above_tags(canvas, area.width) + 2));
+    canvas.app.jobs.tags().len().saturating_sub(room)
+}
+
+fn has_hours(app: &App, width: u16) -> bool {
+    !app.options.slow_link && width > 40
+}
+
+fn spending_in(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let facts = facts(canvas);
-    let has_hours = !app.options.slow_link && area.width > 40;
+    let has_hours = has_hours(app, area.width);
     let times = times(canvas);
     let heights = [1, height(&facts), 1, u16::from(has_hours), height(&times), 1].map(Constraint::Length);
     let [title, facts_area, _, hours, times_area, _, tags] =
@@ -69,12 +127,11 @@ fn facts(canvas: &Canvas<'_>) -> Vec<Pieces> {
     let (app, styles) = (canvas.app, canvas.styles);
     let Some(status) = &app.status else { return Vec::new() };
     let amount = |credits: Credits| format!("{:>10}", credits.to_string());
-    let cap = |cap: Option<Credits>| cap.map_or_else(|| "  no cap".to_owned(), |cap| format!("  of {cap}"));
-    let spent = &status.spent;
+    let (spent, file) = (&status.spent, &app.options.configured_caps);
     let mut lines: Vec<Pieces> = Vec::new();
     for (name, sum, note) in [
-        ("session", spent.session, cap(status.caps.session)),
-        ("today", spent.day, cap(status.caps.day)),
+        ("session", spent.session, cap(status.caps.session, file.session)),
+        ("today", spent.day, cap(status.caps.day, file.day)),
         ("this month", spent.month, String::new()),
         ("reserved", status.reserved, "  held by the service for jobs that are not finished".to_owned()),
     ] {
@@ -98,6 +155,18 @@ fn facts(canvas: &Canvas<'_>) -> Vec<Pieces> {
         lines.push(vec![(name.to_owned(), styles.dim), price, (source, styles.dim)]);
     }
     lines
+}
+
+/// A cap and where it comes from: `of 70 (set in the dashboard; file: none)`.
+fn cap(cap: Option<Credits>, file: Option<Credits>) -> String {
+    let words = cap.map_or_else(|| "no cap".to_owned(), |cap| format!("of {cap}"));
+    let source = match (cap, file) {
+        (None, None) => String::new(),
+        (cap, file) if cap == file => " (file)".to_owned(),
+        (_, None) => " (set in the dashboard; file: none)".to_owned(),
+        (_, Some(file)) => format!(" (set in the dashboard; file: {file})"),
+    };
+    format!("  {words}{source}")
 }
 
 fn times(canvas: &Canvas<'_>) -> Vec<Pieces> {
@@ -169,7 +238,7 @@ fn by_tag(canvas: &mut Canvas<'_>, area: Rect) {
     let mut tags: Vec<_> = app.jobs.tags().iter().collect();
     tags.sort_by_key(|(_, totals)| std::cmp::Reverse(totals.spent));
     let room = usize::from(area.height) - 2;
-    let first = app.screens.page_scroll().min(tags.len().saturating_sub(room));
+    let first = if room >= tags.len() { 0 } else { app.screens.page_scroll().min(tags.len() - room) };
     let mut rows = vec![row("all", app.jobs.total()).style(styles.strong)];
     for (tag, totals) in tags.iter().skip(first).take(room) {
         rows.push(row(&text::clean(if tag.is_empty() { "no tag" } else { tag }), totals));

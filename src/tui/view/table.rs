@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::{Alignment, Constraint, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -15,7 +15,7 @@ use super::super::layout::Layout;
 use super::super::reasons;
 use super::super::wording;
 use super::canvas::{Canvas, fit, wrap};
-use crate::job::{Job, State, text};
+use crate::job::{Job, Phase, State, text};
 use crate::tui::width::columns;
 
 /// One column.
@@ -43,7 +43,7 @@ const COLUMNS: [Column; 9] = [
     Column { name: "job", stays: false, sort: None, least: 8, most: 8, rank: 9, align: LEFT, cell: job_id },
     Column { name: "state", stays: true, sort: Some(Sort::State), least: 11, most: 11, rank: 0, align: LEFT, cell: state },
     Column { name: "draft", stays: true, sort: Some(Sort::Draft), least: 10, most: 10, rank: 0, align: LEFT, cell: draft },
-    Column { name: "tag", stays: false, sort: Some(Sort::Tag), least: 8, most: 20, rank: 5, align: LEFT, cell: tag },
+    Column { name: "tag", stays: false, sort: Some(Sort::Tag), least: 7, most: 20, rank: 5, align: LEFT, cell: tag },
     // What changes every second stands together.
     Column {
         name: "progress",
@@ -159,9 +159,9 @@ fn link(canvas: &Canvas<'_>, entry: &Entry) -> (String, Style) {
 }
 
 /// The columns that fit, each with its place (from the left edge of the screen) and width.
-fn plan(app: &App, width: u16) -> Vec<(Column, u16, u16)> {
+fn plan(app: &App, now: Timestamp, width: u16) -> Vec<(Column, u16, u16)> {
     let tagged = app.jobs.tags().keys().any(|tag| !tag.is_empty());
-    let expiring = !app.jobs.expiring().is_empty();
+    let expiring = has_waiting_link(app, now);
     let shown = |column: &&Column| match column.name {
         _ if column.stays => true,
         name if app.jobs.hidden().contains(name) => false,
@@ -205,6 +205,21 @@ fn plan(app: &App, width: u16) -> Vec<(Column, u16, u16)> {
     out
 }
 
+/// Whether a link is worth its column: its picture did not come at once. A column that comes and goes with every download would
+/// move all rows each time.
+fn has_waiting_link(app: &App, now: Timestamp) -> bool {
+    let soon = now.checked_add(FRESH_LINK).unwrap_or(now);
+    app.jobs.expiring().iter().take(MOST_LOOKED_AT).any(|(end, id)| {
+        let tried = |job: &Job| matches!(&job.phase, Phase::ToFetch(trouble) | Phase::Fetching(trouble) if trouble.attempts > 0);
+        *end < soon || app.jobs.job(*id).is_some_and(|job| tried(job))
+    })
+}
+
+/// What a link has left while its picture is as good as here.
+const FRESH_LINK: SignedDuration = SignedDuration::from_mins(23 * 60 + 50);
+/// So many links are looked at, those that end first.
+const MOST_LOOKED_AT: usize = 200;
+
 fn gap(width: u16) -> u16 {
     if width >= 100 { 2 } else { 1 }
 }
@@ -218,7 +233,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     if app.jobs.order().is_empty() {
         return empty(canvas, area);
     }
-    let columns = plan(app, area.width);
+    let columns = plan(app, canvas.now, area.width);
     let shown: Vec<&Entry> =
         app.jobs.order().iter().skip(app.jobs.offset()).take(layout.rows()).filter_map(|id| app.jobs.entry(*id)).collect();
     let rows: Vec<Row<'_>> = shown.iter().map(|entry| row(canvas, &columns, gap(area.width), entry)).collect();
@@ -373,8 +388,8 @@ fn saved_as(job: &Job, width: u16, ascii: bool) -> Option<String> {
 }
 
 /// By what a click on the heading in this column of the screen orders.
-pub(super) fn heading_at(app: &App, layout: &Layout, column: u16) -> Option<Sort> {
-    let columns = plan(app, layout.list.width);
+pub(super) fn heading_at(app: &App, now: Timestamp, layout: &Layout, column: u16) -> Option<Sort> {
+    let columns = plan(app, now, layout.list.width);
     columns.into_iter().find(|(_, x, width)| (*x..x + width).contains(&column)).and_then(|(heading, ..)| heading.sort)
 }
 
@@ -388,7 +403,8 @@ fn empty(canvas: &mut Canvas<'_>, area: Rect) {
         ("no match".to_owned(), format!("{} clears the filter", key(Action::Escape)))
     } else if app.jobs.count_of(View::All) > 0 {
         let view = app.jobs.view_filter().view;
-        (format!("no job is {}", view.word()), format!("{} shows all", key(Action::ViewAll)))
+        let none = if view == View::ToFetch { "no jobs to fetch".to_owned() } else { format!("no {} jobs", view.word()) };
+        (none, format!("{} shows all", key(Action::ViewAll)))
     } else if app.options.read_only {
         ("no jobs yet".to_owned(), String::new())
     } else {

@@ -1,0 +1,192 @@
+//! Promises of the screen in one line each: a size, keys, and what is then to be seen.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyModifiers, MouseEvent, MouseEventKind};
+
+use super::super::event::Event;
+use super::super::options::AppOptions;
+use super::super::testing::{ScreenHarness, at, job_in, jobs_in_every_state};
+use super::habits::{SMALL, after, every_state, id, waiting};
+use crate::job::{Caps, State, Tag};
+use crate::tui::dialogs::Dialog;
+
+/// The screen after these keys, at a size.
+fn at_size(size: (u16, u16), keys: &str) -> String {
+    ScreenHarness::new(size, jobs_in_every_state()).keys(keys).screen()
+}
+
+#[test]
+fn a_key_that_does_nothing_says_so_and_every_key_is_one_away() {
+    for (keys, said) in [
+        ("F", "F does nothing here · ? shows all keys"),
+        ("Z", "Z does nothing here"),
+        ("ctrl+x", "Ctrl+x does nothing here"),
+        ("e F", "F does nothing here"),
+        ("$ J", "J does nothing here"),
+    ] {
+        assert!(after(keys).screen().contains(said), "{keys}: {}", after(keys).screen());
+    }
+    assert!(!after("F j").screen().contains("does nothing"), "the next key clears it");
+    assert!(!after("a").screen().contains("does nothing") && !after("? \"F\"").screen().contains("does nothing"));
+}
+
+#[test]
+fn what_is_marked_but_hidden_is_said_in_header_and_box() {
+    for size in [(60, 15), (80, 24), (120, 40)] {
+        let said = at_size(size, "A / \"state:saved\" enter");
+        assert!(said.contains("11 marked, 54") && said.contains("(10 hidden)"), "{size:?}: {said}");
+        let said = at_size(size, "A s p / \"state:saved_state:saved_state:saved\" enter");
+        for part in [" 1 of 11", "(10 hidden)", "by progress ▲"] {
+            assert!(said.contains(part), "{size:?}: {part}: {said}");
+        }
+    }
+    assert!(!at_size(SMALL, "A").contains("hidden"));
+    assert!(at_size(SMALL, "A 5").contains("(10 hidden)"), "a view hides as a filter does");
+    for (keys, count) in [("D", 3), ("x", 4), ("R", 1)] {
+        let said = at_size((100, 30), &format!("A / \"state:saved\" enter {keys}"));
+        assert!(said.contains(&format!("{count} of them marked but hidden now")), "{keys}: {said}");
+    }
+    assert!(!at_size((100, 30), "A D").contains("hidden now"));
+}
+
+#[test]
+fn a_cap_says_where_it_comes_from() {
+    let shown = |file: Option<&str>| {
+        let cap = file.map(|cap| cap.parse().unwrap());
+        let options = AppOptions { configured_caps: Caps { session: None, day: cap }, ..AppOptions::default() };
+        ScreenHarness::with(options, SMALL, jobs_in_every_state()).keys("$").screen()
+    };
+    assert!(shown(None).contains("of 100 (set in the dashboard; file: none)"), "{}", shown(None));
+    assert!(shown(Some("60")).contains("of 100 (set in the dashboard; file: 60)"));
+    assert!(shown(Some("100")).contains("of 100 (file)"));
+    assert!(shown(None).lines().any(|line| line.contains("session") && line.ends_with("no cap")));
+}
+
+#[test]
+fn all_of_the_spending_is_reached_in_every_window() {
+    let jobs: Vec<_> = (0..12)
+        .map(|n| {
+            let mut job = job_in(n, State::Saved);
+            job.tag = Tag::new(&format!("tag{n:02}")).ok();
+            Arc::new(job)
+        })
+        .collect();
+    for size in [(60, 15), (80, 24), (59, 14), (120, 40), (40, 10)] {
+        let screen = |keys: &str| ScreenHarness::new(size, jobs.clone()).keys(keys).screen();
+        let top = screen("$");
+        assert!(top.contains("session") && (size.1 == 40 || top.contains(" more below")), "{size:?}: {top}");
+        let end = screen("$ G");
+        let last = (0..12).filter(|n| end.contains(&format!("tag{n:02}"))).count();
+        assert!(last >= 2 && !end.contains(" more below"), "{size:?}: {end}");
+        assert_eq!(screen("$ G g"), top, "{size:?}");
+        assert_ne!(screen("$ G k"), end, "{size:?}: not scrolled past the end");
+    }
+    assert!(after("$").screen().contains("all "), "the sum of all is never below the edge");
+}
+
+#[test]
+fn money_of_a_job_is_told_in_dollars_too_where_the_service_gave_a_rate() {
+    for (keys, part) in [
+        ("5 enter", "5.4 charged · about 0.08 USD"),
+        ("3 G enter", "5.4 reserved by the service · about 0.08 USD"),
+        ("2 enter", "5.4 confirmed, not sent yet · about 0.08 USD"),
+    ] {
+        assert!(after(keys).screen().contains(part), "{keys}: {}", after(keys).screen());
+    }
+    let mut screen = after("5 enter");
+    screen.status(|status| status.uc_per_usd = None);
+    assert!(!screen.screen().contains("USD"), "{}", screen.screen());
+}
+
+#[test]
+fn what_is_kept_of_a_running_job_is_called_the_reply_to_the_send() {
+    let mut screen = after("3 G enter");
+    screen.details();
+    screen.keys("tab G");
+    assert!(screen.screen().contains("› reply to the send"), "{}", screen.screen());
+    let mut over = after("6 enter");
+    over.details();
+    over.keys("tab G");
+    assert!(over.screen().contains("› last response"), "{}", over.screen());
+}
+
+#[test]
+fn an_empty_view_says_so_in_plain_words() {
+    let mut screen = ScreenHarness::new(SMALL, waiting(1));
+    for (key, said) in [("4", "no jobs to fetch"), ("5", "no saved jobs"), ("6", "no failed jobs"), ("7", "no unsure jobs")] {
+        screen.keys(key);
+        let shown = screen.screen();
+        assert!(shown.contains(said) && shown.contains("1 shows all"), "{key}: {shown}");
+    }
+}
+
+#[test]
+fn a_link_that_waits_has_its_column_also_beside_tags_and_a_fresh_one_has_none() {
+    let headings = |screen: &str| screen.lines().nth(3).unwrap().to_owned();
+    let tagged = |state, minutes_left: i64| {
+        let mut job = job_in(3, state);
+        job.tag = Tag::new("harbour").ok();
+        job.link_expires_at = Some(at(minutes_left * 60));
+        ScreenHarness::new(SMALL, vec![Arc::new(job)]).screen()
+    };
+    let said = tagged(State::ToFetch, 23 * 60 + 59);
+    assert!(headings(&said).ends_with("link") && said.contains("23h59m") && said.contains("harbour"), "{said}");
+    assert!(headings(&tagged(State::Fetching, 120)).ends_with("link"), "it ends in two hours");
+    let fresh = tagged(State::Fetching, 24 * 60 - 1);
+    assert!(!fresh.contains("link"), "it is as good as here: {fresh}");
+}
+
+#[test]
+fn the_footer_says_what_p_does_now() {
+    let mut screen = every_state();
+    screen.status(|status| status.waiting_for_go = vec![id(State::Waiting)]);
+    assert!(screen.screen().lines().last().unwrap().contains("P send"), "{}", screen.screen());
+    screen.status(|status| status.paused = Some(crate::engine::PauseReason::You));
+    assert!(screen.screen().lines().last().unwrap().contains("P resume"), "{}", screen.screen());
+}
+
+#[test]
+fn the_help_of_a_screen_that_only_looks_on_names_no_key_that_changes_anything() {
+    let options = AppOptions { read_only: true, ..AppOptions::default() };
+    let screen = ScreenHarness::with(options, (120, 40), jobs_in_every_state()).keys("?").screen();
+    for gone in ["add jobs", "run again", "hold, or release", "later in the queue", "change the caps", "fetch now"] {
+        assert!(!screen.contains(gone), "{gone}: {screen}");
+    }
+    assert!(screen.contains("filter as you type") && screen.contains("path, link and scp line"), "{screen}");
+}
+
+#[test]
+fn the_wheel_stops_where_the_help_ends() {
+    let mut screen = after("M ?");
+    let wheel = |kind| Event::Mouse(MouseEvent { kind, column: 5, row: 5, modifiers: KeyModifiers::NONE });
+    for _ in 0..200 {
+        screen.event(wheel(MouseEventKind::ScrollDown));
+    }
+    let end = screen.screen();
+    screen.event(wheel(MouseEventKind::ScrollUp));
+    assert_ne!(screen.screen(), end);
+    assert!(matches!(screen.app.dialogs.top(), Some(Dialog::Help(_))));
+}
+
+#[test]
+fn a_box_of_one_job_speaks_of_one() {
+    let said = after("6 R").screen();
+    assert!(said.contains("this one ") && !said.contains("these 1"), "{said}");
+}
+
+#[test]
+fn the_caps_have_fields() {
+    let said = after("$ c").screen();
+    assert!(said.contains("today    [100 ") && said.contains("session  [ "), "{said}");
+}
+
+#[test]
+fn where_a_job_is_that_ended_without_a_result_says_that_there_will_be_none() {
+    let mut screen = after("3 G o");
+    assert!(screen.screen().contains("no picture here yet"));
+    let mut gone = job_in(4, State::Cancelled);
+    gone.revision = 500;
+    super::habits::news(&mut screen, gone);
+    assert!(screen.screen().contains("there is no result, and there will be none"), "{}", screen.screen());
+}
