@@ -241,6 +241,8 @@ impl App {
             }
             (KeyCode::Home, _) => help.scroll = 0,
             (KeyCode::End, _) => help.scroll = usize::MAX,
+            (_, Some(Action::Top)) if !help.searching => help.scroll = 0,
+            (_, Some(Action::Bottom)) if !help.searching => help.scroll = usize::MAX,
             _ => {
                 if help.search.press(key) {
                     (help.scroll, help.searching) = (0, true);

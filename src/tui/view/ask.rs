@@ -58,7 +58,9 @@ impl AskSheet {
         if is_whole {
             lines.extend(keys);
         } else {
-            put(&mut lines, "window too small to confirm; make it larger · n back", most, canvas.styles.warn);
+            let said = ["window too small to confirm; make it larger · n back", "window too small · n back"];
+            let fits = |said: &&str| wrap(said, most).len() + 2 <= usize::from(room.height);
+            put(&mut lines, said.into_iter().find(fits).unwrap_or(said[1]), most, canvas.styles.warn);
         }
         let widest = lines.iter().map(|line| line_width(line)).max().unwrap_or(0).max(widest);
         Self { title, width: widest.min(most), lines, heavy: false, is_whole }
@@ -142,13 +144,26 @@ const LEAST_NAMES: usize = 24;
 /// Behind the first amount.
 const CREDITS: &str = " credits";
 
-/// The price box; in a small window without what is only good to know.
-fn price_sheet(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog) -> AskSheet {
-    let full = price_lines(canvas, room, price, true);
-    if full.is_whole { full } else { price_lines(canvas, room, price, false) }
+/// What stands in the price box besides count, price and balance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extras {
+    /// What is good to know, apart from the sums.
+    Apart,
+    /// The same, right below them.
+    Below,
+    /// Nothing.
+    None,
 }
 
-fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes: bool) -> AskSheet {
+/// The price box; in a small window without what is only good to know.
+fn price_sheet(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog) -> AskSheet {
+    let fitting = [Extras::Apart, Extras::Below].into_iter().map(|extras| price_lines(canvas, room, price, extras));
+    let fitting = fitting.into_iter().find(|sheet| sheet.is_whole);
+    fitting.unwrap_or_else(|| price_lines(canvas, room, price, Extras::None))
+}
+
+fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, extras: Extras) -> AskSheet {
+    let with_notes = extras != Extras::None;
     let (styles, width) = (canvas.styles, ask_width(room));
     let quote = &price.quote;
     let (sends, count) = (price.sends(), price.sends().count());
@@ -180,7 +195,7 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes:
     }
     lines.push(sum);
     let usd = canvas.app.status.as_ref().and_then(|status| wording::dollars(these, status.uc_per_usd));
-    if let Some(usd) = usd.filter(|_| with_notes) {
+    if let Some(usd) = usd.filter(|_| with_notes && these > Credits::ZERO) {
         let edge = amounts.names + amounts.width + CREDITS.len();
         lines.push(vec![(format!("{usd:>edge$}"), styles.dim)]);
     }
@@ -202,7 +217,8 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes:
             [("today", status.spent.day, status.caps.day), ("session", status.spent.session, status.caps.session)]
         {
             let Some(cap) = cap else { continue };
-            let after = spent + before + these;
+            // What was approved before is held, too, where it would cross the cap.
+            let after = (spent + before + these).min(cap.max(spent));
             let near = after.uc() * 5 >= cap.uc() * 4;
             let sums = format!("{spent} → {after} of {cap}");
             // It ends below the amounts, unless it is longer than what stands there.
@@ -211,6 +227,9 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, with_notes:
             let said = if short { format!("{name}{sums:>rest$}", rest = line - name.len()) } else { format!("{name}  {sums}") };
             put(&mut lines, &said, width, if near { styles.warn } else { styles.plain });
         }
+    }
+    if extras == Extras::Apart {
+        lines.push(Vec::new());
     }
     for said in price.limits() {
         put(&mut lines, &said, width, styles.warn);

@@ -43,14 +43,23 @@ fn menu_width(room: Rect, menu: &Menu) -> u16 {
     (label + note + 8).max(columns(&menu.title) + 4).min(room.width.saturating_sub(4)).min(90)
 }
 
+/// The first entry that is shown and how many are: the cursor's among them.
+fn menu_rows(room: Rect, menu: &Menu) -> (usize, usize) {
+    let rows = usize::from(room.height.saturating_sub(2)).min(menu.items.len());
+    ((menu.cursor + 1).saturating_sub(rows), rows)
+}
+
 fn menu_box(canvas: &mut Canvas<'_>, room: Rect, menu: &Menu) {
     let styles = canvas.styles;
     let label = menu.items.iter().map(|item| columns(&item.label)).max().unwrap_or(0);
     let width = menu_width(room, menu);
+    let (first, rows) = menu_rows(room, menu);
     let lines: Vec<Pieces> = menu
         .items
         .iter()
         .enumerate()
+        .skip(first)
+        .take(rows)
         .map(|(index, item)| {
             let chosen = index == menu.cursor;
             let style = if chosen { styles.chosen } else { styles.plain };
@@ -70,12 +79,11 @@ fn menu_box(canvas: &mut Canvas<'_>, room: Rect, menu: &Menu) {
 pub(super) fn item_at(canvas: &Canvas<'_>, layout: &Layout, menu: &Menu, (x, y): (u16, u16)) -> Option<usize> {
     let room = ask::room(layout);
     let width = (menu_width(room, menu) + 4).min(room.width);
-    let height = u16::try_from(menu.items.len()).unwrap_or(u16::MAX).saturating_add(2).min(room.height);
-    let area = sheet_area(room, width, height);
+    let (first, rows) = menu_rows(room, menu);
+    let area = sheet_area(room, width, u16::try_from(rows + 2).unwrap_or(u16::MAX).min(room.height));
     let inside = area.intersection(canvas.buffer.area).contains(ratatui::layout::Position::new(x, y));
-    let item = usize::from(y.checked_sub(area.y + 1)?);
-    // Where not all entries fit, what stands in a line is not what counting says.
-    (inside && item < menu.items.len() && usize::from(height) == menu.items.len() + 2).then_some(item)
+    let row = usize::from(y.checked_sub(area.y + 1)?);
+    (inside && row < rows).then_some(first + row)
 }
 
 fn tag_box(canvas: &mut Canvas<'_>, room: Rect, tag: &TagDialog) {
@@ -133,8 +141,9 @@ fn add_box(canvas: &mut Canvas<'_>, room: Rect, add: &AddDialog) {
     if inner.height < 2 {
         return;
     }
-    // A rule, the counts, the tag, and what is to be said in up to two lines.
-    let below = inner.height.min(5);
+    // A rule, the counts, the tag, and what is to be said in up to two lines; two lines are for what is typed, unless the tag is.
+    let least = if add.at == AddField::Tag { 3 } else { 0 };
+    let below = inner.height.saturating_sub(2).max(least).min(inner.height).min(5);
     let rows = inner.height - below;
     let (lines, x, right) = (add.lines.lines(), inner.x, inner.right());
     if add.lines.is_empty() && rows > 0 {

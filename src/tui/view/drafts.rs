@@ -60,8 +60,8 @@ fn plan(width: u16) -> (u16, Vec<Column>) {
     let mut all: Vec<Column> = vec![
         ("made", 6, made),
         ("draft", 8, |canvas, draft| (draft.task.short().to_owned(), canvas.styles.plain)),
-        ("pict", 4, pictures),
-        ("credit", 6, credit),
+        ("pics", 4, pictures),
+        ("credits", 7, credit),
         ("known", 6, known),
         ("enhanced", 11, enhanced),
     ];
@@ -69,7 +69,7 @@ fn plan(width: u16) -> (u16, Vec<Column>) {
         all.push(("tag", 10, |canvas, draft| (draft.label().unwrap_or_default().to_owned(), canvas.styles.dim)));
     }
     if width < 76 {
-        all.retain(|(name, ..)| *name != "credit");
+        all.retain(|(name, ..)| *name != "credits");
     }
     if width < 66 {
         all.retain(|(name, ..)| *name != "known");
@@ -174,7 +174,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
             canvas.text(1, y, 1, if canvas.ascii { "#" } else { "◆" }, styles.accent);
         }
         if index == cursor {
-            let end = GUTTER + plan.iter().map(|(_, width, _)| width + gap).take(2).sum::<u16>();
+            // To the end of the draft's name, as in the list.
+            let end = GUTTER + plan.iter().map(|(_, width, _)| width + gap).take(2).sum::<u16>() - gap;
             canvas
                 .restyle(Rect::new(0, y, end.min(list.width), 1), styles.plain.add_modifier(Modifier::REVERSED | Modifier::BOLD));
             canvas.text(0, y, 1, if canvas.ascii { ">" } else { "▌" }, styles.accent.add_modifier(styles.bold));

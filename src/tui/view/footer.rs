@@ -9,7 +9,7 @@ use super::super::layout::{Layout, Page};
 use super::super::reasons;
 use super::super::wording;
 use super::canvas::{Canvas, Pieces, fit, wrap};
-use super::fields;
+use super::{ask, fields};
 use crate::job::{State, text};
 use crate::tui::width::columns;
 
@@ -101,17 +101,31 @@ fn laid_out(said: &[(String, ratatui::style::Style)], width: u16) -> Vec<Pieces>
         return vec![line];
     }
     let mut lines: Vec<Pieces> = Vec::new();
-    for (words, style) in said {
-        lines.extend(wrap(words, width).into_iter().map(|part| vec![(part, *style)]));
+    for ((words, style), later) in said.iter().zip((0..said.len()).rev()) {
+        let rows = 2_usize.saturating_sub(lines.len() + later);
+        lines.extend(in_rows(words, width, rows).into_iter().map(|part| vec![(part, *style)]));
     }
-    if lines.len() > 2 {
-        // The rest of the second line is cut with a sign.
-        let rest: String = lines[1..].iter().flatten().map(|(part, _)| part.as_str()).collect::<Vec<_>>().join(" ");
-        let style = lines[1].first().map_or_else(ratatui::style::Style::new, |(_, style)| *style);
-        lines.truncate(1);
-        lines.push(vec![(fit(&rest, width, false).into_owned(), style)]);
-    }
+    lines.truncate(2);
     lines
+}
+
+/// A sentence in at most so many lines. What can be done about it stands last, behind a dot, and is never cut: what stands before
+/// it gives way.
+fn in_rows(words: &str, width: u16, rows: usize) -> Vec<String> {
+    let whole = wrap(words, width);
+    if whole.len() <= rows {
+        return whole;
+    }
+    if rows == 0 {
+        return Vec::new();
+    }
+    let (head, act) = words.rsplit_once(" · ").map_or((words, String::new()), |(head, act)| (head, format!(" · {act}")));
+    let most = u16::try_from(rows).unwrap_or(u16::MAX).saturating_mul(width);
+    (1..=most.saturating_sub(columns(&act)))
+        .rev()
+        .map(|room| wrap(&format!("{}{act}", fit(head, room, false)), width))
+        .find(|lines| lines.len() <= rows)
+        .unwrap_or_else(|| vec![fit(words, width, false).into_owned()])
 }
 
 fn seconds_left(until: Timestamp, now: Timestamp) -> i64 {
@@ -134,7 +148,12 @@ fn hints_in(canvas: &Canvas<'_>, layout: &Layout) -> Vec<(u16, String, String)> 
     let area = layout.footer;
     let hints: Vec<(String, String)> = match canvas.app.dialogs.top() {
         None => canvas.app.hints().into_iter().map(|(_, key, word)| (key, word.to_owned())).collect(),
-        Some(overlay) => fields::keys_of(overlay, &canvas.app.options.keymap, canvas.app.screens.page()),
+        Some(overlay) => {
+            let keys = fields::keys_of(overlay, &canvas.app.options.keymap, canvas.app.screens.page());
+            // No key is offered that is not taken.
+            let whole = ask::asks_in_full(canvas, layout);
+            keys.into_iter().filter(|(key, _)| whole || key != "y").collect()
+        }
     };
     let mut x = area.x;
     let mut out = Vec::new();
