@@ -190,8 +190,10 @@ impl DraftList {
         self.cursor.select(task.clone());
     }
 
-    /// Brings selection and scroll in line with what is shown now; so many rows have room.
-    pub(crate) fn settle(&mut self, rows: usize) {
+    /// Brings selection and scroll in line with what is shown now; so many rows have room. A draft that is
+    /// `looked_at` on a screen of its own stays selected wherever it goes.
+    pub(crate) fn settle(&mut self, rows: usize, looked_at: bool) {
+        self.cursor.hold(looked_at);
         let selected = self.cursor.selected();
         let found = selected.and_then(|selected| self.tasks.iter().position(|task| *task == selected));
         self.cursor.settle(&self.tasks, found, rows);

@@ -12,11 +12,13 @@ pub(crate) struct Cursor<Id = JobId> {
     offset: usize,
     /// The cursor goes where its job goes. At the top it stays at the top unless the job was chosen by name.
     follows: bool,
+    /// What is selected fills a screen of its own: another must not take its place while it is looked at.
+    held: bool,
 }
 
 impl<Id> Default for Cursor<Id> {
     fn default() -> Self {
-        Self { selected: None, row: 0, offset: 0, follows: false }
+        Self { selected: None, row: 0, offset: 0, follows: false, held: false }
     }
 }
 
@@ -52,6 +54,11 @@ impl<Id: Clone> Cursor<Id> {
         self.selected = order.first().cloned();
     }
 
+    /// Says whether the selection fills a screen of its own: the cursor then goes where it goes, from the top too.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
     /// Brings row and scroll in line with the order: `found` is where the selection stands in it, `rows` how many rows have
     /// room.
     pub(crate) fn settle(&mut self, order: &[Id], found: Option<usize>, rows: usize) {
@@ -59,7 +66,8 @@ impl<Id: Clone> Cursor<Id> {
             *self = Self::default();
             return;
         }
-        self.row = found.filter(|_| self.follows).unwrap_or(self.row).min(order.len() - 1);
+        self.row = found.filter(|_| self.follows || self.held).unwrap_or(self.row).min(order.len() - 1);
+        self.follows |= self.held && self.row > 0;
         self.selected = order.get(self.row).cloned();
         let rows = rows.max(1);
         self.offset = self.offset.min(order.len().saturating_sub(rows)).min(self.row);

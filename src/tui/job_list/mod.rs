@@ -172,8 +172,10 @@ impl JobList {
         self.leaving.is_some_and(|leaving| self.selected() == Some(leaving.0) && changed(leaving))
     }
 
-    /// Brings selection and scroll in line with what is shown now; `rows` have room.
-    pub(crate) fn settle(&mut self, rows: usize) {
+    /// Brings selection and scroll in line with what is shown now; `rows` have room. A selected job that is `looked_at`
+    /// on a screen of its own stays selected wherever it goes.
+    pub(crate) fn settle(&mut self, rows: usize, looked_at: bool) {
+        self.cursor.hold(looked_at);
         let found = self.selected().and_then(|id| self.row(id)).filter(|_| !self.has_left());
         if self.has_left() {
             self.leaving = None;

@@ -268,6 +268,18 @@ fn what_was_enhanced_already_is_left_out_and_said() {
 }
 
 #[test]
+fn the_draft_on_the_sheet_stays_when_another_is_done() {
+    for (keys, is_looked_at) in [("v g", false), ("v g enter", true), ("v g enter z", true), ("v g enter c", true)] {
+        let mut screen = screen(keys);
+        let before = screen.app.drafts.selected().unwrap().task.clone();
+        let newer = Arc::new(ours("newer000", "a newer one", 100));
+        screen.event(Event::News(News::Engine(EngineEvent::Jobs(vec![newer]))));
+        let after = screen.app.drafts.selected().unwrap().task.clone();
+        assert_eq!(after == before, is_looked_at, "{keys}: {after}");
+    }
+}
+
+#[test]
 fn a_choice_stays_with_its_draft() {
     let mut screen = screen("v g enter 1 2 tab shift+tab");
     line(&screen.screen(), "2 chosen:");

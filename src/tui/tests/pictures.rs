@@ -276,6 +276,33 @@ fn a_result_is_kept_or_rejected_by_one_key_and_neither_by_the_same() {
     assert_eq!(harness.commands().len(), before, "no keys of the list");
 }
 
+/// A job that comes to the top of the list: the newest.
+fn newest(harness: &mut ScreenHarness) {
+    let job = Job { saved_at: Some(super::super::testing::at(500)), ..Job::clone(&saved(50)) };
+    harness.event(Event::News(News::Engine(crate::engine::EngineEvent::Jobs(vec![Arc::new(job)]))));
+}
+
+#[test]
+fn a_picture_that_is_looked_at_stays_when_another_is_saved() {
+    for keys in ["5 g z", "5 g c", "5 g enter enter", "5 j j z k k"] {
+        let mut harness = harness("xterm-kitty", (80, 24));
+        harness.keys(keys);
+        let (before, row) = (harness.app.jobs.selected(), harness.app.jobs.cursor_row());
+        assert_eq!(row, 0, "{keys}");
+        newest(&mut harness);
+        assert_eq!(harness.app.jobs.selected(), before, "{keys}");
+        assert_eq!(harness.app.jobs.cursor_row(), 1, "{keys}: the other is at the top");
+        harness.keys("esc");
+        newest(&mut harness);
+        assert_eq!(harness.app.jobs.selected(), before, "{keys}: nor when one is back on the list");
+    }
+    // On the list the top stays the top.
+    let mut harness = harness("xterm-kitty", (80, 24));
+    harness.keys("5 g z z");
+    newest(&mut harness);
+    assert_eq!(harness.app.jobs.cursor_row(), 0);
+}
+
 #[test]
 fn a_resize_hides_the_picture_until_it_is_over() {
     let mut harness = harness("xterm-kitty", (80, 24));

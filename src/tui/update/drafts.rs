@@ -36,7 +36,7 @@ impl App {
             self.drafts.refresh(&self.jobs, &prices);
         }
         let rows = super::super::view::draft_rows(self);
-        self.drafts.settle(rows);
+        self.drafts.settle(rows, self.screens.page() != Page::Drafts);
         if self.screens.page() == Page::Sheet && self.drafts.selected().is_none() {
             self.screens.go_to(Page::Drafts);
         }

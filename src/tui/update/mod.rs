@@ -46,7 +46,8 @@ impl App {
     /// Brings selection, scroll, title and details in line with what is known now.
     fn settle(&mut self, now: Timestamp, effects: &mut Effects) {
         self.jobs.refresh(now);
-        self.jobs.settle(self.layout().rows());
+        let looked_at = self.screens.in_details() || (self.screens.page().is_picture() && !self.screens.is_on_drafts());
+        self.jobs.settle(self.layout().rows(), looked_at);
         self.settle_drafts(now, effects);
         let shown = self.jobs.selected_job().filter(|_| self.screens.shows_details()).map(|job| (job.id, job.revision));
         if let Some((id, _)) = shown.filter(|(id, revision)| self.screens.ask_for(*id, *revision)) {
