@@ -52,6 +52,7 @@ struct Checked<'a> {
     errors: Vec<PromptError>,
     remarks: Vec<PromptRemark>,
     has_words: bool,
+    /// At the front: behind words a picture's address counts as words.
     has_picture: bool,
     addresses: usize,
     /// The parameters with their shortest names and as they were typed.
@@ -65,7 +66,7 @@ impl<'a> Checked<'a> {
             self.refuse_weights(word);
             if is_address(word) {
                 self.addresses += 1;
-                self.has_picture |= is_picture(word);
+                self.has_picture |= is_picture(word) && !self.has_words;
                 if self.has_words && is_picture(word) {
                     self.remarks.push(PromptRemark::PictureAfterWords { address: (*word).to_owned() });
                 }

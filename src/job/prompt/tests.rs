@@ -224,6 +224,7 @@ fn parameters_have_what_they_need() {
         ("boat --ow 100", needs("--ow", Needed::ObjectReference)),
         ("boat --iw 1", needs("--iw", Needed::Picture)),
         ("https://example.com/page boat --iw 1", needs("--iw", Needed::Picture)),
+        ("boat https://example.com/a.png --iw 1", needs("--iw", Needed::Picture)),
     ] {
         assert_eq!(errors(line), [error], "{line}");
     }
