@@ -68,6 +68,11 @@ impl App {
             }
             A::Remove => self
                 .any(removable, || format!("only finished jobs can be removed; cancel it with {} first", key(A::Cancel)).into()),
+            A::Keep | A::Reject if self.screens.page().is_picture() => match self.shown_job() {
+                Some(job) if judgeable(job).is_ok() => Ok(()),
+                Some(job) => Err(format!("only results can be kept or rejected (it is {})", job.state()).into()),
+                None => no("only results can be kept or rejected"),
+            },
             A::Keep | A::Reject => self.any(judgeable, || "only results can be kept or rejected".into()),
             A::Show => self.any(shown, || "there is no result, and there will be none".into()),
             A::Full | A::Compare if self.jobs.selected_job().is_none() => Err(self.no_job()),
@@ -118,7 +123,12 @@ impl App {
             A::Sheet | A::Hide | A::Note | A::Show | A::CopyId | A::CopyMenu | A::Mark | A::MarkAll | A::Full | A::Compare => {
                 Some(Ok(()))
             }
-            A::Keep | A::Reject => no("results are kept or rejected from the list of jobs"),
+            A::Keep | A::Reject if self.screens.page() == Page::Full => {
+                Some(Err(format!("a picture of a draft is chosen; {} shows its result", key(A::Compare)).into()))
+            }
+            A::Keep | A::Reject if !self.screens.page().is_picture() => {
+                Some(Err(format!("{} shows results beside their drafts", key(A::Compare)).into()))
+            }
             A::Enhance | A::RunAgain if self.status.is_none() => no("the engine has not answered yet; try again in a moment"),
             A::Enhance => {
                 let chosen = self.drafts.selected().is_some_and(|draft| !self.drafts.chosen(&draft.task).is_empty());

@@ -82,8 +82,8 @@ impl App {
         }
     }
 
-    /// The keys that choose pictures.
-    pub(super) fn choosing_keys(&self) -> String {
-        self.keys_of_all(TOGETHER[1].0)
+    /// The keys that are named as one where this one is: `0-3`.
+    pub(super) fn keys_named_with(&self, first: Action) -> Option<String> {
+        TOGETHER.iter().find(|(actions, _)| actions[0] == first).map(|(actions, _)| self.keys_of_all(actions))
     }
 }

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::keymap::{Action, Row};
 use super::layout::Page;
-use crate::job::{JobId, State, Verdict};
+use crate::job::{Job, JobId, State, Verdict};
 
 impl App {
     /// The actions for the footer that fit now, the most important first, each with its key and word.
@@ -18,7 +18,8 @@ impl App {
         rows.into_iter()
             .filter_map(|row| {
                 let key = self.options.keymap.shown(row.action)?;
-                let key = if row.action == Action::Choose0 { self.choosing_keys() } else { key };
+                let together = matches!(row.action, Action::Choose0 | Action::Picture0);
+                let key = self.keys_named_with(row.action).filter(|_| together).unwrap_or(key);
                 Some((row.action, key, self.hint_word(row.action, row.hint.0)))
             })
             .collect()
@@ -47,8 +48,8 @@ impl App {
             Action::Earlier | Action::Later => self.jobs.count(State::Waiting) + self.jobs.count(State::Held) > 1,
             Action::Events => self.screens.page() == Page::Jobs,
             Action::Spending | Action::Ask | Action::CopyMenu if self.screens.page().is_picture() => false,
-            Action::Keep | Action::Reject if self.screens.is_on_drafts() => false,
-            Action::Keep | Action::Reject => self.jobs.selected_job().is_some_and(|job| !job.files.is_empty()),
+            Action::Picture0 if self.screens.is_on_drafts() && self.screens.page() == Page::Full => self.drafts.len() > 0,
+            Action::Picture0 => self.shown_job().is_some_and(|job| job.files.len() > 1),
             Action::Spending => self.screens.page() != Page::Spending,
             Action::Open => !self.screens.details_open(),
             Action::Back => self.screens.page().is_of_drafts(),
@@ -81,14 +82,23 @@ impl App {
             Action::Undo if !self.messages.windows().is_empty() => "stop the send",
             Action::NewDrafts if self.screens.page().is_of_drafts() => "new",
             Action::RunAgain if self.screens.page().is_of_drafts() => "again, paid",
-            Action::Keep if job.is_some_and(|job| job.verdict == Some(Verdict::Kept)) => "not kept",
-            Action::Reject if job.is_some_and(|job| job.verdict == Some(Verdict::Rejected)) => "not rejected",
+            Action::Keep if self.shown_job().is_some_and(|job| job.verdict == Some(Verdict::Kept)) => "not kept",
+            Action::Reject if self.shown_job().is_some_and(|job| job.verdict == Some(Verdict::Rejected)) => "not rejected",
             Action::Full if self.screens.page() == Page::Full => "back",
             Action::Compare if self.screens.page() == Page::Compare => "back",
             Action::Flip if self.screens.page() == Page::Full => "next",
+            Action::Picture0 if self.screens.is_on_drafts() && self.screens.page() == Page::Full => "choose",
             Action::Quit if self.screens.page() != Page::Jobs || self.screens.details_open() => "back",
             _ => word,
         }
+    }
+
+    /// The job whose result a screen of pictures shows, if there is one.
+    pub(super) fn shown_job(&self) -> Option<&Job> {
+        if self.screens.is_on_drafts() {
+            return super::view::draft_pictures::compared_job(self);
+        }
+        self.jobs.selected_job().map(AsRef::as_ref)
     }
 
     /// What `p` would do: hold (waiting) or release (held).

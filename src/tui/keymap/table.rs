@@ -260,7 +260,7 @@ actions! {
     Full "full" ALL_JOBS "z" "the picture in full, or back" "full" 57 Results Free;
     Compare "compare" ALL_JOBS "c" "compare a result with its draft, or back" "compare" 59 Results Free;
     Flip "flip" PICTURE "tab" "flip the two; in full: the next" "flip" 20 Results Free;
-    Picture0 "picture_0" PICTURE "0" "the first result" "" 0 Results Free;
+    Picture0 "picture_0" PICTURE "0" "the first result" "which result" 21 Results Free;
     Picture1 "picture_1" PICTURE "1" "the second result" "" 0 Results Free;
     Picture2 "picture_2" PICTURE "2" "the third result" "" 0 Results Free;
     Picture3 "picture_3" PICTURE "3" "the fourth result" "" 0 Results Free;

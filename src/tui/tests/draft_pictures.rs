@@ -11,7 +11,8 @@ use super::super::testing::ScreenHarness;
 use super::super::view;
 use super::drafts::{jobs, line, rows, session, task, with};
 use super::pictures::{drawn, marks, options, rest};
-use crate::job::{ImageNumber, Job};
+use crate::engine::Command;
+use crate::job::{ImageNumber, Job, Verdict};
 use crate::preview::Cells;
 
 fn shown(size: (u16, u16), keys: &str) -> ScreenHarness {
@@ -157,6 +158,36 @@ fn compare_sets_the_picture_beside_the_result_of_its_enhance() {
     assert_eq!(harness.app.screens.draft_picture(), ImageNumber::ALL[1], "full from here");
     harness.keys("esc");
     assert_eq!(harness.app.screens.page(), Page::Drafts);
+}
+
+#[test]
+fn a_result_beside_its_draft_is_kept_or_rejected_and_no_other() {
+    let mut harness = with(options("xterm-kitty"), (80, 24), jobs(), rows(), "v g c");
+    let shown = jobs().into_iter().find(|job| job.kind.source().is_some_and(|(of, _)| *of == task("r7u2k9aa"))).unwrap().id;
+    line(&harness.screen(), "f keep");
+    harness.keys("f");
+    assert!(
+        matches!(harness.commands().last(), Some(Command::Judge { jobs, verdict: Some(Verdict::Kept) }) if *jobs == [shown]),
+        "{:?}",
+        harness.commands()
+    );
+    let before = harness.commands().len();
+    harness.keys("esc : \"keep\" enter");
+    line(&harness.screen(), "c shows results beside their drafts");
+    harness.keys("z : \"reject\" enter");
+    line(&harness.screen(), "a picture of a draft is chosen; c shows its result");
+    assert_eq!(harness.commands().len(), before);
+}
+
+#[test]
+fn the_footer_of_pictures_names_the_digits_where_they_do_something() {
+    let mut harness = with(options("xterm-kitty"), (80, 24), jobs(), rows(), "v g z");
+    line(&harness.screen(), "0-3 choose");
+    harness.keys("c");
+    assert!(!harness.screen().contains("0-3"), "one result: {}", harness.screen());
+    harness.keys("esc v 5 G z");
+    let files = harness.app.jobs.selected_job().unwrap().files.len();
+    assert_eq!(harness.screen().contains("0-3 which result"), files > 1, "{files} {}", harness.screen());
 }
 
 #[test]

@@ -304,6 +304,18 @@ fn a_picture_that_is_looked_at_stays_when_another_is_saved() {
 }
 
 #[test]
+fn the_picture_shown_is_kept_whatever_is_marked_behind_it() {
+    let mut harness = harness("xterm-kitty", (80, 24));
+    harness.keys("5 g space space z");
+    let shown = harness.app.jobs.selected().unwrap();
+    assert_eq!(harness.app.jobs.marks().len(), 2);
+    harness.keys("f");
+    assert!(matches!(harness.commands().last(), Some(Command::Judge { jobs, .. }) if *jobs == [shown]), "{:?}", harness.commands());
+    harness.keys("esc : \"reject\" enter");
+    assert!(matches!(harness.commands().last(), Some(Command::Judge { jobs, .. }) if jobs.len() == 2), "{:?}", harness.commands());
+}
+
+#[test]
 fn a_resize_hides_the_picture_until_it_is_over() {
     let mut harness = harness("xterm-kitty", (80, 24));
     harness.keys("z");

@@ -325,9 +325,14 @@ impl App {
 
     /// Keeps or rejects results; said again of all of them, neither.
     pub(super) fn judge(&mut self, verdict: Verdict, effects: &mut Effects) {
-        let sorted = self.sort_out(availability::judgeable);
-        self.say_left_out(&sorted);
-        let jobs = sorted.jobs;
+        let jobs = if self.screens.page().is_picture() {
+            // What is shown, whatever is marked on the list behind it.
+            self.shown_job().filter(|job| availability::judgeable(job).is_ok()).map(|job| job.id).into_iter().collect()
+        } else {
+            let sorted = self.sort_out(availability::judgeable);
+            self.say_left_out(&sorted);
+            sorted.jobs
+        };
         let said = |id: &JobId| self.jobs.job(*id).and_then(|job| job.verdict);
         let to = (!jobs.iter().all(|id| said(id) == Some(verdict))).then_some(verdict);
         let mut before: Vec<(Option<Verdict>, Vec<JobId>)> = Vec::new();

@@ -152,9 +152,7 @@ impl App {
             self.toggle_choice(now, image.get());
             return;
         }
-        let on_drafts = self.screens.is_on_drafts();
-        let job = if on_drafts { view::draft_pictures::compared_job(self) } else { self.jobs.selected_job().map(AsRef::as_ref) };
-        let Some(job) = job else {
+        let Some(job) = self.shown_job() else {
             self.say(Level::Info, "there is no result to choose from");
             return;
         };
