@@ -13,6 +13,10 @@ use image::{DynamicImage, ImageDecoder, ImageError};
 use super::header::{self, Header, Kind};
 use super::{Error, Picture, Pixels};
 
+/// What texts and colour profile of a PNG may take, in bytes. The largest profile in use has about two million; one that is
+/// larger is left out, as it is not used here.
+const BESIDE_PIXELS: u64 = 1 << 20;
+
 /// What a picture may take. The result of a job has 1 to 4 million pixels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -43,6 +47,14 @@ impl Limits {
             return Err(Error::TooMuchMemory { size, bytes });
         }
         Ok(())
+    }
+
+    /// What the decoder of a PNG may take: the pixels, and a little. Else it would unpack a colour profile to any length.
+    fn for_png(self, header: &Header) -> image::Limits {
+        let memory = header.memory(0).saturating_add(BESIDE_PIXELS).min(self.memory);
+        let mut limits = self.of_crate();
+        limits.max_alloc = Some(memory);
+        limits
     }
 
     fn of_crate(self) -> image::Limits {
@@ -79,10 +91,8 @@ pub fn decode_from(mut from: impl BufRead + Seek, length: u64, limits: &Limits) 
     let header = header::read(&mut from)?;
     limits.check(&header, length)?;
     from.rewind()?;
-    if header.kind == Kind::Jpeg {
-        header::jpeg_is_whole(&mut from)?;
-        from.rewind()?;
-    }
+    header::check_parts(header.kind, &mut from)?;
+    from.rewind()?;
     // The reader is not used again after a panic.
     catch_unwind(AssertUnwindSafe(|| pixels(from, &header, limits))).unwrap_or(Err(Error::Panicked))
 }
@@ -92,7 +102,7 @@ fn pixels(from: impl BufRead + Seek, header: &Header, limits: &Limits) -> Result
     let failed = |error: ImageError| failed(&error, size);
     let (image, several) = match header.kind {
         Kind::Png => {
-            let decoder = PngDecoder::with_limits(from, limits.of_crate()).map_err(failed)?;
+            let decoder = PngDecoder::with_limits(from, limits.for_png(header)).map_err(failed)?;
             let several = decoder.is_apng().map_err(failed)?;
             (whole(decoder, size, limits)?, several)
         }

@@ -7,6 +7,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use proptest::prelude::*;
 
 use super::*;
+use crate::preview::header::SCANS_MOST;
 use crate::preview::picture::low;
 
 fn judge(file: &[u8]) -> Result<Picture, Error> {
@@ -103,6 +104,17 @@ fn vp8(width: u16, height: u16) -> Vec<u8> {
     out.extend(height.to_le_bytes());
     out.extend([0; 40]);
     out
+}
+
+/// A frame of an animation: a picture of 60×60 pixels.
+fn frame_of(still: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0; 6];
+    frame.extend_from_slice(&59_u32.to_le_bytes()[..3]);
+    frame.extend_from_slice(&59_u32.to_le_bytes()[..3]);
+    frame.extend([100, 0, 0, 0]);
+    // Behind `RIFF`, its length and `WEBP` stands the one frame.
+    frame.extend_from_slice(&still[12..]);
+    frame
 }
 
 #[test]
@@ -235,13 +247,7 @@ fn of_several_frames_the_first_is_shown_and_it_says_so() {
     assert!(picture.is_first_of_several());
     assert_eq!(picture.scaled(Pixels::new(1, 1)).get_pixel(0, 0).0, [0; 3]);
 
-    let still = file(ImageFormat::WebP);
-    // Behind `RIFF`, its length and `WEBP` stands the one frame.
-    let mut frame = vec![0; 6];
-    frame.extend_from_slice(&59_u32.to_le_bytes()[..3]);
-    frame.extend_from_slice(&59_u32.to_le_bytes()[..3]);
-    frame.extend([100, 0, 0, 0]);
-    frame.extend_from_slice(&still[12..]);
+    let frame = frame_of(&file(ImageFormat::WebP));
     let moving = riff(&[(b"VP8X", vp8x(2, 60, 60)), (b"ANIM", vec![0; 6]), (b"ANMF", frame.clone()), (b"ANMF", frame)]);
     let picture = judge(&moving).unwrap();
     assert!(picture.is_first_of_several());
@@ -311,4 +317,68 @@ proptest! {
             prop_assert!(picture.size().count() <= 100_000);
         }
     }
+}
+
+/// In half-second steps nobody would notice what a hostile file costs; the clock of the machine is the subject here, so the
+/// bound is generous. Each of these files took seconds, or hundreds of megabytes, before its parts were counted.
+#[test]
+fn a_file_of_countless_parts_is_refused_before_it_is_decoded() {
+    let whole = file(ImageFormat::Png);
+    let with = |between: &[u8]| [&whole[..33], between, &whole[33..]].concat();
+    let mut moving = vec![(b"VP8X", vp8x(2, 60, 60)), (b"ANIM", vec![0; 6]), (b"ANMF", frame_of(&file(ImageFormat::WebP)))];
+    moving.extend(std::iter::repeat_n((b"abcd", vec![]), 1_000_000));
+    let jpeg = file(ImageFormat::Jpeg);
+    let before_its_end = |parts: Vec<u8>| [&jpeg[..jpeg.len() - 2], &parts, &jpeg[jpeg.len() - 2..]].concat();
+    for (what, file) in [
+        ("texts", with(&chunk(*b"tEXt", b"a\0").repeat(1_000_000))),
+        ("unknown chunks", with(&chunk(*b"teXt", b"").repeat(1_000_000))),
+        ("pixels of nothing", with(&chunk(*b"IDAT", b"").repeat(1_000_000))),
+        ("chunks behind a frame", riff(&moving)),
+        ("comments", before_its_end(b"\xff\xfe\0\x02".repeat(1_000_000))),
+        ("parts of a colour profile", before_its_end(b"\xff\xe2\0\x02".repeat(300))),
+        ("scans", many_scans(64, SCANS_MOST + 1)),
+    ] {
+        let began = std::time::Instant::now();
+        assert_eq!(refused(&file), Error::Damaged, "{what}");
+        assert!(began.elapsed() < Duration::from_millis(500), "{what}: {:?}", began.elapsed());
+    }
+    assert_eq!(header::check_parts(Kind::Jpeg, &mut Cursor::new(many_scans(64, SCANS_MOST))), Ok(()));
+    assert!(judge(&with(&chunk(*b"tEXt", b"a\0").repeat(150))).is_ok());
+}
+
+/// A profile of 200 MB in 200 kB would be unpacked up to the limit of memory.
+#[test]
+fn a_colour_profile_that_unpacks_to_much_is_left_out() {
+    let whole = file(ImageFormat::Png);
+    let mut profile = b"name\0\0".to_vec();
+    profile.extend(deflated(200_000_000));
+    let bomb = [&whole[..33], &chunk(*b"iCCP", &profile), &whole[33..]].concat();
+    let header = header::read(&mut &bomb[..]).unwrap();
+    assert_eq!(Limits::default().for_png(&header).max_alloc, Some(60 * 60 * 3 + BESIDE_PIXELS));
+    assert_eq!(judge(&bomb).unwrap().size(), Pixels::new(60, 60));
+}
+
+/// A progressive JPEG of one grey tone with so many scans: all coefficients beyond the first come in runs of nothing.
+fn many_scans(side: u16, count: usize) -> Vec<u8> {
+    let mut out = b"\xff\xd8\xff\xdb\0\x43\0".to_vec();
+    out.extend([1; 64]);
+    out.extend(b"\xff\xc2\0\x0b\x08");
+    out.extend([side.to_be_bytes(), side.to_be_bytes()].concat());
+    out.extend(b"\x01\x01\x11\0");
+    // The code 0 of the first coefficients: no difference. That of the others: a run of 2^14 blocks, and 14 more bits.
+    for (table, symbol) in [(0x00, 0x00), (0x10, 0xe0)] {
+        out.extend(b"\xff\xc4\0\x14");
+        out.push(table);
+        out.push(1);
+        out.extend([0; 15]);
+        out.push(symbol);
+    }
+    for scan in 0..count {
+        let (from, to) = if scan == 0 { (0, 0) } else { (1, 63) };
+        out.extend(b"\xff\xda\0\x08\x01\x01\0");
+        out.extend([from, to, 0]);
+        out.extend(vec![0; usize::from(side).pow(2) / 64 / 8 + 8]);
+    }
+    out.extend(b"\xff\xd9");
+    out
 }

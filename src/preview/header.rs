@@ -3,7 +3,7 @@
 //! The decoders check sizes too, but some only after they have taken memory for it, and a WebP file may claim one size for
 //! its canvas and another for the frame in it. So the few bytes that matter are read here.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Seek};
 
 use super::{Error, Pixels};
 
@@ -36,8 +36,14 @@ impl Header {
 
 /// Before the size of a JPEG there are at most so many segments; real files have a few dozen.
 const SEGMENTS_MOST: usize = 2_000;
-/// Before the frame of a WebP there are at most so many chunks.
-const CHUNKS_MOST: usize = 200;
+/// Scans of a JPEG: each of them goes through the whole picture. Usual progressive files have ten.
+pub const SCANS_MOST: usize = 50;
+/// Segments with a part of a colour profile, which the decoder keeps; they are numbered by a byte.
+const PROFILES_MOST: usize = 256;
+/// Before the pixels of a PNG, and before the frame of a WebP, there are at most so many chunks.
+const CHUNKS_BEFORE_MOST: usize = 200;
+/// And so many chunks or segments in the whole file. The pixels of the longest PNG that is taken fill 8,192 chunks of the usual size.
+const CHUNKS_MOST: usize = 20_000;
 
 /// Reads kind and size from the beginning of a file.
 ///
@@ -56,6 +62,19 @@ pub fn read(from: &mut impl BufRead) -> Result<Header, Error> {
     if header.size.count() == 0 { Err(Error::Damaged) } else { Ok(header) }
 }
 
+/// Goes through the parts of a file from its beginning without decoding them: it must reach its end, and have no more of them
+/// than a picture needs. Many small ones would take a decoder seconds, and some of them much memory.
+///
+/// # Errors
+/// [`Error::Damaged`], or that it cannot be read.
+pub fn check_parts(kind: Kind, from: &mut (impl BufRead + Seek)) -> Result<(), Error> {
+    match kind {
+        Kind::Png => png_parts(from),
+        Kind::Jpeg => jpeg_parts(from),
+        Kind::WebP => webp_parts(from),
+    }
+}
+
 fn fill(from: &mut impl Read, bytes: &mut [u8]) -> Result<(), Error> {
     from.read_exact(bytes).map_err(Error::from)
 }
@@ -69,6 +88,44 @@ fn array<const N: usize>(from: &mut impl Read) -> Result<[u8; N], Error> {
 fn skip(from: &mut impl BufRead, count: u64) -> Result<(), Error> {
     let skipped = io::copy(&mut from.take(count), &mut io::sink())?;
     if skipped == count { Ok(()) } else { Err(Error::Damaged) }
+}
+
+fn skip_over(from: &mut impl Seek, count: u64) -> Result<(), Error> {
+    Ok(from.seek_relative(count.try_into().map_err(|_| Error::Damaged)?)?)
+}
+
+/// The decoder keeps what stands before the pixels.
+fn png_parts(from: &mut (impl BufRead + Seek)) -> Result<(), Error> {
+    skip_over(from, 8)?;
+    let mut has_pixels = false;
+    for count in 0..CHUNKS_MOST {
+        let length = u32::from_be_bytes(array(from)?);
+        let name: [u8; 4] = array(from)?;
+        has_pixels |= name == *b"IDAT";
+        if name == *b"IEND" {
+            return Ok(());
+        }
+        if !has_pixels && count >= CHUNKS_BEFORE_MOST {
+            break;
+        }
+        // With its check sum.
+        skip_over(from, u64::from(length) + 4)?;
+    }
+    Err(Error::Damaged)
+}
+
+/// The frames of an animation are chunks too. The decoder tells by itself whether the last one is whole.
+fn webp_parts(from: &mut (impl BufRead + Seek)) -> Result<(), Error> {
+    skip_over(from, 12)?;
+    for _ in 0..CHUNKS_MOST {
+        if from.fill_buf()?.is_empty() {
+            return Ok(());
+        }
+        let [_, _, _, _, length @ ..] = array::<8>(from)?;
+        let length = u64::from(u32::from_le_bytes(length));
+        skip_over(from, length + (length & 1))?;
+    }
+    Err(Error::Damaged)
 }
 
 fn png(from: &mut impl BufRead) -> Result<Header, Error> {
@@ -136,15 +193,13 @@ fn skip_segment(from: &mut impl BufRead) -> Result<(), Error> {
     skip(from, u64::from(length).checked_sub(2).ok_or(Error::Damaged)?)
 }
 
-/// Whether a JPEG reaches its end mark; the decoder would fill up with grey what is missing. Reads from the beginning.
-///
-/// # Errors
-/// [`Error::Damaged`] if it does not.
-pub fn jpeg_is_whole(from: &mut impl BufRead) -> Result<(), Error> {
+/// The decoder would fill up with grey what is missing.
+fn jpeg_parts(from: &mut impl BufRead) -> Result<(), Error> {
     if array(from)? != [0xff, 0xd8] {
         return Err(Error::Damaged);
     }
-    loop {
+    let (mut segments, mut scans, mut profiles) = (0, 0, 0);
+    while segments <= CHUNKS_MOST && scans <= SCANS_MOST && profiles <= PROFILES_MOST {
         // Up to the next marker: between segments at once, after a scan behind its data.
         let buffer = from.fill_buf()?;
         if buffer.is_empty() {
@@ -166,9 +221,15 @@ pub fn jpeg_is_whole(from: &mut impl BufRead) -> Result<(), Error> {
             0xd9 => return Ok(()),
             // A stuffed byte, or a mark without content.
             0x00 | 0x01 | 0xd0..=0xd8 => {}
-            _ => skip_segment(from)?,
+            marker => {
+                segments += 1;
+                scans += usize::from(marker == 0xda);
+                profiles += usize::from(marker == 0xe2);
+                skip_segment(from)?;
+            }
         }
     }
+    Err(Error::Damaged)
 }
 
 fn webp(from: &mut impl BufRead) -> Result<Header, Error> {
@@ -178,7 +239,7 @@ fn webp(from: &mut impl BufRead) -> Result<Header, Error> {
     }
     let mut canvas = Pixels::new(0, 0);
     let mut animated = false;
-    for _ in 0..CHUNKS_MOST {
+    for _ in 0..CHUNKS_BEFORE_MOST {
         let name: [u8; 4] = array(from)?;
         let length = u64::from(u32::from_le_bytes(array(from)?));
         let padded = length + (length & 1);
