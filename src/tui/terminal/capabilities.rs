@@ -168,6 +168,10 @@ impl Capabilities {
     }
 }
 
+/// Terminals whose name says that they show every colour. `COLORTERM` says it too, but does not cross SSH.
+const TRUE_COLOUR_TERMS: [&str; 9] =
+    ["xterm-kitty", "xterm-ghostty", "ghostty", "foot", "foot-extra", "wezterm", "alacritty", "contour", "rio"];
+
 fn colours<'a>(
     get: &impl Fn(&str) -> Option<&'a str>,
     term: &str,
@@ -192,6 +196,8 @@ fn colours<'a>(
     }
     match get("COLORTERM") {
         Some(value @ ("truecolor" | "24bit")) => known(Colours::True, format!("COLORTERM={value}")),
+        _ if TRUE_COLOUR_TERMS.contains(&term) => known(Colours::True, format!("TERM={term}")),
+        _ if get("LC_TERMINAL") == Some("iTerm2") && term.starts_with("xterm") => known(Colours::True, "LC_TERMINAL=iTerm2"),
         _ if term.contains("256color") || term.contains("direct") => known(Colours::Indexed, format!("TERM={term}")),
         _ if choice == ColourChoice::Always => known(Colours::Sixteen, "--color always"),
         _ => known(Colours::Sixteen, "nothing says that there are more"),
@@ -293,6 +299,13 @@ mod tests {
             (vec![xterm], ColourChoice::Never, Colours::None),
             (vec![("TERM", "linux"), ("COLORTERM", "truecolor")], ColourChoice::Auto, Colours::Sixteen),
             (vec![("TERM", "xterm")], ColourChoice::Auto, Colours::Sixteen),
+            // Over SSH, where COLORTERM is lost.
+            (vec![("TERM", "xterm-kitty"), ("SSH_TTY", "/dev/pts/1")], ColourChoice::Auto, Colours::True),
+            (vec![("TERM", "xterm-ghostty")], ColourChoice::Auto, Colours::True),
+            (vec![("TERM", "foot")], ColourChoice::Auto, Colours::True),
+            (vec![xterm, ("LC_TERMINAL", "iTerm2")], ColourChoice::Auto, Colours::True),
+            (vec![("TERM", "tmux-256color"), ("LC_TERMINAL", "iTerm2")], ColourChoice::Auto, Colours::Indexed),
+            (vec![("TERM", "xterm-kitty"), ("NO_COLOR", "1")], ColourChoice::Auto, Colours::None),
             (vec![("TERM", "dumb")], ColourChoice::Auto, Colours::None),
             (vec![("TERM", "dumb")], ColourChoice::Always, Colours::Sixteen),
         ] {
