@@ -9,10 +9,10 @@ use super::super::options::AppOptions;
 use super::super::pictures::Want;
 use super::super::testing::ScreenHarness;
 use super::super::view;
-use super::drafts::{jobs, line, rows, session, task, with};
+use super::drafts::{enhance, jobs, line, rows, session, task, with};
 use super::pictures::{drawn, marks, options, rest};
 use crate::engine::Command;
-use crate::job::{ImageNumber, Job, Verdict};
+use crate::job::{ImageNumber, Job, JobKind, State, Verdict};
 use crate::preview::Cells;
 
 fn shown(size: (u16, u16), keys: &str) -> ScreenHarness {
@@ -158,6 +158,44 @@ fn compare_sets_the_picture_beside_the_result_of_its_enhance() {
     assert_eq!(harness.app.screens.draft_picture(), ImageNumber::ALL[1], "full from here");
     harness.keys("esc");
     assert_eq!(harness.app.screens.page(), Page::Drafts);
+}
+
+#[test]
+fn compare_shows_the_picture_of_another_program_that_was_looked_at() {
+    let path = PathBuf::from("/data/previews/k3v9q2ad-1.png");
+    let mut rows = rows();
+    rows[0].files = vec![(ImageNumber::ALL[1], path.clone())];
+    let jobs = vec![enhance(9, "k3v9q2ad", 1, State::Saved), enhance(8, "k3v9q2ad", 2, State::Saved)];
+    let result = jobs[0].files[0].path.clone();
+    let mut harness = with(options("xterm-kitty"), (80, 24), jobs, rows, "5 g c");
+    let other = usize::from(paths(&harness) != [path.clone(), result.clone()]);
+    harness.keys(["", "j"][other]);
+    assert_eq!(paths(&harness), [path, result]);
+    harness.keys(["j", "k"][other]);
+    line(&harness.screen(), "not made here");
+}
+
+#[test]
+fn the_details_say_which_picture_they_show() {
+    let mut jobs = jobs();
+    jobs.push(enhance(9, "r7u2k9aa", 2, State::Running));
+    let mut harness = with(options("xterm-kitty"), (120, 40), jobs, rows(), "1 G i");
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..harness.app.jobs.order().len() {
+        rest(&mut harness);
+        let job = harness.app.jobs.selected_job().unwrap().clone();
+        let what = match &job.kind {
+            JobKind::Draft { .. } => "draft 0 ·",
+            JobKind::Enhance { .. } if job.files.is_empty() => "draft 2 ·",
+            JobKind::Enhance { .. } => "result 0 ·",
+        };
+        if !wants(&harness).is_empty() && !marks(&harness).is_empty() {
+            line(&harness.screen(), what);
+            seen.insert(what);
+        }
+        harness.keys("k");
+    }
+    assert_eq!(seen.len(), 3, "{seen:?}");
 }
 
 #[test]

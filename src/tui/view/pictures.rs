@@ -85,9 +85,12 @@ pub(super) fn draft(app: &App, job: &Job, now: jiff::Timestamp) -> Subject {
     let name = format!("draft {}:{image}", source.short());
     let number = usize::from(image.get());
     let made_here = app.jobs.made(source);
+    // Those of other programs are kept for a while once they were looked at.
+    let looked_at = app.drafts.told(source).and_then(|row| row.files.iter().find(|(known, _)| *known == image));
     let file = match made_here.map(|made| made.files.get(number)) {
         Some(Some(file)) => Ok(file.path.clone()),
         Some(None) => Err("this picture of the draft is not saved here".to_owned()),
+        None if let Some((_, path)) = looked_at => Ok(path.clone()),
         None => {
             let gone = source.made_at().and_then(|made| made.checked_add(jiff::SignedDuration::from_hours(24)).ok());
             Err(match gone {
@@ -143,17 +146,25 @@ pub(super) fn reserved(app: &App, layout: &Layout, now: jiff::Timestamp) -> (u16
     }
 }
 
+/// Which picture the details show; the title of the pane names the job.
+fn which(app: &App, job: &Job) -> String {
+    let number = app.screens.picture_number().min(job.files.len().saturating_sub(1));
+    match &job.kind {
+        JobKind::Enhance { image, .. } if job.files.is_empty() => format!("draft {image}"),
+        JobKind::Enhance { .. } => format!("result {number}"),
+        JobKind::Draft { .. } => format!("draft {number}"),
+    }
+}
+
 /// Draws the picture of the details and its title.
 pub(super) fn draw_in_details(canvas: &mut Canvas<'_>, layout: &Layout) {
     let app = canvas.app;
     let Some(job) = app.jobs.selected_job() else { return };
     let Some(place) = in_details(app, job, canvas.now) else { return };
     let caption = match ready(app, &place) {
-        // The title of the pane names the job.
-        Some(encoded) => {
-            let what = if job.files.is_empty() { "draft" } else { "result" };
-            format!("{what} {} · {}", app.screens.picture_number(), words::facts(encoded))
-        }
+        Some(encoded) => format!("{} · {}", which(app, job), words::facts(encoded)),
+        // Words in the box say why there is none.
+        None if place.file.is_err() => String::new(),
         None => place.name.clone(),
     };
     draw_place(canvas, &place);
