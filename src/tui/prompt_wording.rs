@@ -65,6 +65,7 @@ pub(crate) fn error(error: &PromptError) -> String {
         E::UnclosedBrace { position } => format!("{{ at {position} is not closed; a plain one is \\{{"),
         E::UnopenedBrace { position } => format!("}} at {position} closes nothing; a plain one is \\}}"),
         E::EmptyChoice { position } => format!("empty choice at {position}"),
+        E::TooManyVariants { count: u64::MAX } => format!("countless variants; at most {MOST_VARIANTS}"),
         E::TooManyVariants { count } => format!("{count} variants; at most {MOST_VARIANTS}"),
         E::LongDash { meant, .. } => format!("long dash: Ctrl+f makes it {meant}"),
         E::Misspelled { written, meant } => format!("{written}: Ctrl+f makes it {meant}"),
