@@ -73,6 +73,14 @@ fn emulator(columns: u16, rows: u16) -> vt100::Parser {
     vt100::Parser::new(nonzero(rows), nonzero(columns), 0)
 }
 
+/// The question behind each slice of a picture, and what places it.
+const SLICE_END: &[u8] = b"\x1b[5n";
+const PLACED: &[u8] = b"\x1b_Ga=p,";
+
+fn count(bytes: &[u8], part: &[u8]) -> usize {
+    bytes.windows(part.len()).filter(|window| *window == part).count()
+}
+
 impl Pty {
     /// The dashboard at 80×24.
     pub fn dashboard(house: &House) -> Self {
@@ -160,6 +168,32 @@ impl Pty {
     /// How many bytes were written so far.
     pub fn bytes(&self) -> usize {
         self.seen().raw.len()
+    }
+
+    /// How often these bytes were written.
+    pub fn wrote(&self, part: &[u8]) -> usize {
+        count(&self.seen().raw, part)
+    }
+
+    /// Presses keys that show a picture of kitty's protocol, and answers like a terminal until it is placed.
+    #[track_caller]
+    pub fn press_for_a_picture(&mut self, keys: &str) {
+        let mut answered = self.wrote(SLICE_END);
+        self.keys(keys);
+        while self.wrote(PLACED) == 0 {
+            let end = Instant::now() + PATIENCE;
+            let mut seen = self.seen();
+            let mut asked = count(&seen.raw, SLICE_END);
+            while asked == answered && count(&seen.raw, PLACED) == 0 {
+                let left = end.saturating_duration_since(Instant::now());
+                assert!(!left.is_zero() && !seen.ended, "waited for a picture:\n{}", seen.emulator.screen().contents());
+                seen = self.shared.news.wait_timeout(seen, left).unwrap().0;
+                asked = count(&seen.raw, SLICE_END);
+            }
+            drop(seen);
+            self.keys(&"\x1b[0n".repeat(asked - answered));
+            answered = asked;
+        }
     }
 
     /// Types; a terminal that is gone takes nothing, which the next look tells.

@@ -66,20 +66,62 @@ fn a_panic_gives_the_terminal_back_before_it_speaks() {
     assert!(house.jobs().is_empty());
 }
 
-#[test]
-fn an_idle_dashboard_writes_not_one_byte_in_thirty_seconds() {
+fn with_saved_results() -> House {
     let house = House::new(QUICK);
     house.program.add(&house.specs(4).iter().map(String::as_str).collect::<Vec<_>>());
     house.run(&["run", "--until-idle", "--yes", "--max-credits", "100"]).expect(0);
-    let pty = open(&house, &[]);
-    pty.shows("saved");
+    house
+}
+
+#[test]
+fn an_idle_dashboard_writes_not_one_byte_in_thirty_seconds() {
+    let (plain, pictured) = (with_saved_results(), with_saved_results());
+    let plain = open(&plain, &[]);
+    plain.shows("saved");
+    let mut pictured = open(&pictured, &[("TERM", "xterm-kitty")]);
+    pictured.shows("saved");
+    pictured.press_for_a_picture("5i");
     // Time is the subject here: what a settling screen still has to say comes in the first seconds.
     std::thread::sleep(Duration::from_secs(2));
-    let before = pty.bytes();
+    let both = [plain, pictured];
+    let before = both.each_ref().map(Pty::bytes);
     std::thread::sleep(Duration::from_secs(30));
-    let written = pty.bytes() - before;
-    let all = pty.kill().raw;
-    assert_eq!(written, 0, "{:?}", String::from_utf8_lossy(&all[before..]));
+    for (pty, before) in both.into_iter().zip(before) {
+        let written = pty.bytes() - before;
+        let all = pty.kill().raw;
+        assert_eq!(written, 0, "{:?}", String::from_utf8_lossy(&all[before..]));
+    }
+}
+
+#[test]
+fn over_a_slow_line_and_inside_tmux_nothing_is_asked_and_over_a_slow_line_no_picture_is_sent() {
+    for (args, env, said) in [
+        (&["--slow-link"][..], &[("TERM", "xterm-kitty")][..], "no pictures here: --slow-link"),
+        (&[], &[("TERM", "tmux-256color"), ("TMUX", "/nowhere/tmux,1,0")], "blocks"),
+    ] {
+        let house = with_saved_results();
+        let mut pty = Pty::open(&house, (80, 24), args, env);
+        pty.shows("saved");
+        let asked = pty.wrote(b"\x1b[c");
+        pty.press("5z", said);
+        assert_eq!((pty.wrote(b"\x1b_G"), pty.wrote(b"\x1b[c") - asked, pty.wrote(b"\x1b[>q")), (0, 0, 0), "{args:?}");
+        pty.keys("qq");
+        pty.ended().assert_restored();
+    }
+}
+
+#[test]
+fn who_leaves_or_suspends_with_a_picture_takes_it_along() {
+    let house = with_saved_results();
+    let mut pty = open(&house, &[("TERM", "xterm-kitty")]);
+    pty.shows("saved");
+    pty.press_for_a_picture("5z");
+    pty.keys("qq");
+    let ended = pty.ended();
+    let text = String::from_utf8_lossy(&ended.raw);
+    let deleted = text.rfind("\x1b_Ga=d,d=I,i=").expect("deleted by its id");
+    assert!(deleted < text.rfind("\x1b[?1049l").unwrap(), "before the screen is left");
+    ended.assert_restored();
 }
 
 #[test]

@@ -276,6 +276,30 @@ fn a_result_is_kept_or_rejected_by_one_key_and_neither_by_the_same() {
     assert_eq!(harness.commands().len(), before, "no keys of the list");
 }
 
+#[test]
+fn a_picture_that_is_shown_makes_no_clock_tick_and_a_tick_changes_nothing() {
+    for term in ["xterm-kitty", "xterm-256color"] {
+        for keys in ["5 i", "5 i enter", "5 z", "5 c", "5 c tab"] {
+            let mut harness = harness(term, (80, 24));
+            harness.keys(keys);
+            if term != "xterm-kitty" {
+                harness.event(Event::PictureAnswers(Answers { attributes: Some(vec![62]), ..Answers::default() }));
+            }
+            rest(&mut harness);
+            let before = drawn(&harness);
+            assert!(!marks(&harness).is_empty() || before.content.iter().any(|cell| cell.symbol() == "▀"), "{term} {keys}");
+            // The age of the balance is said in steps of minutes; nothing else counts.
+            let next = harness.app.next_tick(harness.now);
+            assert!(next.is_none_or(|at| at.duration_since(harness.now).as_secs() > 30), "{term} {keys}: {next:?}");
+            let asked = harness.effects.len();
+            harness.wait(29_000);
+            harness.event(Event::Tick);
+            assert_eq!(drawn(&harness), before, "{term} {keys}");
+            assert_eq!(harness.effects.len(), asked, "{term} {keys}: {:?}", harness.effects.last());
+        }
+    }
+}
+
 /// A job that comes to the top of the list: the newest.
 fn newest(harness: &mut ScreenHarness) {
     let job = Job { saved_at: Some(super::super::testing::at(500)), ..Job::clone(&saved(50)) };
@@ -310,9 +334,17 @@ fn the_picture_shown_is_kept_whatever_is_marked_behind_it() {
     let shown = harness.app.jobs.selected().unwrap();
     assert_eq!(harness.app.jobs.marks().len(), 2);
     harness.keys("f");
-    assert!(matches!(harness.commands().last(), Some(Command::Judge { jobs, .. }) if *jobs == [shown]), "{:?}", harness.commands());
+    assert!(
+        matches!(harness.commands().last(), Some(Command::Judge { jobs, .. }) if *jobs == [shown]),
+        "{:?}",
+        harness.commands()
+    );
     harness.keys("esc : \"reject\" enter");
-    assert!(matches!(harness.commands().last(), Some(Command::Judge { jobs, .. }) if jobs.len() == 2), "{:?}", harness.commands());
+    assert!(
+        matches!(harness.commands().last(), Some(Command::Judge { jobs, .. }) if jobs.len() == 2),
+        "{:?}",
+        harness.commands()
+    );
 }
 
 #[test]

@@ -355,6 +355,21 @@ fn an_inline_picture_comes_back_300_ms_after_a_box_has_closed() {
     }
 }
 
+#[test]
+fn a_frame_beside_a_picture_costs_no_more_than_without_one() {
+    for way in [Way::Kitty, Way::KittyPlaceholders, Way::Iterm2, Way::Sixel] {
+        let (mut with, mut without) = (stage(way, &[(1, A)]), stage(way, &[]));
+        for _ in 0..20 {
+            for stage in [&mut with, &mut without] {
+                stage.text += 1;
+            }
+            let (frame, plain) = (with.frame(), without.frame());
+            assert!(frame.len() <= plain.len(), "{way:?}: {} bytes, without it {}", frame.len(), plain.len());
+            assert_eq!(with.write(Some(1)), None, "{way:?}: no data");
+        }
+    }
+}
+
 /// One line: bytes are queued, keys' answers among them.
 fn worst_key(bits_per_second: u64, trip: Duration) -> (Duration, Duration) {
     let mut pictures = Pictures::new(5);
