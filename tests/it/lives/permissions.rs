@@ -265,6 +265,8 @@ impl Permissions {
         if let Some(paid) = key.as_ref().and_then(|key| self.paid.get_mut(key)) {
             if state == State::Unsure && paid.job == Some(job.id) {
                 // An attempt may have been written down whose end the dead process did not tell: the same request answers it.
+                // Nothing stricter can be asked: whoever was told of the refusal is dead, or its store took no write, and what
+                // the store says is that the request may have been taken. Then the same key must go out, and no other.
                 paid.was_unsure = true;
                 if std::mem::take(&mut paid.refused) {
                     paid.confirmed = self.live.remove(&job.id).unwrap_or(paid.confirmed);
