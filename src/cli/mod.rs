@@ -101,7 +101,7 @@ fn not_understood(error: &clap::Error) -> Exit {
     }
     let wants_json = std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
     let text = error.render().to_string();
-    if out::tidy(&text) == text {
+    if crate::job::text::clean_lines(&text) == text {
         // What remains to be told when stderr is gone is the exit code.
         let _ = error.print();
     } else {

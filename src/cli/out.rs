@@ -65,7 +65,7 @@ impl Out {
     /// A remark to stderr.
     pub fn status(text: &str) {
         // There is nobody left to tell when stderr is gone.
-        let _ = writeln!(io::stderr().lock(), "{}", tidy(text));
+        let _ = writeln!(io::stderr().lock(), "{}", text::clean_lines(text));
     }
 
     /// A word in an ANSI colour, where colour may be used.
@@ -95,28 +95,21 @@ pub enum Paint {
     Cyan = 36,
 }
 
-/// Several lines, each without what may do something to a terminal. Texts of the service and of files are clean by now; what
-/// stands on a command line, in a variable or in the name of a file comes straight to here.
-pub(super) fn tidy(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|c| c == '\n' || !text::is_unsafe(c)) {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(text.split('\n').map(text::clean).collect::<Vec<_>>().join("\n"))
-}
-
-/// The same for a text in which words may be painted: our own colours stay.
+/// Several lines for people, each without what may do something to a terminal. Texts of the service and of files are clean by
+/// now; what stands on a command line, in a variable or in the name of a file comes straight to here. Words may be painted: our
+/// own colours stay.
 fn tidy_painted(text: &str) -> Cow<'_, str> {
     const CSI: &str = "\u{1b}[";
     if !text.contains(CSI) {
-        return tidy(text);
+        return text::clean_lines(text);
     }
     let mut pieces = text.split(CSI);
-    let mut out = tidy(pieces.next().unwrap_or_default()).into_owned();
+    let mut out = text::clean_lines(pieces.next().unwrap_or_default()).into_owned();
     for piece in pieces {
         let colour = piece.split_once('m').filter(|(n, _)| n.len() <= 2 && n.bytes().all(|b| b.is_ascii_digit()));
         match colour {
-            Some((number, rest)) => out.extend([CSI, number, "m", &tidy(rest)]),
-            None => out.push_str(&tidy(&format!("{CSI}{piece}"))),
+            Some((number, rest)) => out.extend([CSI, number, "m", &text::clean_lines(rest)]),
+            None => out.push_str(&text::clean_lines(&format!("{CSI}{piece}"))),
         }
     }
     Cow::Owned(out)
@@ -147,6 +140,6 @@ mod tests {
         ] {
             assert_eq!(tidy_painted(text), right, "{text:?}");
         }
-        assert_eq!(tidy("a\u{1b}[31mb\nc"), "ab\nc", "nothing is painted on stderr");
+        assert_eq!(text::clean_lines("a\u{1b}[31mb\nc"), "ab\nc", "nothing is painted on stderr");
     }
 }

@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 
 use super::codes;
 use super::exit::Exit;
-use super::out::tidy;
 use crate::api::ApiError;
 use crate::config::{ConfigError, ConfigErrors, KeyError};
-use crate::job::{ErrorClass, record};
+use crate::job::{ErrorClass, record, text};
 use crate::store::StoreError;
 
 /// Never told: there is nobody left to tell.
@@ -59,9 +58,14 @@ impl Problem {
 
     /// As `--json` prints it.
     pub fn json(&self) -> Value {
-        let mut error = json!({ "code": self.code, "message": tidy(&self.message), "next": tidy(&self.next) });
+        let mut error =
+            json!({ "code": self.code, "message": text::clean_lines(&self.message), "next": text::clean_lines(&self.next) });
         if !self.lines.is_empty() {
-            error["lines"] = self.lines.iter().map(|(line, what)| json!({ "line": tidy(line), "message": tidy(what) })).collect();
+            error["lines"] = self
+                .lines
+                .iter()
+                .map(|(line, what)| json!({ "line": text::clean_lines(line), "message": text::clean_lines(what) }))
+                .collect();
         }
         json!({ "schema": 1, "error": error })
     }

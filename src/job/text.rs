@@ -117,6 +117,15 @@ pub fn shorten(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
+/// Several lines, each as [`clean`] leaves it; line breaks stay.
+#[must_use]
+pub fn clean_lines(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|c| c == '\n' || !is_unsafe(c)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.split('\n').map(clean).collect::<Vec<_>>().join("\n"))
+}
+
 /// `one job`, `12 jobs`: a count with its word.
 #[must_use]
 pub fn count(n: usize, word: &str) -> String {
