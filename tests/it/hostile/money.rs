@@ -109,6 +109,37 @@ fn another_price_pauses_after_the_first_that_shows_it_and_holds_the_rest() {
 }
 
 #[test]
+fn a_final_charge_other_than_the_agreed_price_pauses_holds_the_rest_and_counts() {
+    let silent = "drop_fields = [\"usage.credits_reserved\"]";
+    for_each(
+        &[
+            "charge = 54.0".to_owned(),
+            format!("charge = 54.0, {silent}"),
+            "charge = 2.0".to_owned(),
+            "reported_charge = 10.8".to_owned(),
+        ],
+        |then| {
+            let rules = format!("{FAST}\n[[rules]]\nat = [1, 2, 3, 4, 5, 6, 7, 8]\nthen = {{ {then} }}\n");
+            let mut stage = Stage::start(&rules, Setup { max_in_flight: 1, ..Setup::default() });
+            add_all(&mut stage);
+            until_asking(&mut stage, "one saved, the rest held, and paused", |stage| {
+                stage.count(State::Saved) == 1
+                    && stage.count(State::Held) == 7
+                    && stage.status.as_ref().is_some_and(|status| matches!(status.paused, Some(PauseReason::Price { .. })))
+            });
+            assert_eq!(stage.simulator().ledger().len(), 1, "{then}");
+            let charged = stage.jobs.values().find_map(|job| job.charged).unwrap();
+            assert_ne!(charged, Credits::PUBLISHED_PRICE, "{then}");
+            let agreed = Credits::PUBLISHED_PRICE;
+            assert!(
+                stage.was_told(Level::Alarm, |kind| { *kind == NoticeKind::Paused(PauseReason::Price { agreed, now: charged }) })
+            );
+            stage.until("what was charged counts", |stage| stage.status.as_ref().unwrap().spent.day == charged);
+        },
+    );
+}
+
+#[test]
 fn a_reserve_of_nothing_below_it_or_beyond_all_measure_makes_no_room_under_a_cap() {
     for_each(&["0", "\"0.0\"", "0.00001", "-54", "-1e9", "9e11", "\"-5.4\"", "NaN", "null"], |amount| {
         let price = Credits::PUBLISHED_PRICE;
