@@ -133,7 +133,9 @@ pub struct Permissions {
     prices_in_copy: BTreeMap<(Model, &'static str), Told>,
     /// Jobs that were confirmed when the store was copied: they had their key by then.
     pub confirmed_in_copy: BTreeSet<JobId>,
-    /// Jobs that had no key yet in a copy that was put back: there they get another one.
+    /// Jobs that had no key in a copy that was put back: there they get another one. A job that was confirmed in one copy and has
+    /// no key in another was held by the first when nobody had confirmed it yet, or its key was used up between the two; either
+    /// way no copy holds the key of the overwritten life, so one charge for each confirmation is all that can be asked.
     pub without_key_in_copy: BTreeSet<JobId>,
     /// How often the program was told that a job's request is refused for want of balance.
     pub refusals: BTreeMap<JobId, u32>,
