@@ -1,5 +1,6 @@
 //! What went wrong, and the sentence for it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
@@ -100,8 +101,8 @@ impl DbError {
                 "another process has kept {} locked for more than 5 s: try again, or end that process",
                 path.display()
             )),
-            // SQLite does not tell why; that no more files can be opened shows with any other file.
-            Some(ErrorCode::CannotOpen) if let Err(cause) = std::fs::File::open("/dev/null") => {
+            // SQLite does not tell why; that it had no room for its files shows with others.
+            Some(ErrorCode::CannotOpen) if let Err(cause) = room_for_files() => {
                 StoreError::Unusable { why: format!("the file cannot be opened ({cause}): {}", way_out(&cause, &path)), path }
             }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => StoreError::Unusable {
@@ -121,6 +122,12 @@ impl DbError {
             _ => StoreError::Database(clean(error.to_string())),
         }
     }
+}
+
+/// Whether as many more files can be opened as SQLite opens at once: store, log, its index, and a passing one.
+fn room_for_files() -> std::io::Result<()> {
+    let opened: std::io::Result<Vec<File>> = (0..4).map(|_| File::open("/dev/null")).collect();
+    opened.map(drop)
 }
 
 #[cfg(test)]

@@ -109,6 +109,7 @@ fn a_dashboard_that_is_told_to_leave_waits_for_no_hook() {
         within_a_second(&format!("{what:?}"), || {
             let hook = Hook::new(3);
             let mut dashboard = Pty::dashboard(&hook.house);
+            dashboard.shows("approved earlier");
             dashboard.press("P", "y send 3 jobs");
             dashboard.confirm();
             hook.runs(3);
@@ -133,6 +134,7 @@ fn a_line_that_drops_ends_the_dashboard_within_a_second_and_keeps_the_store_whol
         let house = House::new("run_seconds = 3600\nmore_drafts = 1\n[balance]\naccount = 100\n");
         house.program.add(&house.specs(1).iter().map(String::as_str).collect::<Vec<_>>());
         let mut pty = Pty::dashboard(&house);
+        pty.shows("approved earlier");
         pty.press("P", "y send");
         pty.confirm();
         pty.shows("● running");

@@ -173,10 +173,9 @@ fn the_first_rows_come_before_the_rest_and_every_job_once() {
     assert_eq!((all.len(), once.len()), (2_500, 2_500));
 }
 
-/// The rows that a screen with this remembered state is told of first, of 3,000 results and some jobs of other kinds.
-fn told_first(remembered: &str) -> Vec<(u64, State)> {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+/// A store with 3,000 results and some jobs of other kinds.
+fn mixed_store(folder: &Path) {
+    let mut store = Store::open(folder, Access::ReadWrite).unwrap();
     let job = |n: u64, phase: Phase| {
         let source = TaskId::new(&format!("task-unified-1790000000-d{n:07}")).unwrap();
         let kind = JobKind::Enhance { source, image: 0.try_into().unwrap() };
@@ -191,6 +190,11 @@ fn told_first(remembered: &str) -> Vec<(u64, State)> {
     let failed = || Phase::Failed(Failure::new(ErrorClass::Content, "content_policy_violation", ""));
     jobs.extend((3_001..=3_300).map(|n| job(n, if n % 2 == 0 { failed() } else { Phase::Held(HoldReason::You) })));
     store.import(&jobs).unwrap();
+}
+
+/// The rows of that store that a screen with this remembered state is told of first.
+fn told_first(folder: &Path, remembered: &str) -> Vec<(u64, State)> {
+    let mut store = Store::open(folder, Access::ReadWrite).unwrap();
     store.set_screen_state(remembered).unwrap();
     let told = Arc::new(Mutex::new(Vec::new()));
     let first = Arc::clone(&told);
@@ -199,10 +203,10 @@ fn told_first(remembered: &str) -> Vec<(u64, State)> {
             first.lock().unwrap().push(jobs.iter().map(|job| (job.id.bits(), job.state())).collect::<Vec<_>>());
         }
     });
-    let lock = Store::lock_engine(folder.path()).unwrap();
+    let lock = Store::lock_engine(folder).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut engine = Engine::new(store, lock.unwrap(), options(folder.path()), services(folder.path()), sink);
+        let mut engine = Engine::new(store, lock.unwrap(), options(folder), services(folder), sink);
         let (commands, mut inbox) = unbounded_channel();
         commands.send(SessionMessage::Stop).unwrap();
         engine.run(&mut inbox).await.unwrap();
@@ -214,6 +218,9 @@ fn told_first(remembered: &str) -> Vec<(u64, State)> {
 
 #[test]
 fn the_first_rows_are_those_of_the_tab_the_order_and_the_filter_that_are_remembered() {
+    let folder = tempfile::tempdir().unwrap();
+    mixed_store(folder.path());
+    let told_first = |remembered: &str| told_first(folder.path(), remembered);
     let held = |first: &[(u64, State)]| first.iter().filter(|(_, state)| *state == State::Held).count();
     // The usual screen: what is held, then what failed, the latest first.
     let first = told_first("{}");
