@@ -116,7 +116,11 @@ pub fn edit(flags: &Flags, env: &Environment, out: Out, read_only: bool) -> Outc
     // Its bytes as they are: a path need not be text.
     let editor = env.path("VISUAL").or(env.path("EDITOR")).unwrap_or_else(|| PathBuf::from("vi"));
     let failed = |why: String| {
-        Problem::input("editor", format!("the editor {editor:?} {why}"), "set VISUAL or EDITOR to your editor, then try again")
+        Problem::input(
+            "editor",
+            format!("the editor {:?} {why}", editor.to_string_lossy()),
+            "set VISUAL or EDITOR to your editor, then try again",
+        )
     };
     // By the shell, since the variable may hold arguments too.
     let status = Command::new("/bin/sh")

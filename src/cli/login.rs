@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::{ExposeSecret as _, SecretString};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::config_set::{with_option, write_private};
 use super::doctor;
@@ -131,7 +132,6 @@ impl Hidden {
         hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         let restore = before.clone();
         // Told to leave meanwhile, the shell must not be left without its echo.
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
         if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT]) {
             std::thread::spawn(move || {
                 if signals.forever().next().is_some() {

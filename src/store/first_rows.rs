@@ -111,7 +111,7 @@ impl Search<'_> {
         let open = if is_open { format!(" AND NOT ({OVER})") } else { String::new() };
         let by: Vec<String> = order
             .iter()
-            .map(|(what, largest)| format!("{what}{}", if *largest != self.wanted.reverse { " DESC" } else { "" }))
+            .map(|(what, largest)| format!("{what}{}", if *largest == self.wanted.reverse { "" } else { " DESC" }))
             .collect();
         let sql = format!("SELECT id FROM jobs WHERE {part}{open} ORDER BY {}, id LIMIT {}", by.join(", "), self.left);
         let mut statement = self.db.prepare(&sql)?;

@@ -198,7 +198,7 @@ fn look(path: &Path) -> Result<Head, StoreError> {
     // SQLite waits for a pipe and writes through a link in the place of its log; for a link in that of the index it has its own way.
     for (ending, may_be_link) in [("-wal", false), ("-shm", true)] {
         let side = beside(path, ending);
-        let is_odd = |about: std::fs::Metadata| !about.is_file() && !(may_be_link && about.is_symlink());
+        let is_odd = |about: std::fs::Metadata| !(about.is_file() || may_be_link && about.is_symlink());
         if std::fs::symlink_metadata(&side).is_ok_and(is_odd) {
             return Err(unusable(&side, "it is not an ordinary file: move it away or use another --data-dir".to_owned()));
         }
