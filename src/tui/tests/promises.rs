@@ -274,3 +274,67 @@ fn a_box_that_can_send_nothing_names_no_sum_beyond_the_cap() {
     assert!(said.contains("0 × 5.4") && said.contains("21.6 → 100 of 100"), "{said}");
     assert!(said.contains("the caps leave room for 0 of 4; 4 will be held") && !said.contains("USD"), "{said}");
 }
+
+#[test]
+fn header_says_what_keeps_jobs_from_going_on() {
+    use crate::engine::{Connection, PauseReason, Role};
+    use crate::job::{ErrorClass, Failure};
+    let offline = || Connection::Down { since: at(-125), why: Failure::new(ErrorClass::Network, "not_connected", "refused") };
+    let head = |size, change: &dyn Fn(&mut crate::engine::Status)| {
+        let mut screen = ScreenHarness::new(size, jobs_in_every_state());
+        screen.status(change);
+        screen.screen().lines().next().unwrap().to_owned()
+    };
+    for size in [(60, 15), (80, 24), (120, 40), (59, 14)] {
+        let said = head(size, &|status| status.all_wait_until = Some(at(26)));
+        assert!(said.ends_with("rate-limited: next try in 27 s"), "{size:?}: {said}");
+        let said = head(size, &|status| {
+            (status.connection, status.all_wait_until) = (offline(), Some(at(7)));
+        });
+        assert!(said.ends_with("offline 2m · retry in 8 s"), "{size:?}: {said}");
+        let said = head(size, &|status| {
+            (status.paused, status.connection) = (Some(PauseReason::You), offline());
+        });
+        assert!(said.ends_with("PAUSED  offline 2m"), "{size:?}: {said}");
+        let said = head(size, &|status| {
+            status.waiting_for_go = vec![id(State::Waiting); 120];
+            status.all_wait_until = Some(at(26));
+        });
+        assert!(said.contains("120 approved earlier · P sends") && said.ends_with("next try in 27 s"), "{size:?}: {said}");
+    }
+    // A screen that is not the engine says which process is, and what that one waits for.
+    let said = head((120, 40), &|status| {
+        (status.role, status.connection) = (Role::Screen { engine_pid: Some(6_194) }, Connection::Unknown);
+        status.all_wait_until = Some(at(17));
+    });
+    assert!(said.contains("engine: pid 6194  rate-limited: next try in 18 s"), "{said}");
+}
+
+#[test]
+fn an_approval_of_an_earlier_start_is_told_from_one_of_now() {
+    let mut screen = every_state();
+    assert!(screen.screen().contains("○ waiting"));
+    screen.status(|status| status.waiting_for_go = vec![id(State::Waiting)]);
+    assert!(screen.screen().contains("○ approve?") && screen.screen().contains("1 approved earlier · P sends"));
+}
+
+#[test]
+fn nothing_of_the_list_speaks_below_a_box() {
+    for keys in ["6 R", "6 s", "6 t", "6 Y", "A D", "6 a"] {
+        let screen = after(keys).screen();
+        let message = screen.lines().nth_back(1).unwrap();
+        assert!(message.is_empty(), "{keys}: {message}");
+    }
+}
+
+#[test]
+fn the_details_stand_in_sections_and_the_response_is_indented() {
+    let mut screen = ScreenHarness::new((120, 40), jobs_in_every_state());
+    screen.keys("6");
+    let shown = screen.details().screen();
+    let place = |section: &str| shown.find(&format!("│ {section}")).unwrap_or_else(|| panic!("{section}: {shown}"));
+    let places = ["result", "money", "time", "ids", "raw"].map(place);
+    assert!(places.is_sorted(), "{shown}");
+    let open = screen.keys("tab enter").screen();
+    assert!(open.contains("             \"code\": \"x\""), "{open}");
+}

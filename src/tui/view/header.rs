@@ -75,14 +75,14 @@ fn spread(canvas: &mut Canvas<'_>, y: u16, width: u16, left: &[Pieces], slot: Pi
 pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     let width = layout.header.width;
     if layout.narrow {
-        let alarms = alarms(canvas);
+        let alarms = alarms(canvas, width);
         let room = width.saturating_sub(size(&alarms) + 2 * u16::from(!alarms.is_empty()));
         let slot = joined([alarms, looking_at(canvas, room)]);
         let left = [name(canvas), in_flight(canvas), counts(canvas)].concat();
         return spread(canvas, 0, width, &left, slot, Pieces::new());
     }
     let left = [name(canvas), in_flight(canvas)].concat();
-    let (slot, extra) = (alarms(canvas), role_and_connection(canvas));
+    let (slot, extra) = (alarms(canvas, width), role_and_connection(canvas));
     spread(canvas, 0, width, &left, slot, extra);
     let slot = looking_at(canvas, width);
     spread(canvas, 1, width, &money(canvas), slot, Pieces::new());
@@ -128,8 +128,8 @@ fn counts(canvas: &Canvas<'_>) -> Vec<Pieces> {
     out
 }
 
-/// What keeps jobs from going on.
-fn alarms(canvas: &Canvas<'_>) -> Pieces {
+/// What keeps jobs from going on, in `width` columns if that can be.
+fn alarms(canvas: &Canvas<'_>, width: u16) -> Pieces {
     let (app, styles) = (canvas.app, canvas.styles);
     let Some(status) = &app.status else { return Pieces::new() };
     let mut items = Vec::new();
@@ -148,15 +148,28 @@ fn alarms(canvas: &Canvas<'_>) -> Pieces {
         let key = app.options.keymap.named(Action::Pause);
         items.push(vec![(format!("{} approved earlier · {key} sends", status.waiting_for_go.len()), styles.warn)]);
     }
-    if let Connection::Down { since, .. } = &status.connection {
-        let minutes = wording::since(*since, canvas.now) / 60;
-        let since = if minutes > 0 { format!(" {}", wording::minutes(minutes * 60)) } else { String::new() };
-        items.push(vec![(format!("offline{since}"), styles.bad)]);
+    let wait = status.all_wait_until.filter(|until| *until > canvas.now);
+    let wait = wait.map(|until| match until.duration_since(canvas.now).as_secs() + 1 {
+        left if left < 60 && !app.options.slow_link => format!("{left} s"),
+        left => wording::duration(left, app.options.slow_link),
+    });
+    let mut limited = None;
+    match (&status.connection, wait) {
+        (Connection::Down { since, .. }, wait) => {
+            let minutes = wording::since(*since, canvas.now) / 60;
+            let since = if minutes > 0 { format!(" {}", wording::minutes(minutes * 60)) } else { String::new() };
+            let mut item = vec![(format!("offline{since}"), styles.bad)];
+            item.extend(wait.map(|left| (format!(" · retry in {left}"), styles.warn)));
+            items.push(item);
+        }
+        (_, Some(left)) => {
+            limited = Some(items.len());
+            items.push(vec![("rate-limited: ".to_owned(), styles.warn), (format!("next try in {left}"), styles.warn)]);
+        }
+        (_, None) => {}
     }
-    if let Some(until) = status.all_wait_until.filter(|until| *until > canvas.now) {
-        let left = wording::duration(until.duration_since(canvas.now).as_secs() + 1, app.options.slow_link);
-        let what = if matches!(status.connection, Connection::Down { .. }) { "retry in" } else { "rate-limited: next try in" };
-        items.push(vec![(format!("{what} {left}"), styles.warn)]);
+    if let Some(at) = limited.filter(|_| size(&joined(items.iter().cloned())) > width) {
+        items[at].remove(0);
     }
     joined(items)
 }
