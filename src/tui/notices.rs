@@ -115,7 +115,7 @@ pub fn notice_text_for(model: Model, notice: &Notice, name: &dyn Fn(JobId) -> St
 #[must_use]
 pub fn lost_answer(why: &LostAnswer) -> String {
     match why {
-        LostAnswer::Failed(failure) => format!("reply lost: {}", failure.reply()),
+        LostAnswer::Failed(failure) => format!("reply lost: {}", reasons::lost(failure)),
         LostAnswer::Said(text) => format!("reply lost: {text}"),
         LostAnswer::LongWait
         | LostAnswer::StoreUnwritable
@@ -142,6 +142,14 @@ mod tests {
     fn said(kind: NoticeKind, keymap: &Keymap) -> String {
         let notice = Notice { at: Timestamp::UNIX_EPOCH, job: Some(JobId::from_bits(7)), kind };
         notice_text(&notice, &|_| "h8m4t7xe:2".to_owned(), keymap)
+    }
+
+    #[test]
+    fn how_a_reply_was_lost_is_said_in_few_words() {
+        let reset = "the connection broke off (Connection reset by peer (os error 104))";
+        let kind = NoticeKind::BecameUnsure(LostAnswer::Failed(Failure::new(ErrorClass::Network, "line_failed", reset)));
+        let words = "h8m4t7xe:2 is unsure (reply lost: connection reset); looking for its task";
+        assert_eq!(said(kind, &Keymap::default()), words);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) fn reason(job: &Job) -> Option<String> {
 }
 
 /// How a reply was lost, without brackets: `connection reset`, `HTTP 502`.
-fn lost(failure: &Failure) -> String {
+pub(super) fn lost(failure: &Failure) -> String {
     if failure.class != ErrorClass::Network {
         return failure.status.map_or_else(|| failure.meaning().into_owned(), |status| format!("HTTP {status}"));
     }

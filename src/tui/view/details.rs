@@ -212,7 +212,9 @@ fn money(sheet: &mut Sheet, app: &App, job: &Job) {
         }
         usd => {
             sheet.say(&said, style);
-            usd.iter().for_each(|usd| sheet.say(usd, styles.dim));
+            if let Some(usd) = usd {
+                sheet.say(&usd, styles.dim);
+            }
         }
     }
 }
