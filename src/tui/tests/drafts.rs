@@ -93,7 +93,7 @@ pub(super) fn session(screen: &ScreenHarness) -> Vec<&SessionEffect> {
 }
 
 /// The views by name, and the keys that lead there.
-const VIEWS: [(&str, &str); 11] = [
+const VIEWS: [(&str, &str); 13] = [
     ("drafts", "v g"),
     ("drafts filtered", "v / \"tag:harbour\" enter"),
     ("sheet", "v g enter"),
@@ -102,6 +102,8 @@ const VIEWS: [(&str, &str); 11] = [
     ("sheet of fewer", "v g j enter"),
     ("choosing from fewer", "v g j enter 0"),
     ("sheet of another program's", "v G k enter"),
+    ("compare", "v g c"),
+    ("picture in full", "v g enter 1 z"),
     ("where it is", "v g o"),
     ("note", "v g t"),
     ("new drafts", "n paste:lighthouse_in_fog,_oil_--ar_1:1|{red,_blue}_boat_at_dawn|old_pier_--q_4|old_pier_—ar_3:2"),

@@ -38,8 +38,10 @@ impl App {
         self.dirty = true;
         let Some(chosen) = self.pictures.chosen() else { return };
         if let Some(said) = words::remark(chosen) {
-            self.messages.log(LoggedEvent { at: now, level: Level::Warning, job: None, text: said.clone() });
-            self.say(Level::Warning, said);
+            // On a screen of pictures their boxes say it, and the title that a message would cover says which they are.
+            let is_in_boxes = chosen.way.is_none() && self.screens.page().is_picture();
+            let level = if is_in_boxes { Level::Info } else { Level::Warning };
+            self.messages.log(LoggedEvent { at: now, level, job: None, text: said });
             return;
         }
         let options = self.pictures.options();
