@@ -279,7 +279,7 @@ pub struct ShowArgs {
 /// Wait until jobs are over; runs no engine.
 ///
 /// Over is saved, failed or cancelled, and also held, unsure or unwatched, where nothing changes automatically. Without an
-/// ID, all jobs that are under way.
+/// ID, all jobs that are under way, and those that are unsure.
 #[derive(Args, Debug)]
 pub struct WaitArgs {
     /// The jobs

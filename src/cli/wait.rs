@@ -80,7 +80,9 @@ pub fn wait(args: &WaitArgs, context: &Context) -> Outcome {
     let begun = Instant::now();
     let mut follower = Follower::new(context)?;
     let ids: Vec<JobId> = if args.ids.is_empty() {
-        follower.jobs.values().filter(|job| job.state().is_under_way() && !job.removed).map(|job| job.id).collect()
+        // Unsure ones are not waited for, but whoever goes on after this is told that they are left.
+        let counts = |job: &&Job| (job.state().is_under_way() || job.state() == State::Unsure) && !job.removed;
+        follower.jobs.values().filter(counts).map(|job| job.id).collect()
     } else {
         let store = follower
             .store

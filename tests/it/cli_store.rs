@@ -362,6 +362,26 @@ fn forged(program: &Program, change: impl Fn(&mut Value)) -> String {
 }
 
 #[test]
+fn wait_without_an_id_tells_which_jobs_are_left_unsure() {
+    let program = Program::new();
+    program.add(&[DRAFT]);
+    let line = forged(&program, |line| {
+        let (key, body) = (line["record"]["request"]["key"].clone(), line["record"]["request"]["body"].clone());
+        line["record"]["send"] = serde_json::json!({
+            "key": key, "body": body, "agreed": "5.4", "first_at": "2026-11-22T10:00:00Z", "last_at": "2026-11-22T10:00:00Z",
+            "attempts": 1, "lost": 1, "absence_confirmed": false
+        });
+        line["record"]["phase"] = serde_json::json!({ "unsure": { "why": "lost", "looked": false, "candidates": [] } });
+    });
+    let other = Program::new();
+    other.file("jobs.jsonl", &line);
+    other.run(&["import", "jobs.jsonl"]).expect(0);
+    assert_eq!(list(&other)[0]["state"], "unsure");
+    let told = other.run(&["wait", "--json"]).expect(4).objects();
+    assert_eq!((told.len(), told[0]["state"].as_str()), (1, Some("unsure")));
+}
+
+#[test]
 fn a_file_that_would_spend_or_paint_the_terminal_is_refused_by_its_line() {
     let program = Program::new();
     program.add(&[DRAFT]);
