@@ -1,6 +1,7 @@
 //! `run`: the engine without a screen, told in sentences.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -55,7 +56,13 @@ pub fn run(args: &RunArgs, context: &Context) -> Outcome {
     let news = send.clone();
     // The receiver is gone only when the command has ended.
     let sink = Box::new(move |told: EngineEvent| drop(news.send(Event::EngineEvent(told))));
-    on_signal(move || send.send(Event::Signal).is_ok())?;
+    let told_to_leave = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&told_to_leave);
+    on_signal(move || {
+        // Before it is sent: one that nobody takes out of the channel any more is seen by this.
+        told.store(true, Ordering::Release);
+        send.send(Event::Signal).is_ok()
+    })?;
     let engine = session::start(context, sending, StartMode::EngineOnly, sink)?;
     let mut watch = Watch::new(sending, context);
     let outcome = watch.until_the_end(args, &events, context);
@@ -68,15 +75,17 @@ pub fn run(args: &RunArgs, context: &Context) -> Outcome {
     }
     let hooks = std::mem::replace(&mut watch.hooks, Hooks::new(crate::config::Hooks::default()));
     // Whoever was told to leave is gone at once; a batch that is over may wait for what it started.
-    if matches!(outcome, Ok(None)) {
-        // Nobody listens from here on, so a signal ends the program at once and the hooks go on by themselves.
-        drop(events);
+    // Nobody listens from here on: a signal ends the program at once, and the hooks go on by themselves.
+    drop(events);
+    let told_to_leave = told_to_leave.load(Ordering::Acquire);
+    if matches!(outcome, Ok(None)) && !told_to_leave {
         hooks.finish();
     } else {
         hooks.abandon();
     }
     let exit = match outcome? {
         Some(exit) => Exit::first([exit, watch.exit()]),
+        None if told_to_leave => Exit::first([Exit::Interrupted, watch.exit()]),
         None => watch.exit(),
     };
     Out::status(&watch.exit_summary());
