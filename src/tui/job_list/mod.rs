@@ -1,6 +1,7 @@
 //! The jobs as the screen knows them: by id, in the order shown, with sums, selection and marks.
 
 mod cursor;
+mod lineage;
 mod marks;
 mod order;
 mod sums;
@@ -19,6 +20,7 @@ pub(crate) use sums::Totals;
 use super::reasons;
 use crate::job::query::{Query, Searcher};
 use crate::job::{Job, JobId, JobKind, Model, Progress, Prompt, Spec, State, TaskId};
+use lineage::Lineage;
 use order::{compare, fits};
 use sums::Sums;
 
@@ -45,6 +47,7 @@ pub(crate) struct JobList {
     order: Vec<JobId>,
     view_filter: ViewFilter,
     sums: Sums,
+    lineage: Lineage,
     cursor: Cursor,
     /// The selected job is about to leave its row by an act of the user, out of this state: the cursor stays behind.
     leaving: Option<(JobId, State)>,
@@ -65,6 +68,7 @@ impl Default for JobList {
             order: Vec::new(),
             view_filter: ViewFilter::default(),
             sums: Sums::default(),
+            lineage: Lineage::default(),
             cursor: Cursor::default(),
             leaving: None,
             marks: Marks::default(),
@@ -118,13 +122,13 @@ impl JobList {
 
     /// The job that made this task, if it is one of ours.
     pub(crate) fn made(&self, task: &TaskId) -> Option<&Job> {
-        self.all().map(|entry| entry.job.as_ref()).find(|job| job.task.as_ref() == Some(task))
+        self.lineage.makers(task).filter_map(|id| self.job(id)).map(Arc::as_ref).find(|job| job.task.as_ref() == Some(task))
     }
 
     /// What is or was enhanced from this draft, in the order of the queue.
     pub(crate) fn enhanced_from(&self, task: &TaskId) -> Vec<&Job> {
-        let mut jobs: Vec<&Job> =
-            self.all().map(|entry| entry.job.as_ref()).filter(|job| job.kind.is_of(task) && !job.removed).collect();
+        let children = self.lineage.children(task).filter_map(|id| listed(&self.entries, id));
+        let mut jobs: Vec<&Job> = children.filter(|job| job.kind.is_of(task)).collect();
         jobs.sort_unstable_by_key(|job| (job.place, job.id));
         jobs
     }
@@ -350,6 +354,7 @@ impl JobList {
                 job.progress().is_some_and(|own| own.at < live.at)
             });
             self.sums.count_in(&job, 1);
+            self.lineage.insert(&job);
             self.entries.insert(id, Entry { job, live });
             if few {
                 self.give_row(id, now);
@@ -470,6 +475,7 @@ impl JobList {
     fn forget(&mut self, id: JobId) -> Option<Entry> {
         let old = self.entries.remove(&id)?;
         self.sums.count_in(&old.job, -1);
+        self.lineage.remove(&old.job);
         Some(old)
     }
 }
@@ -499,7 +505,28 @@ mod tests {
         list.put(jobs, at(0));
         assert_eq!(list.count_of(View::All), ids.len());
         list.remove(&ids);
-        assert_eq!(list.sums, Sums::default());
+        assert_eq!((list.sums, list.lineage), (Sums::default(), Lineage::default()));
+    }
+
+    #[test]
+    fn what_made_a_task_and_what_was_made_from_it_is_found_as_if_all_jobs_were_looked_at() {
+        let mut list = JobList::default();
+        let jobs: Vec<Arc<Job>> = many_jobs(60).into_iter().chain(jobs_in_every_state()).collect();
+        list.put(jobs.clone(), at(0));
+        list.remove(&jobs.iter().step_by(7).map(|job| job.id).collect::<Vec<_>>());
+        // Once more with another state: what was known of them before must not stay.
+        let changed = jobs.iter().skip(3).step_by(5).map(|job| Arc::new(Job { task: None, removed: true, ..Job::clone(job) }));
+        list.put(changed.collect(), at(0));
+        for task in jobs.iter().flat_map(|job| job.task.iter().chain(job.kind.source().map(|(source, _)| source))) {
+            let all = || list.all().map(|entry| entry.job.as_ref());
+            assert_eq!(list.made(task).is_some(), all().any(|job| job.task.as_ref() == Some(task)), "{task:?}");
+            assert!(list.made(task).is_none_or(|job| job.task.as_ref() == Some(task)));
+            let mut children: Vec<JobId> = all().filter(|job| job.kind.is_of(task) && !job.removed).map(|job| job.id).collect();
+            let mut found: Vec<JobId> = list.enhanced_from(task).iter().map(|job| job.id).collect();
+            children.sort_unstable();
+            found.sort_unstable();
+            assert_eq!(found, children, "{task:?}");
+        }
     }
 
     proptest! {
