@@ -21,8 +21,11 @@ pub struct State {
     pub pen: Option<CellStyle>,
 }
 
-/// Up to so many runs the search is tried; it takes time with the square of their number (about 0.3 ms for 60 runs).
-const SEARCHED: usize = 140;
+/// Up to so many runs the search is tried; it takes time with the square of their number (about 0.3 ms for 60 runs). A frame
+/// of more is a page that changed, of which the moves are a small part.
+const SEARCHED: usize = 80;
+/// So many places are looked at for better tours: a bound for the time of one frame, not met by clocks that tick.
+const MOST_STEPS: usize = 120_000;
 /// Up to so many styles the tour by styles is tried; it takes time with the square of their number. With more, as in a picture
 /// of true colours, it saves nothing over the rows.
 const MOST_STYLES: usize = 500;
@@ -225,20 +228,20 @@ impl Costs {
     /// Moves chains of runs to better places until nothing gets better.
     fn improve(&self, tour: &mut [usize]) {
         let n = tour.len();
-        // Each pass makes the tour shorter by at least a byte; the limit only bounds the time of one frame.
-        for _ in 0..24 {
+        let mut steps = 0;
+        loop {
             let mut better = false;
             for length in 1..=CHAIN.min(n - 1) {
-                let mut from = 0;
-                while from + length <= n {
-                    if self.move_chain(tour, from, length) {
-                        better = true;
+                for from in 0..=n - length {
+                    better |= self.move_chain(tour, from, length);
+                    steps += n;
+                    if steps > MOST_STEPS {
+                        return;
                     }
-                    from += 1;
                 }
             }
             if !better {
-                break;
+                return;
             }
         }
     }
