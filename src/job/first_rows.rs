@@ -5,7 +5,7 @@ use super::query::Query;
 
 /// By what rows are ordered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum RowOrder {
+pub enum Sort {
     /// What needs a person or may be lost first.
     #[default]
     Urgency,
@@ -33,7 +33,7 @@ pub struct FirstRows {
     /// Only jobs at these states; none: at any.
     pub states: Vec<State>,
     /// By what they are ordered,
-    pub order: RowOrder,
+    pub order: Sort,
     /// or the other way round.
     pub reverse: bool,
     /// Only jobs that fit this.

@@ -34,7 +34,7 @@ mod verdict;
 pub use available::{Availability, Unavailable};
 pub use charge::Charge;
 pub use failure::{ErrorClass, Failure};
-pub use first_rows::{FirstRows, RowOrder};
+pub use first_rows::{FirstRows, Sort};
 pub use id::{IdempotencyKey, ImageNumber, JobId, NameError, Tag, TaskId};
 pub use import::ImportError;
 pub use kind::{JobKind, Model, Subject};

@@ -8,7 +8,7 @@ use super::error::{DbError, StoreError};
 use super::reading::OVER;
 use super::rows::{self, job_id};
 use crate::job::query::Searcher;
-use crate::job::{FirstRows, Job, RowOrder, State};
+use crate::job::{FirstRows, Job, Sort, State};
 
 /// Rows that are looked at where a filter leaves most of them out. What fits and comes later follows with all others.
 const LOOKED_AT_MOST: usize = 2_000;
@@ -46,7 +46,7 @@ impl Store {
             let db = self.db.unchecked_transaction()?;
             let mut search =
                 Search { db: &db, wanted, most, now, left: LOOKED_AT_MOST, searcher: Searcher::default(), found: Vec::new() };
-            if wanted.order == RowOrder::Urgency {
+            if wanted.order == Sort::Urgency {
                 let mut groups: Vec<_> = BY_URGENCY.into_iter().chain([CANCELLED]).collect();
                 if wanted.reverse {
                     groups.reverse();
@@ -62,17 +62,17 @@ impl Store {
     }
 }
 
-fn order(by: RowOrder) -> Vec<By> {
+fn order(by: Sort) -> Vec<By> {
     let mut order: Vec<By> = match by {
-        RowOrder::Urgency => Vec::new(),
-        RowOrder::Queue => vec![("state NOT IN ('waiting', 'held')", false)],
-        RowOrder::State => vec![(LIFE, false)],
-        RowOrder::Added => vec![("created_at", false)],
-        RowOrder::Sent => vec![("sent_at IS NULL", false), ("sent_at", false)],
-        RowOrder::Progress => vec![("state NOT IN ('sending', 'running')", false), ("coalesce(percent, -1)", false)],
-        RowOrder::Cost => vec![(SPENT, false)],
-        RowOrder::Tag => vec![("tag IS NULL", false), ("tag", false), (LIFE, false)],
-        RowOrder::Draft => vec![("source IS NULL", false), ("source", false), ("image", false), ("prompt", false)],
+        Sort::Urgency => Vec::new(),
+        Sort::Queue => vec![("state NOT IN ('waiting', 'held')", false)],
+        Sort::State => vec![(LIFE, false)],
+        Sort::Added => vec![("created_at", false)],
+        Sort::Sent => vec![("sent_at IS NULL", false), ("sent_at", false)],
+        Sort::Progress => vec![("state NOT IN ('sending', 'running')", false), ("coalesce(percent, -1)", false)],
+        Sort::Cost => vec![(SPENT, false)],
+        Sort::Tag => vec![("tag IS NULL", false), ("tag", false), (LIFE, false)],
+        Sort::Draft => vec![("source IS NULL", false), ("source", false), ("image", false), ("prompt", false)],
     };
     order.push(("place", false));
     order
@@ -196,14 +196,14 @@ mod tests {
         let store = store(1_000);
         let by = |order| FirstRows { order, ..FirstRows::default() };
         let turned = |order| FirstRows { order, reverse: true, ..FirstRows::default() };
-        assert_eq!(numbers(&store, &by(RowOrder::Added), 2), [1, 2]);
-        assert_eq!(numbers(&store, &turned(RowOrder::Added), 2), [1_012, 1_011]);
-        assert_eq!(numbers(&store, &turned(RowOrder::Sent), 2), [1_012, 1_011]);
-        assert_eq!(numbers(&store, &by(RowOrder::Queue), 3), [1_007, 1_008, 1]);
-        assert_eq!(numbers(&store, &by(RowOrder::State), 5), [1_007, 1_008, 1_009, 1_010, 1_011]);
-        assert_eq!(numbers(&store, &by(RowOrder::Progress), 3), [1_009, 1_010, 1]);
-        assert_eq!(numbers(&store, &by(RowOrder::Tag), 2), [1_008, 1_010], "of the first tag, by their states");
-        for order in [RowOrder::Cost, RowOrder::Draft] {
+        assert_eq!(numbers(&store, &by(Sort::Added), 2), [1, 2]);
+        assert_eq!(numbers(&store, &turned(Sort::Added), 2), [1_012, 1_011]);
+        assert_eq!(numbers(&store, &turned(Sort::Sent), 2), [1_012, 1_011]);
+        assert_eq!(numbers(&store, &by(Sort::Queue), 3), [1_007, 1_008, 1]);
+        assert_eq!(numbers(&store, &by(Sort::State), 5), [1_007, 1_008, 1_009, 1_010, 1_011]);
+        assert_eq!(numbers(&store, &by(Sort::Progress), 3), [1_009, 1_010, 1]);
+        assert_eq!(numbers(&store, &by(Sort::Tag), 2), [1_008, 1_010], "of the first tag, by their states");
+        for order in [Sort::Cost, Sort::Draft] {
             assert_eq!(numbers(&store, &by(order), 50).len(), 50, "{order:?}");
         }
         let query = |text: &str| FirstRows { query: Query::read(text).0, ..FirstRows::default() };

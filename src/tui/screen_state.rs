@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::job_list::{COLUMN_NAMES, JobList, Sort, View};
-use crate::job::{FirstRows, RowOrder, text};
+use super::job_list::{COLUMN_NAMES, JobList, View};
+use crate::job::{FirstRows, Sort, text};
 
 /// The state as text.
 pub(super) fn of(jobs: &JobList) -> String {
@@ -43,17 +43,7 @@ pub fn first_rows(saved: &str) -> FirstRows {
     let shown = jobs.view_filter();
     FirstRows {
         states: if shown.view == View::All { Vec::new() } else { shown.view.states().to_vec() },
-        order: match shown.sort {
-            Sort::Urgency => RowOrder::Urgency,
-            Sort::Queue => RowOrder::Queue,
-            Sort::State => RowOrder::State,
-            Sort::Added => RowOrder::Added,
-            Sort::Sent => RowOrder::Sent,
-            Sort::Progress => RowOrder::Progress,
-            Sort::Cost => RowOrder::Cost,
-            Sort::Tag => RowOrder::Tag,
-            Sort::Draft => RowOrder::Draft,
-        },
+        order: shown.sort,
         reverse: shown.reverse,
         query: shown.query.clone(),
     }

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 
 use super::Entry;
+pub(crate) use crate::job::Sort;
 use crate::job::State;
 use crate::job::query::{Query, Searcher};
 
@@ -75,22 +76,8 @@ impl View {
     }
 }
 
-/// By what rows are ordered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum Sort {
-    /// What needs a person or may be lost first.
-    #[default]
-    Urgency,
-    Queue,
-    State,
-    Added,
-    Sent,
-    Progress,
-    Cost,
-    Tag,
-    Draft,
-}
-
+/// What the screen calls each order: its key in the menu, its word, and a note. What it means for rows that are read first is
+/// said in `job`.
 impl Sort {
     pub(crate) const ALL: [(Self, char, &'static str, &'static str); 9] = [
         (Self::Urgency, 'u', "urgency", "needs you first, then least time to fetch"),
