@@ -14,6 +14,16 @@ use crate::program::{Program, Ran};
 /// A service that is quick and has enough drafts and money.
 pub const QUICK: &str = "run_seconds = 0.3\npicture_size = 48\nmore_drafts = 10\n[balance]\naccount = 100000\n";
 
+/// Tests that are started with hangups ignored (`nohup`) would hand that on, and the program keeps it so. What is caught here
+/// is set back to the default in whatever is started.
+fn hear_hangups() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let heard = std::sync::Arc::default();
+        signal_hook::flag::register(signal_hook::consts::SIGHUP, heard).unwrap();
+    });
+}
+
 pub struct House {
     pub simulator: Running,
     pub program: Program,
@@ -62,6 +72,7 @@ impl House {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
+        hear_hangups();
         let mut command = Command::new(assert_cmd::cargo::cargo_bin("mj-enhance"));
         command.args(args).env_clear().envs(self.environment()).current_dir(self.home()).stdin(Stdio::null());
         command
