@@ -224,7 +224,9 @@ impl Permissions {
             let key = send.key.as_str();
             if let (State::Sending | State::Unsure, Some(confirmed)) = (job.state(), live.get(&job.id)) {
                 // Killed after the attempt was written down and before it left: nobody can tell that from one that left.
-                self.paid.entry(key.to_owned()).or_insert_with(|| Paid::new(job.id, *confirmed, send.last_at, now));
+                let paid = self.paid.entry(key.to_owned()).or_insert_with(|| Paid::new(job.id, *confirmed, send.last_at, now));
+                // What was refused before was confirmed anew, at the price of then.
+                paid.confirmed = *confirmed;
             }
             let Some(paid) = self.paid.get_mut(key) else { continue };
             // A refusal that was not written down any more leaves a question, and the same request may answer it.
@@ -415,10 +417,13 @@ impl Permissions {
         if self.prices.contains_key(&(model, "charge")) || !self.prices.contains_key(&(model, "list")) {
             return None;
         }
-        let of_it = self.prices.iter().filter(|((other, _), _)| *other == model);
+        let of_it = || self.prices.iter().filter(move |((other, _), _)| *other == model);
         let heard: Vec<(&str, Credits)> =
-            of_it.filter_map(|((_, who), told)| told.heard().map(|amount| (*who, amount))).collect();
-        let fits = heard.is_empty() || heard.iter().any(|(_, amount)| *amount == confirmed.price);
+            of_it().filter_map(|((_, who), told)| told.heard().map(|amount| (*who, amount))).collect();
+        // What is told in this very moment may have been heard, too.
+        let fits = heard.is_empty()
+            || heard.iter().any(|(_, amount)| *amount == confirmed.price)
+            || of_it().any(|(_, told)| told.amount == confirmed.price);
         (!fits).then(|| format!("rule 6: {body} left at {} although {heard:?} was known", confirmed.price))
     }
 
