@@ -7,27 +7,34 @@ const CUT: &str = "[cut]";
 /// the literal `key` itself (docs/service.md §2). A key of under four characters is not looked for literally.
 #[must_use]
 pub fn redact(text: &str, key: &str) -> String {
-    let literal = (key.len() >= 4).then_some(key);
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    let mut before = None;
-    while let Some(first) = rest.chars().next() {
-        let at_start = before.is_none_or(|c: char| !c.is_ascii_alphanumeric());
+    let literal = (key.len() >= 4).then_some(key);
+    // Every answer goes through here, and hardly one holds a secret: what cannot begin one is stepped over in one go.
+    let first_of_key = literal.and_then(|key| key.bytes().next());
+    let may_begin = |byte: u8| matches!(byte, b's' | b'e' | b'b' | b'B') || Some(byte) == first_of_key;
+    let (mut copied, mut at) = (0, 0);
+    while let Some(ahead) = text.as_bytes()[at..].iter().position(|byte| may_begin(*byte)) {
+        at += ahead;
+        // What begins no character: a secret's first byte is ASCII, a key's may be any.
+        let Some(rest) = text.get(at..) else {
+            at += 1;
+            continue;
+        };
+        let at_start = at == 0 || !text.as_bytes()[at - 1].is_ascii_alphanumeric();
         let found = literal
             .filter(|key| rest.starts_with(key))
             .map(|key| (0, key.len()))
             .or_else(|| at_start.then(|| secret_at(rest)).flatten());
-        let step = if let Some((keep, end)) = found {
-            out.push_str(&rest[..keep]);
+        if let Some((keep, end)) = found {
+            out.push_str(&text[copied..at + keep]);
             out.push_str(CUT);
-            end
+            at += end;
+            copied = at;
         } else {
-            out.push(first);
-            first.len_utf8()
-        };
-        before = rest[..step].chars().next_back();
-        rest = &rest[step..];
+            at += 1;
+        }
     }
+    out.push_str(&text[copied..]);
     out
 }
 
@@ -71,6 +78,7 @@ mod tests {
         ] {
             assert_eq!(redact(text, "SECRET"), left);
         }
+        assert_eq!(redact("größer ßecret-1, ß", "ßecret-1"), "größer [cut], ß", "a key may begin with any character");
         assert_eq!(redact("abc", ""), "abc");
     }
 

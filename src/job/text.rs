@@ -22,7 +22,8 @@ pub fn is_unsafe(c: char) -> bool {
 /// Whole escape sequences (ECMA-48: CSI, OSC and their kin) go with their parameters, so that no `[31m` is left over.
 #[must_use]
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
+    // Nearly all text is of these; a look at bytes takes a tenth of one at characters.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());

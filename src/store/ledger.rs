@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::DbError;
 use super::rows::{bits, job_id, nanos, time};
-use crate::job::{Charge, Credits, IdempotencyKey, Job, JobId, Spent, State, Tag};
+use crate::job::{Charge, Credits, IdempotencyKey, Job, JobId, Spent, Tag};
 
 /// A session ends when this long passes without a paid send (docs/money-rules.md, rule 5).
 pub(super) const SESSION_GAP: SignedDuration = SignedDuration::from_hours(4);
@@ -81,10 +81,11 @@ fn sum_from(db: &Connection, from: Timestamp) -> Result<Credits, DbError> {
 pub(super) fn unwatched(db: &Connection, from: Timestamp) -> Result<Credits, DbError> {
     let uc: i64 = db
         .prepare_cached(
-            "SELECT COALESCE(SUM(l.amount), 0) FROM ledger l JOIN jobs j ON j.id = l.job
-             WHERE l.charge IS NOT NULL AND l.at >= ?1 AND l.charge = ?2 AND j.state = ?3",
+            // The few jobs first, by an index of their own, and not the many sends. (CROSS JOIN keeps the order.)
+            "SELECT COALESCE(SUM(l.amount), 0) FROM jobs j CROSS JOIN ledger l ON l.job = j.id
+             WHERE j.state = 'unwatched' AND l.charge IS NOT NULL AND l.at >= ?1 AND l.charge = ?2",
         )?
-        .query_row(params![nanos(from), Charge::Reserved.word(), State::Unwatched.word()], |row| row.get(0))?;
+        .query_row(params![nanos(from), Charge::Reserved.word()], |row| row.get(0))?;
     Ok(Credits::from_uc(uc))
 }
 
