@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench frames
+//! cargo bench --bench frames -- ticking    # one part: keys, ticking, loading
 //! ```
 
 mod common;
@@ -75,20 +76,24 @@ fn second(now: Timestamp, seconds: i64) -> Timestamp {
 }
 
 fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     head();
     let now = Timestamp::now();
-    let jobs: Vec<Arc<Job>> = (0..10_000).map(|n| Arc::new(job(n, Kind::Running, now))).collect();
-    keys(&jobs, now);
-    ticking(now);
-    loading(now);
+    let parts: [(&str, fn(Timestamp)); 3] = [("keys", keys), ("ticking", ticking), ("loading", loading)];
+    for (name, part) in parts {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            part(now);
+        }
+    }
 }
 
 /// A key between updates that come one by one.
-fn keys(jobs: &[Arc<Job>], now: Timestamp) {
-    let mut stage = Stage::new((120, 40), jobs, Encoder::Thrifty, now);
+fn keys(now: Timestamp) {
+    let jobs: Vec<Arc<Job>> = (0..10_000).map(|n| Arc::new(job(n, Kind::Running, now))).collect();
+    let mut stage = Stage::new((120, 40), &jobs, Encoder::Thrifty, now);
     let (_, first) = (stage.frame(now, false), stage.out.len());
     row("first paint of the list at 120x40, bytes", "", &first.to_string());
-    let mut small = Stage::new((80, 24), jobs, Encoder::Thrifty, now);
+    let mut small = Stage::new((80, 24), &jobs, Encoder::Thrifty, now);
     small.frame(now, false);
     row("first paint of the list at 80x24, bytes", "< 6000", &small.out.len().to_string());
     let (mut key, mut update, mut draw, mut whole) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
