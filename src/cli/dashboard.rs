@@ -179,7 +179,7 @@ fn seed_demo(config: &Config) -> Result<(), Problem> {
         cancelled.finished_at = Some(ago(70));
         jobs.push(cancelled);
     }
-    Store::open(&config.data_dir, Access::ReadWrite)?.import(&jobs)?;
+    Store::open(&config.data_dir, Access::ReadWrite)?.import(&jobs, now)?;
     Ok(())
 }
 

@@ -78,7 +78,7 @@ mod tests {
     async fn what_the_store_does_not_take_is_kept_and_written_in_order() {
         let mut store = Store::in_memory().unwrap();
         let unwatched = Job { task: Some(task(1)), ..Job::clone(&job(1, Phase::Unwatched)) };
-        store.import(&[unwatched]).unwrap();
+        store.import(&[unwatched], jiff::Timestamp::MAX).unwrap();
         let full = Arc::new(AtomicBool::new(true));
         let disk = Arc::clone(&full);
         store.on_commit(Some(Box::new(move |_| !disk.load(Ordering::Relaxed))));

@@ -238,7 +238,7 @@ mod tests {
     async fn it_writes_commands_and_takes_the_lock_of_an_engine_that_ended() {
         let folder = tempfile::tempdir().unwrap();
         let mut other = Store::open(folder.path(), Access::ReadWrite).unwrap();
-        other.import(&[Job::clone(&job(1, Phase::Unwatched))]).unwrap();
+        other.import(&[Job::clone(&job(1, Phase::Unwatched))], jiff::Timestamp::MAX).unwrap();
         let held = Store::lock_engine(folder.path()).unwrap().unwrap();
         let (mut follower, heard) = follower(folder.path(), false);
         follower.start().unwrap();
@@ -277,7 +277,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut ending = Job::clone(&job(1, Phase::ToFetch(crate::job::FetchTrouble::default())));
         ending.link_expires_at = Some(jiff::Timestamp::now() + jiff::SignedDuration::from_hours(3));
-        Store::open(folder.path(), Access::ReadWrite).unwrap().import(&[ending]).unwrap();
+        Store::open(folder.path(), Access::ReadWrite).unwrap().import(&[ending], jiff::Timestamp::now()).unwrap();
         let (mut follower, heard) = follower(folder.path(), true);
         follower.start().unwrap();
         let (commands, mut inbox) = unbounded_channel();

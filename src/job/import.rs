@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::charge::Charge;
 use super::failure::Failure;
 use super::kind::JobKind;
-use super::life::{Approval, Job};
+use super::life::{Approval, Job, LINK_LIFE_HOURS};
 use super::money::Credits;
-use super::phase::{HoldReason, LostAnswer, Phase, SourceFault, State};
+use super::phase::{HoldReason, LostAnswer, Phase, Progress, SourceFault, State};
 use super::prompt;
 use super::request::PaidRequest;
 use super::text;
@@ -220,14 +222,31 @@ impl Job {
     /// Takes from an imported job everything that could spend here. A confirmation of another store counts for nothing:
     /// what waits is held; what was on the wire or unsure is looked up, and its request goes out again only after a new
     /// confirmation; what is not settled counts against the caps with the price that is known here, or with what the file says
-    /// is reserved, where that is more. Nor counts what somebody elsewhere said of its draft: it is checked here.
-    pub fn disarm(&mut self, price: Credits) {
+    /// is reserved, where that is more. Nor counts what somebody elsewhere said of its draft: it is checked here. What is said
+    /// to have happened after `now` happened now: the other clock was wrong, or the file was changed. Only when its request went
+    /// out stays as it is, since that decides how long its key may be relied on, and a time ahead is none that allows it.
+    pub fn disarm(&mut self, price: Credits, now: Timestamp) {
+        self.created_at = self.created_at.min(now);
+        for at in [&mut self.sent_at, &mut self.finished_at, &mut self.saved_at].into_iter().flatten() {
+            *at = (*at).min(now);
+        }
+        let link_life = SignedDuration::from_hours(LINK_LIFE_HOURS);
+        if let Some(expiry) = &mut self.link_expires_at {
+            *expiry = (*expiry).min(now.checked_add(link_life).unwrap_or(Timestamp::MAX));
+        }
+        if let Phase::Running(Progress { at: Some(at), .. }) = &mut self.phase {
+            *at = (*at).min(now);
+        }
         self.source_confirmed = false;
         if let Some(approval) = &mut self.approval {
             approval.seq = Approval::ELSEWHERE;
         }
         if self.phase == Phase::Waiting {
             self.phase = Phase::Held(HoldReason::You);
+        }
+        if self.state() == State::Held {
+            // Only what is on the wire can be wanted to stop; this one would be paid for and never fetched.
+            self.stop_requested = false;
         }
         // Nothing of a held job's request has arrived, so its draft is checked like any other's. The key stays: the store
         // it came from may still send the job, and then the gateway answers one of the two with the other's task.

@@ -169,7 +169,7 @@ mod tests {
             jobs.push(job(n, phase));
         }
         let mut store = Store::in_memory().unwrap();
-        store.import(&jobs).unwrap();
+        store.import(&jobs, Timestamp::MAX).unwrap();
         store
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::DbError;
 use super::rows::{bits, job_id, nanos, time};
+use crate::job::retry::CLOCKS_AGREE;
 use crate::job::{Charge, Credits, IdempotencyKey, Job, JobId, Spent, Tag};
 
 /// A session ends when this long passes without a paid send (docs/money-rules.md, rule 5).
@@ -199,6 +200,17 @@ pub(super) fn own(db: &Connection, key: &IdempotencyKey) -> Result<Option<Own>, 
 pub(super) fn move_to(db: &Connection, key: &IdempotencyKey, at: Timestamp) -> Result<(), DbError> {
     db.prepare_cached("UPDATE ledger SET at = max(at, ?2) WHERE key = ?1")?.execute(params![key.as_str(), nanos(at)])?;
     Ok(())
+}
+
+/// What was sent before the clock was turned back, or was said by a file to be, becomes spending of this moment: counted as it
+/// stands it would fill the caps of every day and session up to its date. Only for a time that the service's clock bears out,
+/// since by a wrong one today's spending would be moved to another day. Returns whether there was any.
+pub(super) fn bring_back(db: &Connection, now: Timestamp) -> Result<bool, DbError> {
+    let ahead = now.saturating_add(CLOCKS_AGREE).map_err(|error| DbError::Said(error.to_string()))?;
+    let moved = db
+        .prepare_cached("UPDATE ledger SET at = ?1 WHERE charge IS NOT NULL AND at > ?2")?
+        .execute(params![nanos(now), nanos(ahead)])?;
+    Ok(moved > 0)
 }
 
 /// Lets a paid job count for a run's budget, or for none.

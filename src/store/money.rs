@@ -16,7 +16,7 @@ use super::{AddRules, Added, Approved, BeginSend, Consent, MakeRequest, NewJob, 
 use super::{guards, ledger, reading};
 use crate::job::{
     Applied, Approval, CapName, Caps, Credits, HoldReason, IdempotencyKey, Job, JobId, Model, Phase, PriceLines, Subject,
-    Unavailable, Update,
+    Unavailable, Update, retry,
 };
 
 impl Store {
@@ -275,11 +275,12 @@ impl Store {
 
     /// Puts jobs of another store in, with their money; those whose id, key or task the store has or had are left out and
     /// named. Nothing that they bring can spend here: see [`Job::disarm`]. What was on the wire or coming down is *unsure*
-    /// or *to fetch*.
+    /// or *to fetch*. Nothing of the file counts as later than `now`: a date ahead would count against the caps of every day
+    /// until then.
     ///
     /// # Errors
     /// [`StoreError::Database`] when it could not be written; then nothing was taken.
-    pub fn import(&mut self, jobs: &[Job]) -> Result<Vec<JobId>, StoreError> {
+    pub fn import(&mut self, jobs: &[Job], now: Timestamp) -> Result<Vec<JobId>, StoreError> {
         self.write(Sync::Full, |writing| {
             let prices = reading::settings(&writing.db)?.prices();
             let mut left_out = Vec::new();
@@ -289,8 +290,8 @@ impl Store {
                     continue;
                 }
                 let mut job = job.clone();
-                job.disarm(prices.of(job.kind.model()));
-                let at = job.send.as_ref().map_or(job.created_at, |send| send.first_at);
+                job.disarm(prices.of(job.kind.model()), now);
+                let at = job.send.as_ref().map_or(job.created_at, |send| send.first_at).min(now);
                 job.apply(Update::EngineStarted, at);
                 writing.insert(&mut job, at)?;
             }
@@ -468,6 +469,10 @@ fn must_hold(
     }
     let caps =
         Caps { session: settings.cap_session.unwrap_or(guard.caps.session), day: settings.cap_day.unwrap_or(guard.caps.day) };
+    let clocks_agree = guard.server_time.is_some_and(|there| there.duration_since(now).abs() <= retry::CLOCKS_AGREE);
+    if clocks_agree && ledger::bring_back(&writing.db, now)? {
+        writing.wrote();
+    }
     let mut spent = ledger::spent_for(&writing.db, &caps, now, guard.day_start)?;
     // What goes out once more is in the sums already.
     let before = job.send.as_ref().map(|send| ledger::own(&writing.db, &send.key)).transpose()?.flatten();

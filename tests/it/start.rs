@@ -189,7 +189,7 @@ fn mixed_store(folder: &Path) {
     let mut jobs: Vec<Job> = (1..=3_000).map(|n| job(n, Phase::Saved)).collect();
     let failed = || Phase::Failed(Failure::new(ErrorClass::Content, "content_policy_violation", ""));
     jobs.extend((3_001..=3_300).map(|n| job(n, if n % 2 == 0 { failed() } else { Phase::Held(HoldReason::You) })));
-    store.import(&jobs).unwrap();
+    store.import(&jobs, Timestamp::now()).unwrap();
 }
 
 /// The rows of that store that a screen with this remembered state is told of first.

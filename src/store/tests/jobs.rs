@@ -12,15 +12,15 @@ fn a_job_in_any_state_is_read_back_as_it_was_written() {
         assert!(states.contains(&state), "{state} is missing in {states:?}");
     }
     let mut other = Store::in_memory().unwrap();
-    assert_eq!(other.import(&jobs).unwrap(), []);
+    assert_eq!(other.import(&jobs, at(50)).unwrap(), []);
     for job in &jobs {
         let mut expected = job.clone();
-        expected.disarm(price());
+        expected.disarm(price(), at(50));
         expected.apply(Update::EngineStarted, at(10));
         expected.revision = 1;
         assert_eq!(other.job(job.id).unwrap().unwrap(), expected);
     }
-    assert_eq!(other.import(&jobs).unwrap().len(), 12, "what is there already is left out");
+    assert_eq!(other.import(&jobs, at(50)).unwrap().len(), 12, "what is there already is left out");
     assert_eq!(other.spent(at(30), at(0), at(0)).unwrap(), store.spent(at(30), at(0), at(0)).unwrap());
 }
 
@@ -31,7 +31,7 @@ fn links_and_files_of_a_job_that_is_read_have_no_room_to_spare() {
     job.links = vec!["https://x/1.png".to_owned()];
     job.files = vec![SavedFile { path: "/r/1.png".into(), sha256: "ab".repeat(32), bytes: 1 }];
     job.phase = Phase::Saved;
-    assert!(store.import(&[job]).unwrap().is_empty());
+    assert!(store.import(&[job], at(50)).unwrap().is_empty());
     let read = store.job(id(1)).unwrap().unwrap();
     assert_eq!((read.links.capacity(), read.files.capacity()), (1, 1));
 }

@@ -160,6 +160,56 @@ fn a_clock_that_was_turned_back_hides_nothing_of_a_session() {
 }
 
 #[test]
+fn a_date_ahead_counts_as_of_now_and_fills_no_cap_for_ever() {
+    let next_day = 86_400;
+    let caps = Caps { session: Some(price() * 2), day: Some(price() * 2) };
+    // Sent by a clock that was a year ahead, and sent for good by a job of a file that says so.
+    let mut turned_back = with_approved(4);
+    send(&mut turned_back, 1, 365 * next_day);
+    let mut imported = Store::in_memory().unwrap();
+    let mut store = with_approved(1);
+    send(&mut store, 1, 365 * next_day);
+    let mut job = one(&mut store, 1, accepted(1), 365 * next_day);
+    job.created_at = at(365 * next_day);
+    imported.import(&[job], at(1)).unwrap();
+    add(&mut imported, &[new_job(2), new_job(3), new_job(4)], false, Some(yes(3)), at(0)).unwrap();
+    assert_eq!(imported.job(id(1)).unwrap().unwrap().created_at, at(1));
+    for (mut store, what) in [(turned_back, "turned back"), (imported, "imported")] {
+        let mut begin = |n: u64, when: i64, there: Option<i64>| {
+            let day_start = at(when - when.rem_euclid(next_day));
+            let guard = SendGuard { caps, server_time: there.map(at), day_start, ..guard() };
+            store.begin_send(id(n), key(u8::try_from(n).unwrap()), "{}", &guard, at(when)).unwrap()
+        };
+        // It is counted: there is room for one more, and for no second one.
+        let second = begin(2, 10, Some(10));
+        assert!(matches!(second, BeginSend::Go(_)), "{what}: {second:?}");
+        let third = begin(3, 20, Some(20));
+        assert!(matches!(third, BeginSend::Held(_, HoldReason::Cap { .. })), "{what}: {third:?}");
+        // On the next day it is over.
+        let fourth = begin(4, next_day + 10, Some(next_day + 10));
+        assert!(matches!(fourth, BeginSend::Go(_)), "{what}: {fourth:?}");
+        assert_eq!(store.spent(at(next_day + 11), at(next_day), at(0)).unwrap().day, price(), "{what}");
+    }
+}
+
+#[test]
+fn a_clock_that_nobody_bears_out_moves_no_spending_to_another_day() {
+    let mut store = with_approved(3);
+    let day = 86_400 * 10;
+    send(&mut store, 1, day + 5);
+    let caps = Caps { session: None, day: Some(price()) };
+    for there in [None, Some(at(day + 60))] {
+        // Ten days back: what was sent counts here, and stays where it is.
+        let guard = SendGuard { caps, server_time: there, day_start: at(0), ..guard() };
+        let second = store.begin_send(id(2), key(2), "{}", &guard, at(60)).unwrap();
+        assert!(matches!(second, BeginSend::Held(..) | BeginSend::No(_)), "{second:?}");
+    }
+    let guard = SendGuard { caps, server_time: None, day_start: at(day), ..guard() };
+    let third = store.begin_send(id(3), key(3), "{}", &guard, at(day + 60)).unwrap();
+    assert!(matches!(third, BeginSend::Held(_, HoldReason::Cap { cap: CapName::Day, .. })), "{third:?}");
+}
+
+#[test]
 fn spending_is_told_by_tag_and_follows_a_new_tag_and_outlives_its_job() {
     let mut store = with_approved(2);
     send(&mut store, 1, 1);
@@ -185,7 +235,7 @@ fn an_import_never_brings_a_yes_that_could_spend() {
     let mut job = Job::new(id(1), JobKind::Enhance { source: draft(), image: ImageNumber::ALL[0] }, 1, at(0));
     let approval = Approval { seq: 9, price: price(), at: at(0), not_before: at(0) };
     job.apply(Update::Approve { approval, request: make(&job) }, at(0));
-    store.import(&[job]).unwrap();
+    store.import(&[job], at(50)).unwrap();
     assert_eq!(store.job(id(1)).unwrap().unwrap().phase, Phase::Held(HoldReason::You));
     assert!(matches!(send(&mut store, 1, 1), BeginSend::No(NotNow::NotReady)));
 }
