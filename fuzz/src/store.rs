@@ -19,7 +19,7 @@ const FILE: &str = "mj-enhance.db";
 static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let folder = folder();
     let mut store = Store::open(folder.path(), Access::ReadWrite).expect("a new store");
-    store.import(&samples::jobs(11)).expect("jobs can be brought in");
+    store.import(&samples::jobs(11), jiff::Timestamp::now()).expect("jobs can be brought in");
     let new = NewJob {
         id: JobId::from_bits(77),
         kind: mj_enhance::job::JobKind::Enhance { source: samples::draft(9), image: mj_enhance::job::ImageNumber::ALL[1] },

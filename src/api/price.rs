@@ -41,6 +41,8 @@ struct PricingRules {
 #[derive(Deserialize)]
 struct ModelRules {
     pricing_status: Option<String>,
+    #[serde(default)]
+    settlement_basis: Value,
     components: Vec<Component>,
     #[serde(default)]
     minimum_charge: Option<Amount>,
@@ -61,6 +63,8 @@ struct Component {
     tiers: Vec<Value>,
     #[serde(default)]
     billing_unit_size: Value,
+    #[serde(default)]
+    billing_rule: Value,
 }
 
 /// The same amount in several units; decimal strings, or numbers.
@@ -191,6 +195,7 @@ pub(super) fn published(body: &Value, model: &str, parameters: &BTreeMap<&str, &
 
 fn price_by(rules: &ModelRules, parameters: &BTreeMap<&str, &str>) -> Result<Credits, PriceError> {
     available(rules.pricing_status.as_deref())?;
+    is_by_request(&rules.settlement_basis, "request_only")?;
     if rules.components.is_empty() {
         return Err(unclear("the price has no components"));
     }
@@ -246,8 +251,14 @@ fn available(status: Option<&str>) -> Result<(), PriceError> {
     }
 }
 
+/// A price by the second or the token is known only when the job is over: this many of its units is nobody's to say before.
+fn is_by_request(said: &Value, known: &str) -> Result<(), PriceError> {
+    if said.is_null() || said == known { Ok(()) } else { Err(unclear("the price is not one for each request")) }
+}
+
 fn component_price(component: &Component, parameters: &BTreeMap<&str, &str>) -> Result<i128, PriceError> {
     available(component.pricing_status.as_deref())?;
+    is_by_request(&component.billing_rule, "per_call")?;
     if !component.tiers.is_empty() {
         return Err(unclear("the price has tiers"));
     }
@@ -416,6 +427,15 @@ mod tests {
     }
 
     #[test]
+    fn a_price_that_is_settled_by_something_else_than_the_request_is_none() {
+        let mut body = answer(&json!({}));
+        body["model"]["settlement_basis"] = json!("usage");
+        assert!(enhance(&body).unwrap_err().to_string().contains("for each request"));
+        body["model"]["settlement_basis"] = json!(null);
+        assert!(enhance(&body).is_ok());
+    }
+
+    #[test]
     fn the_rate_of_the_dollar_is_read_where_it_makes_sense() {
         let rate = |changes: Value| uc_per_usd(&answer(&changes), "mj-v7-enhance");
         assert!(rate(json!({})).is_some_and(|rate| (679_990..=680_010).contains(&rate)), "{:?}", rate(json!({})));
@@ -427,6 +447,8 @@ mod tests {
     #[test]
     fn what_is_not_understood_names_no_price() {
         for changes in [
+            json!({"billing_rule": "per_second"}),
+            json!({"billing_rule": 1}),
             json!({"quantity_rule": {"op": "tiered", "value": "1"}}),
             json!({"quantity_rule": {"op": "lookup", "key": {"op": "variable", "name": "speed"}, "values": {"draft": "1"}}}),
             json!({"quantity_rule": {"op": "multiply", "args": []}}),

@@ -13,24 +13,30 @@ use super::out::Out;
 use super::problem::{Outcome, Problem};
 use super::{consent, json, outcomes, wording};
 use crate::commands::{Command, JobRef};
-use crate::job::{JobId, LineVerdict, Spec, TaskId, Unavailable, check_lines, text};
+use crate::job::{JobId, LineVerdict, Spec, TaskId, Unavailable, check_texts, text};
 use crate::store::{Settings, Store};
 
 /// More text than this is no list of drafts.
-const LONGEST_INPUT: u64 = 64 * 1024 * 1024;
+pub const LONGEST_INPUT: u64 = 64 * 1024 * 1024;
 
-/// Lines with where each came from.
+/// Lines with where each came from: all arguments as one text, and one for each file.
 #[derive(Default)]
 struct Input {
-    text: String,
+    texts: Vec<String>,
     places: Vec<String>,
 }
 
 impl Input {
+    fn begin(&mut self) {
+        self.texts.push(String::new());
+    }
+
     fn push(&mut self, line: &str, place: String) {
-        self.text.push_str(line);
-        self.text.push('\n');
-        self.places.push(place);
+        if let Some(text) = self.texts.last_mut() {
+            text.push_str(line);
+            text.push('\n');
+            self.places.push(place);
+        }
     }
 
     fn place(&self, number: usize) -> String {
@@ -79,7 +85,7 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
             .collect();
         found.into_iter().cloned().collect()
     };
-    let lines = check_lines(&input.text, drafts, |spec| match existing.as_ref().map(|store| store.duplicate(&spec.kind())) {
+    let lines = check_texts(input.texts.iter().map(String::as_str), drafts, |spec| match existing.as_ref().map(|store| store.duplicate(&spec.kind())) {
         None | Some(Ok(None)) => false,
         Some(Ok(Some(_))) => true,
         Some(Err(error)) => {
@@ -227,13 +233,23 @@ fn tell_left_out(left_out: &[LeftOut], context: &Context) -> Result<(), Problem>
 
 fn gather(args: &AddArgs) -> Result<Input, Problem> {
     let mut input = Input::default();
+    // What a script left empty was to name a draft or its pictures: without it another picture would be meant.
+    if let Some(at) = args.specs.iter().position(|spec| spec.trim().is_empty()) {
+        return Err(Problem::input(
+            "bad_lines",
+            format!("argument {} is empty", at + 1),
+            "leave it out, or name a draft or its pictures in it; nothing was stored",
+        ));
+    }
+    input.begin();
     for (number, spec) in join_pictures(&args.specs) {
         for line in spec.lines() {
             input.push(line, format!("argument {number}"));
         }
     }
     for file in &args.file {
-        let (shown, content) = read_text(file)?;
+        let (shown, content) = read_text(file, LONGEST_INPUT, "stored")?;
+        input.begin();
         for (index, line) in content.lines().enumerate() {
             input.push(line, format!("{shown} line {}", index + 1));
         }
@@ -241,12 +257,14 @@ fn gather(args: &AddArgs) -> Result<Input, Problem> {
     Ok(input)
 }
 
-/// The text of a file, `-` for stdin, with the name to call it by.
-pub fn read_text(file: &Path) -> Result<(String, String), Problem> {
+/// The text of a file of at most so many bytes, `-` for stdin, with the name to call it by. `done`: what was not done where it
+/// cannot be read, like "stored".
+pub fn read_text(file: &Path, most: u64, done: &str) -> Result<(String, String), Problem> {
     let is_stdin = file.as_os_str() == "-";
     let shown = if is_stdin { "stdin".to_owned() } else { text::clean(&file.display().to_string()).into_owned() };
-    let bytes = read(file, is_stdin).map_err(|error| {
-        Problem::input("unreadable_file", format!("{shown} cannot be read: {error}"), "name another file; nothing was stored")
+    let bytes = read(file, is_stdin, most).map_err(|error| {
+        let next = format!("name another file; nothing was {done}");
+        Problem::input("unreadable_file", format!("{shown} cannot be read: {error}"), next)
     })?;
     match String::from_utf8(bytes) {
         Ok(content) => Ok((shown, content)),
@@ -256,21 +274,21 @@ pub fn read_text(file: &Path) -> Result<(String, String), Problem> {
             Err(Problem::input(
                 "bad_lines",
                 format!("{shown} line {line}: this is not UTF-8 text"),
-                "save the file as UTF-8; nothing was stored",
+                format!("save the file as UTF-8; nothing was {done}"),
             ))
         }
     }
 }
 
-fn read(file: &Path, is_stdin: bool) -> std::io::Result<Vec<u8>> {
+fn read(file: &Path, is_stdin: bool, most: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if is_stdin {
-        std::io::stdin().lock().take(LONGEST_INPUT + 1).read_to_end(&mut bytes)?;
+        std::io::stdin().lock().take(most + 1).read_to_end(&mut bytes)?;
     } else {
-        std::fs::File::open(file)?.take(LONGEST_INPUT + 1).read_to_end(&mut bytes)?;
+        std::fs::File::open(file)?.take(most + 1).read_to_end(&mut bytes)?;
     }
-    if bytes.len() as u64 > LONGEST_INPUT {
-        return Err(std::io::Error::other("it is larger than 64 MB, which is no list"));
+    if bytes.len() as u64 > most {
+        return Err(std::io::Error::other(format!("it is larger than {} MB, which is no list", most / (1024 * 1024))));
     }
     Ok(bytes)
 }

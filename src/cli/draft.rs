@@ -102,7 +102,7 @@ fn gather(args: &DraftArgs) -> Result<Vec<Line>, Problem> {
     };
     let mut lines: Vec<Line> = args.prompts.iter().enumerate().map(argument).collect();
     for file in &args.file {
-        let (shown, content) = add::read_text(file)?;
+        let (shown, content) = add::read_text(file, add::LONGEST_INPUT, "stored")?;
         // Doubles are found over all that is given, not in each file.
         lines.extend(check_prompts(&content, |_| false).into_iter().map(|line| Line {
             place: format!("{shown} line {}", line.number),

@@ -1,6 +1,6 @@
 //! `export`, `import`, `prune`: the store's content for elsewhere and later.
 
-use std::io::Read;
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,16 @@ use super::context::{Context, now};
 use super::exit::Exit;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
-use super::{json, outcomes};
+use super::{add, json, outcomes};
+use crate::api::redact;
 use crate::commands::{Command, JobRef};
 use crate::job::{
     Approval, Charge, Credits, ImageNumber, Job, JobId, JobKind, Model, PaidRequest, PaidSend, Phase, Prompt, SavedFile, Tag,
     TaskId, Verdict, record, text,
 };
+
+/// More text than this is no export: room for about a million jobs.
+const LONGEST_IMPORT: u64 = 2 * 1024 * 1024 * 1024;
 
 /// What an exported job carries under `record`, so that it can be taken in as it was.
 ///
@@ -183,16 +187,7 @@ pub fn export(args: &ExportArgs, context: &Context) -> Outcome {
 /// Takes in what `export` printed; all or nothing where a line is bad.
 pub fn import(args: &ImportArgs, context: &Context) -> Outcome {
     context.may_write()?;
-    let file = args.file.as_deref().filter(|file| file.as_os_str() != "-");
-    let shown = file.map_or_else(|| "stdin".to_owned(), |file| text::clean(&file.display().to_string()).into_owned());
-    let mut given = String::new();
-    let taken_in = match file {
-        Some(file) => std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut given)),
-        None => std::io::stdin().lock().read_to_string(&mut given),
-    };
-    taken_in.map_err(|error| {
-        Problem::input("unreadable_file", format!("{shown} cannot be read: {error}"), "name another file; nothing was changed")
-    })?;
+    let (shown, given) = add::read_text(args.file.as_deref().unwrap_or(Path::new("-")), LONGEST_IMPORT, "changed")?;
     let mut jobs = Vec::new();
     let mut wrong = Vec::new();
     // Some editors put a mark at the beginning of a file.
@@ -239,11 +234,29 @@ fn are(count: usize) -> String {
 
 /// One line of an export; what is wrong with it is said without the parser's own words for types.
 fn read_line(line: &str) -> Result<Job, String> {
-    match serde_json::from_str::<Value>(line) {
-        Ok(value) if value.is_object() => {
-            serde_json::from_value::<Exported>(value).map_err(|error| error.to_string()).and_then(Exported::into_job)
-        }
-        _ => Err("this is not a JSON object".to_owned()),
+    let mut value = match serde_json::from_str::<Value>(line) {
+        Ok(value) if value.is_object() => value,
+        _ => return Err("this is not a JSON object".to_owned()),
+    };
+    // Of a field that stands there twice a value keeps the last in silence, and it may be the one that says what is paid for.
+    if let Err(error) = serde_json::from_str::<Exported>(line) {
+        let said = error.to_string();
+        return Err(said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what).to_owned());
+    }
+    // The service's words in it are cleaned of keys like the service's own.
+    for told in ["phase", "request_id"] {
+        cut_secrets(&mut value["record"][told]);
+    }
+    serde_json::from_value::<Exported>(value).map_err(|error| error.to_string()).and_then(Exported::into_job)
+}
+
+/// Cuts what looks like a key out of every text of a value.
+fn cut_secrets(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = redact(text, ""),
+        Value::Array(items) => items.iter_mut().for_each(cut_secrets),
+        Value::Object(fields) => fields.values_mut().for_each(cut_secrets),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -300,6 +313,18 @@ mod tests {
             assert_eq!(read_line(line).unwrap_err(), "this is not a JSON object", "{line}");
         }
         assert_eq!(read_line("{\"schema\":1}").unwrap_err(), "missing field `id`");
+    }
+
+    #[test]
+    fn what_stands_twice_is_refused_and_keys_in_the_services_words_are_cut() {
+        let mut job = sample();
+        job.request_id = Some("req sk-0123456789abcdef".to_owned());
+        let line = exported(&job).to_string();
+        assert_eq!(read_line(&line).unwrap().request_id.as_deref(), Some("req [cut]"));
+        let twice = line.replacen('{', "{\"image_number\":0,", 1);
+        assert_eq!(read_line(&twice).unwrap_err(), "duplicate field `image_number`");
+        let within = line.replacen("\"record\":{", "\"record\":{\"place\":-1,", 1);
+        assert_eq!(read_line(&within).unwrap_err(), "duplicate field `place`");
     }
 
     #[test]

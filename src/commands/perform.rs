@@ -96,7 +96,7 @@ pub fn perform(store: &mut Store, command: Command, context: &mut Context<'_>) -
             settings.cap_day = Some(caps.day);
             settings.cap_session = Some(caps.session);
         }),
-        Command::Import(jobs) => import(store, jobs, context.now),
+        Command::Import(jobs) => import(store, jobs, context),
     }
 }
 
@@ -353,14 +353,17 @@ fn hand_over(store: &mut Store, mut done: Done, context: &Context<'_>) -> Result
     Ok(done)
 }
 
-fn import(store: &mut Store, jobs: Vec<(usize, Job)>, now: Timestamp) -> Result<Done, CommandError> {
+fn import(store: &mut Store, jobs: Vec<(usize, Job)>, context: &Context<'_>) -> Result<Done, CommandError> {
     let mut done = Done::default();
     done.outcome.act = Some(Act::Imported);
     let (mut good, mut wrong, mut seen) = (Vec::with_capacity(jobs.len()), Vec::new(), HashSet::new());
     for (line, mut job) in jobs {
         match job.check_import() {
             Err(why) => wrong.push((line, why)),
-            Ok(()) if seen.insert(job.id) => good.push(job),
+            Ok(()) if seen.insert(job.id) => {
+                job.call_back(context.callback_url);
+                good.push(job);
+            }
             // Of two lines with one id the first counts.
             Ok(()) => done.outcome.left_out.push((JobRef::Job(job.id), Unavailable::Twice(job.id))),
         }
@@ -368,7 +371,7 @@ fn import(store: &mut Store, jobs: Vec<(usize, Job)>, now: Timestamp) -> Result<
     if !wrong.is_empty() {
         return Err(CommandError::BadImport(wrong));
     }
-    let left_out: HashSet<JobId> = if good.is_empty() { HashSet::new() } else { store.import(&good, now)?.into_iter().collect() };
+    let left_out: HashSet<JobId> = if good.is_empty() { HashSet::new() } else { store.import(&good, context.now)?.into_iter().collect() };
     for job in good {
         if left_out.contains(&job.id) {
             done.outcome.left_out.push((JobRef::Job(job.id), Unavailable::Twice(job.id)));

@@ -292,6 +292,19 @@ fn a_waiting_job_of_a_file_comes_in_held_and_its_draft_is_checked_like_any_other
 }
 
 #[test]
+fn an_imported_job_calls_nobody_elsewhere_and_is_not_left_alone_when_it_is_paid() {
+    let mut store = Store::in_memory().unwrap();
+    let mut waiting = imported(Phase::Waiting);
+    waiting.stop_requested = true;
+    waiting.send = Some(PaidSend { body: waiting.kind.body(Some("https://elsewhere.example/")), lost: 0, ..sent(&waiting) });
+    do_it(&mut store, Command::Import(vec![(1, waiting)]), 0, 1).unwrap();
+    do_it(&mut store, Command::Approve { jobs: vec![JobId::from_bits(5)], consent: consent(1) }, 2, 2).unwrap();
+    let BeginSend::Go(job) = send(&mut store, JobId::from_bits(5), 3) else { panic!() };
+    assert_eq!(job.send.as_ref().unwrap().body, job.kind.body(None));
+    assert!(!job.stop_requested, "its result would never be fetched");
+}
+
+#[test]
 fn a_line_that_cannot_be_true_is_named_and_nothing_is_taken() {
     let file = |path: &str, sha256: String| SavedFile { path: path.into(), sha256, bytes: 1 };
     let saved = || {

@@ -261,9 +261,13 @@ pub struct Flags {
     pub pictures: Option<PictureWay>,
 }
 
-/// The environment as far as it is of interest; empty variables count as not set.
+/// The environment as far as it is of interest; empty variables count as not set, but for those that name where this program
+/// works ([`Environment::is_left_empty`]).
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Environment(BTreeMap<String, OsString>);
+
+/// Variables that say whom to pay and from which store.
+const PLACES: [&str; 3] = [variables::BASE_URL, variables::CONFIG, variables::DATA_DIR];
 
 impl Environment {
     /// The process's environment.
@@ -276,7 +280,7 @@ impl Environment {
     #[must_use]
     pub fn of<N: Into<String>, V: Into<OsString>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
         let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self(pairs.filter(|(_, value): &(String, OsString)| !value.is_empty()).collect())
+        Self(pairs.filter(|(name, value): &(String, OsString)| !value.is_empty() || PLACES.contains(&name.as_str())).collect())
     }
 
     /// All of it but the key, as far as it is text.
@@ -292,13 +296,20 @@ impl Environment {
     /// The value of a variable that is set, not empty, and text.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.to_str()
+        self.0.get(name)?.to_str().filter(|value| !value.is_empty())
+    }
+
+    /// Whether a variable is set to nothing that says whom to pay, or from which store: a script in which the value was not
+    /// found meant another service, or another folder, than the usual one.
+    #[must_use]
+    pub fn is_left_empty(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| value.is_empty())
     }
 
     /// The path in a variable that is set and not empty: its bytes as they are, since a path need not be text.
     #[must_use]
     pub fn path(&self, name: &str) -> Option<PathBuf> {
-        self.0.get(name).map(PathBuf::from)
+        self.0.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
     }
 
     /// Whether a variable is set, to something that is no text.
@@ -462,6 +473,14 @@ fn examine(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment, ke
                 next: "set it again, or unset it".to_owned(),
             });
         }
+    }
+    let flagged = [flags.base_url.is_some(), flags.config.is_some(), flags.data_dir.is_some()];
+    for (name, _) in PLACES.into_iter().zip(flagged).filter(|(name, flagged)| !flagged && env.is_left_empty(name)) {
+        errors.push(ConfigError {
+            place: name.to_owned(),
+            what: "the variable is set to nothing".to_owned(),
+            next: "set it again, or unset it".to_owned(),
+        });
     }
     let mut base_url = |text: &str, place: &str| match parse_base_url(text) {
         Ok(url) => Some(url),

@@ -282,6 +282,18 @@ fn a_variable_that_is_no_text_is_a_path_or_an_error_and_never_left_out() {
 }
 
 #[test]
+fn a_variable_that_says_whom_to_pay_and_is_empty_is_no_default() {
+    let check = |flags: &Flags, name: &str| check(None, Path::new("c.toml"), flags, &Environment::of([(name, "")]));
+    for name in [variables::BASE_URL, variables::DATA_DIR, variables::CONFIG] {
+        let wrong = check(&Flags::default(), name).unwrap_err().to_string();
+        assert!(wrong.contains(name) && wrong.contains("set to nothing"), "{wrong}");
+    }
+    let flags = Flags { base_url: Some("https://h".to_owned()), data_dir: Some("/d".into()), ..Flags::default() };
+    assert!(check(&flags, variables::BASE_URL).is_ok() && check(&flags, variables::DATA_DIR).is_ok(), "a flag goes before");
+    assert!(check(&Flags::default(), "HTTPS_PROXY").is_ok());
+}
+
+#[test]
 fn without_a_home_a_path_in_it_is_an_error() {
     let text = "results_dir = \"~/pictures\"\n";
     let wrong = check(Some(text), Path::new("/etc/c.toml"), &Flags::default(), &Environment::default()).unwrap_err().to_string();

@@ -271,6 +271,20 @@ impl Job {
     }
 }
 
+impl Job {
+    /// Gives the request of an imported job that may still go out the callback address of this configuration: the one in the
+    /// file is another's, and would be told what becomes of it.
+    pub fn call_back(&mut self, callback_url: Option<&str>) {
+        if !matches!(self.state(), State::Held | State::Waiting | State::Sending | State::Unsure) {
+            return;
+        }
+        let body = self.kind.body(callback_url);
+        for held in [self.request.as_mut().map(|request| &mut request.body), self.send.as_mut().map(|send| &mut send.body)] {
+            held.into_iter().for_each(|held| held.clone_from(&body));
+        }
+    }
+}
+
 /// Whether a text is a result link as an answer of the service may bring it: absolute, http(s), with a host.
 fn is_link(link: &str) -> bool {
     let rest = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"));

@@ -47,5 +47,5 @@ pub use prompt::Prompt;
 pub use quote::{Caps, PriceLine, PriceLines, Prices, Quote, Spent};
 pub use report::{Billing, ChargeStatus, RefundStatus, TaskReport, TaskStatus};
 pub use request::PaidRequest;
-pub use spec::{LineVerdict, Spec, SpecLine, check_lines, parse_line};
+pub use spec::{LineVerdict, Spec, SpecLine, check_lines, check_texts, parse_line};
 pub use verdict::Verdict;

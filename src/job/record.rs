@@ -69,6 +69,8 @@ pub fn next_step_of(job: &Job, failure: &Failure) -> &'static str {
     match (job.kind.model(), failure.class) {
         (Model::Draft, ErrorClass::Content) => "write another prompt; the same one will be refused again",
         (Model::Draft, ErrorClass::BadSource) => "write another prompt; the same request would fail again",
+        // Refused at the door: there is no task that could be taken up again.
+        (_, ErrorClass::NotFound) if job.task.is_none() => "check the draft's id; a draft whose record is gone cannot be enhanced",
         _ => next_step(failure),
     }
 }
@@ -158,6 +160,16 @@ mod tests {
             let job = Job::new(JobId::from_bits(1), kind, 0, Timestamp::UNIX_EPOCH);
             assert!(next_step_of(&job, &failure).contains(&format!("another {word}")));
         }
+    }
+
+    #[test]
+    fn what_was_refused_at_the_door_is_not_taken_up_again() {
+        let failure = Failure::new(ErrorClass::NotFound, "task_not_found", "no");
+        let kind = JobKind::Enhance { source: TaskId::new("task-unified-1-a").unwrap(), image: ImageNumber::ALL[0] };
+        let mut job = Job::new(JobId::from_bits(1), kind, 0, Timestamp::UNIX_EPOCH);
+        assert!(next_step_of(&job, &failure).contains("check the draft's id"));
+        job.task = TaskId::new("task-unified-2-b").ok();
+        assert!(next_step_of(&job, &failure).contains("`mj-enhance fetch`"));
     }
 
     #[test]

@@ -59,16 +59,25 @@ pub struct SpecLine {
 
 /// Checks a whole text line by line. `drafts` finds the known drafts with a short form ([`TaskId::short`]); `known` says whether
 /// the store already has a live job for a picture.
-pub fn check_lines(
-    text: &str,
+pub fn check_lines(text: &str, drafts: impl FnMut(&str) -> Vec<TaskId>, known: impl FnMut(&Spec) -> bool) -> Vec<SpecLine> {
+    check_texts([text], drafts, known)
+}
+
+/// The same for several texts: their lines are numbered on, and a header counts for the text it stands in.
+pub fn check_texts<'a>(
+    texts: impl IntoIterator<Item = &'a str>,
     mut drafts: impl FnMut(&str) -> Vec<TaskId>,
     mut known: impl FnMut(&Spec) -> bool,
 ) -> Vec<SpecLine> {
     let mut seen = HashSet::new();
     let mut reader = Reader { drafts: &mut drafts, header: None };
-    text.lines()
+    let lines = texts.into_iter().flat_map(|text| text.lines().enumerate());
+    lines
         .enumerate()
-        .filter_map(|(index, line)| {
+        .filter_map(|(index, (nth, line))| {
+            if nth == 0 {
+                reader.header = None;
+            }
             let number = index + 1;
             let verdict = match reader.line(line) {
                 Ok(specs) if specs.is_empty() => return None,
@@ -127,6 +136,10 @@ impl Reader<'_> {
         // The bare id alone means its first picture; after a colon a number was meant, and picture 0 would be a guess.
         let (source, images) = match line.split_once([' ', '\t', ':']) {
             Some((id, rest)) => (self.source(id)?, parse_images(rest.trim_start().strip_prefix(':').unwrap_or(rest))?),
+            None if self.header.is_some() => {
+                self.source(line)?;
+                return Err("the header names a column for the picture, and this line has none: 0 to 3".to_owned());
+            }
             None => (self.source(line)?, vec![ImageNumber::ALL[0]]),
         };
         Ok(images.into_iter().map(|image| Spec { source: source.clone(), image, tag: None }).collect())
@@ -156,7 +169,7 @@ impl Reader<'_> {
     }
 
     fn csv(&mut self, line: &str) -> Result<Vec<Spec>, String> {
-        let fields = csv_fields(line);
+        let fields = csv_fields(line).ok_or("a quote is opened and not closed: the line may be cut off")?;
         if let Some(header) = header_of(&fields)? {
             self.header = Some(header);
             return Ok(Vec::new());
@@ -211,7 +224,12 @@ impl Reader<'_> {
             }
             return Ok(specs);
         }
-        let is_draft_job = object.get("kind").is_some_and(|kind| kind == "draft");
+        let is_draft_job = match value(&["kind"]) {
+            None => false,
+            Some(kind) if kind == "enhance" => false,
+            Some(kind) if kind == "draft" => true,
+            Some(_) => return Err("\"kind\" must be \"enhance\" or \"draft\"".to_owned()),
+        };
         let names: &[&str] = if is_draft_job { &["task_id"] } else { &["source_task", "draft_id", "task_id", "id"] };
         let source = match value(names) {
             Some(serde_json::Value::String(id)) => self.source(id)?,
@@ -318,8 +336,8 @@ fn header_of(fields: &[String]) -> Result<Option<Header>, String> {
     Ok(Some(Header { source, images, tag: find(&["tag"]), columns: names.len() }))
 }
 
-/// The fields of one CSV line (RFC 4180), without their quotes and the spaces around them.
-fn csv_fields(line: &str) -> Vec<String> {
+/// The fields of one CSV line (RFC 4180), without their quotes and the spaces around them; `None` where a quote stays open.
+fn csv_fields(line: &str) -> Option<Vec<String>> {
     let mut fields = vec![String::new()];
     let mut quoted = false;
     let mut chars = line.chars().peekable();
@@ -336,14 +354,14 @@ fn csv_fields(line: &str) -> Vec<String> {
             c => fields[last].push(c),
         }
     }
-    fields.iter().map(|field| field.trim().to_owned()).collect()
+    (!quoted).then(|| fields.iter().map(|field| field.trim().to_owned()).collect())
 }
 
 fn parse_images(text: &str) -> Result<Vec<ImageNumber>, String> {
     let mut images = Vec::new();
-    if text.trim_end().ends_with(',') || text.trim_start().starts_with(',') {
+    if text.contains(',') && text.split(',').any(|part| part.trim().is_empty()) {
         return Err(format!(
-            "{:?} begins or ends with a comma: write the pictures on both sides of it",
+            "{:?} has a comma with no picture beside it: write the pictures on both sides of it",
             text::shorten(&text::clean(text.trim()), 30)
         ));
     }
@@ -462,6 +480,9 @@ mod tests {
             ("source_task,image_number,image_number", "\"image_number\" twice"),
             ("source_task,image_number,image", "two columns"),
             ("{oops", "not a JSON object"),
+            (&format!("{ID} 0,,2"), "no picture beside it"),
+            (&format!("{ID},\"2,3"), "not closed"),
+            (&format!("{{\"kind\":\"upscale\",\"source_task\":\"{ID}\",\"image_number\":1}}"), "\"kind\" must be"),
             ("{\"source_task\":7,\"image_number\":0}", "must be text"),
             (&format!("{{\"source_task\":\"{ID}\",\"image_number\":0,\"image_number\":3}}"), "stands there twice"),
             (&format!("{{\"source_task\":\"{ID}\",\"image_number\":0,\"image\":3}}"), "which picture is meant"),
@@ -504,6 +525,18 @@ mod tests {
         let lines = check_lines(&format!("source_task,image_number\n{ID},0,2\n{ID},1,"), |_| Vec::new(), |_| false);
         assert!(matches!(&lines[0].verdict, LineVerdict::Wrong(why) if why.contains("3 fields")), "{lines:?}");
         assert!(matches!(&lines[1].verdict, LineVerdict::Ok(specs) if specs[0].image.get() == 1), "{lines:?}");
+    }
+
+    #[test]
+    fn a_row_without_a_picture_is_no_picture_and_a_header_ends_with_its_text() {
+        let header = "source_task,image_number";
+        let ragged = check_lines(&format!("{header}\n{ID}"), |_| Vec::new(), |_| false);
+        assert!(matches!(&ragged[0].verdict, LineVerdict::Wrong(why) if why.contains("has none")), "{ragged:?}");
+        let (table, list) = (format!("{header}\n{ID},1\n"), format!("{ID} 0,2\n{ID}\n"));
+        let lines = check_texts([table.as_str(), list.as_str()], |_| Vec::new(), |_| false);
+        assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [2, 3, 4]);
+        assert!(matches!(&lines[1].verdict, LineVerdict::Ok(specs) if specs.len() == 2), "{lines:?}");
+        assert!(matches!(&lines[2].verdict, LineVerdict::Twice { .. }), "{lines:?}");
     }
 
     #[test]
