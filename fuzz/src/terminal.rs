@@ -82,7 +82,7 @@ impl Line {
     fn take(&mut self, events: Vec<TerminalEvent>) {
         for event in events {
             let event = match event {
-                TerminalEvent::Key(key) => {
+                TerminalEvent::Key(key) | TerminalEvent::KeyInBurst(key) => {
                     assert_ne!(key.kind, KeyEventKind::Release, "a release is nothing");
                     if self.harmless {
                         assert!(key.code == KeyCode::Esc && self.escapes > 0, "{key:?} was typed by the terminal");

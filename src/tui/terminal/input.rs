@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::device::Device;
 use super::inbox::{Mailbox, Message};
-use super::parser::Parser;
+use super::parser::{Parser, mark_bursts};
 
 const PAUSE: u8 = b'p';
 const RESUME: u8 = b'r';
@@ -88,6 +88,7 @@ fn read<T>(device: &Device, mut commands: PipeReader, mailbox: &Mailbox<T>) {
             mailbox.send(Message::Lost);
             return;
         }
+        mark_bursts(&mut events);
         let now = Instant::now();
         for event in events.drain(..) {
             if !mailbox.send(Message::Terminal(event, now)) {

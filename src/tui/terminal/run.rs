@@ -34,6 +34,8 @@ use crate::preview::detect::Answers;
 pub enum Event<N> {
     /// A key.
     Key(KeyEvent),
+    /// A key that came in one read with others: no answer to a question that a person has read.
+    KeyInBurst(KeyEvent),
     /// Text in one piece; not cleaned.
     Paste(Paste),
     /// Mouse button or wheel.
@@ -400,13 +402,14 @@ impl Run<'_> {
                 }
                 Message::Signal(Signal::Resize) => resized = true,
                 Message::Terminal(event, read_at) => match event {
-                    TerminalEvent::Key(key) => {
+                    TerminalEvent::Key(key) | TerminalEvent::KeyInBurst(key) => {
+                        let in_burst = matches!(event, TerminalEvent::KeyInBurst(_));
                         let revision = self.log.settled(read_at);
                         if revision != self.told_settled {
                             self.told_settled = revision;
                             events.push(Event::Settled(revision));
                         }
-                        events.push(Event::Key(key));
+                        events.push(if in_burst { Event::KeyInBurst(key) } else { Event::Key(key) });
                     }
                     TerminalEvent::Paste(paste) => events.push(Event::Paste(paste)),
                     TerminalEvent::Mouse(mouse) => events.push(Event::Mouse(mouse)),
@@ -451,7 +454,7 @@ impl Run<'_> {
         let now = (self.options.clock)();
         let mut urgency = Urgency::Slot;
         for event in events {
-            if matches!(event, Event::Key(_) | Event::Paste(_) | Event::Mouse(_) | Event::Resize(..) | Event::Resumed) {
+            if matches!(event, Event::Key(_) | Event::KeyInBurst(_) | Event::Paste(_) | Event::Mouse(_) | Event::Resize(..) | Event::Resumed) {
                 urgency = Urgency::Now;
             }
             for effect in screen.update(now, event) {

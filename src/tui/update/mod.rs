@@ -71,6 +71,12 @@ impl App {
     fn take(&mut self, now: Timestamp, event: Event, effects: &mut Effects) {
         match event {
             Event::Key(key) => self.press(now, key, effects),
+            // A person who has read the box presses one key; this may be text that only looks like keys.
+            Event::KeyInBurst(key) if self.asks() && Key::from_event(&key) == Some(Key::char('y')) => {
+                self.dirty = true;
+                self.seen.early = true;
+            }
+            Event::KeyInBurst(key) => self.press(now, key, effects),
             Event::Paste(paste) => {
                 self.paste(now, &paste.text);
                 if paste.cut {
@@ -143,9 +149,14 @@ impl App {
         }
     }
 
+    /// Whether a box asks whose `y` acts.
+    fn asks(&self) -> bool {
+        matches!(self.dialogs.top(), Some(Dialog::Price(_) | Dialog::Ask(_)))
+    }
+
     /// Whether a `y` counts now: `false` where a box asks that nobody can have read as it is.
     fn may_confirm(&mut self, now: Timestamp) -> bool {
-        if !matches!(self.dialogs.top(), Some(Dialog::Price(_) | Dialog::Ask(_))) {
+        if !self.asks() {
             return true;
         }
         let settled = self.seen.is_settled();

@@ -8,6 +8,9 @@ pub enum TerminalEvent {
     /// A key was pressed or repeats; a release is no event. Its character is the one the person's layout types: nothing is
     /// guessed from where the key lies, and nothing pasted comes this way.
     Key(KeyEvent),
+    /// A key that came in one read with others ([`mark_bursts`]): of a person who types ahead, or of what only looks like keys.
+    /// Whoever answers a question presses one key, after reading it.
+    KeyInBurst(KeyEvent),
     /// Text came in one piece (bracketed paste).
     Paste(Paste),
     /// A mouse button or the wheel.
@@ -16,6 +19,19 @@ pub enum TerminalEvent {
     Focus(bool),
     /// The terminal answered a question, or told of a change it was asked to tell.
     Reply(Reply),
+}
+
+/// Tells keys that came together in one read from a key that came alone.
+pub fn mark_bursts(events: &mut [TerminalEvent]) {
+    let keys = events.iter().filter(|event| matches!(event, TerminalEvent::Key(_))).count();
+    if keys < 2 {
+        return;
+    }
+    for event in events {
+        if let TerminalEvent::Key(key) = event {
+            *event = TerminalEvent::KeyInBurst(*key);
+        }
+    }
 }
 
 /// Pasted text.

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use csi::{Meaning, key};
-pub use event::{Paste, Reply, TerminalEvent};
+pub use event::{Paste, Reply, TerminalEvent, mark_bursts};
 pub use pasting::LONGEST_PASTE;
 use pasting::Pasting;
 use shape::Shape;
@@ -37,6 +37,10 @@ const STRING_WAIT: Duration = Duration::from_millis(500);
 const LATE_STRING_WAIT: Duration = Duration::from_millis(300);
 /// So long after a typed `Esc` what looks like the rest of a sequence is taken for that.
 const ESCAPE_MEMORY: Duration = Duration::from_secs(2);
+/// So long after it what no key of ours begins, `[` and the introducers of strings besides `P` and `X`, still is.
+const NO_KEY_MEMORY: Duration = Duration::from_secs(10);
+/// So long after a typed `Esc` and introducer an answer that is one for certain is still its rest: no key is late by this.
+const STRING_MEMORY: Duration = Duration::from_mins(1);
 /// So long the rest of a sequence that has begun for sure may take and still count.
 const REST_WAIT: Duration = Duration::from_secs(1);
 /// So long after its last byte the rest of a sequence is still recognised, and dropped.
@@ -77,6 +81,8 @@ enum State {
         bytes: Vec<u8>,
         typed: usize,
     },
+    /// An `Esc` was typed so long ago that only what is no key is its rest.
+    LongAfterEscape,
     /// After `CSI`.
     Control {
         parameters: Vec<u8>,
@@ -110,7 +116,7 @@ type Late = Option<Duration>;
 impl Parser {
     /// Takes bytes that came at `now` and appends what they mean.
     pub fn feed(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<TerminalEvent>) {
-        let mut at = self.late_paste(bytes, now, events);
+        let mut at = self.late_paste(bytes, now, events) + self.late_string(bytes);
         while at < bytes.len() {
             if let State::Pasting(pasting) = &mut self.state {
                 let (used, paste) = pasting.feed(&bytes[at..]);
@@ -140,10 +146,12 @@ impl Parser {
             State::Character(_) => REST_WAIT,
             State::Escape { bytes, typed } => match (bytes.len(), *typed) {
                 (1, 0) => ESCAPE_WAIT,
-                (all, typed) if typed == all => ESCAPE_MEMORY,
+                (1, 1) => ESCAPE_MEMORY,
+                (all, typed) if typed == all => STRING_MEMORY,
                 (_, 0) => STRING_WAIT,
                 _ => LATE_STRING_WAIT,
             },
+            State::LongAfterEscape => NO_KEY_MEMORY,
             State::Control { late, .. } | State::Single { late, .. } | State::OldMouse { late, .. } => late.unwrap_or(REST_WAIT),
             State::Text { .. } => STRING_SILENCE,
             State::Pasting(_) => pasting::SILENCE,
@@ -162,6 +170,10 @@ impl Parser {
                 *typed = bytes.len();
                 self.last = Some(now);
                 type_out(&unsent, events);
+            }
+            State::Escape { bytes, .. } if bytes.len() == 1 => {
+                self.state = State::LongAfterEscape;
+                self.last = Some(now);
             }
             State::Control { late, .. } | State::Single { late, .. } | State::OldMouse { late, .. } if late.is_none() => {
                 *late = Some(REST_MEMORY);
@@ -195,6 +207,27 @@ impl Parser {
         used
     }
 
+    /// The rest of a string that was given up as keys, of whatever kind, where it came in one piece with its end: how many of
+    /// these bytes belong to it. Nobody types text and the end of a string at once.
+    fn late_string(&mut self, bytes: &[u8]) -> usize {
+        let State::Escape { bytes: held, typed } = &self.state else { return 0 };
+        if *typed < held.len() || held.len() < 2 {
+            return 0;
+        }
+        let is_text = |byte: &u8| matches!(byte, 0x20..=0x7e) || *byte >= 0x80;
+        let text = bytes.iter().take_while(|byte| is_text(byte)).count();
+        let end = match &bytes[text..] {
+            [BEL, ..] => 1,
+            [ESC, b'\\', ..] => 2,
+            _ => return 0,
+        };
+        if text == 0 {
+            return 0;
+        }
+        self.state = State::Ground;
+        text + end
+    }
+
     fn byte(&mut self, byte: u8, events: &mut Vec<TerminalEvent>) {
         if byte == CTRL_C && !matches!(self.state, State::Ground) {
             self.state = State::Ground;
@@ -217,6 +250,8 @@ impl Parser {
                 }
             }
             State::Escape { bytes, typed } => self.escape(bytes, typed, byte, events),
+            State::LongAfterEscape if matches!(byte, b'[' | b']' | b'_' | b'^') => self.escape(vec![ESC], 1, byte, events),
+            State::LongAfterEscape => self.ground(byte, events),
             State::Control { parameters, long, late } => self.control(parameters, long, late, byte, events),
             State::Single { mut parameters, late } => match byte {
                 b'0'..=b'9' | b';' if parameters.len() < LONGEST_SEQUENCE => {

@@ -312,6 +312,52 @@ fn a_torn_key_is_the_key_or_nothing() {
 }
 
 #[test]
+fn the_rest_of_a_string_that_was_given_up_is_dropped_long_after_and_no_key_is_late() {
+    for (begun, rest) in [
+        ("\x1bP", ">|kitty(0.35.2)\x1b\\"),
+        ("\x1bP>", "|kitty(0.35.2)\x1b\\"),
+        ("\x1bP", "1$r0my\x1b\\"),
+        ("\x1b_", "Gi=31;y\x1b\\"),
+        ("\x1b]", "11;rgb:ff/ff/ff\x07"),
+        // Of a kind that nobody knows.
+        ("\x1bP", "yes\x1b\\"),
+        ("\x1bX", "any y\x1b\\"),
+        ("\x1b^", "any y\x07"),
+    ] {
+        for delay in [600, 5_000, 50_000] {
+            let mut line = Line::new();
+            line.send(begun).wait_ms(delay).take();
+            assert!(!line.send(rest).take().iter().any(is_typed), "{begun:?}, {rest:?} after {delay} ms");
+            assert_eq!(line.send("y").end(), typed("y"), "{begun:?}: the next key counts");
+        }
+    }
+    // After a lone Esc what is no key begins a sequence for longer than what may be one.
+    for (rest, keys) in [("[B", ""), ("[200~Py\x1b[201~", ""), ("]11;rgb:0/0/0\x07", ""), ("Oy", "Oy"), ("Py", "Py")] {
+        let events = Line::new().send("\x1b").wait_ms(5_000).send(rest).end();
+        let wanted = [vec![plain(KeyCode::Esc)], typed(keys)].concat();
+        let typed: Vec<_> = events.into_iter().filter(|event| matches!(event, TerminalEvent::Key(_))).collect();
+        assert_eq!(typed.len(), wanted.len(), "{rest:?}: {typed:?}");
+    }
+    assert_eq!(Line::new().send("\x1b").wait_ms(13_000).send("[j").end().len(), 3);
+    // A person's keys after Esc and P: at once, the same and all of them.
+    let mut line = Line::new();
+    assert_eq!(line.send("\x1b").wait_ms(60).send("P").wait_ms(310).take().len(), 2);
+    for keys in ["y", "j", ">", "P", "q"] {
+        assert_eq!(line.wait_ms(400).send(keys).wait_ms(310).take(), typed(keys));
+    }
+}
+
+#[test]
+fn keys_of_one_read_are_told_from_a_key_that_came_alone() {
+    let mut alone = all("y");
+    mark_bursts(&mut alone);
+    assert_eq!(alone, typed("y"));
+    let mut several = all("\x1b[Iky");
+    mark_bursts(&mut several);
+    assert!(matches!(&several[..], [TerminalEvent::Focus(true), TerminalEvent::KeyInBurst(_), TerminalEvent::KeyInBurst(_)]));
+}
+
+#[test]
 fn a_sequence_that_never_ends_costs_one_key_and_ctrl_c_ends_anything() {
     let ctrl_c = || key(KeyCode::Char('c'), KeyModifiers::CONTROL);
     for begun in

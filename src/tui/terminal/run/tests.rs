@@ -57,7 +57,7 @@ impl Screen for Demo {
                 self.size = (columns, rows);
                 self.dirty = true;
             }
-            Event::Key(key) => match key.code {
+            Event::Key(key) | Event::KeyInBurst(key) => match key.code {
                 KeyCode::Char('q') => self.finished = true,
                 KeyCode::Char('n') => {
                     self.number += 1;
