@@ -150,11 +150,12 @@ impl FromField for Credits {
     }
 }
 
-/// Seconds since 1970.
+/// Seconds since 1970, of a time at which the service can have done something: zero, like any time before this century, stands for one
+/// that is not known.
 impl FromField for Timestamp {
     fn read(value: &Value) -> Option<Self> {
         let second = f64::read(value)?.trunc();
         #[expect(clippy::cast_possible_truncation, reason = "the range is checked in the same expression")]
-        (0.0..=1e11).contains(&second).then_some(second as i64).and_then(|second| Self::from_second(second).ok())
+        (1e9..=1e11).contains(&second).then_some(second as i64).and_then(|second| Self::from_second(second).ok())
     }
 }

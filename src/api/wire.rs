@@ -29,6 +29,15 @@ fn is_plausible(amount: Credits) -> bool {
     (Credits::ZERO..=Credits::from_uc(1_000_000 * Credits::UC_PER_CREDIT)).contains(&amount)
 }
 
+/// Whether something stands there and is no amount that a task can cost.
+fn is_no_amount(amount: &Field<Credits>) -> bool {
+    match amount {
+        Field::Missing | Field::Null => false,
+        Field::Odd => true,
+        Field::Is(amount) => !is_plausible(*amount),
+    }
+}
+
 fn price_of(amount: Field<Credits>) -> Option<Credits> {
     amount.get().filter(|amount| is_plausible(*amount))
 }
@@ -78,6 +87,7 @@ pub(super) fn report(value: &Value, key: &str) -> Option<TaskReport> {
     report.percent = task.progress.get();
     report.seconds_left = task.task_info.estimated_time.get();
     (report.links, report.links_unread) = links(value);
+    report.charge_unread = [&task.usage.credits_used, &task.usage.cost.credits].into_iter().any(is_no_amount);
     // Nothing reserved is no price: as one it would be offered for the next job, and hold nothing under a cap.
     report.reserved = price_of(task.usage.credits_reserved).filter(|amount| *amount > Credits::ZERO);
     report.used = task.usage.credits_used.get().or(task.usage.cost.credits.get()).filter(|amount| is_plausible(*amount));
@@ -205,7 +215,7 @@ pub(super) fn list(status_code: u16, body: &Value, query: &ListQuery, key: &str)
             readable.push(row);
         } else {
             let named = any.get("model").and_then(Value::as_str);
-            let fits = named.zip(query.model).is_none_or(|(name, model)| name == model.wire_name());
+            let fits = named.zip(query.model).is_none_or(|(name, model)| model.is_named(name));
             unreadable += usize::from(fits);
         }
     }
@@ -326,10 +336,30 @@ mod tests {
         for progress in [json!(-1), json!(101), json!(1e300), json!([]), json!("x"), json!(null), json!(true)] {
             assert_eq!(read(&json!({"id": "a", "progress": progress})).percent, None, "{progress}");
         }
+        for no_time in [json!(0), json!(-5), json!(1), json!(1_790_000_777_000_i64), json!("2026-11-27T00:00:00Z")] {
+            assert_eq!(read(&json!({"id": "a", "created": no_time})).created, None, "{no_time}");
+        }
         assert_eq!(read(&json!({"id": "a", "status": "canceled"})).status, TaskStatus::Cancelled);
         assert_eq!(read(&json!({"id": "a", "status": "par\u{1b}[31mked"})).status, TaskStatus::Other("parked".into()));
         for bad in [json!({}), json!({"id": 7}), json!({"id": ""}), json!({"id": "a b"}), json!([]), json!(null)] {
             assert_eq!(report(&bad, ""), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_amount_that_stands_there_and_is_none_is_not_as_agreed() {
+        for (usage, unread) in [
+            (json!({}), false),
+            (json!({"credits_reserved": null, "credits_used": 0}), false),
+            (json!({"credits_reserved": "5.4", "cost": {"credits": 5.4}}), false),
+            (json!({"credits_used": -5.4}), true),
+            (json!({"credits_used": 2_000_000}), true),
+            (json!({"credits_used": "free"}), true),
+            (json!({"credits_reserved": [], "cost": {"credits": "much"}}), true),
+            (json!({"credits_used": 5.4, "cost": {"credits": 1e30}}), true),
+        ] {
+            let report = read(&json!({"id": "a", "status": "completed", "usage": usage}));
+            assert_eq!(report.charge_unread, unread, "{usage}");
         }
     }
 

@@ -85,12 +85,14 @@ pub fn add(args: &AddArgs, context: &Context) -> Outcome {
             .collect();
         found.into_iter().cloned().collect()
     };
-    let lines = check_texts(input.texts.iter().map(String::as_str), drafts, |spec| match existing.as_ref().map(|store| store.duplicate(&spec.kind())) {
-        None | Some(Ok(None)) => false,
-        Some(Ok(Some(_))) => true,
-        Some(Err(error)) => {
-            trouble.set(Some(error));
-            false
+    let lines = check_texts(input.texts.iter().map(String::as_str), drafts, |spec| {
+        match existing.as_ref().map(|store| store.duplicate(&spec.kind())) {
+            None | Some(Ok(None)) => false,
+            Some(Ok(Some(_))) => true,
+            Some(Err(error)) => {
+                trouble.set(Some(error));
+                false
+            }
         }
     });
     if let Some(error) = trouble.take() {

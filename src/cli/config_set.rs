@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::out::Out;
 use super::problem::{Outcome, Problem};
 use crate::config::{self, Environment, Flags};
+use crate::store::Store;
 
 /// Sets an option, of the profile where one is named. A value that would make the file wrong is refused before anything is
 /// written.
@@ -34,8 +35,14 @@ pub fn set(args: &ConfigSetArgs, flags: &Flags, env: &Environment, out: Out, rea
         Err(error) => return Err(failed(&error)),
     };
     let changed = with_option(&text, flags.profile.as_deref(), &args.name, &as_toml(&args.value));
-    config::check(Some(&changed), &path, flags, env)?;
+    let config = config::check(Some(&changed), &path, flags, env)?;
     write_private(&path, &changed).map_err(|error| failed(&error))?;
+    let running = Store::engine_pid(&config.data_dir);
+    if let Some(process) = running {
+        // Who lowers a cap must not believe that it binds already.
+        let at_once = if args.name.starts_with("cap_") { "; `:caps` in a dashboard changes its caps at once" } else { "" };
+        Out::status(&format!("Process {process} goes on with what it read when it started, until it is started again{at_once}."));
+    }
     if out.json {
         return config_file::check(flags, env, out);
     }

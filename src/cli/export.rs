@@ -210,7 +210,8 @@ pub fn import(args: &ImportArgs, context: &Context) -> Outcome {
         Out::status("0 jobs imported, 0 left out.");
         return Ok(Exit::Ok);
     }
-    let done = outcomes::perform(&mut context.store()?, Command::Import(jobs), context)?;
+    let mut store = context.store()?;
+    let done = outcomes::perform(&mut store, Command::Import(jobs), context)?;
     let left_out = &done.outcome.left_out;
     for (what, _) in left_out {
         if let JobRef::Job(id) = what {
@@ -219,6 +220,12 @@ pub fn import(args: &ImportArgs, context: &Context) -> Outcome {
     }
     for job in &done.changed {
         context.out.object(&json::job(job))?;
+        // An import brings everything home; who releases it should know what is paid for twice.
+        if job.can_release().is_ok()
+            && let Some(other) = store.duplicate_of(job)?
+        {
+            Out::status(&format!("{} is for the same picture or prompt as {other}; released, it is paid for as well", job.id));
+        }
     }
     let unconfirmed = done.changed.iter().filter(|job| job.can_release().is_ok()).count();
     Out::status(&format!("{} imported, {} left out.", text::count(done.changed.len(), "job"), left_out.len()));

@@ -26,6 +26,9 @@ pub fn notice_text(notice: &Notice, model: Model, name: &dyn Fn(JobId) -> String
         NoticeKind::TaskFound(task) => format!("{job} was found: its task is {task}."),
         NoticeKind::StaysUnsure(why) => format!("{job} is unsure: {}.", undecided(why)),
         NoticeKind::Paused(_) => "Sending is paused.".to_owned(),
+        NoticeKind::PriceUnread(price) => {
+            format!("The published price could not be read; the last known one counts: {price} credits.")
+        }
         NoticeKind::StoreFailed { error } => format!("{error}."),
         NoticeKind::StoreUnwritable { error } => format!("{error}; nothing is sent until the store can be written."),
         NoticeKind::StoreWritable => "The store can be written again; nothing was lost.".to_owned(),

@@ -214,7 +214,7 @@ async fn rows(client: &impl Service, limit: u32) -> Result<Vec<TaskRow>, Problem
         let before = seen.len();
         // The list may shift between two pages, so a row can come twice.
         let new = answer.rows.into_iter().filter(|row| seen.insert(row.id.clone()));
-        rows.extend(new.filter(|row| row.model == Model::Draft.wire_name()));
+        rows.extend(new.filter(|row| Model::Draft.is_named(&row.model)));
         // A gateway that counts no pages would give the same one for ever.
         if !full || rows.len() >= limit || seen.len() == before {
             break;

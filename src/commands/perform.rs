@@ -371,7 +371,8 @@ fn import(store: &mut Store, jobs: Vec<(usize, Job)>, context: &Context<'_>) -> 
     if !wrong.is_empty() {
         return Err(CommandError::BadImport(wrong));
     }
-    let left_out: HashSet<JobId> = if good.is_empty() { HashSet::new() } else { store.import(&good, context.now)?.into_iter().collect() };
+    let left_out: HashSet<JobId> =
+        if good.is_empty() { HashSet::new() } else { store.import(&good, context.now)?.into_iter().collect() };
     for job in good {
         if left_out.contains(&job.id) {
             done.outcome.left_out.push((JobRef::Job(job.id), Unavailable::Twice(job.id)));

@@ -99,6 +99,8 @@ struct PriceSchedule {
     wanted: bool,
     /// When the read that the job waits for left.
     left: Option<Instant>,
+    /// It was told that a job is sent without it.
+    told: bool,
 }
 
 /// See the module.
@@ -165,6 +167,12 @@ impl Account {
     pub(super) fn price_is_known(&self, model: Model, now: Now) -> bool {
         let price = &self.prices[model as usize];
         price.is_known || price.left.is_some_and(|since| now.at >= since + PRICE_WAIT)
+    }
+
+    /// A job of this model is sent: whether that is the first one without its published price, to be told once.
+    pub(super) fn sends_without_price(&mut self, model: Model) -> bool {
+        let price = &mut self.prices[model as usize];
+        !price.is_known && !std::mem::replace(&mut price.told, true)
     }
 
     /// The models whose price is known so far that jobs of them may be sent.
@@ -452,6 +460,7 @@ pub(super) mod tests {
         assert_eq!(account.price_deadline(now), Some(now.at + PRICE_WAIT));
         assert!(!account.price_is_known(Model::Enhance, now.after(PRICE_WAIT / 2)));
         assert!(account.price_is_known(Model::Enhance, now.after(PRICE_WAIT)), "the last known price counts");
+        assert_eq!([(); 2].map(|()| account.sends_without_price(Model::Enhance)), [true, false], "told once");
         account.on_price(Model::Enhance, &Ok(Credits::PUBLISHED_PRICE), now);
         assert!(account.price_is_known(Model::Enhance, now) && account.price_deadline(now).is_none());
     }

@@ -165,7 +165,7 @@ impl DraftReader {
         let is_full = page.rows.len() + page.unreadable >= PAGE as usize;
         let (mut kept, mut is_news) = (Vec::new(), false);
         // A gateway that does not know the filters lists other tasks too.
-        let is_draft = |row: &TaskRow| row.model.is_empty() || row.model == Model::Draft.wire_name();
+        let is_draft = |row: &TaskRow| row.model.is_empty() || Model::Draft.is_named(&row.model);
         for row in page.rows.into_iter().filter(|row| is_draft(row) && row.status == TaskStatus::Completed) {
             if is_ours(&row.id) {
                 continue;
@@ -339,7 +339,7 @@ fn link_end(made_at: Timestamp) -> Timestamp {
 }
 
 fn row_of(report: TaskReport) -> Option<DraftRow> {
-    let is_other = report.model.as_deref().is_some_and(|model| model != Model::Draft.wire_name());
+    let is_other = report.model.as_deref().is_some_and(|model| !Model::Draft.is_named(model));
     if is_other || report.status != TaskStatus::Completed {
         return None;
     }

@@ -74,6 +74,8 @@ pub enum NoticeKind {
     StaysUnsure(Undecided),
     /// Sending is paused from now on.
     Paused(PauseReason),
+    /// A request is sent although the published price could not be read: this one, known from before, counts.
+    PriceUnread(Credits),
     /// The store could not be read or changed; what was to be changed holds in memory.
     StoreFailed {
         /// What the store said.
@@ -160,6 +162,7 @@ impl NoticeKind {
             | Self::StaysUnsure(
                 Undecided::NotSending | Undecided::OverRunLimit(_) | Undecided::Held(_) | Undecided::NotConfirmed,
             )
+            | Self::PriceUnread(_)
             | Self::TookOver
             | Self::StoreOpened(Remark::LogMissing)
             | Self::AnswersUnreadable(_)

@@ -145,7 +145,9 @@ mod tests {
         let mut other = Store::open(folder.path(), Access::ReadWrite).unwrap();
         // Its own writes, and those of another process.
         for (n, by_other) in [(1, false), (2, true)] {
-            if by_other { &mut other } else { &mut store }.import(&[Job::clone(&job(n, Phase::Waiting))], jiff::Timestamp::MAX).unwrap();
+            if by_other { &mut other } else { &mut store }
+                .import(&[Job::clone(&job(n, Phase::Waiting))], jiff::Timestamp::MAX)
+                .unwrap();
             peers.changes(&mut store, 0).unwrap();
             let written = Instant::now();
             while alone() < usize::try_from(n).unwrap() {

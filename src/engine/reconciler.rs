@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::clock::Now;
 use super::index::JobIndex;
 use super::notice::{NoticeKind, Undecided};
-use super::reconcile::{Match, Window, reconcile};
+use super::reconcile::{CLOCK_SKEW, Match, Window, reconcile};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, ListPage, ListQuery, TaskRow};
 use crate::job::{Job, JobId, Model, Phase, Prices, State, TaskId, Update, retry};
@@ -42,12 +42,37 @@ struct Listing {
     rows: Vec<TaskRow>,
     /// Rows that could not be read.
     unreadable: usize,
+    /// Rows that came, of whatever model.
+    seen: usize,
+    /// The earliest time of a row so far.
+    oldest: Option<Timestamp>,
+    /// No row so far is newer than one before it, clocks apart. Otherwise an old row says nothing of what follows it.
+    newest_first: bool,
     in_air: bool,
 }
 
 impl Listing {
     fn new(model: Model) -> Self {
-        Self { model, pages: 0, rows: Vec::new(), unreadable: 0, in_air: false }
+        Self { model, pages: 0, rows: Vec::new(), unreadable: 0, seen: 0, oldest: None, newest_first: true, in_air: false }
+    }
+
+    /// Takes note of a page: its order, and rows that are missing from it by its own count.
+    fn count(&mut self, page: &ListPage) {
+        for created in page.rows.iter().filter_map(|row| row.created_at) {
+            self.newest_first &= self.oldest.is_none_or(|oldest| created.duration_since(oldest) <= CLOCK_SKEW);
+            self.oldest = Some(self.oldest.map_or(created, |oldest| oldest.min(created)));
+        }
+        self.seen += page.rows.len() + page.unreadable;
+        self.unreadable += page.unreadable;
+        if page.rows.is_empty() {
+            let total = page.total.map_or(0, |total| usize::try_from(total).unwrap_or(usize::MAX));
+            self.unreadable += total.saturating_sub(self.seen);
+        }
+    }
+
+    /// Whether what follows was made before this time: the list is ordered from the newest on.
+    fn is_past(&self, from: Timestamp) -> bool {
+        self.newest_first && self.oldest.is_some_and(|oldest| from.duration_since(oldest) > CLOCK_SKEW)
     }
 }
 
@@ -215,12 +240,11 @@ impl Reconciler {
         let model = listing.model;
         let mut windows = windows(jobs, model, &scene.prices);
         let from = windows.iter().map(|window| window.from).min();
-        let past = page.rows.iter().any(|row| row.created_at.zip(from).is_some_and(|(created, from)| created < from));
-        let complete = past || (page.rows.is_empty() && page.unreadable == 0);
-        listing.unreadable += page.unreadable;
+        listing.count(&page);
+        let complete = from.is_some_and(|from| listing.is_past(from)) || (page.rows.is_empty() && page.unreadable == 0);
         listing.pages += 1;
         // A gateway that does not know the filter lists other models' tasks too; they are nobody's answer here.
-        listing.rows.extend(page.rows.into_iter().filter(|row| row.model.is_empty() || row.model == model.wire_name()));
+        listing.rows.extend(page.rows.into_iter().filter(|row| row.model.is_empty() || model.is_named(&row.model)));
         if !complete && listing.pages < MOST_PAGES {
             listing.in_air = false;
             self.listing = Some(listing);
@@ -374,6 +398,30 @@ mod tests {
         assert_eq!(reconciler.next_read(&jobs, &mut gate(), now), None);
         assert!(reconciler.next_read(&jobs, &mut gate(), now.after(LIST_LAG)).is_some());
         assert_eq!(reconciler.next_deadline(now.at), None, "the page is under way");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_row_ends_the_walk_only_where_the_newest_come_first() {
+        let now = Now::of_test(5);
+        let (mut reconciler, jobs) = asking(now);
+        let oldest_first = (0..50).map(|n| row(100 + n, -9_000 + 30 * i64::try_from(n).unwrap())).collect();
+        assert_eq!(listed(&mut reconciler, &jobs, Ok(page(oldest_first)), now), Listed::More);
+        reconciler.next_read(&jobs, &mut gate(), now).unwrap();
+        let spelled = TaskRow { model: "Maker/MJ-V7-Enhance ".to_owned(), ..row(7, 1) };
+        assert_eq!(listed(&mut reconciler, &jobs, Ok(page(vec![spelled])), now), Listed::More);
+        reconciler.next_read(&jobs, &mut gate(), now).unwrap();
+        let Listed::Findings(found) = listed(&mut reconciler, &jobs, Ok(page(vec![])), now) else { panic!() };
+        assert_eq!(found[0].update, Some(Update::Adopted(task(7))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_counts_more_than_it_shows_proves_nothing() {
+        let now = Now::of_test(5);
+        let (mut reconciler, jobs) = asking(now);
+        let counted = ListPage { total: Some(1), ..page(vec![]) };
+        let Listed::Findings(found) = listed(&mut reconciler, &jobs, Ok(counted), now) else { panic!() };
+        assert!(!found[0].send_again, "the one that is not shown may be it");
+        assert_eq!(found[0].notice, Some(NoticeKind::StaysUnsure(Undecided::UnreadableRows(1))));
     }
 
     #[tokio::test(start_paused = true)]

@@ -480,7 +480,7 @@ pub(super) fn no_others_task(
     owner: Result<Option<JobId>, StoreError>,
     is_known: Result<bool, StoreError>,
 ) -> Result<(), ApiError> {
-    let other_model = report.model.as_deref().filter(|other| *other != model.wire_name());
+    let other_model = report.model.as_deref().filter(|other| !model.is_named(other));
     let message = match (owner, is_known) {
         _ if other_model.is_some() => format!("it reports a task of {}", other_model.unwrap_or_default()),
         (Ok(Some(owner)), _) if owner == id => return Ok(()),

@@ -34,6 +34,14 @@ impl Model {
         }
     }
 
+    /// Whether a name that the service gives means this model, however it is spelled and with or without a maker before it: a
+    /// task of ours whose model is not recognised would count as somebody else's.
+    #[must_use]
+    pub fn is_named(self, name: &str) -> bool {
+        let bare = name.trim().rsplit('/').next().unwrap_or_default();
+        bare.eq_ignore_ascii_case(self.wire_name())
+    }
+
     /// The model with this id at the service.
     #[must_use]
     pub fn from_wire_name(name: &str) -> Option<Self> {
@@ -359,6 +367,8 @@ mod tests {
     fn words_and_wire_names_read_back() {
         for model in Model::ALL {
             assert_eq!(Model::from_wire_name(model.wire_name()), Some(model));
+            let spelled = format!(" evolink/{} ", model.wire_name().to_uppercase());
+            assert_eq!(Model::ALL.map(|other| other.is_named(&spelled)), Model::ALL.map(|other| other == model), "{spelled}");
             assert_eq!(Model::from_word(model.word()), Some(model));
         }
         assert_eq!((Model::from_wire_name("mj-v8"), Model::from_word("")), (None, None));

@@ -18,7 +18,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::{TaskId, text};
 pub use check::check;
 pub use error::{Needed, PromptError, PromptRemark};
 pub use expand::{MOST_VARIANTS, expand};
@@ -192,6 +192,9 @@ pub fn parse_line(line: &str) -> Result<(Vec<Prompt>, Vec<PromptRemark>), Vec<Pr
     if let Some(error) = unsafe_character(line) {
         return Err(vec![error]);
     }
+    if is_data(line) {
+        return Err(vec![PromptError::NoWords]);
+    }
     let line = match line.strip_prefix('\\') {
         Some(rest) if rest.trim_start_matches('\\').starts_with('#') => rest,
         _ => line,
@@ -199,6 +202,10 @@ pub fn parse_line(line: &str) -> Result<(Vec<Prompt>, Vec<PromptRemark>), Vec<Pr
     let (mut prompts, mut errors, mut remarks) = (Vec::new(), Vec::new(), Vec::new());
     for variant in expand(line).map_err(|error| vec![error])? {
         match Prompt::new(&variant) {
+            // A choice may be one too; a brace that was kept plain is a person's.
+            Ok(prompt) if !prompt.as_str().starts_with('{') && is_data(prompt.as_str()) => {
+                add_new(&mut errors, vec![PromptError::NoWords]);
+            }
             Ok(prompt) => {
                 let (wrong, said) = check(prompt.as_str());
                 add_new(&mut errors, wrong);
@@ -209,6 +216,12 @@ pub fn parse_line(line: &str) -> Result<(Vec<Prompt>, Vec<PromptRemark>), Vec<Pr
         }
     }
     if errors.is_empty() { Ok((prompts, remarks)) } else { Err(errors) }
+}
+
+/// Whether a line is what other commands take or print: its braces would make several paid prompts of its fields.
+fn is_data(line: &str) -> bool {
+    let is_json = || serde_json::from_str::<serde_json::Value>(line).is_ok_and(|value| value.is_object() || value.is_array());
+    line.starts_with(TaskId::PREFIX) || (line.starts_with(['{', '[']) && is_json())
 }
 
 /// The lines of a text, however they end: a terminal pastes a carriage return alone.

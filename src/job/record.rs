@@ -70,7 +70,9 @@ pub fn next_step_of(job: &Job, failure: &Failure) -> &'static str {
         (Model::Draft, ErrorClass::Content) => "write another prompt; the same one will be refused again",
         (Model::Draft, ErrorClass::BadSource) => "write another prompt; the same request would fail again",
         // Refused at the door: there is no task that could be taken up again.
-        (_, ErrorClass::NotFound) if job.task.is_none() => "check the draft's id; a draft whose record is gone cannot be enhanced",
+        (_, ErrorClass::NotFound) if job.task.is_none() => {
+            "check the draft's id; a draft whose record is gone cannot be enhanced"
+        }
         _ => next_step(failure),
     }
 }

@@ -110,6 +110,8 @@ pub struct TaskReport {
     pub reserved: Option<Credits>,
     /// `usage.credits_used`, else `usage.cost.credits`.
     pub used: Option<Credits>,
+    /// Something stands where the final charge does, and is no amount that a task can cost: unreadable is not as agreed.
+    pub charge_unread: bool,
     /// See [`Billing`].
     pub billing: Option<Billing>,
     /// `model`.
@@ -138,6 +140,7 @@ impl TaskReport {
             failure: None,
             reserved: None,
             used: None,
+            charge_unread: false,
             billing: None,
             model: None,
             created: None,

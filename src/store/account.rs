@@ -211,7 +211,12 @@ mod tests {
         store.learn_account(&one).unwrap();
         assert_eq!(store.enter_account("https://api.evolink.ai", "sk-one").unwrap(), AccountCheck::Same);
         store.import(&[job(1, Phase::Unwatched)], Timestamp::MAX).unwrap();
-        store.import(&[job(2, Phase::Unsure(crate::job::Doubt { why: "x".into(), looked: true, candidates: vec![] }))], Timestamp::MAX).unwrap();
+        store
+            .import(
+                &[job(2, Phase::Unsure(crate::job::Doubt { why: "x".into(), looked: true, candidates: vec![] }))],
+                Timestamp::MAX,
+            )
+            .unwrap();
         for (address, key) in [(HERE, "sk-two"), ("http://127.0.0.1:9", "sk-one")] {
             let refused = AccountCheck::Refused { known: one.clone(), open: 1 };
             assert_eq!(store.enter_account(address, key).unwrap(), refused);

@@ -76,6 +76,14 @@ impl Store {
         self.see(|db| live(db, kind))
     }
 
+    /// The same besides one job.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn duplicate_of(&self, job: &Job) -> Result<Option<JobId>, StoreError> {
+        self.see(|db| other_live(db, &job.kind, job.id, false))
+    }
+
     /// How often drafts of this prompt were saved, and when last; `None` if never. Those are no doubles.
     ///
     /// # Errors

@@ -82,6 +82,9 @@ pub fn notice_text_for(model: Model, notice: &Notice, name: &dyn Fn(JobId) -> St
             }
         },
         NoticeKind::StoreFailed { error } => error.clone(),
+        NoticeKind::PriceUnread(price) => {
+            format!("the published price could not be read; the last known one counts: {price} credits")
+        }
         NoticeKind::StoreUnwritable { error } => format!("{error}; nothing is sent until the store can be written"),
         NoticeKind::StoreWritable => "the store can be written again; nothing was lost".to_owned(),
         NoticeKind::StoreOpened(remark) => match remark {

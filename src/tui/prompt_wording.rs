@@ -60,6 +60,7 @@ pub(crate) fn error(error: &PromptError) -> String {
     use PromptError as E;
     match error {
         E::Empty => "empty".to_owned(),
+        E::NoWords => "an id or a line of JSON is no prompt; `add` takes those".to_owned(),
         E::TooLong { characters } => format!("{characters} characters; at most {}", Prompt::MOST_CHARACTERS),
         E::UnsafeCharacter { position, .. } => format!("invisible character at {position}: Ctrl+f removes it"),
         E::UnclosedBrace { position } => format!("{{ at {position} is not closed; a plain one is \\{{"),

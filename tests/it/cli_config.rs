@@ -233,6 +233,13 @@ fn set_changes_one_option_and_refuses_what_would_make_the_file_wrong() {
     program.run(&["config", "set", "theme", "light"]).expect(0);
     let found = program.run(&["config", "check"]).expect(0);
     assert!(found.stdout.contains("70 credits"), "{}", found.stdout);
+    // Whoever lowers a cap while an engine runs is told that it does not bind it yet.
+    program.add(&["task-unified-1-b:0"]);
+    let lock = mj_enhance::store::Store::lock_engine(&program.data()).unwrap();
+    let told = program.run(&["config", "set", "cap_day", "5"]).expect(0).stderr;
+    assert!(told.contains(&std::process::id().to_string()) && told.contains("until it is started again"), "{told}");
+    drop(lock);
+    assert!(!program.run(&["config", "set", "cap_day", "70"]).expect(0).stderr.contains("Process"));
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("\ntheme = \"light\"\n"), "{text}");
 }

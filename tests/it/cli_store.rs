@@ -73,6 +73,29 @@ fn specs_come_from_arguments_files_and_stdin() {
 }
 
 #[test]
+fn what_a_script_left_empty_buys_no_other_picture() {
+    let program = Program::new();
+    let consent = ["--yes", "--max-credits", "99"];
+    for empty in [&["add", DRAFT, ""][..], &["add", DRAFT, " "], &["add", "", DRAFT]] {
+        let ran = program.run(&[empty, &consent].concat()).expect(2);
+        assert!(ran.stderr.contains("is empty"), "{empty:?}: {}", ran.stderr);
+    }
+    program.file("table.csv", "id,picture\ntask-unified-1-b,1\n");
+    program.file("ragged.csv", "id,picture\ntask-unified-1-b\n");
+    program.file("list.txt", "task-unified-1-c 0,2\n");
+    assert!(program.run(&["add", "-f", "ragged.csv", "--hold"]).expect(2).stderr.contains("has none"));
+    // A header counts for its own file.
+    let ran = program.run(&["add", "-f", "table.csv", "-f", "list.txt", "--dry-run"]).expect(0);
+    assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stdout);
+    assert!(list(&program).is_empty());
+    // An address that was not found is not the real service's.
+    for name in ["EVOLINK_BASE_URL", "MJ_ENHANCE_DATA_DIR", "MJ_ENHANCE_CONFIG"] {
+        let ran = Ran::from(program.command().args(["list"]).env(name, "").output().unwrap()).expect(2);
+        assert!(ran.stderr.contains(name) && ran.stderr.contains("set to nothing"), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_picture_given_twice_is_left_out_and_named() {
     let program = Program::new();
     let ids = program.add(&[DRAFT]);
@@ -232,6 +255,15 @@ fn import_takes_what_export_prints() {
     let again = other.run(&["import", "jobs.jsonl", "--json"]).expect(0);
     assert_eq!(again.objects().len(), 0);
     assert!(again.stderr.contains("0 jobs imported, 3 left out"), "{}", again.stderr);
+    // A picture that has a job here comes in all the same, and is named: released, it is paid for twice.
+    let third = Program::new();
+    let there = third.add(&[&format!("{DRAFT}:0")]);
+    third.file("jobs.jsonl", &exported.stdout);
+    let taken = third.run(&["import", "jobs.jsonl"]).expect(0);
+    assert_eq!(taken.stderr.matches("is for the same picture").count(), 1, "{}", taken.stderr);
+    assert!(taken.stderr.contains(&there[0]), "{}", taken.stderr);
+    std::fs::write(third.home().join("wide.jsonl"), b"\xff\xfe{\0}\0").unwrap();
+    assert!(third.run(&["import", "wide.jsonl"]).expect(2).stderr.contains("wide.jsonl line 1: this is not UTF-8 text"));
     let csv = program.run(&["export", "--format", "csv"]).expect(0);
     assert_eq!(csv.stdout.lines().count(), 4);
     program.file("jobs.csv", &csv.stdout);

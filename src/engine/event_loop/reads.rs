@@ -13,7 +13,9 @@ use super::super::workers::{WorkerKind, WorkerResult};
 use super::Engine;
 use crate::api::{ApiError, ListPage};
 use crate::fetch::FetchError;
-use crate::job::{Applied, Charge, Credits, Failure, Job, JobId, Model, SavedFile, TaskId, TaskReport, Update};
+use crate::job::{
+    Applied, Charge, Credits, ErrorClass, Failure, Job, JobId, Model, SavedFile, TaskId, TaskReport, TaskStatus, Update,
+};
 
 impl Engine {
     pub(super) fn start_read(&mut self, read: Read) {
@@ -37,10 +39,13 @@ impl Engine {
         let awaits_link = |id| downloads.awaits_link(id);
         let scene = poller::Scene { jobs: &self.base.jobs, awaits_link: &awaits_link, gate: &self.gate, now };
         let rng = &mut self.base.services.rng;
-        let (mut endings, mut odd, mut unreadable) = (Vec::new(), Vec::new(), None);
+        let (mut endings, mut odd, mut unreadable, mut charge_unread) = (Vec::new(), Vec::new(), None, false);
         for news in self.poller.on_read(read, result, rng, scene) {
             match news {
-                PollNews::Report(id, report) => endings.push((id, Update::Reported(report))),
+                PollNews::Report(id, report) => {
+                    charge_unread |= report.status == TaskStatus::Completed && report.charge_unread;
+                    endings.push((id, Update::Reported(report)));
+                }
                 PollNews::Progress(id, before, heard) => self.base.publisher.progressed(id, before, heard),
                 PollNews::Vanished(id) => drop(self.write_ending(id, Update::Vanished)),
                 PollNews::NoLink(id) => self.no_fresh_link(id, "the service no longer knows the task"),
@@ -59,6 +64,9 @@ impl Engine {
         }
         if endings.is_empty() {
             return;
+        }
+        if charge_unread {
+            self.pause_for_unread_charge();
         }
         let waited: Vec<JobId> = endings.iter().map(|(id, _)| *id).filter(|id| self.downloads.awaits_link(*id)).collect();
         if waited.len() < endings.len() {
@@ -95,6 +103,12 @@ impl Engine {
             self.change_settings(change);
             self.price_differs(model, agreed, charged);
         }
+    }
+
+    /// What a task of ours cost in the end cannot be read, so nobody knows whether it is what was agreed.
+    fn pause_for_unread_charge(&mut self) {
+        let said = "the service reported a charge that cannot be read";
+        self.pause(PauseReason::NoPrice { reply: Failure::new(ErrorClass::InvalidResponse, "price_unclear", said) });
     }
 
     /// The engine before this one may have been killed after it wrote what a job was reserved or charged, and before it wrote

@@ -65,6 +65,10 @@ impl Engine {
         let guard = self.submitter.guard(self.base.options.caps, &self.base.account, now);
         match self.base.store.begin_send(id, key, &body, &guard, now.wall) {
             Ok(BeginSend::Go(job)) => {
+                let agreed = job.send.as_ref().map(|send| send.agreed);
+                if let Some(price) = agreed.filter(|_| self.base.account.sends_without_price(model)) {
+                    self.base.notice(None, NoticeKind::PriceUnread(price));
+                }
                 self.take(vec![job]);
                 self.open(id);
             }

@@ -19,6 +19,8 @@ pub enum Needed {
 pub enum PromptError {
     /// Nothing is there.
     Empty,
+    /// The id of a task, or a line of JSON as `list` prints it: nobody wants pictures of that.
+    NoWords,
     /// More than [`super::Prompt::MOST_CHARACTERS`], in the line or in what it stands for.
     TooLong {
         /// How many there are.

@@ -456,6 +456,22 @@ fn holds(text: &str) {
     let _ = (expand(text), check(text), Prompt::new(text), repaired(text));
 }
 
+#[test]
+fn what_other_commands_print_is_no_prompt() {
+    for line in [
+        "task-unified-1790000100-k3v9q2ad",
+        "task-unified-1790000100-k3v9q2ad:0",
+        "{\"prompt\":\"a boat\",\"speed\":\"turbo\"}",
+        "[\"a boat\", \"a pier\"]",
+        "{task-unified-1, a boat}",
+    ] {
+        assert_eq!(parse_line(line).unwrap_err(), [PromptError::NoWords], "{line}");
+    }
+    for line in ["{\"a\" boat, pier}", "a boat {1,2}", "\\{\"a\":1\\}", "boat task-unified-1", "[a boat"] {
+        assert!(parse_line(line).is_ok(), "{line}: {:?}", parse_line(line));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

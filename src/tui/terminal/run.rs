@@ -454,7 +454,10 @@ impl Run<'_> {
         let now = (self.options.clock)();
         let mut urgency = Urgency::Slot;
         for event in events {
-            if matches!(event, Event::Key(_) | Event::KeyInBurst(_) | Event::Paste(_) | Event::Mouse(_) | Event::Resize(..) | Event::Resumed) {
+            if matches!(
+                event,
+                Event::Key(_) | Event::KeyInBurst(_) | Event::Paste(_) | Event::Mouse(_) | Event::Resize(..) | Event::Resumed
+            ) {
                 urgency = Urgency::Now;
             }
             for effect in screen.update(now, event) {

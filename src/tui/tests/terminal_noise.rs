@@ -65,7 +65,9 @@ fn a_hundred_thousand_bytes_of_a_terminal_change_nothing_but_its_focus() {
             TerminalEvent::Mouse(mouse) => harness.event(Event::Mouse(mouse)),
             TerminalEvent::Focus(focused) => harness.event(Event::Focus(focused)),
             TerminalEvent::Reply(_) => {}
-            typed @ (TerminalEvent::Key(_) | TerminalEvent::KeyInBurst(_) | TerminalEvent::Paste(_)) => panic!("the terminal typed {typed:?}"),
+            typed @ (TerminalEvent::Key(_) | TerminalEvent::KeyInBurst(_) | TerminalEvent::Paste(_)) => {
+                panic!("the terminal typed {typed:?}")
+            }
         }
     }
     assert_eq!((harness.screen(), harness.effects.len()), (before, 0));

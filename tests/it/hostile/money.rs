@@ -109,6 +109,18 @@ fn another_price_pauses_after_the_first_that_shows_it_and_holds_the_rest() {
 }
 
 #[test]
+fn a_charge_that_is_no_amount_pauses_and_says_so() {
+    let rules = format!("{FAST}\n[[rules]]\nfrom = 1\nthen = {{ reported_charge = 2000000.0 }}\n");
+    let mut stage = Stage::start(&rules, Setup { max_in_flight: 1, ..Setup::default() });
+    add_all(&mut stage);
+    until_asking(&mut stage, "one saved, and paused", |stage| {
+        let paused = stage.status.as_ref().and_then(|status| status.paused.as_ref());
+        stage.count(State::Saved) == 1 && matches!(paused, Some(PauseReason::NoPrice { .. }))
+    });
+    assert_eq!((stage.simulator().ledger().len(), stage.count(State::Waiting)), (1, 7));
+}
+
+#[test]
 fn a_final_charge_other_than_the_agreed_price_pauses_holds_the_rest_and_counts() {
     let silent = "drop_fields = [\"usage.credits_reserved\"]";
     for_each(
