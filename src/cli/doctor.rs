@@ -19,6 +19,7 @@ use crate::api::{Client, ClientOptions, ListQuery, Service};
 use crate::config::{self, Config, Environment, Flags, KeySource};
 use crate::http::ProxySettings;
 use crate::store::{Access, AccountCheck, Store};
+use crate::tui::width::columns;
 
 /// Less free space than this is worth a word: about a hundred pictures.
 const LITTLE_SPACE: u64 = 500 * 1024 * 1024;
@@ -51,8 +52,33 @@ impl Report {
     }
 }
 
+/// Columns before what was found.
+const MARGIN: u16 = 21;
+
 /// Checks everything, tells everything, and gives the code of what is worst.
+///
+/// # Errors
+/// When stdout cannot be written.
 pub fn doctor(flags: &Flags, env: &Environment, out: Out) -> Outcome {
+    let report = report(flags, env);
+    tell(&report, out, |_| true)
+}
+
+/// The same for somebody who has just typed the key: without what is said of the terminal, which would push the rest off it.
+/// With `--json` everything is told.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn doctor_of_key(flags: &Flags, env: &Environment, out: Out) -> Outcome {
+    let report = report(flags, env);
+    let exit = tell(&report, out, |check| !matches!(check.name, "terminal" | "tmux"))?;
+    if exit == Exit::Ok {
+        Out::status("Next: `mj-enhance config set cap_day 100` sets a cap, `mj-enhance` starts.");
+    }
+    Ok(exit)
+}
+
+fn report(flags: &Flags, env: &Environment) -> Report {
     let mut report = Report(Vec::new());
     let loaded = super::config_file::load(flags, env);
     match &loaded {
@@ -79,10 +105,32 @@ pub fn doctor(flags: &Flags, env: &Environment, out: Out) -> Outcome {
     }
     terminal(loaded.as_ref().ok(), env, &mut report);
     tmux(env, &mut report);
-    tell(&report, out)
+    report
 }
 
-fn tell(report: &Report, out: Out) -> Outcome {
+/// A text in the lines that a terminal has room for right of the margin; elsewhere one line, for other programs.
+fn in_lines(said: &str) -> String {
+    let stdout = std::io::stdout();
+    let wide = rustix::termios::tcgetwinsize(&stdout).ok().filter(|_| stdout.is_terminal()).map(|size| size.ws_col);
+    folded(said, wide.map_or(u16::MAX, |wide| wide.saturating_sub(MARGIN)))
+}
+
+/// Breaks at spaces only: a path stays whole, to be copied.
+fn folded(said: &str, room: u16) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in said.split(' ') {
+        match lines.last_mut() {
+            Some(line) if columns(line).saturating_add(1).saturating_add(columns(word)) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join(&format!("\n{}", " ".repeat(usize::from(MARGIN))))
+}
+
+fn tell(report: &Report, out: Out, is_told: impl Fn(&Check) -> bool) -> Outcome {
     let exit = Exit::first(report.0.iter().filter_map(|check| match check.verdict {
         Verdict::Bad(exit) => Some(exit),
         Verdict::Good | Verdict::Note => None,
@@ -101,15 +149,15 @@ fn tell(report: &Report, out: Out) -> Outcome {
         .collect();
     out.object(&json!({ "schema": SCHEMA, "ok": exit == Exit::Ok, "checks": checks }))?;
     if !out.json {
-        for check in &report.0 {
+        for check in report.0.iter().filter(|check| is_told(check)) {
             let (word, paint) = match check.verdict {
                 Verdict::Good => ("ok  ", Paint::Green),
                 Verdict::Note => ("note", Paint::Yellow),
                 Verdict::Bad(_) => ("BAD ", Paint::Red),
             };
-            out.line(&format!("{}  {:<13}  {}", out.paint(paint, word), check.name, check.found))?;
+            out.line(&format!("{}  {:<13}  {}", out.paint(paint, word), check.name, in_lines(&check.found)))?;
             if !check.next.is_empty() {
-                out.line(&format!("      {:<13}  → {}", "", check.next))?;
+                out.line(&format!("      {:<13}  {}", "", in_lines(&format!("→ {}", check.next))))?;
             }
         }
     }
@@ -357,5 +405,18 @@ fn tmux(env: &Environment, report: &mut Report) {
             ),
             None => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_is_broken_at_spaces_under_itself() {
+        let margin = " ".repeat(usize::from(MARGIN));
+        assert_eq!(folded("synchronized frames: no, because", 20), format!("synchronized frames:\n{margin}no, because"));
+        assert_eq!(folded("/a/path/that/is/longer is fine", 12), format!("/a/path/that/is/longer\n{margin}is fine"));
+        assert_eq!(folded("one line elsewhere", u16::MAX), "one line elsewhere");
     }
 }

@@ -67,7 +67,7 @@ pub fn login(flags: &Flags, env: &Environment, out: Out, read_only: bool) -> Out
     if env.get(KEY_VARIABLE).is_some() {
         Out::status(&format!("{KEY_VARIABLE} is set and goes before it: unset it to use the key that was just written."));
     }
-    doctor::doctor(flags, env, out)
+    doctor::doctor_of_key(flags, env, out)
 }
 
 /// The environment without the key, in which the file alone names it.

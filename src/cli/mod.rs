@@ -155,7 +155,7 @@ fn perform(cli: &Cli, env: &Environment) -> Outcome {
             ConfigCommand::AdoptAccount => {}
         },
         Some(Command::Login) => return login::login(&flags, env, out, global.read_only),
-        Some(Command::Simulate(args)) => return simulate::simulate(args),
+        Some(Command::Simulate(args)) => return simulate::simulate(args, out),
         Some(Command::Doctor) => return doctor::doctor(&flags, env, out),
         _ => {}
     }

@@ -1,5 +1,7 @@
 //! `simulate`: the simulator for other programs.
 
+use std::io::IsTerminal as _;
+
 use serde_json::json;
 
 use super::args::SimulateArgs;
@@ -22,21 +24,23 @@ fn problem(error: &SimulatorError) -> Problem {
 }
 
 /// Serves until it is interrupted.
-pub fn simulate(args: &SimulateArgs) -> Outcome {
+pub fn simulate(args: &SimulateArgs, out: Out) -> Outcome {
     let scenario = match &args.scenario {
         None => simulator::demo(),
         Some(path) => Scenario::read(path).map_err(|error| problem(&error))?,
     };
     let stop = super::run::signals()?;
     let running = start(scenario, args.port)?;
-    // JSON with and without --json: this command is made for programs.
-    let mut about = running.info();
-    about["schema"] = json!(SCHEMA);
-    Out::raw(&format!("{about}\n"))?;
+    // JSON with and without --json, as this command is made for programs; a person at a terminal reads the lines below only.
+    if out.json || !std::io::stdout().is_terminal() {
+        let mut about = running.info();
+        about["schema"] = json!(SCHEMA);
+        Out::raw(&format!("{about}\n"))?;
+    }
+    // A line each, so that a narrow terminal breaks none of them.
+    let (url, key) = (running.base_url(), running.key());
     Out::status(&format!(
-        "Simulator ready. In another terminal: EVOLINK_BASE_URL={} EVOLINK_API_KEY={} mj-enhance   (Ctrl+c ends it)",
-        running.base_url(),
-        running.key()
+        "Simulator ready (Ctrl+c ends it). In another terminal:\n  export EVOLINK_BASE_URL={url}\n  export EVOLINK_API_KEY={key}\n  mj-enhance"
     ));
     // Ends when a signal comes; the other end lives as long as this program.
     let _ = stop.recv();

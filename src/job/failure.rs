@@ -295,6 +295,25 @@ impl Failure {
         if facts.is_empty() { said } else { format!("{said} ({})", facts.join(", ")) }
     }
 
+    /// The shortest that still says what happened to a request, without brackets: `connection reset`, `HTTP 502`.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        if self.class != ErrorClass::Network {
+            return self.status.map_or_else(|| self.meaning().into_owned(), |status| format!("HTTP {status}"));
+        }
+        // What the system said, where it said something: `the connection broke off (Connection reset by peer (os error 104))`.
+        let (said, detail) = self.message.split_once(" (").unwrap_or((&self.message, ""));
+        let detail = detail.split(" (os error").next().unwrap_or_default().trim_end_matches(')');
+        match detail.trim_end_matches(" by peer") {
+            "" if said.is_empty() => self.meaning().into_owned(),
+            "" | "operation timed out" => said.to_owned(),
+            detail => {
+                let mut letters = detail.chars();
+                letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+            }
+        }
+    }
+
     /// What it means, and what the service said of it.
     #[must_use]
     pub fn reply(&self) -> String {

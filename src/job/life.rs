@@ -299,7 +299,8 @@ pub enum Update {
 /// What [`Job::apply`] made of an update.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Applied {
-    /// The job changed; the note is for its time line (empty where there is nothing to say).
+    /// The job changed; the note is for its time line (empty where there is nothing to say): a few words, and behind a
+    /// [`FACTS`] what it can be looked up by.
     Changed(String),
     /// Nothing changed, and why. Late and repeated answers are normal.
     Ignored(&'static str),
@@ -315,6 +316,20 @@ impl Applied {
 
 fn since(ours: Timestamp, theirs: Option<Timestamp>, now: Timestamp, server_time: Option<Timestamp>) -> SignedDuration {
     theirs.zip(server_time).map_or_else(|| now.duration_since(ours), |(theirs, server_time)| server_time.duration_since(theirs))
+}
+
+/// Parts the few words of a note of the time line from the facts behind them: `reply lost (HTTP 502) · Bad Gateway, request r1`.
+const FACTS: &str = " · ";
+
+/// The few words of a note of the time line, without the facts behind them.
+#[must_use]
+pub fn brief_note(note: &str) -> &str {
+    note.split(FACTS).next().unwrap_or(note)
+}
+
+/// A note of what became of a request, with what can be looked up of it.
+fn noted(said: &str, why: &Failure) -> String {
+    format!("{said} ({}){FACTS}{}", why.brief(), why.words())
 }
 
 fn changed(note: impl Into<String>) -> Applied {

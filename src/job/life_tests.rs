@@ -200,6 +200,22 @@ proptest! {
 }
 
 #[test]
+fn a_note_of_the_time_line_is_a_few_words_with_the_facts_behind_them() {
+    let mut job = Job { phase: Phase::Waiting, ..new_job() };
+    let approval =
+        Approval { seq: 1, price: Credits::PUBLISHED_PRICE, at: Timestamp::UNIX_EPOCH, not_before: Timestamp::UNIX_EPOCH };
+    job.apply(Update::Approve { approval, request: request(1) }, Timestamp::UNIX_EPOCH);
+    let key = IdempotencyKey::from_random([1; 16]);
+    job.apply(Update::SendStarted { key, body: String::new(), server_time: None }, Timestamp::UNIX_EPOCH);
+    let why =
+        Failure::new(ErrorClass::Network, "line_failed", "the connection broke off (Connection reset by peer (os error 104))");
+    let Applied::Changed(note) = job.apply(Update::AnswerLost(why), Timestamp::UNIX_EPOCH) else { panic!("it was being sent") };
+    assert_eq!(crate::job::brief_note(&note), "reply lost (connection reset)");
+    assert!(note.contains("os error 104") && note.contains("line_failed"), "{note}");
+    assert_eq!(crate::job::brief_note("saved 1 file"), "saved 1 file");
+}
+
+#[test]
 fn cancel_drops_what_was_not_sent_and_leaves_the_rest_as_it_is() {
     let at = |phase: Phase| Job { phase, task: TaskId::new("task-unified-1-a").ok(), ..new_job() };
     for phase in [Phase::Running(Progress::default()), Phase::ToFetch(FetchTrouble::default()), Phase::Unwatched, Phase::Saved] {

@@ -38,7 +38,7 @@ pub use first_rows::{FirstRows, Sort};
 pub use id::{IdempotencyKey, ImageNumber, JobId, NameError, Tag, TaskId};
 pub use import::ImportError;
 pub use kind::{JobKind, Model, Subject};
-pub use life::{Applied, Approval, Job, LINK_LIFE_HOURS, PaidSend, SavedFile, Update};
+pub use life::{Applied, Approval, Job, LINK_LIFE_HOURS, PaidSend, SavedFile, Update, brief_note};
 pub use money::{Credits, CreditsError};
 pub use phase::{
     CancelledBy, CapName, Doubt, FetchTrouble, HoldReason, LostAnswer, Percent, Phase, Progress, SourceFault, State,

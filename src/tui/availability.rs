@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::app::App;
 use super::drafts::can_look;
+use super::job_list::View;
 use super::keymap::Action;
 use super::layout::Page;
 use super::outcomes;
@@ -151,7 +152,17 @@ impl App {
         }
     }
 
+    /// Why there is no row: what is shown hides the jobs that there are, or there are none.
     fn no_job(&self) -> Reason {
+        let key = |action| self.options.keymap.named(action);
+        if self.jobs.count_of(View::All) > 0 {
+            let (said, way) = if self.jobs.filter().is_empty() {
+                ("no jobs here", format!("{} shows all", key(Action::ViewAll)))
+            } else {
+                ("no job matches", format!("{} clears the filter", key(Action::Escape)))
+            };
+            return format!("{said} · {way}").into();
+        }
         if self.options.read_only {
             return Cow::Borrowed("no jobs");
         }

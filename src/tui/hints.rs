@@ -63,6 +63,10 @@ impl App {
                 self.screens.details_open() && self.jobs.selected_job().is_some_and(|job| !job.files.is_empty())
             }
             Action::Full if self.screens.page() == Page::Jobs => false,
+            // Elsewhere it still opens and says that nothing is here yet.
+            Action::Show if matches!(self.screens.page(), Page::Jobs) => {
+                self.jobs.selected_job().is_some_and(|job| !job.files.is_empty() || !job.links.is_empty())
+            }
             _ => true,
         }
     }

@@ -118,7 +118,7 @@ pub fn notice_text_for(model: Model, notice: &Notice, name: &dyn Fn(JobId) -> St
 #[must_use]
 pub fn lost_answer(why: &LostAnswer) -> String {
     match why {
-        LostAnswer::Failed(failure) => format!("reply lost: {}", reasons::lost(failure)),
+        LostAnswer::Failed(failure) => format!("reply lost: {}", failure.brief()),
         LostAnswer::Said(text) => format!("reply lost: {text}"),
         LostAnswer::LongWait
         | LostAnswer::StoreUnwritable

@@ -60,6 +60,8 @@ pub(crate) struct PromptDialog {
     pub said: Option<String>,
     /// The next try goes on without the lines that are wrong.
     pub skip_wrong: bool,
+    /// The text that the box began with.
+    pub begun: String,
     recall: Option<Recall>,
 }
 
@@ -68,6 +70,7 @@ impl PromptDialog {
     pub(crate) fn new(text: &str) -> Self {
         let mut lines = TextArea::new();
         lines.insert(text);
+        let begun = lines.text();
         Self {
             lines,
             times: LineInput::new("1"),
@@ -77,6 +80,7 @@ impl PromptDialog {
             made: HashMap::new(),
             said: None,
             skip_wrong: false,
+            begun,
             recall: None,
         }
     }

@@ -13,7 +13,7 @@ pub(super) fn reason(job: &Job) -> Option<String> {
     let said = match &job.phase {
         Phase::Held(why) => held(why, job.kind.model()),
         Phase::Unsure(doubt) => match &doubt.why {
-            LostAnswer::Failed(failure) => format!("reply lost ({})", lost(failure)),
+            LostAnswer::Failed(failure) => format!("reply lost ({})", failure.brief()),
             LostAnswer::Said(text) => format!("reply lost ({text})"),
             LostAnswer::LongWait
             | LostAnswer::StoreUnwritable
@@ -30,24 +30,6 @@ pub(super) fn reason(job: &Job) -> Option<String> {
         _ => job.reason()?,
     };
     Some(text::clean(&said).into_owned())
-}
-
-/// How a reply was lost, without brackets: `connection reset`, `HTTP 502`.
-pub(super) fn lost(failure: &Failure) -> String {
-    if failure.class != ErrorClass::Network {
-        return failure.status.map_or_else(|| failure.meaning().into_owned(), |status| format!("HTTP {status}"));
-    }
-    // What the system said, where it said something: `the connection broke off (Connection reset by peer (os error 104))`.
-    let (said, detail) = failure.message.split_once(" (").unwrap_or((&failure.message, ""));
-    let detail = detail.split(" (os error").next().unwrap_or_default().trim_end_matches(')');
-    match detail.trim_end_matches(" by peer") {
-        "" if said.is_empty() => failure.meaning().into_owned(),
-        "" | "operation timed out" => said.to_owned(),
-        detail => {
-            let mut letters = detail.chars();
-            letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-        }
-    }
 }
 
 fn held(why: &HoldReason, model: Model) -> String {

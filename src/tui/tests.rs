@@ -1,6 +1,7 @@
 //! Tests of the dashboard as a whole: keys in, effects and screens out.
 
 mod actions;
+mod comfort;
 mod draft_pictures;
 mod drafts;
 mod grid;

@@ -203,6 +203,8 @@ fn login_keeps_the_key_where_only_its_owner_reads_it_and_shows_it_nowhere() {
     assert!(ended.line_restored, "the echo is back");
     assert!(!ended.raw.windows(6).any(|part| key.as_bytes().starts_with(part)), "it was shown: {}", ended.screen);
     assert!(ended.screen.contains("accepted"), "doctor ran: {}", ended.screen);
+    let raw = String::from_utf8_lossy(&ended.raw);
+    assert!(raw.contains("Next: ") && !raw.contains("synchronized frames"), "only what the key is about: {raw}");
     let file = house.home().join("key");
     assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), key);
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);

@@ -9,7 +9,7 @@ use super::super::phase::{CancelledBy, Doubt, HoldReason, LostAnswer, Phase, Pro
 use super::super::report::TaskReport;
 use super::super::request::PaidRequest;
 use super::super::{retry, text};
-use super::{Applied, Job, PaidSend, changed};
+use super::{Applied, Job, PaidSend, changed, noted};
 
 impl Job {
     pub(super) fn start_send(
@@ -52,7 +52,7 @@ impl Job {
             }
             (Phase::Sending, Some(send)) => {
                 send.begin(now, server_time);
-                changed(format!("sending again with the same key, attempt {}", send.attempts))
+                changed(format!("attempt {} with the same key", send.attempts))
             }
             _ => Applied::Ignored("it is not being sent"),
         }
@@ -62,7 +62,7 @@ impl Job {
         match (&self.phase, &mut self.send) {
             (Phase::Sending, Some(send)) => {
                 send.lose();
-                changed(format!("answer lost: {}", why.words()))
+                changed(noted("reply lost", why))
             }
             _ => Applied::Ignored("it is not being sent"),
         }
@@ -73,7 +73,7 @@ impl Job {
             (Phase::Sending, Some(send)) if send.refusal_is_proof() => {
                 self.charge = None;
                 self.stand(Phase::Waiting, now);
-                changed(format!("back in the queue: {}", why.words()))
+                changed(noted("back in the queue", &why))
             }
             (Phase::Sending, Some(_)) => self.become_unsure(LostAnswer::Failed(why)),
             _ => Applied::Ignored("it is not being sent"),
@@ -128,7 +128,10 @@ impl Job {
         if self.phase != Phase::Sending {
             return Applied::Ignored("it is not being sent");
         }
-        let note = format!("unsure: {why}");
+        let note = match &why {
+            LostAnswer::Failed(failure) => noted("unsure: reply lost", failure),
+            why => format!("unsure: {why}"),
+        };
         self.phase = Phase::Unsure(Doubt { why, looked: false, candidates: Vec::new() });
         changed(note)
     }
@@ -137,8 +140,8 @@ impl Job {
         match &mut self.phase {
             Phase::Unsure(doubt) if !doubt.looked || doubt.candidates != candidates => {
                 let note = match candidates.len() {
-                    0 => "the account's task list holds nothing that fits".to_owned(),
-                    n => format!("{} of the account may be it", text::count(n, "task")),
+                    0 => "nothing in the task list fits".to_owned(),
+                    n => format!("{} could be it", text::count(n, "task")),
                 };
                 if let Some(send) = &mut self.send {
                     send.absence_confirmed = candidates.is_empty() && send.since_last(now, server_time) >= retry::LIST_SETTLES;
@@ -172,7 +175,7 @@ impl Job {
                 send.agreed = agreed.unwrap_or(send.agreed);
                 send.begin(now, server_time);
                 self.phase = Phase::Sending;
-                changed(format!("nothing fits in the task list: sending again with the same key, attempt {}", send.attempts))
+                changed(format!("nothing fits: attempt {} with the same key", send.attempts))
             }
             (Phase::Unsure(_), _) => {
                 Applied::Ignored("the task list was not looked through, something there fits, or the key is too old")
@@ -196,7 +199,7 @@ impl Job {
         let note = if replayed { format!("recovered as {}", report.id) } else { format!("accepted as {}", report.id) };
         if std::mem::take(&mut self.stop_requested) {
             self.phase = Phase::Unwatched;
-            return changed(format!("{note}; no longer watched, it keeps running and is charged if it completes"));
+            return changed(format!("{note}, not watched: charged if it completes"));
         }
         // The body of a replay may be old (docs/service.md §3.1), and a first answer may already be final: the next read says.
         self.phase = Phase::Running(Progress { percent: report.percent, seconds_left: report.seconds_left, at: Some(now) });
@@ -207,7 +210,7 @@ impl Job {
         if !matches!(self.phase, Phase::Unsure(_)) {
             return Applied::Ignored("it is not unsure");
         }
-        let note = format!("found in the account's task list: {task}");
+        let note = format!("found in the task list: {task}");
         self.task = Some(task);
         self.sent_at = Some(self.send.as_ref().map_or(now, |send| send.last_at));
         self.charge = Some(Charge::Reserved);

@@ -33,7 +33,7 @@ impl Job {
                 self.approval = Some(yes);
                 // The account's list may hold its task by now.
                 self.recheck();
-                changed(format!("approved at {} credits; its request may go out again if no task is found", yes.price))
+                changed(format!("approved at {} credits; may be sent again if no task fits", yes.price))
             }
             _ => Applied::Ignored("only what has not been sent can be approved"),
         };
@@ -58,11 +58,11 @@ impl Job {
                 self.phase = Phase::Cancelled(CancelledBy::You);
                 self.finished_at = Some(now);
                 self.charge = None;
-                changed("cancelled before it was sent; nothing was paid")
+                changed("cancelled before it was sent (free)")
             }
             Phase::Sending if !self.stop_requested => {
                 self.stop_requested = true;
-                changed("to be unwatched as soon as the answer is here")
+                changed("no longer watched once the reply is here")
             }
             _ => Applied::Ignored("it was sent; watching can be stopped"),
         }
@@ -85,7 +85,7 @@ impl Job {
         self.phase = Phase::Cancelled(CancelledBy::YouUnsure);
         self.finished_at = Some(now);
         self.charge = Some(Charge::NotKnown);
-        changed("given up while unsure; it may have been paid")
+        changed("given up while unsure; it may have been charged")
     }
 
     pub(super) fn unwatch(&mut self) -> Applied {
@@ -93,7 +93,7 @@ impl Job {
             return Applied::Ignored("only a running job can be unwatched");
         }
         self.phase = Phase::Unwatched;
-        changed("no longer watched; it keeps running and is charged if it completes")
+        changed("no longer watched; charged if it completes")
     }
 
     pub(super) fn watch(&mut self) -> Applied {

@@ -395,11 +395,15 @@ impl App {
                 marks.retain(|id| !set.contains(id));
                 marks.extend(taken);
                 self.jobs.set_marks(marks);
-                self.say(Level::Info, format!("{} marked again", text::count(self.jobs.marks().len(), "job")));
+                let count = self.jobs.marks().len();
+                let said =
+                    if count == 0 { "no marks again".to_owned() } else { format!("{} marked again", text::count(count, "job")) };
+                self.say(Level::Info, said);
             }
             Undo::Filter(filter) => {
+                let said = filter_again(&filter);
                 self.jobs.set_filter(filter, now);
-                self.say(Level::Info, "the filter is back");
+                self.say(Level::Info, said);
             }
             Undo::HideDrafts(tasks) => self.send(Command::HideDrafts { tasks, hidden: false }, Pending::Plain, effects),
             Undo::NoteDrafts(groups) => {
@@ -408,8 +412,9 @@ impl App {
                 }
             }
             Undo::DraftFilter(filter) => {
+                let said = filter_again(&filter);
                 self.drafts.set_filter(filter);
-                self.say(Level::Info, "the filter is back");
+                self.say(Level::Info, said);
             }
             Undo::Order(sort, reverse) => {
                 self.set_view_filter(|view_filter| (view_filter.sort, view_filter.reverse) = (sort, reverse), now);
@@ -467,4 +472,9 @@ impl App {
 
 fn are(count: usize) -> String {
     if count == 1 { "1 is".to_owned() } else { format!("{count} are") }
+}
+
+/// What undo made of the filter: there was one before, or none.
+fn filter_again(filter: &str) -> &'static str {
+    if filter.is_empty() { "no filter again" } else { "the filter is back" }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::super::app::App;
 use super::super::dialogs::{Dialog, Purpose};
-use super::super::keymap::Key;
+use super::super::keymap::{Action, Key};
 use super::super::prompt_dialog::{MOST_TIMES, Made, PromptDialog, PromptField, prompt_line};
 use crate::engine::Level;
 use crate::job::prompt::{PromptVerdict, check_prompts};
@@ -20,9 +20,14 @@ impl App {
     /// Opens the box, with this text in it.
     pub(super) fn new_drafts(&mut self, text: &str) {
         let prompts = match self.dialogs.take_prompts() {
-            // A send that was stopped brings its prompts back.
+            // A send that was stopped brings its prompts back, and so does a box that was left.
             Some(kept) if text.is_empty() => kept,
-            _ => Box::new(PromptDialog::new(text)),
+            kept => {
+                if let Some(kept) = kept {
+                    self.dialogs.keep_prompts(kept);
+                }
+                Box::new(PromptDialog::new(text))
+            }
         };
         self.open_prompts(prompts);
     }
@@ -60,7 +65,15 @@ impl App {
     pub(super) fn press_in_prompts(&mut self, now: Timestamp, mut prompts: Box<PromptDialog>, key: Key) {
         use PromptField as F;
         match (key.code, prompts.at) {
-            (KeyCode::Esc, _) => return,
+            (KeyCode::Esc, _) => {
+                // What began with the words of a draft and was not changed can be had again from there.
+                if !prompts.lines.is_empty() && prompts.lines.text() != prompts.begun {
+                    let key = self.options.keymap.named(Action::NewDrafts);
+                    self.say(Level::Info, format!("nothing added; {key} brings the prompts back"));
+                    self.dialogs.keep_prompts(prompts);
+                }
+                return;
+            }
             (KeyCode::Char('d'), _) if key.ctrl => return self.finish_prompts(now, prompts),
             (KeyCode::Char('p' | 'n'), _) if key.ctrl => {
                 prompts.at = F::Lines;
@@ -141,9 +154,7 @@ impl App {
                 prompts.skip_wrong = true;
                 let good = text::count(ok, "prompt");
                 Some(if ok > 0 {
-                    format!(
-                        "fix line {first} first; nothing is queued yet · Ctrl+d again: go on with the {good} that can be sent"
-                    )
+                    format!("fix line {first} first; nothing is queued yet · Ctrl+d again: only the {good} that can be sent")
                 } else {
                     format!("fix line {first} first; nothing is queued yet")
                 })

@@ -52,15 +52,19 @@ impl AskSheet {
         }
         let height = lines.len() + 1 + keys.len() + 2;
         let is_whole = widest <= most && height <= usize::from(room.height);
-        // In the empty line, so that the box does not move.
-        let early = if canvas.app.seen.early && is_whole { "press y again" } else { "" };
-        lines.push(vec![(early.to_owned(), canvas.styles.warn)]);
         if is_whole {
+            // In the empty line, so that the box does not move.
+            let early = if canvas.app.seen.early { "press y again" } else { "" };
+            lines.push(vec![(early.to_owned(), canvas.styles.warn)]);
             lines.extend(keys);
         } else {
             let said = ["window too small to confirm; make it larger · n back", "window too small · n back"];
-            let fits = |said: &&str| wrap(said, most).len() + 2 <= usize::from(room.height);
-            put(&mut lines, said.into_iter().find(fits).unwrap_or(said[1]), most, canvas.styles.warn);
+            let rows = |said: &str| wrap(said, most).len() + 2;
+            let fits = |said: &&str| rows(said) <= usize::from(room.height);
+            let said = said.into_iter().find(fits).unwrap_or(said[1]);
+            // What is said is seen to its end; the sums have what is left.
+            lines.truncate(usize::from(room.height).saturating_sub(rows(said)));
+            put(&mut lines, said, most, canvas.styles.warn);
         }
         let widest = lines.iter().map(|line| line_width(line)).max().unwrap_or(0).max(widest);
         Self { title, width: widest.min(most), lines, heavy: false, is_whole }
@@ -116,13 +120,15 @@ struct Amounts {
 }
 
 impl Amounts {
-    /// Wide enough for all of these, and ending at the right edge of `columns` columns.
-    fn of(all: &[Credits], columns: u16) -> Self {
+    /// Wide enough for all of these, and ending at the right edge of `columns` columns, of which there are `most`.
+    fn of(all: &[Credits], columns: u16, most: u16) -> Self {
         let decimals = all.iter().map(|amount| amount.to_string().split_once('.').map_or(0, |(_, part)| part.len()));
         let decimals = decimals.max().unwrap_or(0).max(1);
         let mut amounts = Self { decimals, names: LEAST_NAMES, width: 0 };
         amounts.width = all.iter().map(|amount| amounts.text(*amount).chars().count() + 1).max().unwrap_or(0);
-        amounts.names = usize::from(columns).saturating_sub(amounts.width + CREDITS.len()).max(LEAST_NAMES);
+        // An amount is never cut: in a narrow window the names move closer.
+        let least = LEAST_NAMES.min(usize::from(most).saturating_sub(amounts.width));
+        amounts.names = usize::from(columns).saturating_sub(amounts.width + CREDITS.len()).max(least);
         amounts
     }
 
@@ -180,7 +186,7 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, extras: Ext
     let mut all: Vec<Credits> = quote.lines.iter().flat_map(|line| [line.price, line.total()]).collect();
     all.extend([these, before]);
     all.extend(quote.balance);
-    let amounts = Amounts::of(&all, keys.max(columns(&price.title) + 5));
+    let amounts = Amounts::of(&all, keys.max(columns(&price.title) + 5), width);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     if quote.lines.only_price().is_none() {
         for line in sends.iter() {

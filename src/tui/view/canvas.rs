@@ -366,10 +366,36 @@ pub(super) fn wrap(text: &str, width: u16) -> Vec<String> {
     lines
 }
 
+/// Breaks a row of items into lines: between two of them where it can, so that none begins at the end of a line.
+pub(super) fn wrap_items(items: &[String], width: u16) -> Vec<String> {
+    const BETWEEN: &str = " · ";
+    let mut lines: Vec<String> = Vec::new();
+    for item in items {
+        match lines.last_mut() {
+            Some(line) if columns(line) + columns(BETWEEN) + columns(item) <= width => {
+                line.push_str(BETWEEN);
+                line.push_str(item);
+            }
+            _ => lines.extend(wrap(item, width)),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_row_of_items_breaks_between_them_and_leaves_no_dot_behind() {
+        let items = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+        let row = items(&["0 running", "1 saved a.png", "3 cancelled"]);
+        assert_eq!(wrap_items(&row, 40), ["0 running · 1 saved a.png · 3 cancelled"]);
+        assert_eq!(wrap_items(&row, 30), ["0 running · 1 saved a.png", "3 cancelled"]);
+        assert_eq!(wrap_items(&items(&["one two three", "b"]), 8), ["one two", "three", "b"]);
+        assert_eq!(wrap_items(&[], 8), Vec::<String>::new());
+    }
 
     /// The contrast to white, by WCAG 2.2.
     fn contrast(colour: [u8; 3]) -> f64 {

@@ -12,7 +12,7 @@ use super::super::drafts::{is_old, moderated};
 use super::super::layout::{Layout, Page};
 use super::super::pictures::Want;
 use super::super::wording;
-use super::canvas::{Canvas, Pieces, wrap};
+use super::canvas::{Canvas, Pieces, wrap, wrap_items};
 use super::pictures::{self, Place};
 use super::sheet::{chosen_sign, line_width, moment};
 use crate::job::drafts::{Draft, Known};
@@ -217,10 +217,21 @@ pub(super) fn known_of(canvas: &Canvas<'_>, draft: &Draft, image: ImageNumber) -
     out
 }
 
+/// Columns of the names.
+const NAMES: u16 = 9;
+
 /// A name and its value, wrapped under itself.
 fn fact(canvas: &Canvas<'_>, lines: &mut Vec<Pieces>, width: u16, name: &str, value: &str) {
-    const NAMES: u16 = 9;
-    for (index, part) in wrap(value, width.saturating_sub(NAMES)).into_iter().enumerate() {
+    row(canvas, lines, name, wrap(value, width.saturating_sub(NAMES)));
+}
+
+/// A name and what belongs to it, none of them broken where it can be kept whole.
+fn items(canvas: &Canvas<'_>, lines: &mut Vec<Pieces>, width: u16, name: &str, items: &[String]) {
+    row(canvas, lines, name, wrap_items(items, width.saturating_sub(NAMES)));
+}
+
+fn row(canvas: &Canvas<'_>, lines: &mut Vec<Pieces>, name: &str, parts: Vec<String>) {
+    for (index, part) in parts.into_iter().enumerate() {
         let name = if index == 0 { name } else { "" };
         lines.push(vec![(format!("{name:<9}"), canvas.styles.dim), (part, canvas.styles.plain)]);
     }
@@ -247,8 +258,8 @@ fn facts(canvas: &Canvas<'_>, draft: &Draft, width: u16, without_boxes: bool) ->
     if let Some(label) = draft.label() {
         fact(canvas, &mut lines, width, "tag", label);
     }
-    fact(canvas, &mut lines, width, "files", &files(canvas, draft, tall));
-    fact(canvas, &mut lines, width, "enhanced", &enhanced(app, draft));
+    items(canvas, &mut lines, width, "files", &files(canvas, draft, tall));
+    items(canvas, &mut lines, width, "enhanced", &enhanced(app, draft));
     if let Some(said) = moderated(draft) {
         fact(canvas, &mut lines, width, "note", &said);
     } else if is_old(draft, canvas.now) {
@@ -273,7 +284,7 @@ fn facts(canvas: &Canvas<'_>, draft: &Draft, width: u16, without_boxes: bool) ->
 }
 
 /// `…/r7u2k9aa-0.png … -3 · links expire in 23h41m`.
-fn files(canvas: &Canvas<'_>, draft: &Draft, all: bool) -> String {
+fn files(canvas: &Canvas<'_>, draft: &Draft, all: bool) -> Vec<String> {
     let mut parts = Vec::new();
     if let (Some(first), count) = (draft.files.first().map(|(_, path)| path), draft.files.len()) {
         let first = text::clean(&first.to_string_lossy()).into_owned();
@@ -290,11 +301,11 @@ fn files(canvas: &Canvas<'_>, draft: &Draft, all: bool) -> String {
         let short = path.rsplit('/').take(4).collect::<Vec<_>>();
         *path = short.into_iter().rev().collect::<Vec<_>>().join("/");
     }
-    parts.join(" · ")
+    parts
 }
 
 /// `0 saved x5j8d3qa-0.png · 2 –`.
-fn enhanced(app: &App, draft: &Draft) -> String {
+fn enhanced(app: &App, draft: &Draft) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     let mut children: Vec<_> = draft.children.iter().collect();
     children.sort_by_key(|child| child.image);
@@ -311,7 +322,10 @@ fn enhanced(app: &App, draft: &Draft) -> String {
         let file = file.unwrap_or_default();
         parts.push(format!("{} {}{file}", child.image, child.state));
     }
-    if parts.is_empty() { "–".to_owned() } else { parts.join(" · ") }
+    if parts.is_empty() {
+        parts.push("–".to_owned());
+    }
+    parts
 }
 
 /// `0 and 2 chosen: 2 × 5.4 = 10.8 · balance 391.2 → 380.4`.

@@ -8,9 +8,9 @@ use super::super::keymap::Action;
 use super::super::layout::Layout;
 use super::super::reasons;
 use super::super::wording;
-use super::canvas::{Canvas, Pieces, Styles, wrap};
+use super::canvas::{Canvas, Pieces, Styles, wrap, wrap_items};
 use super::pictures;
-use crate::job::{Charge, Job, JobKind, Phase, State, text};
+use crate::job::{Charge, Job, JobKind, Phase, State, brief_note, text};
 use crate::tui::width::columns;
 
 /// Most lines of the raw answer that are shown.
@@ -108,13 +108,30 @@ impl Sheet {
         }
     }
 
+    /// Words with a time in the gutter.
+    fn timed(&mut self, time: &str, said: &str) {
+        for (index, part) in wrap(said, self.width.saturating_sub(9)).into_iter().enumerate() {
+            let time = if index == 0 { time } else { "" };
+            self.lines.push(vec![(format!("{time:>7}  "), self.styles.dim), (part, self.styles.plain)]);
+        }
+    }
+
     /// A name and its value.
     fn fact(&mut self, name: &str, value: &str) {
-        if value.is_empty() {
-            return;
+        if !value.is_empty() {
+            self.under(name, wrap(value, self.width.saturating_sub(10 + columns(name))));
         }
+    }
+
+    /// A name and what belongs to it, none of them broken where it can be kept whole.
+    fn items(&mut self, name: &str, items: &[String]) {
+        self.under(name, wrap_items(items, self.width.saturating_sub(10 + columns(name))));
+    }
+
+    /// A name and its lines below each other.
+    fn under(&mut self, name: &str, parts: Vec<String>) {
         let indent = columns(name) + 1;
-        for (index, part) in wrap(value, self.width.saturating_sub(9 + indent)).into_iter().enumerate() {
+        for (index, part) in parts.into_iter().enumerate() {
             let name = if index == 0 { format!("{name} ") } else { " ".repeat(usize::from(indent)) };
             self.line(vec![(name, self.styles.dim), (part, self.styles.plain)]);
         }
@@ -140,7 +157,7 @@ fn prompt(sheet: &mut Sheet, app: &App, job: &Job) {
     sheet.fact("from", template.as_deref().unwrap_or_default());
     let children = job.task.as_ref().map(|task| app.jobs.enhanced_from(task)).unwrap_or_default();
     let children: Vec<String> = children.into_iter().map(enhanced).collect();
-    sheet.fact("enhanced", &children.join(" · "));
+    sheet.items("enhanced", &children);
 }
 
 fn result(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
@@ -174,7 +191,6 @@ fn result(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
     }
     for file in &job.files {
         sheet.say(&text::clean(&file.path.to_string_lossy()), styles.plain);
-        sheet.say(&format!("sha256 {}", file.sha256), styles.dim);
     }
     let mut about: Vec<String> = job.files.iter().map(|file| wording::bytes(file.bytes)).collect();
     let mut soon = false;
@@ -185,6 +201,10 @@ fn result(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
     }
     if !about.is_empty() {
         sheet.say(&about.join(" · "), if soon { styles.warn } else { styles.dim });
+    }
+    // What is looked up least stands last.
+    for file in &job.files {
+        sheet.say(&format!("sha256 {}", file.sha256), styles.dim);
     }
 }
 
@@ -224,24 +244,24 @@ fn times(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
     let Some(details) = app.screens.details_of(job.id) else { return };
     let styles = sheet.styles;
     let mut before: Option<Timestamp> = None;
-    sheet.section("time");
     for entry in &details.timeline {
         let gap = before.map(|before| wording::since(before, entry.at)).filter(|gap| *gap < 3_600);
-        before = Some(entry.at);
-        // The first moment by the clock, and what came soon after it by how much later it was.
-        let head = match gap {
-            Some(gap) => format!("{:>8}  ", format!("+{}", wording::duration(gap, false))),
-            None => format!("{:<8}  ", wording::clock(entry.at, now.max(job.created_at), &app.options.zone)),
-        };
-        let note = text::clean(&entry.note);
+        let note = text::clean(brief_note(&entry.note));
         // The whole id stands among the ids.
         let note = job.task.as_ref().map_or_else(|| note.to_string(), |task| note.replace(task.as_str(), task.short()));
         let said = if note.is_empty() { entry.state.word().to_owned() } else { note };
-        let indent = columns(&head);
-        for (index, part) in wrap(&said, sheet.width.saturating_sub(9 + indent)).into_iter().enumerate() {
-            let head = if index == 0 { head.clone() } else { " ".repeat(usize::from(indent)) };
-            sheet.line(vec![(head, styles.dim), (part, styles.plain)]);
+        match gap {
+            // What came soon after the line above stands by how much later it was, in the gutter: the words have the width.
+            Some(gap) => sheet.timed(&format!("+{}", wording::duration(gap, false)), &said),
+            None => {
+                let clock = wording::clock(entry.at, now.max(job.created_at), &app.options.zone);
+                if before.is_none() {
+                    sheet.section("time");
+                }
+                sheet.say(&format!("{clock}  {said}"), styles.plain);
+            }
         }
+        before = Some(entry.at);
     }
 }
 

@@ -139,10 +139,10 @@ fn prompt(canvas: &Canvas<'_>, draft: &Draft, wide: bool) -> (String, Style) {
         more.insert(0, prompt.as_str().to_owned());
         return (format!("{note}{}", more.join(" · ")), styles.plain);
     }
-    more.insert(0, "not made here".to_owned());
     if draft.price.is_none() {
         more.push("no price: may be no draft".to_owned());
     }
+    more.push("not made here".to_owned());
     (format!("{note}{}", more.join(" · ")), styles.dim)
 }
 

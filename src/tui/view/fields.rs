@@ -89,14 +89,10 @@ pub(super) fn keys_of(dialog: &Dialog, keymap: &Keymap, page: Page) -> Vec<(Stri
             Page::Drafts => &[("Enter", "keep"), ("Esc", "clear"), ("", "fog tag:harbour known:likely -word")],
             _ => &[("Enter", "keep"), ("Esc", "clear"), ("Up Down", "move")],
         },
-        Dialog::Add(_) => &[("Ctrl+d", "show the price"), ("Tab", "lines or tag"), ("Esc", "back, the lines are kept")],
-        Dialog::Prompts(_) => &[
-            ("Ctrl+d", "show the price"),
-            ("Tab", "times, tag"),
-            ("Ctrl+p Ctrl+n", "earlier, later"),
-            ("Ctrl+f", "repair"),
-            ("Esc", "back, nothing is kept"),
-        ],
+        Dialog::Add(_) => &[("Ctrl+d", "price"), ("Esc", "back, lines kept"), ("Tab", "lines or tag")],
+        Dialog::Prompts(_) => {
+            &[("Ctrl+d", "price"), ("Esc", "back"), ("Tab", "times, tag"), ("Ctrl+f", "repair"), ("Ctrl+p Ctrl+n", "earlier")]
+        }
         Dialog::Price(price) if price.purpose.records() => &[("y", "confirm"), ("n", "back"), ("h", "add held, nothing is sent")],
         Dialog::Price(_) | Dialog::Ask(_) => &[("y", "confirm"), ("n", "back")],
         Dialog::Menu(_) => &[("Enter", "choose"), ("Up Down", "move"), ("Esc", "back")],

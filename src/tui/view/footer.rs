@@ -134,7 +134,8 @@ fn seconds_left(until: Timestamp, now: Timestamp) -> i64 {
 
 /// What the selected row wants said when nothing else does.
 fn standing_word(app: &App) -> Option<String> {
-    if app.screens.page() != Page::Jobs || app.screens.details_open() {
+    // With marks, the keys are for them.
+    if app.screens.page() != Page::Jobs || app.screens.details_open() || !app.jobs.marks().is_empty() {
         return None;
     }
     let job = app.jobs.selected_job()?;

@@ -330,7 +330,9 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         let mut pieces = vec![(number.to_string(), styles.accent.add_modifier(styles.bold))];
         let label = if word.is_empty() { String::new() } else { format!(" {word}") };
         pieces.push((label, if none { styles.dim } else { styles.plain }));
-        pieces.push((format!("·{}", tab_count(canvas, view)), count));
+        // A hyphen in its place would make a minus of it.
+        let bound = if canvas.ascii { ":" } else { "·" };
+        pieces.push((format!("{bound}{}", tab_count(canvas, view)), count));
         if open {
             for piece in &mut pieces {
                 piece.1 = styles.chosen;

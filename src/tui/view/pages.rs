@@ -104,7 +104,8 @@ fn spending_in(canvas: &mut Canvas<'_>, area: Rect) {
     let facts = facts(canvas);
     let has_hours = has_hours(app, area.width);
     let times = times(canvas);
-    let heights = [1, height(&facts), 1, u16::from(has_hours), height(&times), 1].map(Constraint::Length);
+    let chart = if has_hours { hours_height(canvas, area) } else { 0 };
+    let heights = [1, height(&facts), 1, chart, height(&times), 1].map(Constraint::Length);
     let [title, facts_area, _, hours, times_area, _, tags] =
         Layout::vertical(heights.into_iter().chain([Constraint::Fill(1)])).areas(area);
     canvas.text(title.x, title.y, title.width, "spending", canvas.styles.strong);
@@ -113,7 +114,9 @@ fn spending_in(canvas: &mut Canvas<'_>, area: Rect) {
             canvas.pieces(place.x, y, place.width, line);
         }
     }
-    if has_hours && hours.height > 0 {
+    if hours.height > 1 {
+        hours_as_bars(canvas, hours);
+    } else if hours.height == 1 {
         per_hour(canvas, hours);
     }
     by_tag(canvas, tags);
@@ -185,13 +188,79 @@ fn times(canvas: &Canvas<'_>) -> Vec<Pieces> {
     lines
 }
 
+/// Hours of a whole chart.
+const A_DAY: i64 = 24;
+
+/// Where the words of a line of this page begin.
+const VALUES: u16 = 14;
+
+/// The most lines of a chart's bars.
+const MOST_BARS: u16 = 4;
+
+/// Lines for the finished jobs of a day: one, or a chart where the page would be left empty below.
+fn hours_height(canvas: &Canvas<'_>, area: Rect) -> u16 {
+    const LEAST_BARS: u16 = 3;
+    let free = area.height.saturating_sub(spending_height(canvas, area.width));
+    // Its name, its bars, its hours and an empty line in place of the one line.
+    let bars = free.saturating_sub(2).min(MOST_BARS);
+    if bars >= LEAST_BARS && area.width >= VALUES + 24 * 2 { bars + 3 } else { 1 }
+}
+
+/// How many jobs finished in each of the last hours.
+fn finished(canvas: &Canvas<'_>, hours: i64) -> Vec<(i64, u64)> {
+    let now = canvas.now.as_second().div_euclid(3_600);
+    (now - hours + 1..=now).map(|hour| (hour, u64::try_from(canvas.app.jobs.finished_in_hour(hour)).unwrap_or(0))).collect()
+}
+
+/// Finished jobs of a day, a bar an hour, with the hours of the clock below.
+fn hours_as_bars(canvas: &mut Canvas<'_>, area: Rect) {
+    let styles = canvas.styles;
+    let counts = finished(canvas, A_DAY);
+    let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(0);
+    let used = canvas.text(area.x, area.y, area.width, &format!("  {:<12}", "per hour"), styles.dim);
+    canvas.text(area.x + used, area.y, area.width, &format!("finished, last {A_DAY} h, most {most}"), styles.dim);
+    let set = if canvas.ascii { ASCII_BARS } else { symbols::bar::NINE_LEVELS };
+    let levels = [
+        set.empty,
+        set.one_eighth,
+        set.one_quarter,
+        set.three_eighths,
+        set.half,
+        set.five_eighths,
+        set.three_quarters,
+        set.seven_eighths,
+        set.full,
+    ];
+    let rows = area.height - 3;
+    let wide = (area.width.saturating_sub(VALUES) / 24).clamp(2, 4);
+    // Thin, as it is not what the page is about.
+    let thick = wide.div_ceil(2);
+    let full = u64::from(rows) * 8;
+    for ((hour, count), x) in counts.iter().zip((area.x + VALUES..).step_by(usize::from(wide))) {
+        // Something is never drawn as nothing.
+        let eighths = (count * full).div_ceil(most.max(1));
+        for row in 0..rows {
+            let level = eighths.saturating_sub(u64::from(row) * 8).min(8);
+            let y = area.y + rows - row;
+            let symbol = levels[usize::try_from(level).unwrap_or(0)];
+            if level > 0 {
+                canvas.text(x, y, thick, &symbol.repeat(usize::from(thick)), styles.accent);
+            } else if row == 0 {
+                canvas.text(x, y, 1, if canvas.ascii { "_" } else { "·" }, styles.dim);
+            }
+        }
+        let at = jiff::Timestamp::from_second(hour * 3_600).unwrap_or(canvas.now).to_zoned(canvas.app.options.zone.clone());
+        if at.hour() % 3 == 0 {
+            canvas.text(x, area.y + rows + 1, area.right().saturating_sub(x), &format!("{:02}", at.hour()), styles.dim);
+        }
+    }
+}
+
 /// Finished jobs, one character an hour.
 fn per_hour(canvas: &mut Canvas<'_>, area: Rect) {
-    let (app, styles) = (canvas.app, canvas.styles);
-    let hours = i64::from(area.width.saturating_sub(26).min(24));
-    let now = canvas.now.as_second().div_euclid(3_600);
-    let counts = (now - hours + 1..=now).map(|hour| u64::try_from(app.jobs.finished_in_hour(hour)).unwrap_or(0));
-    let counts: Vec<u64> = counts.collect();
+    let styles = canvas.styles;
+    let hours = i64::from(area.width.saturating_sub(26)).min(A_DAY);
+    let counts: Vec<u64> = finished(canvas, hours).into_iter().map(|(_, count)| count).collect();
     let most = counts.iter().copied().max().unwrap_or(0);
     let used = canvas.text(area.x, area.y, area.width, &format!("  {:<12}", "per hour"), styles.dim);
     let width = u16::try_from(hours).unwrap_or(0);

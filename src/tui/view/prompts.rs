@@ -7,7 +7,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::super::prompt_dialog::{PromptDialog, PromptField};
 use super::super::prompt_wording::{self, Mood};
 use super::super::wording;
-use super::canvas::{Canvas, Pieces};
+use super::canvas::{Canvas, Pieces, wrap};
 use super::fields::field;
 use super::sheet::line_width;
 use crate::job::text;
@@ -53,7 +53,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, room: Rect, prompts: &PromptDialog) 
             }
             Foot::Sums(pieces) => {
                 let used = canvas.pieces(inner.x, y, inner.width, pieces);
-                if foot.len() == 2 {
+                if !foot.iter().any(|row| matches!(row, Foot::Fields)) {
                     fields(canvas, (inner.x + used + 3, y), inner.right(), prompts);
                 }
             }
@@ -122,18 +122,25 @@ fn written(canvas: &mut Canvas<'_>, area: Rect, parts: &[(u16, &str)], prompts: 
     y - area.y
 }
 
-/// A line cut into parts of less than this width, each with the columns before it.
+/// A line cut into parts of less than this width, each with the columns before it; between words, where they are not too long.
 fn broken(line: &str, width: u16) -> Vec<(u16, &str)> {
     let mut parts = Vec::new();
     let (mut start, mut from, mut wide) = (0_u16, 0, 0_u16);
+    // Where the last word of the part begins, and the columns before it.
+    let mut word = (0, 0);
     for (at, grapheme) in line.grapheme_indices(true) {
         let cells = columns(grapheme);
         // The last column is for the cursor.
         if wide + cells >= width.max(2) {
-            parts.push((start, &line[from..at]));
-            (start, from, wide) = (start.saturating_add(wide), at, 0);
+            let (cut, before) = if word.1 > 0 && word.1 >= width / 2 { word } else { (at, wide) };
+            parts.push((start, &line[from..cut]));
+            (start, from, wide) = (start.saturating_add(before), cut, wide - before);
+            word = (cut, 0);
         }
         wide += cells;
+        if grapheme == " " {
+            word = (at + 1, wide);
+        }
     }
     parts.push((start, &line[from..]));
     parts
@@ -156,6 +163,9 @@ enum Foot {
     Said(Pieces),
 }
 
+/// The most lines of what is said: a reason that is cut before its point says nothing.
+const MOST_SAID: usize = 3;
+
 /// Columns of *times* and tag.
 const FIELDS: u16 = 40;
 
@@ -166,7 +176,8 @@ fn foot(canvas: &Canvas<'_>, width: u16, prompts: &PromptDialog) -> Vec<Foot> {
     if !beside {
         foot.push(Foot::Fields);
     }
-    foot.push(Foot::Said(vec![said(canvas, width, prompts)]));
+    let (said, style) = said(canvas, width, prompts);
+    foot.extend(wrap(&said, width).into_iter().take(MOST_SAID).map(|part| Foot::Said(vec![(part, style)])));
     foot
 }
 
@@ -214,6 +225,8 @@ fn said(canvas: &Canvas<'_>, width: u16, prompts: &PromptDialog) -> (String, Sty
         let clock = |at| wording::clock(at, canvas.now, &canvas.app.options.zone);
         let (said, mood) = prompt_wording::verdict(line, prompts.made(line), clock);
         match line.repaired().filter(|_| mood == Mood::Wrong) {
+            // Where the reason names the key already, what the line would be is all that is new.
+            Some(repaired) if said.contains("Ctrl+f") => (format!("Ctrl+f: {repaired}"), mood),
             Some(repaired) => (format!("{said} · Ctrl+f: {repaired}"), mood),
             None => (said, mood),
         }
@@ -223,5 +236,33 @@ fn said(canvas: &Canvas<'_>, width: u16, prompts: &PromptDialog) -> (String, Sty
         None if prompts.lines.is_at_open_end() => ("Enter on this empty line shows the price".to_owned(), styles.dim),
         None if width < 60 => ("nothing is sent yet".to_owned(), styles.dim),
         None => ("nothing is sent until you confirm its price · Ctrl+p brings earlier prompts".to_owned(), styles.dim),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_breaks_between_words_and_loses_nothing() {
+        assert_eq!(broken("red boat at dawn", 10), [(0, "red boat "), (9, "at dawn")]);
+        assert_eq!(broken("a lighthouse", 8), [(0, "a light"), (7, "house")]);
+        for line in [
+            "",
+            "灯台 in 霧, 灯台 in 霧",
+            "  two  spaces  everywhere  ",
+            "averyveryverylongwordwithoutanyspace",
+            "لوحة البحر 🇫🇷 fog",
+        ] {
+            for width in [0, 1, 2, 3, 7, 20] {
+                let parts = broken(line, width);
+                assert_eq!(parts.iter().map(|(_, part)| *part).collect::<String>(), line);
+                for (start, part) in &parts {
+                    let at = part.as_ptr() as usize - line.as_ptr() as usize;
+                    assert_eq!(*start, columns(&line[..at]), "{line:?} in {width}");
+                    assert!(columns(part) < width.max(3), "{part:?} in {width}");
+                }
+            }
+        }
     }
 }

@@ -59,8 +59,8 @@ fn a_lost_answer_to_a_paid_request_ends_with_one_charge_and_one_picture() {
         let send = job.send.as_ref().unwrap();
         assert_eq!((send.attempts, send.lost), (2, 1), "{name}");
         let notes = notes(&mut stage);
-        assert!(notes.contains("sending: answer lost: ") && notes.contains(said), "{name}: {notes}");
-        assert!(notes.contains("sending again with the same key, attempt 2"), "{name}: {notes}");
+        assert!(notes.contains("sending: reply lost (") && notes.contains(said), "{name}: {notes}");
+        assert!(notes.contains("attempt 2 with the same key"), "{name}: {notes}");
         let (ledger, counts) = (stage.simulator().ledger(), stage.simulator().counts());
         assert_eq!(ledger.len(), 1, "{name}: one charge");
         assert_eq!(ledger[0].key.as_deref(), Some(send.key.as_str()), "{name}");
