@@ -196,9 +196,11 @@ pub fn tell_next(approved: bool, quote: &str, count: usize, context: &Context) {
             ));
         }
     } else {
+        let keymap = super::config_file::keymap(&context.config.keys).unwrap_or_default();
         Out::status(&format!(
-            "Stored and held: {}. `mj-enhance release` or p in the dashboard sends them.",
-            text::count(count, "job")
+            "Stored and held: {}. `mj-enhance release` or {} in the dashboard sends them.",
+            text::count(count, "job"),
+            keymap.named(crate::tui::keymap::Action::Hold)
         ));
     }
 }

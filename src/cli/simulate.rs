@@ -26,7 +26,7 @@ fn problem(error: &SimulatorError) -> Problem {
 /// Serves until it is interrupted.
 pub fn simulate(args: &SimulateArgs, out: Out) -> Outcome {
     let scenario = match &args.scenario {
-        None => simulator::demo(),
+        None => simulator::served(),
         Some(path) => Scenario::read(path).map_err(|error| problem(&error))?,
     };
     let stop = super::run::signals()?;

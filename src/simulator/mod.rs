@@ -67,6 +67,15 @@ pub fn demo() -> Scenario {
     Scenario::from_toml(include_str!("demo.toml")).expect("the demo's scenario is part of the program and tested")
 }
 
+/// The demo's account for other programs, at any time: without the lost reply, which is timed for somebody who watches the demo
+/// from its start and would meet whoever comes first later.
+#[must_use]
+pub fn served() -> Scenario {
+    let mut scenario = demo();
+    scenario.faults.retain(|fault| fault.after_seconds.is_none());
+    scenario
+}
+
 /// A simulator that runs on the caller's tokio runtime. Dropping it ends it.
 #[derive(Debug)]
 pub struct Simulator {

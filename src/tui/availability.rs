@@ -133,8 +133,8 @@ impl App {
             A::Enhance | A::RunAgain if self.status.is_none() => no("the engine has not answered yet; try again in a moment"),
             A::Enhance => {
                 let chosen = self.drafts.selected().is_some_and(|draft| !self.drafts.chosen(&draft.task).is_empty());
-                let said =
-                    || format!("nothing is chosen: {} to {} choose, {} all", key(A::Choose0), key(A::Choose3), key(A::ChooseAll));
+                let digits = self.keys_named_with(A::Choose0).unwrap_or_default();
+                let said = || format!("nothing is chosen: {digits} choose, {} all", key(A::ChooseAll));
                 Some(if chosen { Ok(()) } else { Err(said().into()) })
             }
             A::RunAgain => {

@@ -52,6 +52,13 @@ fn mistakes_in_a_scenario_are_named() {
     assert!(error.contains("none.toml"), "{error}");
 }
 
+#[test]
+fn what_is_served_without_a_file_is_the_demo_without_what_is_timed_for_its_watcher() {
+    let (demo, served) = (demo(), crate::simulator::served());
+    assert_eq!((served.drafts.len(), served.faults.len()), (demo.drafts.len(), demo.faults.len() - 1));
+    assert!(served.faults.iter().all(|fault| fault.decoys == 0));
+}
+
 #[tokio::test]
 async fn the_demo_has_drafts_money_and_trouble() {
     let mut demo = demo();

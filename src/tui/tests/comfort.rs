@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::super::keymap::Keymap;
+use super::super::options::{AppOptions, Charset};
 use super::super::testing::{ScreenHarness, at, draft_job_in, job_in};
 use crate::engine::{Details, EngineEvent, TimelineEntry};
 use crate::job::State;
@@ -128,7 +130,7 @@ fn a_price_box_that_does_not_fit_says_why_to_its_end_and_cuts_no_amount() {
         let shown = screen(size, "a \"task-unified-1-a:0\" ctrl+d").screen();
         let whole: String = joined(&shown.replace('┃', " ")).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(whole.contains("window too small to confirm; make it larger · n back"), "{size:?}: {shown}");
-        assert!(shown.contains("balance now") && shown.contains(" 512.4 ") && !shown.contains("…"), "{size:?}: {shown}");
+        assert!(shown.contains(" 5.4 ") && !shown.contains("…"), "{size:?}: {shown}");
     }
 }
 
@@ -141,4 +143,31 @@ fn undo_says_what_there_is_again_and_what_there_is_not() {
     }
     screen.keys("/ \"boat\" enter / \"s\" enter u");
     assert!(screen.screen().contains("the filter is back"), "{}", screen.screen());
+}
+
+#[test]
+fn tabs_and_choices_are_named_by_the_keys_they_have_now() {
+    let keys =
+        [("view_all", &["F1"][..]), ("view_running", &[]), ("view_failed", &["0"]), ("choose_0", &["Z"]), ("help", &["F2"])];
+    let overrides: Vec<_> = keys
+        .iter()
+        .zip(1..)
+        .map(|((name, keys), line)| (*name, keys.iter().map(|key| (*key).to_owned()).collect(), line))
+        .collect();
+    let keymap = Keymap::with_overrides(&overrides).unwrap();
+    let jobs = vec![job_in(2, State::Running), draft_job_in(1, State::Saved, "red boat")];
+    let options = AppOptions { keymap, ..AppOptions::default() };
+    let mut screen = ScreenHarness::with(options, (80, 24), jobs.into_iter().map(Arc::new).collect());
+    let tabs = screen.screen().lines().nth(2).unwrap().to_owned();
+    assert!(tabs.starts_with("F1 all·2") && tabs.contains("  run·1") && tabs.contains("0 fail·0"), "{tabs}");
+    assert!(!tabs.contains("3 run") && !tabs.contains("6 fail") && tabs.contains("7 unsure·0"), "{tabs}");
+    screen.keys("v enter a");
+    assert!(screen.screen().contains("nothing is chosen: Z 1 2 3 choose, A all"), "{}", screen.screen());
+}
+
+#[test]
+fn in_ascii_no_hyphen_makes_a_minus_of_a_count() {
+    let options = AppOptions { charset: Charset::Ascii, ..AppOptions::default() };
+    let shown = ScreenHarness::with(options, (80, 24), vec![Arc::new(job_in(2, State::Running))]).screen();
+    assert!(shown.contains("1 all:1 ") && shown.contains("3 run:1 ") && !shown.contains("all-1"), "{shown}");
 }

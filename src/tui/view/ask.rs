@@ -41,8 +41,14 @@ struct AskSheet {
 }
 
 impl AskSheet {
-    /// The lines, and below them the keys.
-    fn new(canvas: &Canvas<'_>, room: Rect, title: String, mut lines: Vec<Pieces>, pairs: &[(&str, String)]) -> Self {
+    /// The lines, and below them the keys; narrower than `least` columns it is not whole.
+    fn new(
+        canvas: &Canvas<'_>,
+        room: Rect,
+        (title, least): (String, u16),
+        mut lines: Vec<Pieces>,
+        pairs: &[(&str, String)],
+    ) -> Self {
         let most = ask_width(room);
         let keys = wrapped_keys(canvas, pairs, most);
         let widest = lines.iter().chain(&keys).map(|line| line_width(line)).max().unwrap_or(0).max(columns(&title) + 4);
@@ -51,7 +57,7 @@ impl AskSheet {
             lines.remove(0);
         }
         let height = lines.len() + 1 + keys.len() + 2;
-        let is_whole = widest <= most && height <= usize::from(room.height);
+        let is_whole = widest.max(least) <= most && height <= usize::from(room.height);
         if is_whole {
             // In the empty line, so that the box does not move.
             let early = if canvas.app.seen.early { "press y again" } else { "" };
@@ -130,6 +136,11 @@ impl Amounts {
         let least = LEAST_NAMES.min(usize::from(most).saturating_sub(amounts.width));
         amounts.names = usize::from(columns).saturating_sub(amounts.width + CREDITS.len()).max(least);
         amounts
+    }
+
+    /// The columns in which names and amounts can be told apart at a glance.
+    fn least(&self) -> u16 {
+        u16::try_from(LEAST_NAMES + self.width).unwrap_or(u16::MAX)
     }
 
     fn text(&self, amount: Credits) -> String {
@@ -248,7 +259,7 @@ fn price_lines(canvas: &Canvas<'_>, room: Rect, price: &PriceDialog, extras: Ext
         let key = canvas.app.options.keymap.named(Action::Undo);
         put(&mut lines, &format!("then {} s to stop it with {key}", grace.as_secs()), width, styles.dim);
     }
-    AskSheet { heavy: true, ..AskSheet::new(canvas, room, format!("{}?", price.title), lines, &pairs) }
+    AskSheet { heavy: true, ..AskSheet::new(canvas, room, (format!("{}?", price.title), amounts.least()), lines, &pairs) }
 }
 
 fn confirm_sheet(canvas: &Canvas<'_>, room: Rect, ask: &ConfirmDialog) -> AskSheet {
@@ -257,7 +268,7 @@ fn confirm_sheet(canvas: &Canvas<'_>, room: Rect, ask: &ConfirmDialog) -> AskShe
     for said in &ask.lines {
         put(&mut lines, said, width, canvas.styles.plain);
     }
-    AskSheet::new(canvas, room, ask.title.clone(), lines, &[("y", ask.yes.clone()), ("n", "back".to_owned())])
+    AskSheet::new(canvas, room, (ask.title.clone(), 0), lines, &[("y", ask.yes.clone()), ("n", "back".to_owned())])
 }
 
 pub(super) fn draw_price(canvas: &mut Canvas<'_>, room: Rect, price: &PriceDialog) {

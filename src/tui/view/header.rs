@@ -294,13 +294,28 @@ fn tab_count(canvas: &Canvas<'_>, view: View) -> String {
     wording::short_count(jobs.count_of(view))
 }
 
+/// The key of a tab as it is now; empty where it has none.
+fn tab_key(app: &App, view: View) -> String {
+    let action = match view {
+        View::All => Action::ViewAll,
+        View::Waiting => Action::ViewWaiting,
+        View::Running => Action::ViewRunning,
+        View::ToFetch => Action::ViewToFetch,
+        View::Saved => Action::ViewSaved,
+        View::Failed => Action::ViewFailed,
+        View::Unsure => Action::ViewUnsure,
+    };
+    app.options.keymap.shown(action).unwrap_or_default()
+}
+
 /// The tabs with their places: for drawing, and for the mouse.
 fn tab_places(canvas: &Canvas<'_>, width: u16) -> (TabForm, Vec<(View, u16, u16)>) {
     let most = columns(&wording::short_count(canvas.app.jobs.count_of(View::All))).max(2);
     let size = |form: &TabForm, view: View| {
         let steady = if view == View::Waiting { most * 2 + 1 } else { most };
         let count = columns(&tab_count(canvas, view)).max(if form.steady { steady } else { 0 });
-        columns((form.word)(view)) + 3 + count
+        let (key, word) = (columns(&tab_key(canvas.app, view)), columns((form.word)(view)));
+        key + u16::from(key > 0 && word > 0) + word + 1 + count
     };
     let total = |form: &TabForm| View::ALL.iter().map(|view| size(form, *view)).sum::<u16>() + form.gap * 6;
     let form = TAB_FORMS.into_iter().find(|form| total(form) <= width).unwrap_or(TAB_FORMS[5]);
@@ -317,7 +332,7 @@ fn tab_places(canvas: &Canvas<'_>, width: u16) -> (TabForm, Vec<(View, u16, u16)
 fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     let (app, styles) = (canvas.app, canvas.styles);
     let (form, places) = tab_places(canvas, area.width);
-    for ((view, x, _), number) in places.into_iter().zip(1..) {
+    for (view, x, _) in places {
         let open = app.jobs.view_filter().view == view && app.screens.page() == Page::Jobs;
         let none = app.jobs.count_of(view) == 0;
         let count = match view {
@@ -327,8 +342,9 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
             _ => styles.strong,
         };
         let word = (form.word)(view);
-        let mut pieces = vec![(number.to_string(), styles.accent.add_modifier(styles.bold))];
-        let label = if word.is_empty() { String::new() } else { format!(" {word}") };
+        let key = tab_key(app, view);
+        let label = if key.is_empty() || word.is_empty() { word.to_owned() } else { format!(" {word}") };
+        let mut pieces = vec![(key, styles.accent.add_modifier(styles.bold))];
         pieces.push((label, if none { styles.dim } else { styles.plain }));
         // A hyphen in its place would make a minus of it.
         let bound = if canvas.ascii { ":" } else { "·" };
