@@ -65,7 +65,7 @@ pub(crate) fn sentence(done: &CommandOutcome, name: impl Fn(JobId) -> String) ->
         Act::Restored => format!("{jobs} restored"),
         Act::DraftsHidden(count) => return Some(format!("{} hidden", text::count(count, "draft"))),
         Act::DraftsShown(count) => return Some(format!("{} shown again", text::count(count, "draft"))),
-        Act::DraftsNoted(count) => return Some(format!("{} named", text::count(count, "draft"))),
+        Act::DraftsNoted(count) => return Some(format!("{} tagged", text::count(count, "draft"))),
         Act::Imported => format!("{jobs} imported"),
     };
     Some(match left_out(&done.left_out) {

@@ -238,7 +238,7 @@ actions! {
     Enhance "enhance" SHEET "a" "enhance what is chosen (price)" "enhance" 8 Drafts Asks;
     NextDraft "next_draft" SHEET "tab" "next draft" "next" 22 Move Free;
     PreviousDraft "previous_draft" SHEET "shift+tab" "previous draft" "" 0 Move Free;
-    Note "note" DRAFTING "t" "note, the tag of its enhances" "note" 66 Drafts Local;
+    Note "note" DRAFTING "t" "tag of the draft and its enhances" "tag" 66 Drafts Local;
     Hide "hide" DRAFTING "D" "hide the draft; files stay" "hide" 40 Drafts Local;
     Hold "hold" JOBS "p" "hold, or release with its price" "hold" 30 Jobs Asks;
     Cancel "cancel" JOBS "x" "cancel what was not sent, stop watching what was, give up what is unsure" "cancel" 32 Jobs AsksOnceSent;

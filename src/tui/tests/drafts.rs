@@ -328,7 +328,7 @@ fn hidden_drafts_and_notes_can_be_taken_back() {
     screen.keys("u");
     assert!(matches!(screen.commands().as_slice(), [_, Command::HideDrafts { hidden: false, .. }]));
     let mut screen = self::screen("v G space t \"old_pier\" enter");
-    line(&screen.screen(), "note for 1 draft");
+    line(&screen.screen(), "tag for 1 draft");
     screen.keys("ctrl+u \"pier\" enter");
     match screen.commands().as_slice() {
         [Command::NoteDrafts { tasks, note }] => {

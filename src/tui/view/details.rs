@@ -250,16 +250,15 @@ fn times(sheet: &mut Sheet, app: &App, job: &Job, now: Timestamp) {
         // The whole id stands among the ids.
         let note = job.task.as_ref().map_or_else(|| note.to_string(), |task| note.replace(task.as_str(), task.short()));
         let said = if note.is_empty() { entry.state.word().to_owned() } else { note };
-        match gap {
+        if let Some(gap) = gap {
             // What came soon after the line above stands by how much later it was, in the gutter: the words have the width.
-            Some(gap) => sheet.timed(&format!("+{}", wording::duration(gap, false)), &said),
-            None => {
-                let clock = wording::clock(entry.at, now.max(job.created_at), &app.options.zone);
-                if before.is_none() {
-                    sheet.section("time");
-                }
-                sheet.say(&format!("{clock}  {said}"), styles.plain);
+            sheet.timed(&format!("+{}", wording::duration(gap, false)), &said);
+        } else {
+            let clock = wording::clock(entry.at, now.max(job.created_at), &app.options.zone);
+            if before.is_none() {
+                sheet.section("time");
             }
+            sheet.say(&format!("{clock}  {said}"), styles.plain);
         }
         before = Some(entry.at);
     }

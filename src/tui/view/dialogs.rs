@@ -105,7 +105,7 @@ fn tag_box(canvas: &mut Canvas<'_>, room: Rect, tag: &TagDialog) {
     let title = if tag.drafts.is_empty() {
         format!("tag for {}", text::count(tag.jobs.len(), "job"))
     } else {
-        format!("note for {}", text::count(tag.drafts.len(), "draft"))
+        format!("tag for {}", text::count(tag.drafts.len(), "draft"))
     };
     let inner = sheet(canvas, room, &title, width, &lines, false);
     if inner.height > 0 {

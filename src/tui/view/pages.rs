@@ -11,6 +11,7 @@ use super::super::job_list::Totals;
 use super::super::wording;
 use super::canvas::{Canvas, Pieces, wrap};
 use crate::job::{Credits, Model, text};
+use crate::tui::width::columns;
 
 pub(super) fn events(canvas: &mut Canvas<'_>, area: Rect) {
     let (app, styles) = (canvas.app, canvas.styles);
@@ -136,7 +137,7 @@ fn facts(canvas: &Canvas<'_>) -> Vec<Pieces> {
         ("session", spent.session, cap(status.caps.session, file.session)),
         ("today", spent.day, cap(status.caps.day, file.day)),
         ("this month", spent.month, String::new()),
-        ("reserved", status.reserved, "  held by the service for jobs that are not finished".to_owned()),
+        ("reserved", status.reserved, "  held for unfinished jobs".to_owned()),
     ] {
         lines.push(vec![(format!("  {name:<12}"), styles.dim), (amount(sum), styles.plain), (note, styles.dim)]);
     }
@@ -150,7 +151,7 @@ fn facts(canvas: &Canvas<'_>) -> Vec<Pieces> {
         if model == Model::Draft && !reported {
             continue;
         }
-        let source = if reported { "  as the service reports it" } else { "  list price" };
+        let source = if reported { "  as reported" } else { "  list price" };
         let usd = wording::dollars(status.prices.of(model), status.uc_per_usd).map(|usd| format!(" · {usd}"));
         let source = format!("{source}{}", usd.unwrap_or_default());
         let name = if model == Model::Draft { "  draft price " } else { "  price       " };
@@ -275,8 +276,10 @@ fn per_hour(canvas: &mut Canvas<'_>, area: Rect) {
         .absent_value_style(styles.dim)
         .style(styles.accent)
         .render(place, canvas.buffer);
-    let note = format!("  finished, last {hours} h, most {most}");
-    canvas.text(place.right(), area.y, area.right().saturating_sub(place.right()), &note, styles.dim);
+    let room = area.right().saturating_sub(place.right());
+    let notes = [format!("  finished, last {hours} h, most {most}"), format!("  last {hours} h, most {most}")];
+    let note = notes.iter().find(|note| columns(note) <= room).unwrap_or(&notes[1]);
+    canvas.text(place.right(), area.y, room, note, styles.dim);
 }
 
 const ASCII_BARS: symbols::bar::Set<'static> = symbols::bar::Set {
