@@ -10,7 +10,9 @@ use crate::job::{
     Approval, HoldReason, IdempotencyKey, Job, JobId, JobKind, Model, PaidRequest, Prompt, Spec, State, Tag, TaskId, Unavailable,
     Update,
 };
-use crate::store::{AddRules, Added, Consent, EngineRequest, NewJob, PauseReason, QueueMove, Settings, Store, StoreError};
+use crate::store::{
+    AddRules, Added, Approved, Consent, EngineRequest, NewJob, PauseReason, QueueMove, Settings, Store, StoreError,
+};
 
 /// What a command needs besides the store.
 #[derive(Debug)]
@@ -243,14 +245,17 @@ fn run_again(
 
 fn approve(store: &mut Store, ids: &[JobId], consent: Consent, context: &mut Context<'_>) -> Result<Done, StoreError> {
     let (rng, url) = (&mut *context.rng, context.callback_url);
-    let approved = store.approve(ids, consent, None, &mut |job| make_request(rng, url, job), context.now)?;
+    Ok(approved(store.approve(ids, consent, None, &mut |job| make_request(rng, url, job), context.now)?))
+}
+
+fn approved(approved: Approved) -> Done {
     let outcome = CommandOutcome {
         act: Some(Act::Approved),
         jobs: approved.jobs.iter().map(|job| job.id).collect(),
         left_out: approved.left_out.into_iter().map(|(id, why)| (JobRef::Job(id), why)).collect(),
         approval: Some((approved.seq, approved.not_before)),
     };
-    Ok(Done { outcome, changed: approved.jobs, ..Done::default() })
+    Done { outcome, changed: approved.jobs, ..Done::default() }
 }
 
 fn withdraw(store: &mut Store, approval: u64, context: &Context<'_>) -> Result<Done, CommandError> {
@@ -263,13 +268,18 @@ fn withdraw(store: &mut Store, approval: u64, context: &Context<'_>) -> Result<D
     Ok(Done { outcome, changed: jobs, ..Done::default() })
 }
 
+/// One write for both: who is told that it failed has approved nothing.
 fn resume(store: &mut Store, ids: &[JobId], consent: Option<Consent>, context: &mut Context<'_>) -> Result<Done, CommandError> {
-    let mut done = match consent {
-        Some(consent) if !ids.is_empty() => approve(store, ids, consent, context)?,
-        _ => Done::default(),
+    let (rng, url) = (&mut *context.rng, context.callback_url);
+    let (mut done, settings) = match consent {
+        Some(consent) if !ids.is_empty() => {
+            let (jobs, settings) = store.resume(ids, consent, &mut |job| make_request(rng, url, job), context.now)?;
+            (approved(jobs), settings)
+        }
+        _ => (Done::default(), store.change_settings(&mut |settings| settings.paused = None)?),
     };
     done.outcome.act = Some(Act::Resumed);
-    done.settings = Some(store.change_settings(&mut |settings| settings.paused = None)?);
+    done.settings = Some(settings);
     Ok(done)
 }
 

@@ -8,7 +8,7 @@ use crate::job::{
     JobKind, Model, PaidRequest, PaidSend, Phase, PriceLines, Prices, Progress, Prompt, SavedFile, Spec, State, TaskId,
     Unavailable, Update, parse_line,
 };
-use crate::store::{Access, BeginSend, NotNow, SendGuard, Store};
+use crate::store::{Access, BeginSend, Moment, NotNow, SendGuard, Store};
 
 fn at(second: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -462,4 +462,28 @@ fn drafts_of_a_file_are_checked_like_enhances() {
     let done = do_it(&mut store, Command::Import(vec![(1, enhance), (2, sent.clone())]), 0, 1).unwrap();
     assert_eq!(done.outcome.left_out, []);
     assert_eq!(store.job(sent.id).unwrap().unwrap().kind, sent.kind);
+}
+
+#[test]
+fn what_pauses_sending_and_what_is_held_stay_as_they_are_where_going_on_could_not_be_written() {
+    for refused in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path(), Access::ReadWrite).unwrap();
+        let held = Command::Add { specs: twelve(), tag: None, front: false, again: false, consent: None };
+        let jobs = do_it(&mut store, held, 0, 1).unwrap().outcome.jobs;
+        do_it(&mut store, Command::Pause, 1, 2).unwrap();
+        let before = (store.jobs().unwrap(), store.settings().unwrap());
+        let mut writes = 0;
+        store.on_commit(Some(Box::new(move |moment| {
+            writes += u32::from(moment == Moment::Before);
+            moment != Moment::Before || writes != refused + 1
+        })));
+        let done = do_it(&mut store, Command::Resume { consent: Some(consent(jobs.len())), jobs }, 2, 3);
+        let after = (store.jobs().unwrap(), store.settings().unwrap());
+        if done.is_ok() {
+            assert!(refused > 0 && after.1.paused.is_none() && after.0.iter().all(|job| job.state() == State::Waiting));
+            break;
+        }
+        assert_eq!(after, before, "write {refused} was refused");
+    }
 }

@@ -43,7 +43,12 @@ impl Window {
 
     fn holds(&self, row: &TaskRow) -> bool {
         // A row without a time fits every window: it can make a case ambiguous, never certain in the wrong way.
-        row.created_at.is_none_or(|created| (self.from..=self.to).contains(&created)) && !self.costs_too_much(row)
+        row.created_at.is_none_or(|created| self.is_at(created)) && !self.costs_too_much(row)
+    }
+
+    /// Whether the job's task may have been made then.
+    pub(super) fn is_at(&self, created: Timestamp) -> bool {
+        (self.from..=self.to).contains(&created)
     }
 
     /// Whether what the task cost in the end shows that it is no draft: at the other speeds a task of the same model costs

@@ -15,7 +15,7 @@ use super::draft_check::{CheckResult, DraftChecks};
 use super::index::JobIndex;
 use super::notice::NoticeKind;
 use super::queue::Queue;
-use super::reconcile::CLOCK_SKEW;
+use super::reconcile::{CLOCK_SKEW, Window};
 use super::{PauseReason, Sending};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, PaidVerdict, Submitted};
@@ -29,6 +29,9 @@ use crate::store::{BudgetId, SendGuard, StoreError};
 const CHECK_AHEAD: usize = 50;
 /// After a paid request could not be written down, the next is tried so much later.
 const STORE_WAIT: Duration = Duration::from_secs(5);
+
+/// What the service's clock is known by is whole seconds, and so is the time of a task.
+const CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(2);
 
 /// The paid request whose answer is awaited.
 #[derive(Clone, Debug)]
@@ -501,6 +504,34 @@ pub(super) fn no_earlier_task(job: Option<&Job>, answer: &Submitted) -> Result<(
         return Ok(());
     }
     Err(no_answer(&answer.report, "it names a task that was made before it was asked for".to_owned()))
+}
+
+/// A task that was made before this job's request first left, at a time when another of our requests was open whose answer
+/// never came, may be that one's: where a question is open or its job was given up, nobody can tell, so the answer says
+/// nothing about this request. Asked once more with its key, the service says which task is its own. `questions`: the jobs of
+/// this model whose answers were lost; what cannot be read counts as fitting.
+pub(super) fn no_questions_task(
+    job: Option<&Job>,
+    answer: &Submitted,
+    questions: impl FnOnce() -> Result<Vec<Job>, StoreError>,
+) -> Result<(), ApiError> {
+    let first = job.and_then(|job| job.send.as_ref()?.first_server_time);
+    let (Some(job), Some(first), Some(made), false) = (job, first, answer.report.created, answer.replayed) else { return Ok(()) };
+    if first.duration_since(made) <= CLOCK_ERROR {
+        return Ok(());
+    }
+    let fits = |other: &Job| {
+        let is_other = other.id != job.id && other.kind.model() == job.kind.model();
+        is_other && Window::new(other, Credits::ZERO).is_some_and(|window| window.is_at(made))
+    };
+    let message = match questions() {
+        Ok(others) => match others.iter().find(|other| fits(other)) {
+            None => return Ok(()),
+            Some(other) => format!("it names a task that may be the lost one of job {}", other.id),
+        },
+        Err(error) => format!("whose task it names could not be read: {error}"),
+    };
+    Err(no_answer(&answer.report, message))
 }
 
 /// An answer that says nothing about the request.

@@ -69,7 +69,7 @@ pub use write::{CommitHook, Moment};
 
 use error::DbError;
 use rows::{bits, job_id, nanos, signed};
-use write::{Sync, carries_money};
+use write::{Sync, Writing, carries_money};
 
 /// The store: one connection, used from one thread.
 pub struct Store {
@@ -94,6 +94,18 @@ impl From<open::Opened> for Store {
         let open::Opened { db, file, snapshot, remark } = opened;
         Self { db, file, snapshot, remark, sync: None, hook: None, writes: 0 }
     }
+}
+
+/// Changes the shared settings in an open write; see [`Store::change_settings`].
+fn write_settings(writing: &Writing<'_>, change: &mut dyn FnMut(&mut Settings)) -> Result<Settings, DbError> {
+    let before = reading::settings(&writing.db)?;
+    let mut settings = before.clone();
+    change(&mut settings);
+    if settings != before {
+        writing.moved();
+        writing.db.prepare_cached("UPDATE meta SET settings = ?1")?.execute(params![rows::to_json(&settings)?])?;
+    }
+    Ok(settings)
 }
 
 impl Store {
@@ -262,16 +274,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`] when they could not be written; then nothing changed.
     pub fn change_settings(&mut self, change: &mut dyn FnMut(&mut Settings)) -> Result<Settings, StoreError> {
-        self.write(Sync::Full, |writing| {
-            let before = reading::settings(&writing.db)?;
-            let mut settings = before.clone();
-            change(&mut settings);
-            if settings != before {
-                writing.moved();
-                writing.db.prepare_cached("UPDATE meta SET settings = ?1")?.execute(params![rows::to_json(&settings)?])?;
-            }
-            Ok(settings)
-        })
+        self.write(Sync::Full, |writing| write_settings(writing, change))
     }
 
     /// Keeps questions for the engine.

@@ -13,7 +13,7 @@ use super::rows::{self, bits, nanos, signed, unsigned};
 use super::types::BudgetId;
 use super::write::{Sync, Writing};
 use super::{AddRules, Added, Approved, BeginSend, Consent, MakeRequest, NewJob, NotNow, SendGuard, Settings, Store};
-use super::{guards, ledger, reading};
+use super::{guards, ledger, reading, write_settings};
 use crate::job::{
     Applied, Approval, CapName, Caps, Credits, HoldReason, IdempotencyKey, Job, JobId, Model, Phase, PriceLines, Subject,
     Unavailable, Update, retry,
@@ -106,34 +106,23 @@ impl Store {
         make: MakeRequest<'_>,
         now: Timestamp,
     ) -> Result<Approved, StoreError> {
+        self.write(Sync::Full, |writing| approve(writing, jobs, consent, budget, make, now))
+    }
+
+    /// Lets sending go on, and approves these jobs as [`Store::approve`] does, all in one synced transaction.
+    ///
+    /// # Errors
+    /// As [`Store::approve`]; then nothing is approved and what paused sending still does.
+    pub fn resume(
+        &mut self,
+        jobs: &[JobId],
+        consent: Consent,
+        make: MakeRequest<'_>,
+        now: Timestamp,
+    ) -> Result<(Approved, Settings), StoreError> {
         self.write(Sync::Full, |writing| {
-            if jobs.len() > consent.lines.count() {
-                return Err(DbError::NotConfirmed { confirmed: consent.lines.count(), asked: jobs.len() });
-            }
-            let asked: Vec<(JobId, Option<Job>)> =
-                jobs.iter().map(|id| Ok((*id, rows::one(&writing.db, *id)?))).collect::<Result<_, DbError>>()?;
-            confirm(&consent, asked.iter().filter_map(|(_, job)| Some(job.as_ref()?.kind.model())))?;
-            let approval = record_approval(writing, consent, budget, now)?;
-            let (seq, not_before) = (approval.seq, approval.not_before);
-            let mut approved = Approved { seq, not_before, jobs: Vec::with_capacity(jobs.len()), left_out: Vec::new() };
-            for (id, job) in asked {
-                let Some(mut job) = job else {
-                    approved.left_out.push((id, Unavailable::Gone));
-                    continue;
-                };
-                if let Err(why) = job.can_approve() {
-                    approved.left_out.push((id, why));
-                    continue;
-                }
-                let approval = approval.for_job(&job);
-                let request = make(&job);
-                if writing.apply(&mut job, Update::Approve { approval, request }, now)?.changed() {
-                    approved.jobs.push(job);
-                } else {
-                    approved.left_out.push((id, Unavailable::Unchanged));
-                }
-            }
-            Ok(approved)
+            let approved = approve(writing, jobs, consent, None, make, now)?;
+            Ok((approved, write_settings(writing, &mut |settings| settings.paused = None)?))
         })
     }
 
@@ -298,6 +287,44 @@ impl Store {
             Ok(left_out)
         })
     }
+}
+
+/// Approves jobs in an open write; see [`Store::approve`].
+fn approve(
+    writing: &Writing<'_>,
+    jobs: &[JobId],
+    consent: Consent,
+    budget: Option<BudgetId>,
+    make: MakeRequest<'_>,
+    now: Timestamp,
+) -> Result<Approved, DbError> {
+    if jobs.len() > consent.lines.count() {
+        return Err(DbError::NotConfirmed { confirmed: consent.lines.count(), asked: jobs.len() });
+    }
+    let asked: Vec<(JobId, Option<Job>)> =
+        jobs.iter().map(|id| Ok((*id, rows::one(&writing.db, *id)?))).collect::<Result<_, DbError>>()?;
+    confirm(&consent, asked.iter().filter_map(|(_, job)| Some(job.as_ref()?.kind.model())))?;
+    let approval = record_approval(writing, consent, budget, now)?;
+    let (seq, not_before) = (approval.seq, approval.not_before);
+    let mut approved = Approved { seq, not_before, jobs: Vec::with_capacity(jobs.len()), left_out: Vec::new() };
+    for (id, job) in asked {
+        let Some(mut job) = job else {
+            approved.left_out.push((id, Unavailable::Gone));
+            continue;
+        };
+        if let Err(why) = job.can_approve() {
+            approved.left_out.push((id, why));
+            continue;
+        }
+        let approval = approval.for_job(&job);
+        let request = make(&job);
+        if writing.apply(&mut job, Update::Approve { approval, request }, now)?.changed() {
+            approved.jobs.push(job);
+        } else {
+            approved.left_out.push((id, Unavailable::Unchanged));
+        }
+    }
+    Ok(approved)
 }
 
 /// Whether the store has or had a job of the file: its id, its key, or its task.

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::super::PauseReason;
 use super::super::clock::Now;
 use super::super::notice::{NoticeKind, Undecided};
-use super::super::submitter::{Answer, NextSend, Repeat, no_earlier_task, no_others_task};
+use super::super::submitter::{Answer, NextSend, Repeat, no_earlier_task, no_others_task, no_questions_task};
 use super::super::workers::{WorkerKind, WorkerResult};
 use super::Engine;
 use crate::api::{ApiError, Submitted};
-use crate::job::{Applied, CapName, Credits, HoldReason, IdempotencyKey, JobId, LostAnswer, Model, State, Update};
+use crate::job::{Applied, CapName, Credits, HoldReason, IdempotencyKey, Job, JobId, LostAnswer, Model, State, Update};
 use crate::store::{BeginSend, NotNow, StoreError};
 
 impl Engine {
@@ -205,10 +207,17 @@ impl Engine {
         {
             self.reconciler.names_other(id);
         }
+        let unsure = self.base.jobs.unsure();
+        let questions = || {
+            let mut jobs = store.given_up(Timestamp::UNIX_EPOCH)?;
+            jobs.extend(unsure.map(|job| Job::clone(job)));
+            Ok(jobs)
+        };
         let result = result.and_then(|answer| {
             let task = &answer.report.id;
             no_others_task(id, model, &answer.report, store.task_owner(task), store.task_is_known(task, model))?;
             no_earlier_task(job, &answer)?;
+            no_questions_task(job, &answer, questions)?;
             Ok(answer)
         });
         match self.submitter.on_submitted(result, job, &mut self.base.services.rng, now) {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::super::account::tests::{error, gate, options};
 use super::super::index::tests::{index, job, task};
 use super::*;
-use crate::job::{LostAnswer, Prices, TaskStatus, Update};
+use crate::job::{CancelledBy, Doubt, JobKind, LostAnswer, Prices, Prompt, TaskStatus, Update};
 use crate::store::Store;
 use jiff::Timestamp;
 
@@ -184,6 +184,40 @@ fn a_task_that_is_older_than_its_request_is_no_answer_unless_it_is_a_repeated_on
     for (created, replayed) in [(at(-60), false), (at(5), false), (None, false), (at(-90_000), true)] {
         assert!(no_earlier_task(Some(&sending), &answer(created, replayed)).is_ok(), "{created:?} {replayed}");
     }
+}
+
+#[test]
+fn a_task_that_may_be_the_lost_one_of_another_job_is_no_answer() {
+    let at = |second: i64| Timestamp::from_second(5_000_000 + second).ok();
+    let sent = |n, phase, second| {
+        let mut job = Job::clone(&job(n, phase));
+        let send = job.send.as_mut().unwrap();
+        (send.first_server_time, send.last_server_time) = (at(second), at(second));
+        job
+    };
+    let sending = sent(1, Phase::Sending, 0);
+    let answer = |created, replayed| {
+        let report = TaskReport { created, ..TaskReport::new(task(1), TaskStatus::Pending) };
+        Submitted { report, replayed }
+    };
+    let takes = |answer: &Submitted, others: &[Job]| no_questions_task(Some(&sending), answer, || Ok(others.to_vec()));
+    let given_up = sent(2, Phase::Cancelled(CancelledBy::YouUnsure), -20);
+    let unsure = sent(3, Phase::Unsure(Doubt::default()), -20);
+    for other in [&given_up, &unsure] {
+        let error = takes(&answer(at(-16), false), std::slice::from_ref(other)).unwrap_err();
+        assert!(matches!(error.paid(), PaidVerdict::Lost(_)), "{error}");
+        // What was made since may be its own, and what the gateway repeats is the answer to its key.
+        for (created, replayed) in [(at(-2), false), (at(1), false), (None, false), (at(-16), true)] {
+            assert!(takes(&answer(created, replayed), std::slice::from_ref(other)).is_ok(), "{created:?} {replayed}");
+        }
+    }
+    let draft = JobKind::Draft { prompt: Prompt::new("old pier").unwrap(), template: None };
+    for other in [sent(2, unsure.phase.clone(), -120), Job { kind: draft, ..unsure }, sending.clone()] {
+        assert!(takes(&answer(at(-16), false), std::slice::from_ref(&other)).is_ok(), "{other:?}");
+    }
+    let locked = || Err(StoreError::Database("locked".to_owned()));
+    assert!(no_questions_task(Some(&sending), &answer(at(-16), false), locked).is_err());
+    assert!(no_questions_task(Some(&sending), &answer(at(0), false), locked).is_ok(), "nothing is asked");
 }
 
 #[test]
