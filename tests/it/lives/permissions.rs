@@ -66,6 +66,8 @@ pub struct Paid {
     given_up: bool,
     /// The job was unsure since the latest attempt.
     was_unsure: bool,
+    /// The job has its task, and that is written down.
+    has_task: bool,
 }
 
 impl Paid {
@@ -81,6 +83,7 @@ impl Paid {
             lost: false,
             given_up: false,
             was_unsure: false,
+            has_task: false,
         }
     }
 
@@ -252,7 +255,7 @@ impl Permissions {
         self.sender_died();
         self.sums_are_lost = true;
         // What the user did since is forgotten with everything else.
-        self.paid.values_mut().for_each(|paid| paid.given_up = false);
+        self.paid.values_mut().for_each(|paid| (paid.given_up, paid.has_task) = (false, false));
         let has_key = |job: &&Job| job.send.is_some() || job.request.is_some();
         self.without_key_in_copy.extend(jobs.iter().filter(|job| !has_key(job)).map(|job| job.id));
         for job in jobs {
@@ -267,6 +270,7 @@ impl Permissions {
         let body = job.kind.body(None);
         let state = job.state();
         if let Some(paid) = key.as_ref().and_then(|key| self.paid.get_mut(key)) {
+            paid.has_task |= job.task.is_some() && paid.job == Some(job.id);
             if state == State::Unsure && paid.job == Some(job.id) {
                 // An attempt may have been written down whose end the dead process did not tell: the same request answers it.
                 // Nothing stricter can be asked: whoever was told of the refusal is dead, or its store took no write, and what
@@ -363,6 +367,7 @@ impl Permissions {
             Some(paid) if !paid.refused => {
                 broken.extend(rule_3_the_user_gave_it_up(&paid, key));
                 broken.extend(rule_3_the_key_is_young(&paid, key, sender.true_now));
+                broken.extend(rule_8_what_has_its_task_is_not_paid_for_again(&paid, key));
                 let unsure = paid.was_unsure;
                 if let Some(paid) = self.paid.get_mut(key) {
                     paid.was_unsure = false;
@@ -495,6 +500,11 @@ pub fn model_of(body: &str) -> Model {
 /// A given-up job's request does not go out again.
 fn rule_3_the_user_gave_it_up(paid: &Paid, key: &str) -> Option<String> {
     paid.given_up.then(|| format!("rule 3: {key} left again although the user gave its job up"))
+}
+
+/// Whatever happens to its pictures, a job that has its task asks for no other.
+fn rule_8_what_has_its_task_is_not_paid_for_again(paid: &Paid, key: &str) -> Option<String> {
+    paid.has_task.then(|| format!("rule 8: {key} left again although its job has its task"))
 }
 
 /// A gateway forgets a key after 24 hours: then the same request is another one.
