@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use mj_enhance::engine::PauseReason;
-use mj_enhance::job::{Caps, Charge, Credits, Job, JobId, Model, Prices, State};
+use mj_enhance::job::{Caps, Charge, Credits, Job, JobId, Model, Prices, State, TaskId};
 use mj_enhance::store::Settings;
 use tokio::time::Instant;
 
@@ -98,6 +98,7 @@ impl Paid {
 struct Known {
     body: String,
     key: Option<String>,
+    task: Option<TaskId>,
     state: State,
 }
 
@@ -290,7 +291,7 @@ impl Permissions {
         if acts && matches!(state, State::Held | State::Cancelled) {
             self.live.remove(&job.id);
         }
-        self.jobs.insert(job.id, Known { body, key, state });
+        self.jobs.insert(job.id, Known { body, key, task: job.task.clone(), state });
     }
 
     /// The program is told a price of the next job.
@@ -298,6 +299,20 @@ impl Permissions {
         trace(|| format!("  told by the {who}: {price} a {model}"));
         let told = Told::new(self.prices.get(&(model, who)).copied(), price);
         self.prices.insert((model, who), told);
+        // What was learned late of an earlier price is over with the next one.
+        if let Some(late) = self.prices.get_mut(&(model, "late reserve")).filter(|_| who != "late reserve") {
+            *late = Told::new(Some(*late), price);
+        }
+    }
+
+    /// The program reads what a task was charged with. After an older copy was put back it may be another job's than the one
+    /// whose request made it. `who`: where charges are as reserved, another amount than the agreed one is a reserve whose
+    /// answer was lost, and tells the price of then.
+    pub fn tell_charge(&mut self, task: &TaskId, amount: Credits, who: &'static str) {
+        let owner = self.jobs.values().find(|known| known.state == State::Running && known.task.as_ref() == Some(task));
+        if let Some(key) = owner.and_then(|known| known.key.clone()) {
+            self.tell_amount(&key, amount, who);
+        }
     }
 
     /// The program is told what a task costs.

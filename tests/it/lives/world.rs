@@ -388,9 +388,8 @@ impl World {
                 if now >= task.links_from {
                     report.links = (0..task.links).map(|n| format!("https://files.example/{id}/{n}.png")).collect();
                 }
-                if self.shared.hardness.other_charges {
-                    books.permissions.tell_amount(&task.key, task.price, "charge");
-                }
+                let who = if self.shared.hardness.other_charges { "charge" } else { "late reserve" };
+                books.permissions.tell_charge(id, task.price, who);
             }
             TaskStatus::Failed => report.failure = Some(Failure::of_task("service_error", "trouble")),
             TaskStatus::Processing => {
