@@ -317,3 +317,35 @@ async fn a_start_within_the_second_in_which_the_program_leaves_sends_nothing_by_
         assert_eq!((books.requests.len(), books.tasks.len(), &books.broken), (4, 4, &Vec::new()), "{gap} ms");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_names_the_lost_task_of_a_job_that_was_given_up_is_asked_for_again() {
+    let mut named = 0;
+    // Half of the wrong answers name the draft, the others the only task there is besides the right one.
+    for seed in 0..8 {
+        let world = World::new(seed, Faults { submit_nonsense: 1.0, list_fails: 1.0, ..Faults::default() });
+        let user = async {
+            let (mut life, running) = begin(&world, Sending::WithConsent, 2, None);
+            until(&life, |jobs| jobs.iter().any(|job| job.state() == State::Unsure)).await;
+            let jobs = life.screen.lock().unwrap().ids(State::Unsure);
+            world.books.lock().unwrap().faults = Faults { submit_wrong_id: 1.0, ..Faults::default() };
+            life.send(&running.commands, Some((Command::GiveUp { jobs }, Meant::GiveUp)));
+            while counted(&world.books, "submit: another task's id") == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            world.books.lock().unwrap().faults = Faults::default();
+            until(&life, |jobs| jobs.iter().all(|job| matches!(job.state(), State::Saved | State::Cancelled))).await;
+            running.kill().await;
+            life.open_store().jobs().unwrap()
+        };
+        let jobs = LocalSet::new().run_until(user).await;
+        let books = world.books.lock().unwrap();
+        let saved = jobs.iter().find(|job| job.state() == State::Saved).unwrap();
+        let body = &books.tasks[saved.task.as_ref().unwrap()].body;
+        assert_eq!((body, books.tasks.len()), (&saved.kind.body(None), 2), "seed {seed}");
+        let age = |job: &Job| job.send.as_ref().unwrap().first_at;
+        let (first, second) = (jobs.iter().map(age).min().unwrap(), age(saved));
+        named += u32::from(second.duration_since(first).as_secs() < 60);
+    }
+    assert_eq!(named, 8, "the lost task was young enough to be taken for its own");
+}
