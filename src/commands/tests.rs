@@ -302,6 +302,17 @@ fn an_imported_job_calls_nobody_elsewhere_and_is_not_left_alone_when_it_is_paid(
     let BeginSend::Go(job) = send(&mut store, JobId::from_bits(5), 3) else { panic!() };
     assert_eq!(job.send.as_ref().unwrap().body, job.kind.body(None));
     assert!(!job.stop_requested, "its result would never be fetched");
+    // One key with two bodies may be two requests: what may have arrived goes out again as it was.
+    for phase in [Phase::Unsure(Doubt::default()), Phase::Sending, Phase::Waiting] {
+        let mut store = Store::in_memory().unwrap();
+        let mut lost = imported(phase.clone());
+        let body = lost.kind.body(Some("https://elsewhere.example/"));
+        lost.send = Some(PaidSend { body: body.clone(), ..sent(&lost) });
+        do_it(&mut store, Command::Import(vec![(1, lost)]), 0, 1).unwrap();
+        let job = store.jobs().unwrap().remove(0);
+        let kept = job.send.map(|send| send.body).or(job.request.map(|request| request.body));
+        assert_eq!(kept, Some(body), "{phase:?}");
+    }
 }
 
 #[test]

@@ -272,10 +272,11 @@ impl Job {
 }
 
 impl Job {
-    /// Gives the request of an imported job that may still go out the callback address of this configuration: the one in the
-    /// file is another's, and would be told what becomes of it.
+    /// Gives the request of an imported job that the service cannot have taken the callback address of this configuration: the
+    /// one in the file is another's, and would be told what becomes of it. A request whose answer was lost keeps its body: it
+    /// goes out again under its own key, and to some gateways one key with two bodies is two requests.
     pub fn call_back(&mut self, callback_url: Option<&str>) {
-        if !matches!(self.state(), State::Held | State::Waiting | State::Sending | State::Unsure) {
+        if !matches!(self.state(), State::Held | State::Waiting) || self.send.as_ref().is_some_and(|send| send.lost > 0) {
             return;
         }
         let body = self.kind.body(callback_url);
