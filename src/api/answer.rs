@@ -23,8 +23,12 @@ impl Answer {
     /// The answer to the paid request (docs/service.md §4.1).
     ///
     /// # Errors
-    /// What the service said instead, or `unreadable_answer`, `no_task_id`.
+    /// What the service said instead, or `unreadable_answer`, `no_task_id`, `refused_with_task`.
     pub fn submitted(&self, key: &str, now: Timestamp) -> Result<Submitted, ApiError> {
+        // Only a refusal without a task is one (docs/service.md §7.3): this one may have been paid for.
+        if !(200..300).contains(&self.status) && self.names_a_task() {
+            return Err(self.invalid_response("refused_with_task", "it refuses the request and names a task", key));
+        }
         let body = self.json(key, now)?;
         let replayed = self.headers.get("idempotency-replayed").is_some_and(|said| said.as_bytes().eq_ignore_ascii_case(b"true"));
         let report = self.report(&body, key).ok_or_else(|| self.invalid_response("no_task_id", "it names no task", key))?;
@@ -134,6 +138,16 @@ impl Answer {
         if wire::is_error_body(&body) { Err(wire::soften(self.refused(key, now))) } else { Ok(body) }
     }
 
+    /// Whether it is a task's object, whatever else it says.
+    fn names_a_task(&self) -> bool {
+        let is_task = |value: Option<&Value>| {
+            let id = value.and_then(|value| value.get("id")).and_then(Value::as_str);
+            id.is_some_and(|id| id.starts_with(TaskId::PREFIX) && TaskId::new(id).is_ok())
+        };
+        let Ok(body) = wire::json(self.status, &self.body) else { return false };
+        is_task(Some(&body)) || is_task(body.get("data"))
+    }
+
     fn report(&self, body: &Value, key: &str) -> Option<TaskReport> {
         let mut report = wire::report(body, key)?;
         let id = report.request_id.take().or_else(|| request_id(&self.headers, key));
@@ -176,6 +190,29 @@ mod tests {
             r#"{"id":"task-unified-1-b","data":{"id":"task-unified-1-a","status":"completed"}}"#,
         ] {
             assert_eq!(task(other).unwrap_err().class, ErrorClass::InvalidResponse, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_names_a_task_is_none() {
+        let submitted = |status: u16, body: &str| {
+            let answer = Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
+            answer.submitted("", Timestamp::UNIX_EPOCH).unwrap_err()
+        };
+        for status in [400, 402, 404, 409, 429] {
+            for body in [
+                r#"{"id":"task-unified-1-a","status":"pending","error":{"code":"odd"}}"#,
+                r#"{"code":400,"data":{"id":"task-unified-1-a"}}"#,
+            ] {
+                assert_eq!(submitted(status, body).class, ErrorClass::InvalidResponse, "{status} {body}");
+            }
+        }
+        // The draft that was asked for is no task that was made, nor is the number of a request.
+        for body in [
+            r#"{"error":{"code":"invalid_parameters","task_id":"task-unified-1-a"},"task_id":"task-unified-1-a"}"#,
+            r#"{"id":"req-1","error":{"code":"invalid_parameters"}}"#,
+        ] {
+            assert_eq!(submitted(400, body).class, ErrorClass::BadRequest, "{body}");
         }
     }
 
