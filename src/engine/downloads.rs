@@ -32,8 +32,10 @@ pub(super) struct Downloads {
     fresh_links: HashMap<JobId, Reread>,
     /// Jobs whose results could not be saved for a reason of this machine.
     unsavable: HashSet<JobId>,
-    /// Jobs whose link was refused after its end, and a fresh one asked for.
+    /// Jobs whose link was refused, after its end or for what it led to, and a fresh one asked for.
     refused: HashSet<JobId>,
+    /// Why it was refused for what it led to.
+    refusals: HashMap<JobId, String>,
 }
 
 /// Why a task whose result is to be fetched is read once more.
@@ -83,6 +85,7 @@ impl Downloads {
             fresh_links: HashMap::new(),
             unsavable: HashSet::new(),
             refused: HashSet::new(),
+            refusals: HashMap::new(),
         }
     }
 
@@ -99,6 +102,7 @@ impl Downloads {
             self.retry.remove(&job.id);
             self.fresh_links.remove(&job.id);
             self.refused.remove(&job.id);
+            self.refusals.remove(&job.id);
             return self.forget_unsavable(job.id, job.state() == State::Saved);
         }
         None
@@ -177,10 +181,7 @@ impl Downloads {
         self.fetching.remove(&id);
         let error = match result {
             Ok(files) => return Ended { notice: None, update: Update::Saved(files), after: AfterFetch::Over },
-            Err(FetchError::Refused(why)) => {
-                let update = Update::FetchFailed(Failure::result_refused(&why));
-                return Ended { notice: None, update, after: AfterFetch::Over };
-            }
+            Err(FetchError::Refused(why)) => return self.link_refused(id, why, job),
             Err(error) => error,
         };
         let mut notice = None;
@@ -196,6 +197,23 @@ impl Downloads {
             AfterFetch::Later(job.and_then(|job| self.reread(job, Reread::Meanwhile)))
         };
         Ended { notice, update: Update::FetchTroubled(error.to_string()), after }
+    }
+
+    /// What a link led to must not be taken. Where it came from a file, or the service had a bad moment, its task has another
+    /// one; asked for once.
+    fn link_refused(&mut self, id: JobId, why: String, job: Option<&Job>) -> Ended {
+        let task = if self.refused.insert(id) { job.and_then(|job| self.reread(job, Reread::LastWord)) } else { None };
+        let Some(task) = task else {
+            let update = Update::FetchFailed(Failure::result_refused(&why));
+            return Ended { notice: None, update, after: AfterFetch::Over };
+        };
+        self.refusals.insert(id, why.clone());
+        Ended { notice: None, update: Update::FetchTroubled(why), after: AfterFetch::FreshLink(task) }
+    }
+
+    /// Why a job's link is given up for which there is no fresh one: it was refused for what it led to, or else is dead.
+    pub(super) fn end_of_link(&mut self, id: JobId, dead: &str) -> Failure {
+        self.refusals.remove(&id).map_or_else(|| Failure::link_expired(dead), |why| Failure::result_refused(&why))
     }
 
     /// A link whose life is over was refused. A fresh one may come with a fresh answer; asked for once.
@@ -410,6 +428,27 @@ mod tests {
         assert!(!downloads.no_fresh_link(one.id) && !downloads.awaits_link(one.id), "the old one is tried first");
         downloads.on_fetched(one.id, Err(FetchError::NoPicture("403".to_owned())), Some(&one), at(9 * HOUR));
         assert!(downloads.no_fresh_link(one.id));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_link_that_must_not_be_followed_is_the_end_only_where_the_task_has_no_other() {
+        let one = finished(1, 9 * HOUR);
+        let refused = || Err(FetchError::Refused("a private address".to_owned()));
+        for has_other in [false, true] {
+            let mut downloads = downloads(2, std::slice::from_ref(&one));
+            downloads.started(one.id);
+            let ended = downloads.on_fetched(one.id, refused(), Some(&one), at(0));
+            assert_eq!(ended.after, AfterFetch::FreshLink(task(1)), "the charge is paid, and asking is free");
+            if has_other {
+                downloads.link_settled(one.id);
+                downloads.started(one.id);
+                let ended = downloads.on_fetched(one.id, refused(), Some(&one), at(0));
+                assert!(matches!(&ended.update, Update::FetchFailed(failure) if failure.code == "result_refused"));
+            } else {
+                assert!(downloads.no_fresh_link(one.id));
+                assert_eq!(downloads.end_of_link(one.id, "the link is dead").code, "result_refused");
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -280,8 +280,9 @@ impl Job {
             return;
         }
         let body = self.kind.body(callback_url);
-        for held in [self.request.as_mut().map(|request| &mut request.body), self.send.as_mut().map(|send| &mut send.body)] {
-            held.into_iter().for_each(|held| held.clone_from(&body));
+        let held = [self.request.as_mut().map(|request| &mut request.body), self.send.as_mut().map(|send| &mut send.body)];
+        for held in held.into_iter().flatten() {
+            held.clone_from(&body);
         }
     }
 }

@@ -212,7 +212,8 @@ impl Engine {
     fn link_is_dead(&mut self, id: JobId, why: &str) {
         self.downloads.link_settled(id);
         self.poller.forget(id);
-        self.write_ending(id, Update::FetchFailed(Failure::link_expired(why)));
+        let failure = self.downloads.end_of_link(id, why);
+        self.write_ending(id, Update::FetchFailed(failure));
     }
 
     /// Writes an update that may end the job, and tells if it does.

@@ -70,13 +70,12 @@ impl App {
 
     fn take(&mut self, now: Timestamp, event: Event, effects: &mut Effects) {
         match event {
-            Event::Key(key) => self.press(now, key, effects),
             // A person who has read the box presses one key; this may be text that only looks like keys.
             Event::KeyInBurst(key) if self.asks() && Key::from_event(&key) == Some(Key::char('y')) => {
                 self.dirty = true;
                 self.seen.early = true;
             }
-            Event::KeyInBurst(key) => self.press(now, key, effects),
+            Event::Key(key) | Event::KeyInBurst(key) => self.press(now, key, effects),
             Event::Paste(paste) => {
                 self.paste(now, &paste.text);
                 if paste.cut {

@@ -233,7 +233,6 @@ impl Parser {
             self.state = State::Ground;
         }
         match std::mem::take(&mut self.state) {
-            State::Ground => self.ground(byte, events),
             State::Character(mut bytes) => {
                 if !(0x80..=0xbf).contains(&byte) {
                     // The character was cut off by something else, which counts.
@@ -251,7 +250,7 @@ impl Parser {
             }
             State::Escape { bytes, typed } => self.escape(bytes, typed, byte, events),
             State::LongAfterEscape if matches!(byte, b'[' | b']' | b'_' | b'^') => self.escape(vec![ESC], 1, byte, events),
-            State::LongAfterEscape => self.ground(byte, events),
+            State::Ground | State::LongAfterEscape => self.ground(byte, events),
             State::Control { parameters, long, late } => self.control(parameters, long, late, byte, events),
             State::Single { mut parameters, late } => match byte {
                 b'0'..=b'9' | b';' if parameters.len() < LONGEST_SEQUENCE => {
