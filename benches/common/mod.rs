@@ -111,7 +111,7 @@ pub fn fill(folder: &Path, from: u64, count: u64, kind: Kind) {
     let now = Timestamp::from_second(Timestamp::now().as_second()).expect("now");
     let jobs: Vec<Job> = (from..from + count).map(|n| job(n, kind, now)).collect();
     for part in jobs.chunks(10_000) {
-        assert!(store.import(part).expect("written").is_empty());
+        assert!(store.import(part, now).expect("written").is_empty());
     }
     store.flush().expect("flushed");
 }
