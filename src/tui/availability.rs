@@ -77,6 +77,7 @@ impl App {
             A::Keep | A::Reject => self.any(judgeable, || "only results can be kept or rejected".into()),
             A::Show => self.any(shown, || "there is no result, and there will be none".into()),
             A::Full | A::Compare if self.jobs.selected_job().is_none() => Err(self.no_job()),
+            A::Pictures if self.jobs.selected_job().is_none() && !self.pictures.in_details => Err(self.no_job()),
             A::Tag | A::CopyMenu | A::Open if self.screens.page() == Page::Jobs => self.any(|_| Ok(()), || Cow::Borrowed("")),
             A::CopyId => match self.jobs.selected_job() {
                 None => Err(self.no_job()),

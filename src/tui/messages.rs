@@ -120,7 +120,8 @@ impl Messages {
 
     /// Whether the last act can be taken back.
     pub(crate) fn is_worth_undoing(&self) -> bool {
-        let is_final = matches!(self.undo.last(), Some(Undo::Final(_) | Undo::Sent(_)));
+        // A choice is taken back by its own key.
+        let is_final = matches!(self.undo.last(), Some(Undo::Final(_) | Undo::Sent(_) | Undo::Choice(..)));
         self.can_undo() && !(is_final && self.undo_windows.is_empty())
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
+use super::drafts::Chosen;
 use super::job_list::Sort;
 use crate::engine::QueueMove;
 use crate::job::{Caps, JobId, Tag, TaskId, Verdict};
@@ -76,6 +77,12 @@ pub(crate) enum Undo {
     },
     Filter(String),
     DraftFilter(String),
+    /// Drafts that were marked.
+    DraftMarks(HashSet<TaskId>),
+    /// What was chosen of a draft.
+    Choice(TaskId, Chosen),
+    /// A column that was hidden or shown.
+    Column(&'static str),
     HideDrafts(Vec<TaskId>),
     NoteDrafts(Vec<(Option<Tag>, Vec<TaskId>)>),
     Order(Sort, bool),

@@ -231,6 +231,11 @@ impl DraftList {
         }
     }
 
+    /// Marks these and no others.
+    pub(crate) fn set_marks(&mut self, marks: HashSet<TaskId>) {
+        self.marks = marks;
+    }
+
     pub(crate) fn unmark(&mut self) {
         self.marks.clear();
     }

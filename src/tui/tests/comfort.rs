@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::keymap::Keymap;
 use super::super::options::{AppOptions, Charset};
 use super::super::testing::{ScreenHarness, at, draft_job_in, job_in};
-use crate::engine::{Details, EngineEvent, TimelineEntry};
+use crate::engine::{Act, CommandOutcome, Details, EngineEvent, PauseReason, TimelineEntry};
 use crate::job::State;
 use crate::tui::event::{Event, News};
 
@@ -108,8 +108,11 @@ fn a_page_with_room_shows_the_hours_of_a_day_as_bars_and_a_small_one_in_a_line()
 
 #[test]
 fn where_a_filter_or_a_tab_hides_every_job_a_key_says_so() {
-    for (keys, said) in [("/ \"zzz\" enter x", "no job matches · Esc clears the filter"), ("6 R", "no jobs here · 1 shows all")]
-    {
+    for (keys, said) in [
+        ("/ \"zzz\" enter x", "no job matches · Esc clears the filter"),
+        ("6 R", "no jobs here · 1 shows all"),
+        ("6 i", "no jobs here · 1 shows all"),
+    ] {
         let shown = screen((80, 24), keys).screen();
         assert!(shown.contains(said), "{shown}");
     }
@@ -170,4 +173,33 @@ fn in_ascii_no_hyphen_makes_a_minus_of_a_count() {
     let options = AppOptions { charset: Charset::Ascii, ..AppOptions::default() };
     let shown = ScreenHarness::with(options, (80, 24), vec![Arc::new(job_in(2, State::Running))]).screen();
     assert!(shown.contains("1 all:1 ") && shown.contains("3 run:1 ") && !shown.contains("all-1"), "{shown}");
+}
+
+#[test]
+fn a_filter_of_the_drafts_is_seen_on_the_sheet_too() {
+    let shown = screen((80, 24), "v / \"boat\" enter enter").screen();
+    assert!(shown.lines().nth(2).is_some_and(|line| line.trim_end().ends_with("/boat 1 of 1")), "{shown}");
+}
+
+#[test]
+fn undo_takes_back_what_was_done_last_and_never_something_older() {
+    // Each with an older act below it, which has to stay.
+    for (keys, said) in [
+        ("v enter 0", "nothing of t0000001 chosen again"),
+        ("v enter 0 A", "1 picture of t0000001 chosen again"),
+        ("v space", "no marks again"),
+        ("v A esc", "1 draft marked again"),
+        ("C t esc", "column tag shown again"),
+        (": \"columns_tag\" enter", "column tag shown again"),
+    ] {
+        let mut screen = screen((80, 24), "P");
+        screen.answer(CommandOutcome { act: Some(Act::Paused), ..CommandOutcome::default() });
+        screen.status(|status| status.paused = Some(PauseReason::You));
+        screen.keys(keys);
+        screen.effects.clear();
+        screen.keys("u");
+        let shown = screen.screen();
+        assert!(shown.contains(said) && shown.contains("PAUSED"), "{keys}: {shown}");
+        assert!(screen.commands().is_empty(), "{keys}: {:?}", screen.commands());
+    }
 }

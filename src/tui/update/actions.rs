@@ -198,7 +198,7 @@ impl App {
             }
             ConfirmPurpose::Choose { draft, chosen } => {
                 self.drafts.warn(draft.clone());
-                self.drafts.choose(&draft, chosen);
+                self.take_choice(&draft, chosen);
             }
             ConfirmPurpose::Remove(jobs) => {
                 let undo = Undo::Remove(jobs.clone());
@@ -404,6 +404,27 @@ impl App {
                 let said = filter_again(&filter);
                 self.jobs.set_filter(filter, now);
                 self.say(Level::Info, said);
+            }
+            Undo::DraftMarks(marks) => {
+                self.drafts.set_marks(marks);
+                let count = self.drafts.marks().len();
+                let said = if count == 0 {
+                    "no marks again".to_owned()
+                } else {
+                    format!("{} marked again", text::count(count, "draft"))
+                };
+                self.say(Level::Info, said);
+            }
+            Undo::Choice(task, chosen) => {
+                let count = chosen.len();
+                let said = if count == 0 { "nothing".to_owned() } else { text::count(count, "picture") };
+                self.say(Level::Info, format!("{said} of {} chosen again", task.short()));
+                self.drafts.choose(&task, chosen);
+            }
+            Undo::Column(name) => {
+                self.jobs.toggle_column(name);
+                let how = if self.jobs.hidden().contains(name) { "hidden" } else { "shown" };
+                self.say(Level::Info, format!("column {name} {how} again"));
             }
             Undo::HideDrafts(tasks) => self.send(Command::HideDrafts { tasks, hidden: false }, Pending::Plain, effects),
             Undo::NoteDrafts(groups) => {

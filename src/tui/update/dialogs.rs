@@ -129,13 +129,19 @@ impl App {
         }
     }
 
+    /// Hides a column, or shows it again; undo takes it back.
+    pub(super) fn switch_column(&mut self, name: &'static str) {
+        self.jobs.toggle_column(name);
+        self.messages.push_undo(Undo::Column(name));
+    }
+
     /// Takes an entry of a menu.
     pub(super) fn choose(&mut self, now: Timestamp, menu: &Menu, index: usize, effects: &mut Effects) {
         let Some(item) = menu.items.get(index).cloned() else { return };
         match item.choice {
             Choice::Sort(sort) => self.toggle_order(sort, now),
             Choice::Column(name) => {
-                self.jobs.toggle_column(name);
+                self.switch_column(name);
                 // The menu stays, so that several columns can be chosen.
                 self.open_columns_menu(menu.opened, index);
             }

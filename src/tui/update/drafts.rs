@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::super::app::App;
 use super::super::availability;
 use super::super::dialogs::{Choice, ConfirmDialog, ConfirmPurpose, Dialog, FilterInput, Menu, MenuItem, Purpose, TagDialog};
-use super::super::drafts::{Chosen, can_look, is_old, moderated};
+use super::super::drafts::{Chosen, DraftList, can_look, is_old, moderated};
 use super::super::effect::{Effect, SessionEffect};
 use super::super::keymap::Action;
 use super::super::layout::Page;
@@ -88,10 +88,10 @@ impl App {
             A::ChooseAll => self.choose_all(now),
             A::Enhance => self.enhance_chosen(now),
             A::Mark => {
-                self.drafts.toggle_mark();
+                self.mark_drafts(DraftList::toggle_mark);
                 self.step(1);
             }
-            A::MarkAll => self.drafts.mark_all(),
+            A::MarkAll => self.mark_drafts(DraftList::mark_all),
             A::Filter => {
                 let before = self.drafts.filter().to_owned();
                 self.dialogs.open(Dialog::Filter(FilterInput { field: LineInput::new(&before), before }));
@@ -175,7 +175,9 @@ impl App {
             let key = self.options.keymap.named(Action::Undo);
             self.say(Level::Info, format!("filter cleared · {key} restores it"));
         } else if !self.drafts.marks().is_empty() {
-            self.drafts.unmark();
+            self.mark_drafts(DraftList::unmark);
+            let key = self.options.keymap.named(Action::Undo);
+            self.say(Level::Info, format!("marks cleared · {key} restores them"));
         } else {
             self.screens.go_to(Page::Jobs);
         }
@@ -227,7 +229,23 @@ impl App {
             }));
             return;
         }
-        self.drafts.choose(&task, chosen);
+        self.take_choice(&task, chosen);
+    }
+
+    /// Chooses these pictures, so that undo takes them back and not what was done before.
+    pub(super) fn take_choice(&mut self, task: &TaskId, chosen: Chosen) {
+        let before = self.drafts.chosen(task);
+        self.drafts.choose(task, chosen);
+        self.messages.push_undo(Undo::Choice(task.clone(), before));
+    }
+
+    /// Changes the marks of the drafts; undo brings those before back.
+    fn mark_drafts(&mut self, change: impl FnOnce(&mut DraftList)) {
+        let before = self.drafts.marks().clone();
+        change(&mut self.drafts);
+        if *self.drafts.marks() != before {
+            self.messages.push_undo(Undo::DraftMarks(before));
+        }
     }
 
     /// From the sheet to the price box.

@@ -173,7 +173,7 @@ impl App {
             Action::Sort => one_of("order", rest, Sort::ALL.iter().map(|(sort, _, word, _)| (*word, *sort)))
                 .map(|sort| self.order(sort, false, now)),
             Action::Columns => {
-                one_of("column", rest, COLUMN_NAMES.iter().map(|name| (*name, *name))).map(|name| self.jobs.toggle_column(name))
+                one_of("column", rest, COLUMN_NAMES.iter().map(|name| (*name, *name))).map(|name| self.switch_column(name))
             }
             Action::Export => one_of("format", rest, [("csv", ExportFormat::Csv), ("json", ExportFormat::Json)].into_iter())
                 .map(|format| self.start_export(format, effects)),

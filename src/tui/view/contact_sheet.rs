@@ -143,7 +143,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
 /// `draft r7u2k9aa · made here 14:03 · 4 pictures · charged 2.7`, and which of how many on the right.
 fn head(canvas: &mut Canvas<'_>, area: Rect, draft: &Draft) {
     let (app, styles) = (canvas.app, canvas.styles);
-    let place = format!("{} of {}", app.drafts.cursor_row() + 1, app.drafts.len());
+    // A filter is seen here too: it says why there are not more.
+    let filter = app.drafts.filter();
+    let filter = if filter.is_empty() { String::new() } else { format!("/{} ", text::shorten(filter, 20)) };
+    let place = format!("{filter}{} of {}", app.drafts.cursor_row() + 1, app.drafts.len());
     let made = draft.made_at.map(|at| format!(" {}", moment(canvas, at))).unwrap_or_default();
     let how = match draft.known {
         Known::Ours => format!("made here{made}"),

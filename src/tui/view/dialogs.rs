@@ -269,7 +269,7 @@ fn palette(canvas: &mut Canvas<'_>, room: Rect, line: &CommandInput) {
             vec![
                 (format!("{:<18}", row.name), style),
                 (format!(" {key:>9}  "), styles.accent),
-                (fit(&help, width.saturating_sub(30), canvas.ascii).into_owned(), styles.dim),
+                (clauses(&help, width.saturating_sub(30), canvas.ascii), styles.dim),
             ]
         })
         .collect();
@@ -282,6 +282,16 @@ fn palette(canvas: &mut Canvas<'_>, room: Rect, line: &CommandInput) {
     for (line, y) in lines.iter().zip(inner.top()..inner.bottom()) {
         canvas.pieces(inner.x, y, inner.width, line);
     }
+}
+
+/// As many whole clauses of a text as have room: one that is cut in its middle says less than one that is left out.
+fn clauses(text: &str, room: u16, ascii: bool) -> String {
+    if columns(text) <= room {
+        return text.to_owned();
+    }
+    let ends = ["; ", ", ", " ("].into_iter().flat_map(|end| text.match_indices(end).map(|(at, _)| at));
+    let whole = ends.filter(|at| columns(&text[..*at]) <= room).max();
+    whole.map_or_else(|| fit(text, room, ascii).into_owned(), |at| text[..at].to_owned())
 }
 
 /// Path, scp line, link and id as plain lines without a frame, each whole where the screen is wide enough, so that the mouse of
@@ -370,4 +380,17 @@ fn unbroken(line: &str, width: u16) -> Vec<&str> {
     }
     parts.push(rest);
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_room_is_left_out_by_clauses() {
+        let text = "keep the result, or not any more (a favourite)";
+        for (room, said) in [(60, text), (40, "keep the result, or not any more"), (20, "keep the result"), (8, "keep th…")] {
+            assert_eq!(clauses(text, room, false), said);
+        }
+    }
 }
