@@ -15,6 +15,8 @@ pub(crate) struct Batch {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct BatchResult {
     pub saved: usize,
+    /// Drafts among them.
+    pub drafts: usize,
     pub failed: usize,
     /// What its jobs cost.
     pub spent: Credits,
@@ -44,8 +46,9 @@ impl Batch {
         self.since = busy.then_some(now);
     }
 
-    pub(crate) fn saved(&mut self, spent: Credits) {
+    pub(crate) fn saved(&mut self, is_draft: bool, spent: Credits) {
         self.result.saved += 1;
+        self.result.drafts += usize::from(is_draft);
         self.result.spent += spent;
     }
 

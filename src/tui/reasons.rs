@@ -70,6 +70,7 @@ pub(super) fn next_step(job: &Job, keymap: &Keymap) -> Option<String> {
         Phase::ToFetch(trouble) if trouble.last.is_some() => Step::Press(Action::Fetch, "fetch now (free)"),
         Phase::Unwatched => Step::Press(Action::Watch, "watch it again"),
         Phase::Cancelled(_) => Step::Press(Action::RunAgain, "run again (new paid job)"),
+        Phase::Saved if job.kind.prompt().is_some() => Step::Press(Action::Drafts, "look at its pictures and choose"),
         Phase::Saved => Step::Press(Action::Show, "path, link and scp line"),
         _ => return None,
     };

@@ -6,7 +6,7 @@ use super::super::keymap::Keymap;
 use super::super::options::{AppOptions, Charset};
 use super::super::testing::{ScreenHarness, at, draft_job_in, job_in};
 use crate::engine::{Act, CommandOutcome, Details, EngineEvent, PauseReason, TimelineEntry};
-use crate::job::State;
+use crate::job::{Job, State};
 use crate::tui::event::{Event, News};
 
 fn screen(size: (u16, u16), keys: &str) -> ScreenHarness {
@@ -202,4 +202,16 @@ fn undo_takes_back_what_was_done_last_and_never_something_older() {
         assert!(shown.contains(said) && shown.contains("PAUSED"), "{keys}: {shown}");
         assert!(screen.commands().is_empty(), "{keys}: {:?}", screen.commands());
     }
+}
+
+#[test]
+fn who_made_drafts_is_told_how_to_choose_from_them() {
+    let mut job = draft_job_in(1, State::Running, "red boat");
+    let mut screen = ScreenHarness::new((80, 24), vec![Arc::new(job.clone())]);
+    job = Job { revision: job.revision + 1, ..draft_job_in(1, State::Saved, "red boat") };
+    screen.event(Event::News(News::Engine(EngineEvent::Jobs(vec![Arc::new(job)]))));
+    let shown = screen.screen();
+    assert!(shown.contains("batch: 1 saved · 2.7 credits") && shown.contains("· v shows the drafts"), "{shown}");
+    screen.keys("enter");
+    assert!(screen.screen().contains("v: look at its pictures and choose"), "{}", screen.screen());
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::super::app::App;
 use super::super::effect::Effect;
 use super::super::job_list::JobList;
+use super::super::keymap::Action;
 use super::super::messages::LoggedEvent;
 use super::super::notices::notice_text_for;
 use super::super::options::NotifyMethod;
@@ -71,7 +72,7 @@ impl App {
                 let before = self.jobs.job(job.id).map(|old| old.state());
                 let is_new = |state| job.state() == state && before.is_some_and(|before| before != state);
                 if is_new(State::Saved) {
-                    self.batch.saved(job.spent());
+                    self.batch.saved(job.kind.prompt().is_some(), job.spent());
                 }
                 if is_new(State::Failed) {
                     self.batch.failed(job.spent());
@@ -104,7 +105,10 @@ impl App {
             self.tell(&said, effects);
             let level = if result.failed > 0 { Level::Warning } else { Level::Info };
             self.log(now, level, None, said.clone());
-            self.say(level, said);
+            // Who made drafts wants to choose from them next.
+            let drafts_only = result.drafts > 0 && result.drafts == result.saved;
+            let next = format!(" · {} shows the drafts", self.options.keymap.named(Action::Drafts));
+            self.say(level, if drafts_only { said + &next } else { said });
         }
     }
 
