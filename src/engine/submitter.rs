@@ -508,8 +508,9 @@ pub(super) fn no_earlier_task(job: Option<&Job>, answer: &Submitted) -> Result<(
 
 /// A task that was made before this job's request first left, at a time when another of our requests was open whose answer
 /// never came, may be that one's: where a question is open or its job was given up, nobody can tell, so the answer says
-/// nothing about this request. Asked once more with its key, the service says which task is its own. `questions`: the jobs of
-/// this model whose answers were lost; what cannot be read counts as fitting.
+/// nothing about this request. Asked once more with its key, the service says which task is its own. An answer that does not
+/// tell the model of its task may name one of any. `questions`: the jobs whose answers were lost; what cannot be read counts
+/// as fitting.
 pub(super) fn no_questions_task(
     job: Option<&Job>,
     answer: &Submitted,
@@ -521,7 +522,7 @@ pub(super) fn no_questions_task(
         return Ok(());
     }
     let fits = |other: &Job| {
-        let is_other = other.id != job.id && other.kind.model() == job.kind.model();
+        let is_other = other.id != job.id && (answer.report.model.is_none() || other.kind.model() == job.kind.model());
         is_other && Window::new(other, Credits::ZERO).is_some_and(|window| window.is_at(made))
     };
     let message = match questions() {

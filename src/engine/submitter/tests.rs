@@ -212,7 +212,12 @@ fn a_task_that_may_be_the_lost_one_of_another_job_is_no_answer() {
         }
     }
     let draft = JobKind::Draft { prompt: Prompt::new("old pier").unwrap(), template: None };
-    for other in [sent(2, unsure.phase.clone(), -120), Job { kind: draft, ..unsure }, sending.clone()] {
+    let draft = Job { kind: draft, ..unsure.clone() };
+    assert!(takes(&answer(at(-16), false), std::slice::from_ref(&draft)).is_err(), "nobody told of which model the task is");
+    let mut told = answer(at(-16), false);
+    told.report.model = Some(Model::Enhance.wire_name().to_owned());
+    assert!(takes(&told, std::slice::from_ref(&draft)).is_ok());
+    for other in [sent(2, unsure.phase, -120), sending.clone()] {
         assert!(takes(&answer(at(-16), false), std::slice::from_ref(&other)).is_ok(), "{other:?}");
     }
     let locked = || Err(StoreError::Database("locked".to_owned()));
