@@ -75,11 +75,14 @@ fn second(now: Timestamp, seconds: i64) -> Timestamp {
     now + jiff::SignedDuration::from_secs(seconds)
 }
 
+/// A part of the bench, by its name.
+type Part = (&'static str, fn(Timestamp));
+
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     head();
     let now = Timestamp::now();
-    let parts: [(&str, fn(Timestamp)); 3] = [("keys", keys), ("ticking", ticking), ("loading", loading)];
+    let parts: [Part; 3] = [("keys", keys), ("ticking", ticking), ("loading", loading)];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {
             part(now);
