@@ -287,6 +287,11 @@ impl Permissions {
                 paid.refused = true;
                 self.live.entry(job.id).or_insert(paid.confirmed);
             }
+            // Held again, or failed without a task: refused, and believed although an answer was lost before, since the list was
+            // empty of it for long enough. Where a task was made all the same, no job will have it.
+            if acts && matches!(state, State::Held | State::Failed) && job.task.is_none() && paid.job == Some(job.id) {
+                paid.refused = true;
+            }
         }
         if acts && matches!(state, State::Held | State::Cancelled) {
             self.live.remove(&job.id);
