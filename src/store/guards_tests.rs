@@ -350,6 +350,25 @@ fn jobs_that_were_given_up_are_known_for_a_while_and_others_are_not_among_them()
     assert_eq!((ids(10), ids(11)), (vec![id(1)], vec![]));
 }
 
+#[test]
+fn what_was_given_up_is_not_pruned_while_its_task_may_be_taken_for_anothers() {
+    const DAY: i64 = 86_400;
+    let mut store = Store::in_memory().unwrap();
+    approved(&mut store, 1..=3);
+    unsure(&mut store, 1, 1);
+    apply(&mut store, 1, Update::GiveUp, 10);
+    apply(&mut store, 3, Update::Cancel, 10);
+    assert_eq!(store.prune(at(20), false).unwrap(), [id(3)], "what never left goes at once");
+    assert_eq!(store.given_up(at(0)).unwrap().len(), 1);
+    // The request of the second first left before the first was given up, and it may be asked about for days.
+    assert!(matches!(send(&mut store, 2, 5), BeginSend::Go(_)));
+    apply(&mut store, 2, Update::PutBack(Failure::new(ErrorClass::RateLimited, "429", "")), 6);
+    assert!(store.prune(at(3 * DAY), false).unwrap().is_empty());
+    apply(&mut store, 2, Update::Cancel, 3 * DAY);
+    assert!(store.prune(at(DAY), false).unwrap().is_empty(), "a day after it ended");
+    assert_eq!(store.prune(at(DAY + 11), false).unwrap(), [id(1)]);
+}
+
 fn draft_job(n: u64, prompt: &str) -> NewJob {
     let kind = JobKind::Draft { prompt: Prompt::new(prompt).unwrap(), template: Some(format!("{{{prompt}}}")) };
     NewJob { id: id(n), kind, tag: None, again_of: None }

@@ -337,16 +337,22 @@ impl Store {
     }
 
     /// Deletes jobs that ended before a time: removed ones, and unless `only_removed` also all saved, failed and
-    /// cancelled ones. Never their files, never their entries in the money book.
+    /// cancelled ones. Never their files, never their entries in the money book. A job that was given up while unsure stays
+    /// for a day more, and for as long as another one waits whose request first left before that: a task of the account that
+    /// fits its time must not be taken for another job's (docs/money-rules.md, rule 3).
     ///
     /// # Errors
     /// [`StoreError::Database`] when it could not be written; then nothing changed.
     pub fn prune(&mut self, ended_before: Timestamp, only_removed: bool) -> Result<Vec<JobId>, StoreError> {
         self.write(Sync::Normal, |writing| {
             let mut statement = writing.db.prepare_cached(
-                "SELECT id, state, removed FROM jobs WHERE COALESCE(saved_at, finished_at, sent_at, created_at) < ?1",
+                "SELECT id, state, removed FROM jobs WHERE COALESCE(saved_at, finished_at, sent_at, created_at) < ?1
+                    AND NOT (state = 'cancelled' AND send_key IS NOT NULL AND task IS NULL AND (finished_at >= ?2
+                        OR EXISTS (SELECT 1 FROM jobs other WHERE other.send_first_at <= jobs.finished_at
+                            AND other.state IN ('waiting', 'held', 'sending', 'unsure'))))",
             )?;
-            let mut rows = statement.query(params![nanos(ended_before)])?;
+            let a_day_before = ended_before.checked_sub(jiff::SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+            let mut rows = statement.query(params![nanos(ended_before), nanos(a_day_before)])?;
             let mut gone = Vec::new();
             while let Some(row) = rows.next()? {
                 let (id, word, removed): (i64, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
