@@ -1,6 +1,7 @@
 //! The book of confirmations, kept beside the book of money: what the user confirmed, and whether each paid request that
 //! leaves stands on it. It is written from what the user did and what the service told, never from what the program counts.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -111,6 +112,8 @@ pub struct Sender {
     pub now: Timestamp,
     /// The true time.
     pub true_now: Timestamp,
+    /// It had an answer of the service, so that it knows what its clock shows.
+    pub knows_time: bool,
 }
 
 /// What the user allows.
@@ -143,10 +146,14 @@ pub struct Permissions {
     pub without_key_in_copy: BTreeSet<JobId>,
     /// How often the program was told that a job's request is refused for want of balance.
     pub refusals: BTreeMap<JobId, u32>,
+    /// Keys that left first when the service's clock was not known: how old they are is told by the machine's clock alone, and
+    /// where that is turned, nobody can tell.
+    timeless: BTreeSet<String>,
     /// By the true time, when each key left first.
     began: BTreeMap<String, Timestamp>,
     /// The clock was turned or an older copy was put back: sums of the day cannot be told from outside.
     pub sums_are_lost: bool,
+    pub clock_was_turned: bool,
 }
 
 impl Permissions {
@@ -382,11 +389,18 @@ impl Permissions {
         let mut broken = Vec::new();
         let job = self.job_of(key, body);
         let before = self.paid.get(key).cloned();
-        self.began.entry(key.to_owned()).or_insert(sender.true_now);
+        if let Entry::Vacant(first) = self.began.entry(key.to_owned()) {
+            first.insert(sender.true_now);
+            if !sender.knows_time {
+                self.timeless.insert(key.to_owned());
+            }
+        }
         match before {
             Some(paid) if !paid.refused => {
                 broken.extend(rule_3_the_user_gave_it_up(&paid, key));
-                broken.extend(rule_3_the_key_is_young(&paid, key, sender.true_now));
+                if !(self.clock_was_turned && self.timeless.contains(key)) {
+                    broken.extend(rule_3_the_key_is_young(&paid, key, sender.true_now));
+                }
                 broken.extend(rule_8_what_has_its_task_is_not_paid_for_again(&paid, key));
                 let unsure = paid.was_unsure;
                 if let Some(paid) = self.paid.get_mut(key) {

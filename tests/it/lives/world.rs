@@ -131,7 +131,8 @@ impl World {
     pub fn turn_clock(&self, seconds: i64) {
         self.shared.turned.fetch_add(seconds, Ordering::Relaxed);
         self.count("the clock was turned");
-        self.books.lock().unwrap().permissions.sums_are_lost = true;
+        let permissions = &mut self.books.lock().unwrap().permissions;
+        (permissions.sums_are_lost, permissions.clock_was_turned) = (true, true);
     }
 
     /// The machine sleeps. What was under way reaches the service or not, and its answer is lost.
@@ -213,7 +214,12 @@ impl World {
         if self.shared.hardness.price_first {
             self.rule_6_the_price_is_asked_before_the_first_paid_request(model_of(body));
         }
-        let sender = Sender { budget: self.me.budget, now: self.now(), true_now: self.true_now() };
+        let sender = Sender {
+            budget: self.me.budget,
+            now: self.now(),
+            true_now: self.true_now(),
+            knows_time: self.server_time().is_some(),
+        };
         let mut books = self.books.lock().unwrap();
         books.count("submit");
         if !books.keys_in_air.is_empty() {
