@@ -430,8 +430,9 @@ impl Engine {
     fn pause(&mut self, why: PauseReason) {
         if self.base.account.settings().paused.as_ref() != Some(&why) {
             self.base.notice(None, NoticeKind::Paused(why.clone()));
-            self.change_settings(Some(SettingsChange::Pause(why)));
         }
+        // Also where it is known here: another process may have let sending go on a moment ago.
+        self.change_settings(Some(SettingsChange::Pause(why)));
     }
 
     fn change_settings(&mut self, change: Option<SettingsChange>) {
