@@ -11,7 +11,7 @@ use super::clock::Now;
 use super::{Connection, Options, PauseReason, Seen};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, Balance};
-use crate::job::{Caps, Credits, ErrorClass, Model, Phase, Prices, retry};
+use crate::job::{Caps, Credits, ErrorClass, Job, Model, Phase, Prices, retry};
 use crate::store::Settings;
 
 /// The balance is read this long after something that changed it, so that a burst costs one read.
@@ -101,6 +101,8 @@ struct PriceSchedule {
     left: Option<Instant>,
     /// It was told that a job is sent without it.
     told: bool,
+    /// When the price that counts became what it is, by the service's clock; `None` before it moved in this process.
+    moved: Option<Timestamp>,
 }
 
 /// See the module.
@@ -326,13 +328,29 @@ impl Account {
         // The reserve of the latest answer is authoritative, since it knows discounts; the published price counts while there
         // is none, and when it moves, also between two starts. A store that knows a reserve and no published price cannot
         // tell whether it moved: then it counts as well, and is confirmed once.
+        known.moved = now.service;
         Some(SettingsChange::Published(model, Seen { amount: price, at: now.wall }))
     }
 
     /// What the service reserved for a send of this model: its price, if that is news.
-    pub(super) fn on_reserved(&self, model: Model, amount: Credits, now: Now) -> Option<SettingsChange> {
-        let news = self.settings.price(model).is_none_or(|before| before.amount != amount);
-        news.then_some(SettingsChange::Price(model, Seen { amount, at: now.wall }))
+    pub(super) fn on_reserved(&mut self, model: Model, amount: Credits, now: Now) -> Option<SettingsChange> {
+        if self.settings.price(model).is_some_and(|before| before.amount == amount) {
+            return None;
+        }
+        self.prices[model as usize].moved = now.service;
+        Some(SettingsChange::Price(model, Seen { amount, at: now.wall }))
+    }
+
+    /// Whether the price became another one than this charge after the job was sent: then the charge says nothing about the
+    /// price of now. By the service's clock where it is known, since ours may have been turned in between.
+    pub(super) fn price_moved_since(&self, job: &Job, charged: Credits) -> bool {
+        let model = job.kind.model();
+        let Some(price) = self.settings.price(model).filter(|price| price.amount != charged) else { return false };
+        let sent = job.send.as_ref().and_then(|send| send.last_server_time);
+        match self.prices[model as usize].moved.zip(sent) {
+            Some((moved, sent)) => moved > sent,
+            None => job.sent_at.is_some_and(|sent| price.at > sent),
+        }
     }
 
     /// A job ended, here. Returns why sending must pause: what goes wrong again and again is better looked at first.
@@ -393,6 +411,7 @@ impl Account {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::index::tests::job;
     use super::*;
 
     pub(in crate::engine) fn options() -> Options {
@@ -482,6 +501,30 @@ pub(super) mod tests {
         assert_eq!(account.prices(), Prices { draft: amount, ..Prices::PUBLISHED });
         assert_eq!(account.on_reserved(Model::Draft, amount, now), None);
         assert!(account.on_reserved(Model::Enhance, amount, now).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_charge_of_before_the_price_moved_is_no_price_of_now_even_where_our_clock_was_turned_back() {
+        let (earlier, service) = (Now::of_test(50_000), |second: i64| Timestamp::from_second(1_790_050_000 + second).ok());
+        let (old, new) = (Credits::from_uc(59_940), Credits::PUBLISHED_PRICE);
+        let mut sent = Job::clone(&job(1, Phase::Running(crate::job::Progress::default())));
+        sent.sent_at = Some(earlier.wall);
+        let mut account = Account::new(&options());
+        let learn = |account: &mut Account, now| {
+            let change = account.on_reserved(Model::Enhance, new, now).unwrap();
+            account.change_in_memory(&change);
+        };
+        // Ten hours back by our clock, ten seconds on by the service's.
+        learn(&mut account, Now { service: service(10), ..Now::of_test(14_000) });
+        assert!(!account.price_moved_since(&sent, old), "by our clock, where the service's was not known at the send");
+        sent.send.as_mut().unwrap().last_server_time = service(0);
+        assert!(account.price_moved_since(&sent, old) && !account.price_moved_since(&sent, new));
+        sent.send.as_mut().unwrap().last_server_time = service(20);
+        assert!(!account.price_moved_since(&sent, old), "it was sent since: its charge is news");
+        // Without the service's clock ours counts.
+        let mut without = Account::new(&options());
+        learn(&mut without, Now::of_test(60_000));
+        assert!(without.price_moved_since(&sent, old));
     }
 
     #[tokio::test(start_paused = true)]

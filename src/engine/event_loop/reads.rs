@@ -90,12 +90,10 @@ impl Engine {
         for model in Model::ALL {
             let other = charged.iter().filter(|job| job.kind.model() == model).find_map(|job| {
                 let (agreed, charged) = (job.send.as_ref()?.agreed, job.charged.filter(|_| job.charge == Some(Charge::Charged))?);
-                (agreed != charged && charged > Credits::ZERO).then_some((agreed, charged, job.sent_at))
+                (agreed != charged && charged > Credits::ZERO).then_some((agreed, charged, job))
             });
-            let Some((agreed, charged, sent_at)) = other else { continue };
-            // The price may have moved on since that task was made: then its charge says nothing about the price of now.
-            let price = self.base.account.settings().price(model);
-            if price.zip(sent_at).is_some_and(|(price, sent_at)| price.at > sent_at && price.amount != charged) {
+            let Some((agreed, charged, job)) = other else { continue };
+            if self.base.account.price_moved_since(job, charged) {
                 self.pause(PauseReason::Price { agreed, now: charged });
                 continue;
             }
