@@ -513,7 +513,12 @@ impl Engine {
         if !self.base.peers.other_screens(&self.base.options.data_dir) {
             match self.base.store.raise_approval_floor() {
                 Ok(settings) => self.base.account.set_settings(settings),
-                Err(error) => self.base.store_failed(&error),
+                Err(error) => {
+                    self.base.store_failed(&error);
+                    if let Err(error) = self.lock.not_ready() {
+                        warn!(%error, "neither the store nor the lock file says that what was confirmed here ends");
+                    }
+                }
             }
         }
         self.write(Vec::new());

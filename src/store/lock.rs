@@ -42,6 +42,22 @@ impl EngineLock {
         self.file.write_all(READY.as_bytes())
     }
 
+    /// Takes [`EngineLock::ready`] back: this engine leaves, and could not note that what was confirmed ends with it. Whoever
+    /// takes over asks for a new confirmation. Needs no room on the disk.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn not_ready(&mut self) -> std::io::Result<()> {
+        self.file.rewind()?;
+        let mut text = String::new();
+        self.file.read_to_string(&mut text)?;
+        if !says_ready(&text) {
+            return Ok(());
+        }
+        self.file.seek(SeekFrom::Start((text.len() - READY.len()) as u64))?;
+        self.file.write_all(STARTING.as_bytes())
+    }
+
     /// Whether the engine before this one had started before it ended. One that had not has left approvals behind that
     /// were to wait for a new confirmation.
     #[must_use]

@@ -17,6 +17,12 @@ fn the_lock_of_the_engine_names_its_process_whoever_held_it_before() {
         drop(lock);
         assert!(Store::lock_engine(folder.path()).unwrap().unwrap().follows_ready());
         assert!(!Store::lock_engine(folder.path()).unwrap().unwrap().follows_ready(), "that one did not start");
+        let mut leaving = Store::lock_engine(folder.path()).unwrap().unwrap();
+        leaving.not_ready().unwrap();
+        leaving.ready().unwrap();
+        leaving.not_ready().unwrap();
+        drop(leaving);
+        assert!(!Store::lock_engine(folder.path()).unwrap().unwrap().follows_ready(), "that one took it back");
     }
 }
 
