@@ -300,7 +300,7 @@ pub enum Update {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Applied {
     /// The job changed; the note is for its time line (empty where there is nothing to say): a few words, and behind a
-    /// [`FACTS`] what it can be looked up by.
+    /// ` · ` what it can be looked up by.
     Changed(String),
     /// Nothing changed, and why. Late and repeated answers are normal.
     Ignored(&'static str),
