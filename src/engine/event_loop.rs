@@ -543,3 +543,6 @@ async fn until(wake: Option<Instant>) {
         None => tokio::task::yield_now().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! One job, or two, in one kind of trouble that whole lives meet too seldom.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -348,4 +349,35 @@ async fn an_answer_that_names_the_lost_task_of_a_job_that_was_given_up_is_asked_
         named += u32::from(second.duration_since(first).as_secs() < 60);
     }
     assert_eq!(named, 8, "the lost task was young enough to be taken for its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_confirmed_ends_with_its_process_also_where_the_disk_is_full_when_it_leaves() {
+    let world = World::new(1, Faults { submit_lost_after: 1.0, ..Faults::default() });
+    let full = Arc::new(AtomicBool::new(false));
+    let disk = Arc::clone(&full);
+    let user = async {
+        let hook: CommitHook = Box::new(move |moment| moment != Moment::Before || !disk.load(Ordering::Relaxed));
+        let (mut life, first) = begin(&world, Sending::WithConsent, 4, Some(hook));
+        while counted(&world.books, "submit") == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        full.store(true, Ordering::Relaxed);
+        let _ = first.commands.send(mj_enhance::engine::SessionMessage::Stop);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        life.nobody_is_left();
+        world.books.lock().unwrap().faults = Faults::default();
+        let store = life.open_store();
+        let process = life.new_process(Sending::WithConsent, &store);
+        let second = life.look_on(store, process);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        first.kill().await;
+        tokio::time::sleep(Duration::from_mins(3)).await;
+        let states: Vec<State> = life.open_store().jobs().unwrap().iter().map(Job::state).collect();
+        assert_eq!(states.iter().filter(|state| **state == State::Waiting).count(), 3, "{states:?}");
+        second.kill().await;
+    };
+    LocalSet::new().run_until(user).await;
+    let books = world.books.lock().unwrap();
+    assert_eq!((books.requests.len(), &books.broken), (1, &Vec::new()));
 }
