@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::clock::Now;
+use super::clock::{Now, SERVICE_CLOCK_ERROR};
 use super::{Connection, Options, PauseReason, Seen};
 use crate::api::gate::Gate;
 use crate::api::{ApiError, Balance};
@@ -342,14 +342,15 @@ impl Account {
     }
 
     /// Whether the price became another one than this charge after the job was sent: then the charge says nothing about the
-    /// price of now. By the service's clock where it is known, since ours may have been turned in between.
+    /// price of now. By the service's clock where it can tell, since ours may have been turned in between.
     pub(super) fn price_moved_since(&self, job: &Job, charged: Credits) -> bool {
         let model = job.kind.model();
         let Some(price) = self.settings.price(model).filter(|price| price.amount != charged) else { return false };
         let sent = job.send.as_ref().and_then(|send| send.last_server_time);
-        match self.prices[model as usize].moved.zip(sent) {
-            Some((moved, sent)) => moved > sent,
-            None => job.sent_at.is_some_and(|sent| price.at > sent),
+        let later = self.prices[model as usize].moved.zip(sent).map(|(moved, sent)| moved.duration_since(sent));
+        match later {
+            Some(later) if later.abs() > SERVICE_CLOCK_ERROR => later.is_positive(),
+            _ => job.sent_at.is_some_and(|sent| price.at > sent),
         }
     }
 

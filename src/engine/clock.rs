@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 /// The wall clock. Waits go by the runtime's own clock; this one is for what is written down.
@@ -20,6 +20,10 @@ impl Clock for SystemClock {
         Timestamp::now()
     }
 }
+
+/// What the service's clock is known by is whole seconds, and so is the time of a task: two moments that are closer cannot be
+/// told apart by it, and one may even seem to lie before an earlier one.
+pub(super) const SERVICE_CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(2);
 
 /// One moment by the clocks that count: what a part is asked with instead of reading a clock.
 #[derive(Clone, Copy, Debug)]

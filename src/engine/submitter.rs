@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::account::Account;
-use super::clock::Now;
+use super::clock::{Now, SERVICE_CLOCK_ERROR};
 use super::draft_check::{CheckResult, DraftChecks};
 use super::index::JobIndex;
 use super::notice::NoticeKind;
@@ -29,9 +29,6 @@ use crate::store::{BudgetId, SendGuard, StoreError};
 const CHECK_AHEAD: usize = 50;
 /// After a paid request could not be written down, the next is tried so much later.
 const STORE_WAIT: Duration = Duration::from_secs(5);
-
-/// What the service's clock is known by is whole seconds, and so is the time of a task.
-const CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(2);
 
 /// The paid request whose answer is awaited.
 #[derive(Clone, Debug)]
@@ -518,7 +515,7 @@ pub(super) fn no_questions_task(
 ) -> Result<(), ApiError> {
     let first = job.and_then(|job| job.send.as_ref()?.first_server_time);
     let (Some(job), Some(first), Some(made), false) = (job, first, answer.report.created, answer.replayed) else { return Ok(()) };
-    if first.duration_since(made) <= CLOCK_ERROR {
+    if first.duration_since(made) <= SERVICE_CLOCK_ERROR {
         return Ok(());
     }
     let fits = |other: &Job| {

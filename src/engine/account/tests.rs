@@ -108,6 +108,11 @@ async fn a_charge_of_before_the_price_moved_is_no_price_of_now_even_where_our_cl
     assert!(account.price_moved_since(&sent, old) && !account.price_moved_since(&sent, new));
     sent.send.as_mut().unwrap().last_server_time = service(20);
     assert!(!account.price_moved_since(&sent, old), "it was sent since: its charge is news");
+    // Its seconds are whole, so the price that was read just before the send may seem to be the later one: ours tells.
+    let mut just_before = Account::new(&options());
+    learn(&mut just_before, Now { service: service(1), ..Now::of_test(49_999) });
+    sent.send.as_mut().unwrap().last_server_time = service(0);
+    assert!(!just_before.price_moved_since(&sent, old), "its charge is news");
     // Without the service's clock ours counts.
     let mut without = Account::new(&options());
     learn(&mut without, Now::of_test(60_000));
