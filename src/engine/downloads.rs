@@ -17,6 +17,9 @@ use crate::job::{Applied, Failure, Job, JobId, JobKind, Phase, SavedFile, State,
 const LOCAL_WAIT_MOST: Duration = Duration::from_secs(30);
 /// How long nobody looks for something to fetch where nothing waits, unless something comes.
 const NOTHING_TO_FETCH: Duration = Duration::from_hours(1);
+/// So many refusals of a link end a job, with an answer of the service about fresh links between each two: what refused it
+/// first may have been a page in the host's place.
+const MOST_REFUSALS: u32 = 3;
 
 /// See the module.
 #[derive(Debug)]
@@ -32,10 +35,8 @@ pub(super) struct Downloads {
     fresh_links: HashMap<JobId, Reread>,
     /// Jobs whose results could not be saved for a reason of this machine.
     unsavable: HashSet<JobId>,
-    /// Jobs whose link was refused, after its end or for what it led to, and a fresh one asked for.
-    refused: HashSet<JobId>,
-    /// Why it was refused for what it led to.
-    refusals: HashMap<JobId, String>,
+    /// Jobs whose link was refused, after its end or for what it led to, and how often: a fresh one was asked for each time.
+    refusals: HashMap<JobId, u32>,
 }
 
 /// Why a task whose result is to be fetched is read once more.
@@ -45,8 +46,8 @@ enum Reread {
     Meanwhile,
     /// The link's life is over, and it has not been tried since that is known: the next try waits for the answer.
     First,
-    /// The link's life is over, and it was refused: without another link it is dead.
-    LastWord,
+    /// The link was refused, after its life or for what it led to; the next try waits for the answer.
+    AfterRefusal,
 }
 
 /// How a download ended, to be done in this order.
@@ -69,8 +70,6 @@ pub(super) enum AfterFetch {
     Later(Option<TaskId>),
     /// The service is asked for a fresh link first.
     FreshLink(TaskId),
-    /// The link is dead and there is no other, because of this.
-    LinkIsDead(&'static str),
 }
 
 impl Downloads {
@@ -84,7 +83,6 @@ impl Downloads {
             ready_at: None,
             fresh_links: HashMap::new(),
             unsavable: HashSet::new(),
-            refused: HashSet::new(),
             refusals: HashMap::new(),
         }
     }
@@ -101,7 +99,6 @@ impl Downloads {
         if !matches!(job.state(), State::ToFetch | State::Fetching) {
             self.retry.remove(&job.id);
             self.fresh_links.remove(&job.id);
-            self.refused.remove(&job.id);
             self.refusals.remove(&job.id);
             return self.forget_unsavable(job.id, job.state() == State::Saved);
         }
@@ -181,7 +178,7 @@ impl Downloads {
         self.fetching.remove(&id);
         let error = match result {
             Ok(files) => return Ended { notice: None, update: Update::Saved(files), after: AfterFetch::Over },
-            Err(FetchError::Refused(why)) => return self.link_refused(id, why, job),
+            Err(FetchError::Refused(why)) => return self.refused(id, Failure::result_refused(&why), why, job),
             Err(error) => error,
         };
         let mut notice = None;
@@ -192,38 +189,23 @@ impl Downloads {
             }
             AfterFetch::Later(None)
         } else if error.is_evidence_after_expiry() && job.is_none_or(|job| link_is_over(job, now)) {
-            self.refused_after_expiry(id, job)
+            let dead = "the link is dead, and the service gave none that leads to the picture";
+            return self.refused(id, Failure::link_expired(dead), error.to_string(), job);
         } else {
             AfterFetch::Later(job.and_then(|job| self.reread(job, Reread::Meanwhile)))
         };
         Ended { notice, update: Update::FetchTroubled(error.to_string()), after }
     }
 
-    /// What a link led to must not be taken. Where it came from a file, or the service had a bad moment, its task has another
-    /// one; asked for once.
-    fn link_refused(&mut self, id: JobId, why: String, job: Option<&Job>) -> Ended {
-        let task = if self.refused.insert(id) { job.and_then(|job| self.reread(job, Reread::LastWord)) } else { None };
-        let Some(task) = task else {
-            let update = Update::FetchFailed(Failure::result_refused(&why));
-            return Ended { notice: None, update, after: AfterFetch::Over };
-        };
-        self.refusals.insert(id, why.clone());
-        Ended { notice: None, update: Update::FetchTroubled(why), after: AfterFetch::FreshLink(task) }
-    }
-
-    /// Why a job's link is given up for which there is no fresh one: it was refused for what it led to, or else is dead.
-    pub(super) fn end_of_link(&mut self, id: JobId, dead: &str) -> Failure {
-        self.refusals.remove(&id).map_or_else(|| Failure::link_expired(dead), |why| Failure::result_refused(&why))
-    }
-
-    /// A link whose life is over was refused. A fresh one may come with a fresh answer; asked for once.
-    fn refused_after_expiry(&mut self, id: JobId, job: Option<&Job>) -> AfterFetch {
-        if !self.refused.insert(id) {
-            return AfterFetch::LinkIsDead("the link is dead, and a fresh one was dead too");
-        }
-        match job.and_then(|job| self.reread(job, Reread::LastWord)) {
-            Some(task) => AfterFetch::FreshLink(task),
-            None => AfterFetch::LinkIsDead("the link is dead"),
+    /// A link was refused whose life is over, or what it led to must not be taken. Its task may have a fresh one, and what
+    /// refused it may have been a portal: the service is asked before each further try, and `end` comes with the last.
+    fn refused(&mut self, id: JobId, end: Failure, why: String, job: Option<&Job>) -> Ended {
+        let refusals = self.refusals.entry(id).or_default();
+        *refusals += 1;
+        let is_last = *refusals >= MOST_REFUSALS;
+        match job.filter(|_| !is_last).and_then(|job| self.reread(job, Reread::AfterRefusal)) {
+            Some(task) => Ended { notice: None, update: Update::FetchTroubled(why), after: AfterFetch::FreshLink(task) },
+            None => Ended { notice: None, update: Update::FetchFailed(end), after: AfterFetch::Over },
         }
     }
 
@@ -251,7 +233,7 @@ impl Downloads {
     pub(super) fn fetch_now(&mut self, id: JobId) {
         self.retry.remove(&id);
         self.ready_at = None;
-        self.refused.remove(&id);
+        self.refusals.remove(&id);
     }
 
     /// A job that is to be fetched again after its link ended begins with a fresh link: the task to ask about.
@@ -259,14 +241,13 @@ impl Downloads {
         if link_is_over(job, now) { self.reread(job, Reread::First) } else { None }
     }
 
-    /// The service was asked for a fresh link and has none. Whether that is the end: only where the link was refused after
-    /// its life.
-    pub(super) fn no_fresh_link(&mut self, id: JobId) -> bool {
-        let is_dead = self.fresh_links.remove(&id) == Some(Reread::LastWord);
-        if !is_dead {
-            self.ready_at = None;
+    /// The service was asked for a fresh link and has none: the old one is tried once more.
+    pub(super) fn no_fresh_link(&mut self, id: JobId, rng: &mut fastrand::Rng, now: Instant) {
+        if self.fresh_links.remove(&id) == Some(Reread::AfterRefusal) {
+            let refusals = self.refusals.get(&id).copied().unwrap_or_default();
+            self.retry.insert(id, now + retry::fetch_wait(refusals, rng.f64()));
         }
-        is_dead
+        self.ready_at = None;
     }
 
     /// No fresh link is waited for any more.
@@ -402,53 +383,48 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_link_refused_after_its_life_is_asked_for_again_once() {
-        let now = Instant::now();
+    async fn a_refused_link_is_the_end_only_after_three_tries_with_an_answer_of_the_service_before_each() {
         let one = finished(1, 9 * HOUR);
-        let mut downloads = downloads(2, std::slice::from_ref(&one));
-        let refused = || Err(FetchError::NoPicture("403".to_owned()));
-        downloads.started(one.id);
-        let ended = downloads.on_fetched(one.id, refused(), Some(&one), at(9 * HOUR));
-        assert_eq!(ended.after, AfterFetch::FreshLink(task(1)));
-        assert!(downloads.awaits_link(one.id) && downloads.next(now).is_none());
-        downloads.link_settled(one.id);
-        downloads.on_job(Some(&one), &one);
-        assert_eq!(downloads.next(now), Some(one.id));
-        downloads.started(one.id);
-        let ended = downloads.on_fetched(one.id, refused(), Some(&one), at(9 * HOUR));
-        assert!(matches!(ended.after, AfterFetch::LinkIsDead(_)));
+        let cases: [(fn() -> FetchError, i64, &str); 2] = [
+            (|| FetchError::NoPicture("403".to_owned()), 9 * HOUR, "link_expired"),
+            (|| FetchError::Refused("a private address".to_owned()), 0, "result_refused"),
+        ];
+        for ((error, seconds, code), has_fresh) in cases.into_iter().flat_map(|case| [(case, false), (case, true)]) {
+            let mut now = Instant::now();
+            let mut downloads = downloads(2, std::slice::from_ref(&one));
+            for _ in 1..MOST_REFUSALS {
+                assert_eq!(downloads.next(now), Some(one.id));
+                downloads.started(one.id);
+                let ended = downloads.on_fetched(one.id, Err(error()), Some(&one), at(seconds));
+                assert_eq!(ended.after, AfterFetch::FreshLink(task(1)), "the charge is paid, and asking is free");
+                assert!(downloads.awaits_link(one.id) && downloads.next(now).is_none());
+                if has_fresh {
+                    downloads.link_settled(one.id);
+                    downloads.on_job(Some(&one), &one);
+                } else {
+                    downloads.no_fresh_link(one.id, &mut fastrand::Rng::with_seed(1), now);
+                    assert_eq!(downloads.next(now), None, "what refused it may stand there for a moment longer");
+                    now = downloads.next_deadline().unwrap();
+                }
+            }
+            downloads.started(one.id);
+            let ended = downloads.on_fetched(one.id, Err(error()), Some(&one), at(seconds));
+            assert!(matches!(&ended.update, Update::FetchFailed(failure) if failure.code == code), "{ended:?}");
+            assert_eq!(ended.after, AfterFetch::Over);
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_fresh_link_ends_a_job_only_after_a_refusal() {
+    async fn a_link_whose_life_is_over_is_tried_where_there_is_no_fresh_one() {
+        let now = Instant::now();
         let one = finished(1, 9 * HOUR);
         let mut downloads = downloads(2, std::slice::from_ref(&one));
         assert_eq!(downloads.await_fresh_link(&one, at(0)), None, "its link lives");
         assert_eq!(downloads.await_fresh_link(&one, at(9 * HOUR)), Some(task(1)));
-        assert!(!downloads.no_fresh_link(one.id) && !downloads.awaits_link(one.id), "the old one is tried first");
-        downloads.on_fetched(one.id, Err(FetchError::NoPicture("403".to_owned())), Some(&one), at(9 * HOUR));
-        assert!(downloads.no_fresh_link(one.id));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_link_that_must_not_be_followed_is_the_end_only_where_the_task_has_no_other() {
-        let one = finished(1, 9 * HOUR);
-        let refused = || Err(FetchError::Refused("a private address".to_owned()));
-        for has_other in [false, true] {
-            let mut downloads = downloads(2, std::slice::from_ref(&one));
-            downloads.started(one.id);
-            let ended = downloads.on_fetched(one.id, refused(), Some(&one), at(0));
-            assert_eq!(ended.after, AfterFetch::FreshLink(task(1)), "the charge is paid, and asking is free");
-            if has_other {
-                downloads.link_settled(one.id);
-                downloads.started(one.id);
-                let ended = downloads.on_fetched(one.id, refused(), Some(&one), at(0));
-                assert!(matches!(&ended.update, Update::FetchFailed(failure) if failure.code == "result_refused"));
-            } else {
-                assert!(downloads.no_fresh_link(one.id));
-                assert_eq!(downloads.end_of_link(one.id, "the link is dead").code, "result_refused");
-            }
-        }
+        assert_eq!(downloads.next(now), None);
+        downloads.no_fresh_link(one.id, &mut fastrand::Rng::with_seed(1), now);
+        assert!(!downloads.awaits_link(one.id));
+        assert_eq!(downloads.next(now), Some(one.id), "it may be there all the same");
     }
 
     #[tokio::test(start_paused = true)]

@@ -48,7 +48,7 @@ impl Engine {
                 }
                 PollNews::Progress(id, before, heard) => self.base.publisher.progressed(id, before, heard),
                 PollNews::Vanished(id) => drop(self.write_ending(id, Update::Vanished)),
-                PollNews::NoLink(id) => self.no_fresh_link(id, "the service no longer knows the task"),
+                PollNews::NoLink(id) => self.no_fresh_link(id),
                 PollNews::OddStatus(id, word) => odd.push((id, word)),
                 PollNews::Unreadable(failure) => unreadable = Some(failure),
                 PollNews::Draft(report) => self.submitter.drafts().seen(*report, self.base.account.prices()),
@@ -78,7 +78,7 @@ impl Engine {
                 self.downloads.link_settled(job.id);
                 self.poller.forget(job.id);
             } else {
-                self.no_fresh_link(job.id, "the service gave no fresh link");
+                self.no_fresh_link(job.id);
             }
         }
         self.notice_endings(&written);
@@ -194,24 +194,14 @@ impl Engine {
                 }
             }
             AfterFetch::FreshLink(task) => self.poller.ask_now(id, &task, now),
-            AfterFetch::LinkIsDead(why) => self.link_is_dead(id, why),
         }
     }
 
     /// The service was asked for a fresh link and has none.
-    fn no_fresh_link(&mut self, id: JobId, why: &str) {
+    fn no_fresh_link(&mut self, id: JobId) {
         self.poller.forget(id);
-        if self.downloads.no_fresh_link(id) {
-            self.link_is_dead(id, why);
-        }
-    }
-
-    /// The link is dead and there is no other: the charge stays, the job ends.
-    fn link_is_dead(&mut self, id: JobId, why: &str) {
-        self.downloads.link_settled(id);
-        self.poller.forget(id);
-        let failure = self.downloads.end_of_link(id, why);
-        self.write_ending(id, Update::FetchFailed(failure));
+        let now = self.base.now();
+        self.downloads.no_fresh_link(id, &mut self.base.services.rng, now.at);
     }
 
     /// Writes an update that may end the job, and tells if it does.
