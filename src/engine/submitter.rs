@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::account::Account;
@@ -40,6 +40,8 @@ struct OpenSend {
     repeat_at: Option<Instant>,
     repeats: u32,
     unknown_outcomes: u32,
+    /// The task that the latest answer named.
+    named: Option<TaskId>,
 }
 
 impl OpenSend {
@@ -178,6 +180,11 @@ impl Submitter {
         self.open.as_ref().is_some_and(|open| open.job == id)
     }
 
+    /// The answer to the open request names this task; whether the answer before it did, too.
+    pub(super) fn names_again(&mut self, task: &TaskId) -> bool {
+        self.open.as_mut().is_some_and(|open| open.named.replace(task.clone()).as_ref() == Some(task))
+    }
+
     /// Whether something waits that this run may send.
     pub(super) fn has_work(&self) -> bool {
         self.may_send() && (!self.queue.is_empty() || !self.resend.is_empty() || !self.deferred.is_empty())
@@ -310,7 +317,8 @@ impl Submitter {
 
     /// The first attempt of this process leaves.
     pub(super) fn opened(&mut self, id: JobId, now: Now) {
-        self.open = Some(OpenSend { job: id, in_air: true, began: now, repeat_at: None, repeats: 0, unknown_outcomes: 0 });
+        self.open =
+            Some(OpenSend { job: id, in_air: true, began: now, repeat_at: None, repeats: 0, unknown_outcomes: 0, named: None });
     }
 
     /// Nothing more is awaited.
@@ -493,11 +501,20 @@ pub(super) fn no_others_task(
 }
 
 /// A task that was made before its first request left, by the service's clock, is not what the request made; unless the
-/// gateway says that it repeats an earlier answer, as it does for a copy of the store.
+/// gateway says that it repeats an earlier answer, as it does for a copy of the store. What it repeats then is no older than
+/// the job, which its key is younger than.
 pub(super) fn no_earlier_task(job: Option<&Job>, answer: &Submitted) -> Result<(), ApiError> {
-    let first = job.and_then(|job| job.send.as_ref()?.first_server_time);
-    let (Some(first), Some(made), false) = (first, answer.report.created, answer.replayed) else { return Ok(()) };
-    if first.duration_since(made) <= CLOCK_SKEW {
+    let sent = job.and_then(|job| Some((job, job.send.as_ref()?)));
+    let (Some((job, send)), Some(made)) = (sent, answer.report.created) else { return Ok(()) };
+    let Some(first) = send.first_server_time else { return Ok(()) };
+    let job_age = send.first_at.duration_since(job.created_at);
+    let earliest = match answer.replayed {
+        false => first,
+        // A clock that was turned back since tells nothing.
+        true if job_age.is_negative() => return Ok(()),
+        true => first.checked_sub(job_age).unwrap_or(Timestamp::MIN),
+    };
+    if earliest.duration_since(made) <= CLOCK_SKEW {
         return Ok(());
     }
     Err(no_answer(&answer.report, "it names a task that was made before it was asked for".to_owned()))
@@ -506,16 +523,18 @@ pub(super) fn no_earlier_task(job: Option<&Job>, answer: &Submitted) -> Result<(
 /// A task that was made before this job's request first left, at a time when another of our requests was open whose answer
 /// never came, may be that one's: where a question is open or its job was given up, nobody can tell, so the answer says
 /// nothing about this request. Asked once more with its key, the service says which task is its own. An answer that does not
-/// tell the model of its task may name one of any. `questions`: the jobs whose answers were lost; what cannot be read counts
+/// tell the model of its task may name one of any. `named_twice`: the service was asked again and named the same task; a copy
+/// of the store may have sent the request before. `questions`: the jobs whose answers were lost; what cannot be read counts
 /// as fitting.
 pub(super) fn no_questions_task(
     job: Option<&Job>,
     answer: &Submitted,
+    named_twice: bool,
     questions: impl FnOnce() -> Result<Vec<Job>, StoreError>,
 ) -> Result<(), ApiError> {
     let first = job.and_then(|job| job.send.as_ref()?.first_server_time);
-    let (Some(job), Some(first), Some(made), false) = (job, first, answer.report.created, answer.replayed) else { return Ok(()) };
-    if first.duration_since(made) <= SERVICE_CLOCK_ERROR {
+    let (Some(job), Some(first), Some(made)) = (job, first, answer.report.created) else { return Ok(()) };
+    if first.duration_since(made) <= SERVICE_CLOCK_ERROR || (answer.replayed && named_twice) {
         return Ok(());
     }
     let fits = |other: &Job| {

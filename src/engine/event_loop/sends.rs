@@ -207,6 +207,7 @@ impl Engine {
         {
             self.reconciler.names_other(id);
         }
+        let named_twice = result.as_ref().is_ok_and(|answer| self.submitter.names_again(&answer.report.id));
         let unsure = self.base.jobs.unsure();
         let questions = || {
             let mut jobs = store.given_up(Timestamp::UNIX_EPOCH)?;
@@ -217,7 +218,7 @@ impl Engine {
             let task = &answer.report.id;
             no_others_task(id, model, &answer.report, store.task_owner(task), store.task_is_known(task, model))?;
             no_earlier_task(job, &answer)?;
-            no_questions_task(job, &answer, questions)?;
+            no_questions_task(job, &answer, named_twice, questions)?;
             Ok(answer)
         });
         match self.submitter.on_submitted(result, job, &mut self.base.services.rng, now) {

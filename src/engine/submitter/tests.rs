@@ -170,20 +170,39 @@ async fn a_run_with_a_limit_sends_nothing_before_the_store_counts_for_it() {
 }
 
 #[test]
-fn a_task_that_is_older_than_its_request_is_no_answer_unless_it_is_a_repeated_one() {
+fn a_task_that_is_older_than_its_request_is_no_answer() {
     let at = |second: i64| Timestamp::from_second(5_000_000 + second).ok();
     let mut sending = Job::clone(&job(1, Phase::Sending));
-    let answer = |created, replayed| {
+    let answer = |created| {
         let report = TaskReport { created, ..TaskReport::new(task(1), TaskStatus::Pending) };
-        Submitted { report, replayed }
+        Submitted { report, replayed: false }
     };
-    assert!(no_earlier_task(Some(&sending), &answer(at(-90_000), false)).is_ok(), "no service's clock was known");
+    assert!(no_earlier_task(Some(&sending), &answer(at(-90_000))).is_ok(), "no service's clock was known");
     sending.send.as_mut().unwrap().first_server_time = at(0);
-    let error = no_earlier_task(Some(&sending), &answer(at(-61), false)).unwrap_err();
+    let error = no_earlier_task(Some(&sending), &answer(at(-61))).unwrap_err();
     assert!(matches!(error.paid(), PaidVerdict::Lost(_)), "{error}");
-    for (created, replayed) in [(at(-60), false), (at(5), false), (None, false), (at(-90_000), true)] {
-        assert!(no_earlier_task(Some(&sending), &answer(created, replayed)).is_ok(), "{created:?} {replayed}");
+    for created in [at(-60), at(5), None] {
+        assert!(no_earlier_task(Some(&sending), &answer(created)).is_ok(), "{created:?}");
     }
+}
+
+#[test]
+fn what_a_gateway_repeats_is_no_older_than_the_job_that_it_is_for() {
+    let at = |second: i64| Timestamp::from_second(5_000_000 + second).unwrap();
+    let answer = |second| {
+        let report = TaskReport { created: Some(at(second)), ..TaskReport::new(task(1), TaskStatus::Pending) };
+        Submitted { report, replayed: true }
+    };
+    // Our clock is an hour ahead of the service's.
+    let mut sending = Job::clone(&job(1, Phase::Sending));
+    sending.created_at = at(3_600);
+    let send = sending.send.as_mut().unwrap();
+    (send.first_at, send.first_server_time) = (at(3_600 + 500), Some(at(500)));
+    let error = no_earlier_task(Some(&sending), &answer(-61)).unwrap_err();
+    assert!(matches!(error.paid(), PaidVerdict::Lost(_)), "{error}");
+    assert!(no_earlier_task(Some(&sending), &answer(-60)).is_ok(), "a copy of the store may have sent it");
+    sending.created_at = at(9_000);
+    assert!(no_earlier_task(Some(&sending), &answer(-90_000)).is_ok(), "our clock was turned back since");
 }
 
 #[test]
@@ -200,16 +219,22 @@ fn a_task_that_may_be_the_lost_one_of_another_job_is_no_answer() {
         let report = TaskReport { created, ..TaskReport::new(task(1), TaskStatus::Pending) };
         Submitted { report, replayed }
     };
-    let takes = |answer: &Submitted, others: &[Job]| no_questions_task(Some(&sending), answer, || Ok(others.to_vec()));
+    let asked =
+        |answer: &Submitted, twice, others: &[Job]| no_questions_task(Some(&sending), answer, twice, || Ok(others.to_vec()));
+    let takes = |answer: &Submitted, others: &[Job]| asked(answer, false, others);
     let given_up = sent(2, Phase::Cancelled(CancelledBy::YouUnsure), -20);
     let unsure = sent(3, Phase::Unsure(Doubt::default()), -20);
     for other in [&given_up, &unsure] {
         let error = takes(&answer(at(-16), false), std::slice::from_ref(other)).unwrap_err();
         assert!(matches!(error.paid(), PaidVerdict::Lost(_)), "{error}");
-        // What was made since may be its own, and what the gateway repeats is the answer to its key.
-        for (created, replayed) in [(at(-2), false), (at(1), false), (None, false), (at(-16), true)] {
-            assert!(takes(&answer(created, replayed), std::slice::from_ref(other)).is_ok(), "{created:?} {replayed}");
+        // What was made since may be its own.
+        for created in [at(-2), at(1), None] {
+            assert!(takes(&answer(created, false), std::slice::from_ref(other)).is_ok(), "{created:?}");
         }
+        // What the gateway repeats may be the answer to a copy of the store, or to nobody: asked again it says the same.
+        assert!(takes(&answer(at(-16), true), std::slice::from_ref(other)).is_err());
+        assert!(asked(&answer(at(-16), true), true, std::slice::from_ref(other)).is_ok());
+        assert!(asked(&answer(at(-16), false), true, std::slice::from_ref(other)).is_err(), "it repeats nothing");
     }
     let draft = JobKind::Draft { prompt: Prompt::new("old pier").unwrap(), template: None };
     let draft = Job { kind: draft, ..unsure.clone() };
@@ -221,8 +246,8 @@ fn a_task_that_may_be_the_lost_one_of_another_job_is_no_answer() {
         assert!(takes(&answer(at(-16), false), std::slice::from_ref(&other)).is_ok(), "{other:?}");
     }
     let locked = || Err(StoreError::Database("locked".to_owned()));
-    assert!(no_questions_task(Some(&sending), &answer(at(-16), false), locked).is_err());
-    assert!(no_questions_task(Some(&sending), &answer(at(0), false), locked).is_ok(), "nothing is asked");
+    assert!(no_questions_task(Some(&sending), &answer(at(-16), false), false, locked).is_err());
+    assert!(no_questions_task(Some(&sending), &answer(at(0), false), false, locked).is_ok(), "nothing is asked");
 }
 
 #[test]

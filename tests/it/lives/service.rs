@@ -115,7 +115,7 @@ impl World {
         if named.is_some() {
             books.count("submit: another task's id");
             books.permissions.tell_nothing(key);
-        } else if let Some(reserve) = report.reserved {
+        } else if let Some(reserve) = report.reserved.filter(|_| !self.is_dead()) {
             books.permissions.tell_amount(key, reserve, "reserve");
         }
         Ok(Submitted { report, replayed })
