@@ -14,7 +14,7 @@ use common::{Kind, at, head, job, row, sorted};
 use crossterm::event::{KeyCode, KeyEvent};
 use jiff::Timestamp;
 use mj_enhance::engine::{Connection, EngineEvent, Role, Status};
-use mj_enhance::job::{Caps, Credits, Job, Model, Percent, Phase, Prices, Progress, Spent};
+use mj_enhance::job::{Caps, Credits, Job, JobKind, Model, Percent, Phase, Prices, Progress, Prompt, Spent};
 use mj_enhance::tui::terminal::offscreen::Offscreen;
 use mj_enhance::tui::terminal::paint::{Encoder, Painter, Style};
 use mj_enhance::tui::{App, AppOptions, Event, News, view};
@@ -156,14 +156,33 @@ fn keys(now: Timestamp) {
     row("progress of 100 jobs in one slot (1,000 a second)", "< 1 ms", &format!("median {:.0?}", at(&took, 50)));
 }
 
-/// Twenty running rows for a minute: the clock each second, a percent more every third.
+/// Running rows for a minute: the clock each second, a percent more every third. In every view.
 fn ticking(now: Timestamp) {
-    for (size, rows) in [((120, 40), 20), ((80, 24), 17)] {
-        let jobs: Vec<Arc<Job>> = (0..rows).map(|n| Arc::new(job(n, Kind::Running, now))).collect();
+    let list: &[KeyCode] = &[];
+    for (view, size, rows, keys) in [
+        ("the list with details and activity beside it", (120, 40), 20, list),
+        ("the list", (80, 24), 17, list),
+        ("the details of one job", (80, 24), 17, &[KeyCode::Enter]),
+        ("the drafts", (120, 40), 20, &[KeyCode::Char('v')]),
+    ] {
+        let jobs: Vec<Arc<Job>> = (0..rows)
+            .map(|n| {
+                let mut job = job(n, Kind::Running, now);
+                if keys == [KeyCode::Char('v')] {
+                    let prompt = Prompt::new(&format!("a red boat at an old pier in the fog, number {n}")).expect("a prompt");
+                    job.kind = JobKind::Draft { prompt, template: None };
+                }
+                Arc::new(job)
+            })
+            .collect();
         let mut sums = Vec::new();
         let mut bound = 0;
         for encoder in [Encoder::Thrifty, Encoder::Stock] {
             let mut stage = Stage::new(size, &jobs, encoder, now);
+            stage.frame(now, false);
+            for key in keys {
+                let _ = stage.app.update(now, Event::Key(KeyEvent::from(*key)));
+            }
             stage.frame(now, false);
             let mut sum = 0;
             for seconds in 1..=60 {
@@ -186,8 +205,8 @@ fn ticking(now: Timestamp) {
         }
         let percent = (sums[0] * 100).checked_div(bound).unwrap_or(100);
         row(
-            &format!("the real dashboard with {rows} running rows at {}x{}, bytes a second", size.0, size.1),
-            "≤ 1.2 × bound, ≤ half of stock",
+            &format!("{view}, {rows} running, at {}x{}, bytes a second", size.0, size.1),
+            "≤ 1.05 × bound, ≤ half of stock",
             &format!(
                 "{} (bound {}, ratio {}.{:02}; stock {})",
                 sums[0] / 60,

@@ -385,17 +385,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_refused_link_is_the_end_only_after_three_tries_with_an_answer_of_the_service_before_each() {
         let one = finished(1, 9 * HOUR);
-        let cases: [(fn() -> FetchError, i64, &str); 2] = [
-            (|| FetchError::NoPicture("403".to_owned()), 9 * HOUR, "link_expired"),
-            (|| FetchError::Refused("a private address".to_owned()), 0, "result_refused"),
+        let cases = [
+            (FetchError::NoPicture("403".to_owned()), 9 * HOUR, "link_expired"),
+            (FetchError::Refused("a private address".to_owned()), 0, "result_refused"),
         ];
-        for ((error, seconds, code), has_fresh) in cases.into_iter().flat_map(|case| [(case, false), (case, true)]) {
+        for ((error, seconds, code), has_fresh) in cases.iter().flat_map(|case| [(case, false), (case, true)]) {
             let mut now = Instant::now();
             let mut downloads = downloads(2, std::slice::from_ref(&one));
             for _ in 1..MOST_REFUSALS {
                 assert_eq!(downloads.next(now), Some(one.id));
                 downloads.started(one.id);
-                let ended = downloads.on_fetched(one.id, Err(error()), Some(&one), at(seconds));
+                let ended = downloads.on_fetched(one.id, Err(error.clone()), Some(&one), at(*seconds));
                 assert_eq!(ended.after, AfterFetch::FreshLink(task(1)), "the charge is paid, and asking is free");
                 assert!(downloads.awaits_link(one.id) && downloads.next(now).is_none());
                 if has_fresh {
@@ -408,8 +408,8 @@ mod tests {
                 }
             }
             downloads.started(one.id);
-            let ended = downloads.on_fetched(one.id, Err(error()), Some(&one), at(seconds));
-            assert!(matches!(&ended.update, Update::FetchFailed(failure) if failure.code == code), "{ended:?}");
+            let ended = downloads.on_fetched(one.id, Err(error.clone()), Some(&one), at(*seconds));
+            assert!(matches!(&ended.update, Update::FetchFailed(failure) if failure.code == *code), "{ended:?}");
             assert_eq!(ended.after, AfterFetch::Over);
         }
     }

@@ -504,8 +504,8 @@ pub(super) fn no_others_task(
 /// gateway says that it repeats an earlier answer, as it does for a copy of the store. What it repeats then is no older than
 /// the job, which its key is younger than.
 pub(super) fn no_earlier_task(job: Option<&Job>, answer: &Submitted) -> Result<(), ApiError> {
-    let sent = job.and_then(|job| Some((job, job.send.as_ref()?)));
-    let (Some((job, send)), Some(made)) = (sent, answer.report.created) else { return Ok(()) };
+    let asking = job.and_then(|job| Some((job, job.send.as_ref()?)));
+    let (Some((job, send)), Some(made)) = (asking, answer.report.created) else { return Ok(()) };
     let Some(first) = send.first_server_time else { return Ok(()) };
     let job_age = send.first_at.duration_since(job.created_at);
     let earliest = match answer.replayed {
