@@ -118,8 +118,17 @@ impl<'a> Canvas<'a> {
         }
         let in_charset = self.in_charset(text);
         let fitted = fit(&in_charset, room, self.ascii);
-        let (end, _) = self.buffer.set_stringn(x, y, &fitted, usize::from(room), style);
-        end - x
+        if !fitted.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            let (end, _) = self.buffer.set_stringn(x, y, &fitted, usize::from(room), style);
+            return end - x;
+        }
+        // Plain text, as most is: each byte is a cell, and nobody has to look for clusters.
+        let start = self.buffer.index_of(x, y);
+        let cells = &mut self.buffer.content[start..start + fitted.len()];
+        for (cell, byte) in cells.iter_mut().zip(fitted.bytes()) {
+            cell.set_char(char::from(byte)).set_style(style);
+        }
+        u16::try_from(fitted.len()).unwrap_or(room)
     }
 
     /// Writes text so that it ends at the right edge of `width` columns.

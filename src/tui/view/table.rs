@@ -1,12 +1,8 @@
 //! The table of jobs: each column is one value.
 
-use std::borrow::Cow;
-
 use jiff::{SignedDuration, Timestamp};
-use ratatui::layout::{Alignment, Constraint, Rect};
+use ratatui::layout::{Alignment, Rect};
 use ratatui::style::{Modifier, Style};
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Cell, Row, Table, Widget};
 
 use super::super::app::App;
 use super::super::job_list::{Entry, Sort, View};
@@ -14,7 +10,7 @@ use super::super::keymap::Action;
 use super::super::layout::Layout;
 use super::super::reasons;
 use super::super::wording;
-use super::canvas::{Canvas, fit, wrap};
+use super::canvas::{Canvas, wrap};
 use crate::job::{Job, Phase, State, text};
 use crate::tui::width::columns;
 
@@ -236,14 +232,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, layout: &Layout) {
     let columns = plan(app, canvas.now, area.width);
     let shown: Vec<&Entry> =
         app.jobs.order().iter().skip(app.jobs.offset()).take(layout.rows()).filter_map(|id| app.jobs.entry(*id)).collect();
-    let rows: Vec<Row<'_>> = shown.iter().map(|entry| row(canvas, &columns, gap(area.width), entry)).collect();
-    let widths = columns.iter().map(|(.., width)| Constraint::Length(*width));
-    let mut table = Table::new(rows, widths).column_spacing(gap(area.width));
     if !layout.narrow {
-        table = table.header(headings(canvas, &columns));
+        headings(canvas, area.y, &columns);
     }
-    let inner = Rect { x: area.x + GUTTER.min(area.width), width: area.width.saturating_sub(GUTTER), ..area };
-    table.render(inner, canvas.buffer);
+    for (entry, y) in shown.iter().zip(layout.first_row()..) {
+        row(canvas, y, &columns, gap(area.width), entry);
+    }
     signs(canvas, layout, &columns, &shown);
 }
 
@@ -276,9 +270,9 @@ fn signs(canvas: &mut Canvas<'_>, layout: &Layout, columns: &[(Column, u16, u16)
 }
 
 /// The word of each column, and the present order.
-fn headings(canvas: &Canvas<'_>, columns: &[(Column, u16, u16)]) -> Row<'static> {
+fn headings(canvas: &mut Canvas<'_>, y: u16, columns: &[(Column, u16, u16)]) {
     let view_filter = canvas.app.jobs.view_filter();
-    let cells = columns.iter().map(|(column, _, width)| {
+    for (column, x, width) in columns {
         let mut title = match column.name {
             "left" if *width >= 9 => "left est.".to_owned(),
             name => name.to_owned(),
@@ -286,49 +280,43 @@ fn headings(canvas: &Canvas<'_>, columns: &[(Column, u16, u16)]) -> Row<'static>
         if column.sort == Some(view_filter.sort) && self::columns(&title) < *width {
             title.push_str(if view_filter.reverse { "▼" } else { "▲" });
         }
-        let title = canvas.in_charset(&title).into_owned();
-        Cell::new(Line::styled(title, canvas.styles.dim).alignment(column.align))
-    });
-    Row::new(cells)
+        aligned(canvas, *x, y, *width, column.align, &title, canvas.styles.dim);
+    }
 }
 
-fn row<'a>(canvas: &Canvas<'_>, columns: &[(Column, u16, u16)], gap: u16, entry: &Entry) -> Row<'a> {
+fn aligned(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16, align: Alignment, text: &str, style: Style) {
+    if align == RIGHT { canvas.right(x, y, width, text, style) } else { _ = canvas.text(x, y, width, text, style) }
+}
+
+fn row(canvas: &mut Canvas<'_>, y: u16, columns: &[(Column, u16, u16)], gap: u16, entry: &Entry) {
     let app = canvas.app;
     let selected = app.jobs.selected() == Some(entry.job.id);
-    let mut cells: Vec<Cell<'a>> = Vec::with_capacity(columns.len());
     let mut at = 0;
-    while let Some((column, _, width)) = columns.get(at) {
+    while let Some((column, x, width)) = columns.get(at) {
         at += 1;
         if column.name == "progress" {
             // A reason takes the place of progress, and of what is empty beside it.
             let note = reasons::reason(&entry.job);
-            let (mut span, mut room) = (1, *width);
+            let mut room = *width;
             while let (Some(note), Some((next, _, width))) = (&note, columns.get(at)) {
                 // Times give way to a reason that would be cut.
                 let gives_way = matches!(next.name, "elapsed" | "left") && self::columns(note) > room;
                 if !gives_way && !(next.cell)(canvas, entry).0.is_empty() {
                     break;
                 }
-                (span, room, at) = (span + 1, room + width + gap, at + 1);
+                (room, at) = (room + width + gap, at + 1);
             }
-            let line = match note {
-                Some(note) => Line::styled(fitted(canvas, shortened(&note, room), room), note_style(canvas, &entry.job)),
-                None => progress(canvas, entry, room),
-            };
-            cells.push(Cell::new(line).column_span(span));
+            match note {
+                Some(note) => _ = canvas.text(*x, y, room, shortened(&note, room), note_style(canvas, &entry.job)),
+                None => progress(canvas, *x, y, room, entry),
+            }
             continue;
         }
         let (text, style) = (column.cell)(canvas, entry);
         let core = selected && (column.stays || matches!(column.name, "tag" | "job"));
         let style = if core { canvas.styles.plain } else { style };
-        cells.push(Cell::new(Line::styled(fitted(canvas, &text, *width), style).alignment(column.align)));
+        aligned(canvas, *x, y, *width, column.align, &text, style);
     }
-    Row::new(cells)
-}
-
-fn fitted(canvas: &Canvas<'_>, text: &str, width: u16) -> String {
-    let in_charset: Cow<'_, str> = canvas.in_charset(text);
-    fit(&in_charset, width, canvas.ascii).into_owned()
 }
 
 /// Without what stands in brackets or after a comma at its end, where the whole has no room: the details have it.
@@ -354,15 +342,16 @@ fn note_style(canvas: &Canvas<'_>, job: &Job) -> Style {
 }
 
 /// A bar and a number where the service gave a number, the file where there is one, and nothing else.
-fn progress(canvas: &Canvas<'_>, entry: &Entry, width: u16) -> Line<'static> {
+fn progress(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16, entry: &Entry) {
     let styles = canvas.styles;
     if let Some(name) = saved_as(&entry.job, width, canvas.ascii) {
-        return Line::styled(canvas.in_charset(&name).into_owned(), styles.dim);
+        canvas.text(x, y, width, &name, styles.dim);
+        return;
     }
-    let Some(percent) = entry.progress().and_then(|progress| progress.percent) else { return Line::default() };
+    let Some(percent) = entry.progress().and_then(|progress| progress.percent) else { return };
     let (done, rest) = canvas.bar(percent.get(), width.saturating_sub(5).min(MOST_BAR));
-    let number = Span::styled(format!("{:>4}%", percent.get()), styles.plain);
-    Line::from(vec![Span::styled(done, styles.accent), Span::styled(rest, styles.dim), number])
+    let number = format!("{:>4}%", percent.get());
+    canvas.pieces(x, y, width, &[(done, styles.accent), (rest, styles.dim), (number, styles.plain)]);
 }
 
 /// A longer bar tells nothing more.

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use compact_str::CompactString;
 use ratatui::buffer::{Buffer, Cell, CellDiffOption, CellWidth as _};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
@@ -51,7 +52,7 @@ pub enum Shown {
     /// A character with what combines with it.
     Glyph {
         /// The bytes that are sent.
-        text: Box<str>,
+        text: CompactString,
         /// Columns: 1, 2 for most wide characters, 3 and more for clusters of some scripts (Devanagari, Burmese).
         columns: u16,
         /// Terminals disagree about the width, so the column is not known after it.
@@ -135,19 +136,29 @@ impl Grid {
 
     /// What a buffer of ratatui asks for, in the form of this module.
     pub fn of(buffer: &Buffer) -> Self {
-        let (width, height) = (buffer.area.width, buffer.area.height);
-        let mut cells = Vec::with_capacity(usize::from(width) * usize::from(height));
-        for row in buffer.content.chunks(usize::from(width).max(1)) {
+        let mut grid = Self::empty(0, 0);
+        grid.take(buffer);
+        grid
+    }
+
+    /// The same in place, with the room of an earlier screen.
+    pub fn take(&mut self, buffer: &Buffer) {
+        (self.width, self.height) = (buffer.area.width, buffer.area.height);
+        let cells = &mut self.cells;
+        cells.clear();
+        cells.reserve(usize::from(self.width) * usize::from(self.height));
+        for row in buffer.content.chunks(usize::from(self.width).max(1)) {
             let mut x = 0;
             while x < row.len() {
                 let shown = shown(&row[x], row.len() - x);
                 let columns = shown.columns();
                 cells.push(shown);
-                cells.extend(std::iter::repeat_n(Shown::Behind, usize::from(columns) - 1));
+                for _ in 1..columns {
+                    cells.push(Shown::Behind);
+                }
                 x += usize::from(columns);
             }
         }
-        Self { width, height, cells }
     }
 
     /// From now on somebody else draws in these cells.
@@ -182,7 +193,11 @@ fn shown(cell: &Cell, room: usize) -> Shown {
     let underline = if modifier.contains(Modifier::UNDERLINED) { short(cell.underline_color) } else { Color::Reset };
     let style = CellStyle { fg: short(cell.fg), bg: short(cell.bg), underline, modifier };
     // A control character must not reach the terminal, a character without width has no cell, and a wide one does not fit into the last.
-    let columns = if text.chars().any(char::is_control) { 0 } else { text.cell_width() };
+    let columns = match text.as_bytes() {
+        [b' '..=b'~'] => 1,
+        _ if text.chars().any(char::is_control) => 0,
+        _ => text.cell_width(),
+    };
     let unfit = columns == 0 || usize::from(columns) > room;
     if text == " " || unfit {
         let seen = modifier & ON_BLANK;
@@ -229,7 +244,7 @@ const PLACEHOLDER: char = '\u{10eeee}';
 fn is_risky(text: &str) -> bool {
     let mut chars = text.chars();
     let Some(c) = chars.next() else { return false };
-    if c == PLACEHOLDER {
+    if c == PLACEHOLDER || text.len() == 1 {
         return false;
     }
     chars.next().is_some()

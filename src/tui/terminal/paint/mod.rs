@@ -55,6 +55,8 @@ const CLEAR: &[u8] = b"\x1b[m\x1b[2J";
 pub struct Painter {
     style: Style,
     shown: Grid,
+    /// The room of the screen before, for the next one.
+    spare: Grid,
     /// Kept for the stock encoder only.
     buffer: Buffer,
     state: State,
@@ -72,6 +74,7 @@ impl Painter {
         Self {
             style,
             shown: Grid::empty(0, 0),
+            spare: Grid::empty(0, 0),
             buffer: Buffer::empty(Rect::ZERO),
             state: State::default(),
             cursor: None,
@@ -145,7 +148,8 @@ impl Painter {
     }
 
     fn paint_as_is(&mut self, next: &Buffer, cursor: Option<Position>, out: &mut Vec<u8>) {
-        let grid = Grid::of(next);
+        let mut grid = std::mem::replace(&mut self.spare, Grid::empty(0, 0));
+        grid.take(next);
         if (grid.width, grid.height) != (self.shown.width, self.shown.height) {
             self.forget();
         }
@@ -172,7 +176,7 @@ impl Painter {
                 self.buffer.clone_from(next);
             }
         }
-        self.shown = grid;
+        self.spare = std::mem::replace(&mut self.shown, grid);
         self.place_cursor(cursor, out);
     }
 
