@@ -12,7 +12,17 @@ pub fn columns(text: &str) -> u16 {
     if text.is_ascii() {
         return u16::try_from(text.len()).unwrap_or(u16::MAX);
     }
+    if is_plain(text) {
+        return u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
+    }
     text.graphemes(true).fold(0, |sum, grapheme| sum.saturating_add(grapheme.cell_width()))
+}
+
+/// Whether each character is a cell of its own, so that nobody has to look for clusters: printable ASCII, and the lines, bars
+/// and signs of which this screen is made.
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| matches!(c, ' '..='~' | '\u{2500}'..='\u{259f}' | '·' | '…' | '●' | '○'))
 }
 
 #[cfg(test)]
@@ -31,5 +41,23 @@ mod tests {
             let (end, _) = buffer.set_stringn(0, 0, text, usize::MAX, Style::new());
             assert_eq!((end, columns(text)), (wide, wide), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_plain_has_a_cell_for_each_character() {
+        let all: String = (0..0x3000).filter_map(char::from_u32).filter(|c| is_plain(&c.to_string())).collect();
+        assert_eq!(all.chars().count(), 95 + 160 + 4);
+        // Every two of them side by side.
+        for first in all.chars() {
+            for second in all.chars() {
+                let pair = format!("{first}{second}");
+                assert_eq!(
+                    pair.graphemes(true).map(ratatui::buffer::CellWidth::cell_width).collect::<Vec<u16>>(),
+                    [1, 1],
+                    "{pair}"
+                );
+            }
+        }
+        assert!(!is_plain("e\u{301}") && !is_plain("夏") && !is_plain("\u{1b}"));
     }
 }

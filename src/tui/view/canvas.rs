@@ -15,7 +15,7 @@ use super::super::options::{Charset, Theme};
 use crate::engine::Level;
 use crate::job::State;
 use crate::tui::terminal::pictures::Spot;
-use crate::tui::width::columns;
+use crate::tui::width::{columns, is_plain};
 
 /// The few styles there are; the background is never painted.
 #[derive(Clone, Copy, Debug)]
@@ -118,17 +118,18 @@ impl<'a> Canvas<'a> {
         }
         let in_charset = self.in_charset(text);
         let fitted = fit(&in_charset, room, self.ascii);
-        if !fitted.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        if !is_plain(&fitted) {
             let (end, _) = self.buffer.set_stringn(x, y, &fitted, usize::from(room), style);
             return end - x;
         }
-        // Plain text, as most is: each byte is a cell, and nobody has to look for clusters.
+        // As most is: each character is a cell.
         let start = self.buffer.index_of(x, y);
-        let cells = &mut self.buffer.content[start..start + fitted.len()];
-        for (cell, byte) in cells.iter_mut().zip(fitted.bytes()) {
-            cell.set_char(char::from(byte)).set_style(style);
+        let wide = columns(&fitted);
+        let cells = &mut self.buffer.content[start..start + usize::from(wide)];
+        for (cell, character) in cells.iter_mut().zip(fitted.chars()) {
+            cell.set_char(character).set_style(style);
         }
-        u16::try_from(fitted.len()).unwrap_or(room)
+        wide
     }
 
     /// Writes text so that it ends at the right edge of `width` columns.

@@ -190,6 +190,9 @@ fn shown(cell: &Cell, room: usize) -> Shown {
     }
     let text = cell.symbol();
     let modifier = cell.modifier;
+    if text == " " && !modifier.intersects(ON_BLANK) {
+        return Shown::Blank(CellStyle { bg: short(cell.bg), ..CellStyle::PLAIN });
+    }
     let underline = if modifier.contains(Modifier::UNDERLINED) { short(cell.underline_color) } else { Color::Reset };
     let style = CellStyle { fg: short(cell.fg), bg: short(cell.bg), underline, modifier };
     // A control character must not reach the terminal, a character without width has no cell, and a wide one does not fit into the last.
