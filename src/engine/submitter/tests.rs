@@ -205,6 +205,18 @@ fn what_a_gateway_repeats_is_no_older_than_the_job_that_it_is_for() {
     assert!(no_earlier_task(Some(&sending), &answer(-90_000)).is_ok(), "our clock was turned back since");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_task_is_named_twice_where_two_answers_to_one_request_name_it() {
+    let now = Now::of_test(0);
+    let mut submitter = submitter(Sending::WithConsent, &[job(1, Phase::Sending)], now);
+    assert!(!submitter.names_again(&task(1)), "nothing was asked");
+    submitter.opened(JobId::from_bits(1), now);
+    let named = [1, 2, 2, 1].map(|n| submitter.names_again(&task(n)));
+    assert_eq!(named, [false, false, true, false]);
+    submitter.opened(JobId::from_bits(2), now);
+    assert!(!submitter.names_again(&task(1)), "that was another request");
+}
+
 #[test]
 fn a_task_that_may_be_the_lost_one_of_another_job_is_no_answer() {
     let at = |second: i64| Timestamp::from_second(5_000_000 + second).ok();
