@@ -155,10 +155,10 @@ fn keys() {
     sizes.sort_unstable();
     row(
         &format!("key to changed screen in a pty, 10,000 running, {updates} updates a second, {} keys", took.len()),
-        "median < 1 ms, p99 < 8 ms",
+        "median < 1 ms, p99 < 3 ms",
         &format!("median {:.2?}, p99 {:.2?}, worst {:.2?}", at(&took, 50), at(&took, 99), at(&took, 100)),
     );
-    row("bytes of such a key, other changes in the frame too", "≤ 300", &format!("median {}", sizes[sizes.len() / 2]));
+    row("bytes of such a key, other changes in the frame too", "≤ 200", &format!("median {}", sizes[sizes.len() / 2]));
     let seen = dashboard.seen();
     row("memory with 10,000 running jobs", "< 60 MB", &format!("{} MB", seen.resident / 1_024));
     dashboard.leave();

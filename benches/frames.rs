@@ -137,7 +137,7 @@ fn keys(now: Timestamp) {
         })
         .collect();
     sizes.sort_unstable();
-    row("a key that moves the selection, bytes with brackets", "≤ 300", &format!("median {}, most {}", sizes[15], sizes[29]));
+    row("a key that moves the selection, bytes with brackets", "≤ 200", &format!("median {}, most {}", sizes[15], sizes[29]));
     let news: Vec<_> = jobs
         .iter()
         .take(100)
