@@ -63,6 +63,9 @@ pub struct Global {
     /// Send as few bytes as possible to the terminal
     #[arg(long, global = true)]
     pub slow_link: bool,
+    /// For screen readers: sentences, no tables and no full screen [env: MJ_ENHANCE_LINEAR]
+    #[arg(long, global = true)]
+    pub linear: bool,
     /// How pictures come to the screen; "off" for words only
     #[arg(long, global = true, value_name = "WAY", value_enum)]
     pub pictures: Option<PictureWay>,
@@ -85,6 +88,7 @@ impl Global {
             color: self.color,
             ascii: self.ascii,
             slow_link: self.slow_link,
+            linear: self.linear,
             pictures: self.pictures,
         }
     }
@@ -346,7 +350,7 @@ pub struct WatchArgs {
     #[arg(long)]
     pub plain: bool,
     /// With --plain: end when nothing is under way
-    #[arg(long, requires = "plain")]
+    #[arg(long)]
     pub until_idle: bool,
 }
 

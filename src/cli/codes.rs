@@ -26,6 +26,7 @@ pub const CODES: &[Code] = &[
     code("damaged_store", Exit::BadInput, "the store is damaged; it was left as it is"),
     code("editor", Exit::BadInput, "the editor of `config edit` failed"),
     code("exists", Exit::BadInput, "the file is there already and was left as it is"),
+    code("linear", Exit::BadInput, "linear output is set, and the dashboard is a full screen"),
     code("locked", Exit::Locked, "another process is the engine of this store"),
     code("login", Exit::Login, "EvoLink did not accept the key, or does not let it do this"),
     code("newer_store", Exit::BadInput, "a newer version made the store"),

@@ -159,7 +159,7 @@ pub fn check(flags: &Flags, env: &Environment, out: Out) -> Outcome {
     for note in &reading.config.notes {
         Out::status(&format!("mj-enhance: {note}"));
     }
-    tell(&reading.config, out)
+    tell(&reading.config, out.linear(reading.config.linear))
 }
 
 /// The line of a place in the file.
@@ -236,7 +236,7 @@ fn tell(config: &Config, out: Out) -> Outcome {
         ("cap_session", session.2),
         ("cap_day", day.2),
     ] {
-        out.line(&format!("  {name:<12} {value}"))?;
+        out.field(name, 12, &value)?;
     }
     Ok(Exit::Ok)
 }

@@ -57,7 +57,8 @@ pub fn demo(global: &Global, env: &Environment) -> Outcome {
         Some(_) => {}
     }
     let probe = config_file::load(&flags, &Environment::default())?;
-    let out = Out::new(global.json, probe.color);
+    let linear = config::asks_for_linear(&flags, env).map_err(|error| config::ConfigErrors(vec![error]))?;
+    let out = Out::new(global.json, probe.color).linear(linear.unwrap_or(probe.linear));
     let context = |config, env| Context { config, env, out, read_only: global.read_only, verbose: global.verbose };
     needs_terminal(&context(probe, Environment::default()))?;
     let simulator = simulate::start(simulator::demo(), 0)?;
@@ -204,6 +205,13 @@ fn needs_terminal(context: &Context) -> Result<(), Problem> {
             "no_terminal",
             "the dashboard has no --json",
             "use `list --json`, `run --json` or `watch --plain --json`",
+        ));
+    }
+    if context.out.linear {
+        return Err(Problem::input(
+            "linear",
+            "linear output is set, and the dashboard is a full screen",
+            "use `run`, `watch`, `list` and `show`, which write sentences; MJ_ENHANCE_LINEAR=0 opens the dashboard",
         ));
     }
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {

@@ -60,8 +60,8 @@ const MARGIN: u16 = 21;
 /// # Errors
 /// When stdout cannot be written.
 pub fn doctor(flags: &Flags, env: &Environment, out: Out) -> Outcome {
-    let report = report(flags, env);
-    tell(&report, out, |_| true)
+    let (report, linear) = report(flags, env);
+    tell(&report, out.linear(linear), |_| true)
 }
 
 /// The same for somebody who has just typed the key: without what is said of the terminal, which would push the rest off it.
@@ -70,15 +70,16 @@ pub fn doctor(flags: &Flags, env: &Environment, out: Out) -> Outcome {
 /// # Errors
 /// When stdout cannot be written.
 pub fn doctor_of_key(flags: &Flags, env: &Environment, out: Out) -> Outcome {
-    let report = report(flags, env);
-    let exit = tell(&report, out, |check| !matches!(check.name, "terminal" | "tmux"))?;
+    let (report, linear) = report(flags, env);
+    let exit = tell(&report, out.linear(linear), |check| !matches!(check.name, "terminal" | "tmux"))?;
     if exit == Exit::Ok {
         Out::status("Next: `mj-enhance config set cap_day 100` sets a cap, `mj-enhance` starts.");
     }
     Ok(exit)
 }
 
-fn report(flags: &Flags, env: &Environment) -> Report {
+/// What was found, and whether it is read aloud.
+fn report(flags: &Flags, env: &Environment) -> (Report, bool) {
     let mut report = Report(Vec::new());
     let loaded = super::config_file::load(flags, env);
     match &loaded {
@@ -105,7 +106,9 @@ fn report(flags: &Flags, env: &Environment) -> Report {
     }
     terminal(loaded.as_ref().ok(), env, &mut report);
     tmux(env, &mut report);
-    report
+    let linear =
+        loaded.map_or_else(|_| config::asks_for_linear(flags, env).ok().flatten().unwrap_or(false), |config| config.linear);
+    (report, linear)
 }
 
 /// A text in the lines that a terminal has room for right of the margin; elsewhere one line, for other programs.
@@ -130,6 +133,17 @@ fn folded(said: &str, room: u16) -> String {
     lines.join(&format!("\n{}", " ".repeat(usize::from(MARGIN))))
 }
 
+/// A check as it is read aloud.
+fn sentence(check: &Check) -> String {
+    let verdict = match check.verdict {
+        Verdict::Good => "ok",
+        Verdict::Note => "note",
+        Verdict::Bad(_) => "bad",
+    };
+    let next = if check.next.is_empty() { String::new() } else { format!(" Next: {}.", check.next) };
+    format!("{}: {verdict}, {}.{next}", check.name, check.found)
+}
+
 fn tell(report: &Report, out: Out, is_told: impl Fn(&Check) -> bool) -> Outcome {
     let exit = Exit::first(report.0.iter().filter_map(|check| match check.verdict {
         Verdict::Bad(exit) => Some(exit),
@@ -150,6 +164,10 @@ fn tell(report: &Report, out: Out, is_told: impl Fn(&Check) -> bool) -> Outcome 
     out.object(&json!({ "schema": SCHEMA, "ok": exit == Exit::Ok, "checks": checks }))?;
     if !out.json {
         for check in report.0.iter().filter(|check| is_told(check)) {
+            if out.linear {
+                out.line(&sentence(check))?;
+                continue;
+            }
             let (word, paint) = match check.verdict {
                 Verdict::Good => ("ok  ", Paint::Green),
                 Verdict::Note => ("note", Paint::Yellow),

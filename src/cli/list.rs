@@ -35,6 +35,13 @@ pub fn list(args: &ListArgs, context: &Context) -> Outcome {
         return Ok(Exit::Ok);
     }
     let out = context.out;
+    if out.linear {
+        for job in &jobs {
+            out.line(&wording::row(job))?;
+        }
+        Out::status(&totals(&jobs));
+        return Ok(Exit::Ok);
+    }
     // A prompt that has no task yet is longer than the short form of one.
     let widest = jobs.iter().map(|job| columns(&job.label())).max().unwrap_or_default().max(10);
     out.line(&out.paint(
@@ -109,7 +116,7 @@ pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
     }
     let out = context.out;
     out.line(&wording::sentence(job))?;
-    let field = |name: &str, value: String| if value.is_empty() { Ok(()) } else { out.line(&format!("  {name:<12} {value}")) };
+    let field = |name: &str, value: String| if value.is_empty() { Ok(()) } else { out.field(name, 12, &value) };
     match &job.kind {
         JobKind::Enhance { source, image } => field("draft", format!("{source}, image_number {image}"))?,
         JobKind::Draft { prompt, template } => {
@@ -137,8 +144,13 @@ pub fn show(args: &ShowArgs, context: &Context) -> Outcome {
     }
     field("link expires", job.link_expires_at.filter(|_| job.saved_at.is_none()).map_or_else(String::new, |at| at.to_string()))?;
     for entry in store.timeline(job.id)? {
-        let note = if entry.note.is_empty() { String::new() } else { format!("  {}", text::clean(&entry.note)) };
-        out.line(&format!("  {:.0}  {:<9}{note}", entry.at, entry.state))?;
+        let note = text::clean(&entry.note);
+        let is_said = note.is_empty() || note == entry.state.word();
+        out.line(&match (out.linear, is_said) {
+            (true, true) => format!("{:.0}: {}", entry.at, entry.state),
+            (true, false) => format!("{:.0}: {}, {note}", entry.at, entry.state),
+            (false, _) => format!("  {:.0}  {:<9}  {note}", entry.at, entry.state).trim_end().to_owned(),
+        })?;
     }
     if args.raw {
         match store.raw_answer(job.id)? {

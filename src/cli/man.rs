@@ -135,6 +135,7 @@ const ENVIRONMENT: Entries = &[
     ("EVOLINK_BASE_URL", "address of the service, without /v1"),
     ("MJ_ENHANCE_CONFIG", "the configuration file"),
     ("MJ_ENHANCE_DATA_DIR", "the folder of store, log and results"),
+    ("MJ_ENHANCE_LINEAR", "1: sentences for screen readers, no tables and no full screen; 0: the configuration does not count"),
     ("VISUAL, EDITOR", "the editor of config edit"),
     ("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "the proxy for calls and downloads; SOCKS is not supported"),
     ("NO_COLOR", "any text: no colour"),

@@ -141,7 +141,9 @@ fn perform(cli: &Cli, env: &Environment) -> Outcome {
             )),
         };
     }
-    let out = Out::new(global.json, global.color.unwrap_or_default());
+    // A variable that says neither yes nor no is a mistake that the reading of the configuration tells.
+    let linear = config::asks_for_linear(&flags, env).ok().flatten().unwrap_or(false);
+    let out = Out::new(global.json, global.color.unwrap_or_default()).linear(linear);
     // These work, and must work, with a configuration that is broken or missing.
     match &cli.command {
         Some(Command::Completions(args)) => return shells::completions(args),
@@ -163,7 +165,7 @@ fn perform(cli: &Cli, env: &Environment) -> Outcome {
     for note in &config.notes {
         Out::status(&format!("mj-enhance: {note}"));
     }
-    let out = Out::new(global.json, config.color);
+    let out = Out::new(global.json, config.color).linear(config.linear);
     let context = Context { config, env: env.clone(), out, read_only: global.read_only, verbose: global.verbose };
     match &cli.command {
         None => dashboard::dashboard(&context),
@@ -176,7 +178,10 @@ fn perform(cli: &Cli, env: &Environment) -> Outcome {
         Some(Command::Fetch(args)) => act::fetch(args, &context),
         Some(Command::Hold(args)) => act::hold(args, &context),
         Some(Command::Release(args)) => act::release(args, &context),
-        Some(Command::Watch(args)) if args.plain => wait::watch_plain(args, &context),
+        Some(Command::Watch(args)) if args.plain || context.out.linear => wait::watch_plain(args, &context),
+        Some(Command::Watch(args)) if args.until_idle => {
+            Err(Problem::input("bad_arguments", "--until-idle needs --plain", "pass both, or end the dashboard with q"))
+        }
         Some(Command::Watch(_)) => dashboard::watch(&context),
         Some(Command::Run(args)) => run::run(args, &context),
         Some(Command::Draft(args)) => draft::draft(args, &context),

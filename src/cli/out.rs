@@ -16,6 +16,8 @@ pub struct Out {
     pub json: bool,
     /// Colour may be used on stdout.
     pub color: bool,
+    /// Read aloud: sentences and `name: value`, no tables and no columns.
+    pub linear: bool,
 }
 
 impl Out {
@@ -30,7 +32,13 @@ impl Out {
                     && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
             }
         };
-        Self { json, color: color && !json }
+        Self { json, color: color && !json, linear: false }
+    }
+
+    /// The same, with sentences in place of tables where this is so.
+    #[must_use]
+    pub fn linear(self, linear: bool) -> Self {
+        Self { linear, ..self }
     }
 
     /// One JSON object as a line of stdout; nothing without `--json`.
@@ -52,6 +60,14 @@ impl Out {
         } else {
             write(&format!("{}\n", tidy_painted(text)))
         }
+    }
+
+    /// A named value: in a column of so many characters, or as it is read aloud.
+    ///
+    /// # Errors
+    /// As [`Out::object`].
+    pub fn field(self, name: &str, width: usize, value: &str) -> Result<(), Problem> {
+        self.line(&if self.linear { format!("{name}: {value}") } else { format!("  {name:<width$} {value}") })
     }
 
     /// Raw text to stdout, also with `--json`.

@@ -43,7 +43,7 @@ pub fn drafts(args: &DraftsArgs, context: &Context) -> Outcome {
     if args.save {
         saved = save(&drafts, &told, &runtime, context)?;
     }
-    if !args.specs && !context.out.json && !drafts.is_empty() {
+    if !args.specs && !context.out.json && !context.out.linear && !drafts.is_empty() {
         let head = format!("{:<44}  {:>6}  {:>8}  {:>7}  {:<12}  JOBS", "DRAFT", "AGE", "PICTURES", "CREDITS", "LIKELY DRAFT");
         context.out.line(&context.out.paint(Paint::Bold, &head))?;
     }
@@ -122,6 +122,9 @@ fn tell(draft: &Draft, files: &[SavedFile], context: &Context) -> Result<(), Pro
     if context.out.json {
         return Ok(());
     }
+    if context.out.linear {
+        return context.out.line(&sentence(draft, made_at));
+    }
     let mut words: Vec<String> = draft.children.iter().map(|child| format!("{}:{}", child.image, child.state)).collect();
     words.extend(draft.prompt.as_ref().map(|prompt| JobKind::Draft { prompt: prompt.clone(), template: None }.label()));
     let line = format!(
@@ -134,6 +137,24 @@ fn tell(draft: &Draft, files: &[SavedFile], context: &Context) -> Result<(), Pro
         words.join(" ")
     );
     context.out.line(line.trim_end())
+}
+
+/// A draft as it is read aloud.
+fn sentence(draft: &Draft, made_at: Option<Timestamp>) -> String {
+    let made = made_at.map_or_else(|| "made at a time that is not known".to_owned(), |at| format!("made {} ago", long_age(at)));
+    let pictures = draft.pictures.map_or_else(|| "pictures not known".to_owned(), |n| text::count(n, "picture"));
+    let price = draft.price.map_or_else(|| "price not known".to_owned(), |amount| format!("{amount} credits"));
+    let known = match draft.known {
+        Known::Ours => "a draft of ours",
+        Known::Likely => "likely a draft",
+        Known::Maybe => "maybe a draft",
+        Known::No => "no draft",
+    };
+    let stands = format!("{} is {known}, {made}: {pictures}, {price}.", draft.task);
+    let prompt = draft.prompt.as_ref().map(|prompt| format!("Prompt: {prompt}."));
+    let jobs: Vec<String> = draft.children.iter().map(|child| format!("picture {} is {}", child.image, child.state)).collect();
+    let enhanced = (!jobs.is_empty()).then(|| format!("Enhanced: {}.", jobs.join(", ")));
+    [Some(stands), prompt, enhanced].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// Fetches the pictures of other programs' drafts to where those of ours go, and notes where they are. What cannot be had is
@@ -197,10 +218,23 @@ fn save(
 
 /// How long ago, in the largest unit that holds it.
 fn age(at: Timestamp) -> String {
+    let (n, unit) = largest_unit(at);
+    format!("{n}{}", &unit[..1])
+}
+
+/// The same in full words.
+fn long_age(at: Timestamp) -> String {
+    let (n, unit) = largest_unit(at);
+    text::count(usize::try_from(n).unwrap_or(usize::MAX), unit)
+}
+
+fn largest_unit(at: Timestamp) -> (i64, &'static str) {
     let seconds = now().duration_since(at).as_secs().max(0);
-    let (size, unit) =
-        [(86_400, "d"), (3_600, "h"), (60, "m")].into_iter().find(|(size, _)| seconds >= *size).unwrap_or((1, "s"));
-    format!("{}{unit}", seconds / size)
+    let (size, unit) = [(86_400, "day"), (3_600, "hour"), (60, "minute")]
+        .into_iter()
+        .find(|(size, _)| seconds >= *size)
+        .unwrap_or((1, "second"));
+    (seconds / size, unit)
 }
 
 async fn rows(client: &impl Service, limit: u32) -> Result<Vec<TaskRow>, Problem> {
@@ -257,17 +291,14 @@ pub fn credits(context: &Context) -> Outcome {
         balance.usable(),
         Credits::PUBLISHED_PRICE
     ))?;
-    out.line(&format!("  account    {}", balance.account))?;
-    out.line(&format!(
-        "  key        {}",
-        balance.key.map_or_else(|| "no limit of its own".to_owned(), |amount| amount.to_string())
-    ))?;
+    out.field("account", 10, &balance.account.to_string())?;
+    out.field("key", 10, &balance.key.map_or_else(|| "no limit of its own".to_owned(), |amount| amount.to_string()))?;
     if let Some(today) = balance.key_today {
         let zone = balance
             .reset_timezone
             .as_deref()
             .map_or_else(String::new, |zone| format!(", renewed at midnight in {}", text::clean(zone)));
-        out.line(&format!("  key today  {today}{zone}"))?;
+        out.field("key today", 10, &format!("{today}{zone}"))?;
     }
     Ok(Exit::Ok)
 }

@@ -31,6 +31,21 @@ pub fn sentence(job: &Job) -> String {
     }
 }
 
+/// A row of the list, read aloud: where a job stands, how far it is, what was paid. Of several files the first is named.
+pub fn row(job: &Job) -> String {
+    let stands = match (&job.phase, job.files.as_slice()) {
+        (Phase::Saved, [first, more @ ..]) if !more.is_empty() => {
+            let path = first.path.display().to_string();
+            format!("{} is saved: {} and {}.", name(job), text::clean(&path), text::count(more.len(), "more file"))
+        }
+        _ => sentence(job),
+    };
+    let done = job.progress().and_then(|progress| progress.percent).map(|percent| format!("{} percent done.", percent.get()));
+    // A failure tells its money itself.
+    let paid = (job.charge.is_some() && !matches!(job.phase, Phase::Failed(_))).then(|| format!("{}.", money(job)));
+    [Some(stands), done, paid].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
 /// The state and why, without saying the state twice: `held by you`, `held: over today's cap (5)`.
 fn with_reason(job: &Job) -> String {
     let state = job.state().word();

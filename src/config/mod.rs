@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::job::Caps;
+use crate::job::{Caps, text as job_text};
 use environment::PLACES;
 use places::{NO_HOME, project_folders};
 
@@ -42,6 +42,8 @@ pub mod variables {
     pub const CONFIG: &str = "MJ_ENHANCE_CONFIG";
     /// The folder of store, log and results.
     pub const DATA_DIR: &str = "MJ_ENHANCE_DATA_DIR";
+    /// Whether commands write sentences and no tables: `1` or `0`, over what the file says.
+    pub const LINEAR: &str = "MJ_ENHANCE_LINEAR";
 }
 
 /// Which colours the screen may use.
@@ -211,6 +213,8 @@ pub struct Config {
     pub ascii: Switch,
     /// Fewer bytes: no pictures, no sparkline, 2 frames a second.
     pub slow_link: bool,
+    /// For screen readers: sentences and `name: value`, no tables and no full screen.
+    pub linear: bool,
     /// Take the mouse.
     pub mouse: Switch,
     /// See [`Notify`].
@@ -258,6 +262,8 @@ pub struct Flags {
     pub ascii: bool,
     /// `--slow-link`
     pub slow_link: bool,
+    /// `--linear`
+    pub linear: bool,
     /// `--pictures`
     pub pictures: Option<PictureWay>,
 }
@@ -401,8 +407,13 @@ fn examine(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment, ke
     let mut settings = chosen.or(read.settings);
 
     // A setting that is there is never dropped in silence: another address or key would be used in its place.
-    for name in [variables::BASE_URL, KEY_VARIABLE] {
-        if env.is_no_text(name) && !(name == variables::BASE_URL && flags.base_url.is_some()) {
+    for name in [variables::BASE_URL, variables::LINEAR, KEY_VARIABLE] {
+        let is_flagged = match name {
+            variables::BASE_URL => flags.base_url.is_some(),
+            variables::LINEAR => flags.linear,
+            _ => false,
+        };
+        if env.is_no_text(name) && !is_flagged {
             errors.push(ConfigError {
                 place: name.to_owned(),
                 what: "the variable is not text (not UTF-8)".to_owned(),
@@ -431,6 +442,11 @@ fn examine(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment, ke
     } else if let Some(url) = env.get(variables::BASE_URL) {
         settings.base_url = base_url(url, variables::BASE_URL).or(settings.base_url);
     }
+
+    let linear = asks_for_linear(flags, env).unwrap_or_else(|error| {
+        errors.push(error);
+        None
+    });
 
     let home = env.path("HOME");
     if home.is_none() {
@@ -506,6 +522,7 @@ fn examine(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment, ke
         color: flags.color.or(settings.color).unwrap_or_default(),
         ascii: if flags.ascii { Switch::On } else { settings.ascii.unwrap_or_default() },
         slow_link: flags.slow_link || settings.slow_link.unwrap_or(false),
+        linear: linear.or(settings.linear).unwrap_or(false),
         mouse: settings.mouse.unwrap_or_default(),
         notify: settings.notify.unwrap_or_default(),
         pictures: flags.pictures.or(settings.pictures).unwrap_or_default(),
@@ -523,6 +540,26 @@ fn examine(text: Option<&str>, path: &Path, flags: &Flags, env: &Environment, ke
         notes,
     };
     Reading { config, errors, named, profiles }
+}
+
+/// What flag or variable say of linear output; `None` where neither does.
+///
+/// # Errors
+/// When the variable is neither a yes nor a no.
+pub fn asks_for_linear(flags: &Flags, env: &Environment) -> Result<Option<bool>, ConfigError> {
+    if flags.linear {
+        return Ok(Some(true));
+    }
+    let Some(text) = env.get(variables::LINEAR) else { return Ok(None) };
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(Some(true)),
+        "0" | "false" | "no" | "off" => Ok(Some(false)),
+        _ => Err(ConfigError {
+            place: variables::LINEAR.to_owned(),
+            what: format!("is {:?}; it must be 1 or 0", job_text::shorten(&job_text::clean(text), 40)),
+            next: String::new(),
+        }),
+    }
 }
 
 fn unknown_profile(name: &str, path: &Path, read: &file::FileContent) -> ConfigError {

@@ -92,6 +92,7 @@ options! {
     ));
     plain ascii: Switch, "\"auto\", true or false", |value: &_| some(switch(value));
     plain slow_link: bool, "true or false", |value: &_| some(flag(value));
+    plain linear: bool, "true or false", |value: &_| some(flag(value));
     plain mouse: Switch, "\"auto\", true or false", |value: &_| some(switch(value));
     plain notify: Notify, "\"auto\", \"off\", \"bell\", \"osc9\", \"osc777\" or \"osc99\"", |value: &_| some(word(
         value,

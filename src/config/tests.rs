@@ -273,7 +273,7 @@ fn a_variable_that_is_no_text_is_a_path_or_an_error_and_never_left_out() {
     let env = Environment::of([(variables::CONFIG, odd("/tmp"))]);
     assert_eq!(file_place(&Flags::default(), &env), (PathBuf::from(odd("/tmp")), true));
     assert!(load(&Flags::default(), &env, &|_| Vec::new()).is_err(), "a named file that is not there is an error");
-    for name in [variables::BASE_URL, KEY_VARIABLE] {
+    for name in [variables::BASE_URL, variables::LINEAR, KEY_VARIABLE] {
         let env = Environment::of([(name, odd("https://h"))]);
         let wrong = check(None, Path::new("c.toml"), &Flags::default(), &env).unwrap_err().to_string();
         assert!(wrong.contains(name) && wrong.contains("not text"), "{wrong}");

@@ -20,6 +20,7 @@ mod house;
 mod json;
 mod kills;
 mod leaving;
+mod linear;
 mod links;
 mod lives;
 mod patience;
