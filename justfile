@@ -16,6 +16,7 @@ lint:
     cargo fmt --check
     cargo clippy --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+    cargo machete .
     cargo deny check bans licenses sources
 
 # Everything that is handed out, into dist/: .deb, .rpm, plain archive, SBOM, checksums; the same bytes wherever it is built
