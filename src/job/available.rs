@@ -253,6 +253,28 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_prompt_can_be_paid_for_again_and_a_source_that_is_gone_cannot() {
+        let draft = |class, task| {
+            let kind = crate::job::JobKind::Draft { prompt: crate::job::Prompt::new("boat").unwrap(), template: None };
+            Job { kind, ..failed(class, "x", task) }.can_run_again(true)
+        };
+        for class in [ErrorClass::BadSource, ErrorClass::NotFound] {
+            assert_eq!([draft(class, false), draft(class, true)], [Ok(()), Ok(())], "{class:?}");
+            assert_eq!(failed(class, "x", false).can_run_again(true), Err(Unavailable::SourceGone), "{class:?}");
+        }
+        assert_eq!(failed(ErrorClass::NotFound, "x", true).can_run_again(true), Ok(()), "a task that was not found is no source");
+        assert_eq!(failed(ErrorClass::BadSource, "x", true).can_run_again(true), Err(Unavailable::SourceGone));
+        assert_eq!(failed(ErrorClass::Content, "x", true).can_run_again(false), Err(Unavailable::RefusedByModeration));
+        assert_eq!(failed(ErrorClass::Content, "x", true).can_run_again(true), Ok(()));
+    }
+
+    #[test]
+    fn what_has_no_task_cannot_be_watched() {
+        assert_eq!(job(Phase::Unwatched, false).can_watch(), Err(Unavailable::NoTask));
+        assert_eq!(job(Phase::Unwatched, true).can_watch(), Ok(()));
+    }
+
+    #[test]
     fn only_what_was_cancelled_before_it_was_sent_comes_back() {
         let mut cancelled = job(Phase::Held(HoldReason::You), false);
         cancelled.apply(crate::job::Update::Cancel, Timestamp::UNIX_EPOCH);

@@ -362,6 +362,117 @@ mod tests {
     }
 
     #[test]
+    fn every_code_of_the_reference_is_sorted_whatever_the_status() {
+        use ErrorClass as C;
+        for (codes, class) in [
+            ("no_available_channel model_unavailable channel_selection_failed channel:x channel_x", C::NoCapacity),
+            ("content_policy_violation content_filter sensitive_content moderation_blocked input_moderation_failed", C::Content),
+            ("unauthorized invalid_token invalid_api_key key_disabled key_expired", C::Login),
+            ("insufficient_quota insufficient_user_quota quota_not_enough account_balance_insufficient", C::Balance),
+            ("insufficient_token_quota key_quota_exhausted", C::KeyTotal),
+            ("token_daily_quota_exceeded key_daily_quota_exhausted", C::KeyDaily),
+            ("model_access_denied key_model_not_allowed", C::ModelDenied),
+            ("ip_restricted user_disabled mcp_x connection_x session_x agent_session_x", C::Access),
+            ("task_not_found resource_not_found", C::NotFound),
+            ("idempotency_conflict", C::KeyConflict),
+            ("paid_outcome_unknown", C::PaidOutcomeUnknown),
+            ("rate_limit_exceeded", C::RateLimited),
+            ("service_unavailable upstream_error internal_error", C::Server),
+        ] {
+            // Each of these would be another class by itself, but for one or two that mean the same.
+            for (status, code) in [400, 401, 418, 429, 500].into_iter().flat_map(|n| codes.split(' ').map(move |code| (n, code)))
+            {
+                assert_eq!(C::of_answer(status, code), class, "{status} {code}");
+            }
+        }
+        for (status, class) in [
+            (400, C::BadRequest),
+            (401, C::Login),
+            (402, C::Balance),
+            (403, C::Access),
+            (404, C::NotFound),
+            (408, C::Network),
+            (409, C::PaidOutcomeUnknown),
+            (429, C::RateLimited),
+            (499, C::BadRequest),
+            (599, C::Server),
+            (600, C::InvalidResponse),
+            (200, C::InvalidResponse),
+        ] {
+            for code in ["", "never_heard_of", "http_418"] {
+                assert_eq!(C::of_answer(status, code), class, "{status} {code}");
+            }
+        }
+        assert_eq!(C::of_answer(402, "quota_exceeded"), C::Balance);
+        assert_eq!(C::of_answer(429, "quota_exceeded"), C::RateLimited, "without 402 it is a limit upstream");
+    }
+
+    #[test]
+    fn every_code_of_a_failed_task_is_sorted() {
+        use ErrorClass as C;
+        for (codes, class, passes) in [
+            ("content_policy_violation content_filter sensitive_content moderation_blocked", C::Content, false),
+            ("invalid_parameters resource_not_found", C::BadSource, false),
+            ("image_processing_error image_dimension_mismatch", C::Final, false),
+            (
+                "request_cancelled generation_failed_no_content service_error generation_timeout resource_exhausted \
+                 quota_exceeded service_unavailable channel_x channel:x",
+                C::Passing,
+                true,
+            ),
+            ("never_heard_of", C::Unknown, false),
+        ] {
+            for code in codes.split_whitespace() {
+                let failure = Failure::of_task(code, "");
+                assert_eq!((failure.class, failure.may_pass()), (class, passes), "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_says_what_it_means_to_the_owner_of_a_picture_and_of_a_prompt() {
+        let codes = "content_policy_violation content_filter sensitive_content moderation_blocked input_moderation_failed \
+                     invalid_parameters invalid_parameter invalid_task_id resource_not_found task_not_found \
+                     image_processing_error image_dimension_mismatch request_cancelled generation_failed_no_content \
+                     service_error service_unavailable internal_error upstream_error generation_timeout resource_exhausted \
+                     quota_exceeded link_expired result_refused idempotency_conflict no_links source_not_draft \
+                     source_not_finished";
+        let said = |failure: &Failure| {
+            let (picture, prompt) = (failure.meaning_for(Model::Enhance), failure.meaning_for(Model::Draft));
+            if picture == prompt { picture.into_owned() } else { format!("{picture} | {prompt}") }
+        };
+        let mut table: Vec<String> = codes
+            .split_whitespace()
+            // The class alone would say something else.
+            .map(|code| format!("{code}: {}", said(&Failure::new(ErrorClass::Unknown, code, ""))))
+            .collect();
+        let balance = Failure { status: Some(402), ..Failure::new(ErrorClass::Balance, "quota_exceeded", "") };
+        table.push(format!("402 quota_exceeded: {}", said(&balance)));
+        insta::assert_snapshot!(table.join("\n"));
+    }
+
+    #[test]
+    fn the_shortest_words_say_what_the_system_said() {
+        let network = |message: &str| Failure::new(ErrorClass::Network, "not_connected", message);
+        for (message, brief) in [
+            ("", "the connection to the service failed"),
+            ("no connection", "no connection"),
+            ("no connection (Connection refused (os error 111))", "connection refused"),
+            ("the connection broke off (Connection reset by peer (os error 104))", "connection reset"),
+            ("no answer in time (operation timed out)", "no answer in time"),
+        ] {
+            assert_eq!(network(message).brief(), brief, "{message:?}");
+        }
+        let bad_gateway = Failure { status: Some(502), ..Failure::new(ErrorClass::Server, "", "") };
+        assert_eq!(bad_gateway.brief(), "HTTP 502");
+        assert_eq!(bad_gateway.words(), "the service failed (HTTP 502)");
+        let coded = Failure { status: Some(401), ..Failure::new(ErrorClass::Login, "unauthorized", "No key.") };
+        assert_eq!(coded.words(), "the API key was not accepted: No key (HTTP 401, unauthorized)");
+        let numbered = Failure { code: "http_502".to_owned(), ..bad_gateway };
+        assert_eq!(numbered.words(), "the service failed (HTTP 502)", "a code that repeats the status is no fact of its own");
+    }
+
+    #[test]
     fn quota_exceeded_in_a_task_is_not_the_balance() {
         let failure = Failure::of_task("QUOTA_EXCEEDED", "slow down");
         assert_eq!(failure.class, ErrorClass::Passing);

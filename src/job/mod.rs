@@ -13,8 +13,12 @@ mod failure;
 mod first_rows;
 mod id;
 mod import;
+#[cfg(test)]
+mod import_tests;
 mod kind;
 mod life;
+#[cfg(test)]
+mod life_step_tests;
 #[cfg(test)]
 mod life_tests;
 mod money;

@@ -187,6 +187,26 @@ mod tests {
     }
 
     #[test]
+    fn a_look_may_wait_for_half_of_its_time_to_be_read_with_another() {
+        let slack = |age| next_poll(s(age), &EtaEstimate::default(), 0.5);
+        let all = [0, 100, 600, 3_000].map(|age| (slack(age).after, slack(age).batch_slack));
+        let half = |after: Duration| (after / 2).min(MOST_BATCH_SLACK);
+        assert_eq!(all, all.map(|(after, _)| (after, half(after))));
+        assert!(all[0].1 == Duration::from_millis(1_500) && all[3].1 == MOST_BATCH_SLACK, "{all:?}");
+    }
+
+    #[test]
+    fn progress_that_falls_back_begins_anew() {
+        let percent = |n| Percent::new(n);
+        let mut eta = EtaEstimate::default();
+        for (age, n) in [(0, 0), (10, 20), (10, 20), (20, 10), (30, 30)] {
+            eta.on_report(s(age), percent(n), None);
+        }
+        // 20 percent in the ten seconds since it fell back: 70 percent are 35 s.
+        assert_eq!(eta.expected(), Some(Expected { age: s(65), sure: false }));
+    }
+
+    #[test]
     fn an_estimate_that_never_moves_is_one_of_the_whole_run() {
         let mut eta = EtaEstimate::new(Some(45));
         for age in [5, 11, 17] {

@@ -159,8 +159,11 @@ mod tests {
             (JobKind::Draft { prompt: Prompt::new("a boat").unwrap(), template: None }, "prompt"),
         ];
         for (kind, word) in kinds {
+            let is_draft = word == "prompt";
             let job = Job::new(JobId::from_bits(1), kind, 0, Timestamp::UNIX_EPOCH);
             assert!(next_step_of(&job, &failure).contains(&format!("another {word}")));
+            let not_taken = Failure::new(ErrorClass::BadSource, "invalid_parameters", "no");
+            assert_eq!(next_step_of(&job, &not_taken).contains("write another prompt"), is_draft);
         }
     }
 

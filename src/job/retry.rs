@@ -96,6 +96,18 @@ mod tests {
     }
 
     #[test]
+    fn waits_of_a_repeat_grow_and_are_spread_by_a_fifth() {
+        let wait = |repeats, random| paid_repeat(Lost::Answer, repeats, Duration::ZERO, 0, random);
+        let millis = |n| PaidRepeat::After(Duration::from_millis(n));
+        assert_eq!([0, 1, 2, 3].map(|repeats| wait(repeats, 0.0)), [400, 1_200, 2_800, 4_800].map(millis));
+        assert_eq!([0, 1, 2, 3].map(|repeats| wait(repeats, 0.5)), [500, 1_500, 3_500, 6_000].map(millis));
+        assert_eq!([0, 1, 2, 3].map(|repeats| wait(repeats, 1.0)), [600, 1_800, 4_200, 7_200].map(millis));
+        // The repeat that would leave in the very second of the window's end still leaves.
+        let last = |since| paid_repeat(Lost::Answer, 0, PAID_WINDOW - Duration::from_millis(since), 0, 0.5);
+        assert_eq!([last(501), last(500), last(499)], [millis(500), millis(500), PaidRepeat::Unsure]);
+    }
+
+    #[test]
     fn an_unknown_outcome_is_asked_for_once_more_after_a_minute() {
         assert_eq!(paid_repeat(Lost::OutcomeUnknown, 0, Duration::ZERO, 1, 0.0), PaidRepeat::After(PAID_OUTCOME_WAIT));
         assert_eq!(paid_repeat(Lost::OutcomeUnknown, 1, PAID_OUTCOME_WAIT, 2, 0.0), PaidRepeat::Unsure);

@@ -152,9 +152,25 @@ mod tests {
             ("bell\u{7}", "bell"),
             ("open \u{1b}]0;never closed", "open 0;never closed"),
             ("\u{1b}", ""),
+            ("a\u{1b}(0b\u{1b}(Bc", "abc"),
+            ("a\u{1b}7b\u{1b}8c\u{1b}=d", "abcd"),
+            ("a\u{1b}\u{e9}b", "a\u{e9}b"),
+            ("a\u{1b}]0;not closed\nnext line\u{7}", "a0;not closed next line"),
+            ("zw\u{200b}", "zw"),
+            ("\u{e9}t\u{e9}", "\u{e9}t\u{e9}"),
         ] {
             assert_eq!(clean(dirty), plain, "{dirty:?}");
         }
+    }
+
+    #[test]
+    fn what_is_clean_is_not_copied() {
+        for text in ["plain", "\u{e9}t\u{e9} 夏"] {
+            assert!(matches!(clean(text), Cow::Borrowed(_)), "{text}");
+            assert!(matches!(clean_lines(&format!("{text}\n{text}")), Cow::Borrowed(_)), "{text}");
+        }
+        assert_eq!(clean_lines("a\u{1b}[1m\nb\tc"), "a\nb c");
+        assert!(matches!(clean_lines("a\tb"), Cow::Owned(_)));
     }
 
     #[test]

@@ -151,3 +151,118 @@ proptest! {
         prop_assert_eq!(Query::parse(&query.to_string()), Ok(query));
     }
 }
+
+#[test]
+fn a_comparison_holds_up_to_its_border_and_no_further() {
+    // The job is three hours old and costs 5.4 credits.
+    for (query, wanted) in [
+        ("age<3h", false),
+        ("age<181m", true),
+        ("age<=3h", true),
+        ("age<=179m", false),
+        ("age=3h", true),
+        ("age:3h", true),
+        ("age>=3h", true),
+        ("age>=181m", false),
+        ("age>3h", false),
+        ("age>179m", true),
+        ("age<1d", true),
+        ("age>1d", false),
+        ("cost>=5.4", true),
+        ("cost>5.4", false),
+        ("cost<5.4", false),
+        ("cost<=5.4", true),
+    ] {
+        assert_eq!(fits(query), wanted, "{query}");
+    }
+}
+
+#[test]
+fn an_id_is_found_by_its_beginning_and_its_end_only() {
+    let mut running = job();
+    running.task = TaskId::new("task-unified-1790000777-p8w2m5xc").ok();
+    let fits =
+        |query: &str| Query::parse(query).unwrap().matches(&running, None, Timestamp::UNIX_EPOCH, &mut Searcher::default());
+    for (query, wanted) in [
+        ("task:p8w2m5xc", true),
+        ("task:task-unified-1790000777-p8w2m5xc", true),
+        ("task:task-unified-1790000777", true),
+        ("task:1790000777", false),
+        ("task:k3v9q2ad", false),
+        ("source:1790000100", false),
+        ("source:k3v9q2ad", true),
+        ("task=p8w2m5xc", true),
+    ] {
+        assert_eq!(fits(query), wanted, "{query}");
+    }
+    let unsent = Query::parse("task:p8w2m5xc").unwrap();
+    assert!(!unsent.matches(&job(), None, Timestamp::UNIX_EPOCH, &mut Searcher::default()));
+    for list in ["task", "source", "tag", "id"] {
+        let wrong = Query::parse(&format!("{list}<x")).unwrap_err()[0].message.clone();
+        assert!(wrong.contains(&format!("{list} takes a colon")), "{wrong}");
+    }
+}
+
+#[test]
+fn the_life_of_a_link_counts_only_while_the_picture_is_not_here() {
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    let hours = |hours: i64| Timestamp::from_second(now.as_second() + hours * 3_600).ok();
+    let fits = |job: &Job, query: &str| Query::parse(query).unwrap().matches(job, None, now, &mut Searcher::default());
+    let to_fetch = Job { phase: Phase::ToFetch(crate::job::FetchTrouble::default()), link_expires_at: hours(2), ..job() };
+    assert!(fits(&to_fetch, "link<3h") && !fits(&to_fetch, "link<1h") && fits(&to_fetch, "left>1h"));
+    let saved = Job { phase: Phase::Saved, ..to_fetch.clone() };
+    assert!(!fits(&saved, "link<3h"), "its picture is here");
+    let without = Job { link_expires_at: None, ..to_fetch };
+    assert!(!fits(&without, "link<3h"));
+}
+
+#[test]
+fn a_verdict_is_asked_for_by_its_word() {
+    let judged = |verdict| Job { verdict, ..job() };
+    let fits =
+        |job: &Job, query: &str| Query::parse(query).unwrap().matches(job, None, Timestamp::UNIX_EPOCH, &mut Searcher::default());
+    for (query, kept, rejected) in
+        [("verdict:kept", true, false), ("verdict:REJECTED", false, true), ("verdict:kept,rejected", true, true)]
+    {
+        assert_eq!(fits(&judged(Some(Verdict::Kept)), query), kept, "{query}");
+        assert_eq!(fits(&judged(Some(Verdict::Rejected)), query), rejected, "{query}");
+        assert!(!fits(&judged(None), query), "{query}");
+    }
+    assert!(Query::parse("verdict:good").unwrap_err()[0].message.clone().contains("verdict is kept or rejected"));
+}
+
+#[test]
+fn only_time_in_a_query_makes_its_answer_change_with_time() {
+    for (query, wanted) in
+        [("", false), ("age>2h", true), ("-link<2h", true), ("tag:cats age>1h", true), ("tag:cats cost>5", false)]
+    {
+        let query = Query::parse(query).unwrap();
+        assert_eq!(query.depends_on_time(), wanted, "{query}");
+    }
+    assert!(Query::parse("  ").unwrap().is_empty() && !Query::parse("fog").unwrap().is_empty());
+}
+
+#[test]
+fn a_word_that_begins_with_no_key_is_a_word() {
+    // A sign without a key before it, and a name of eight letters with a picture, as rows show it.
+    for text in [":x", "=5", "abcdefgh:2"] {
+        assert!(Query::parse(text).is_ok(), "{text}");
+    }
+    for text in ["abcdefg:2", "abcdefgh:4", "abcdefgh=2", "abcdefgh>2"] {
+        assert!(Query::parse(text).unwrap_err()[0].message.clone().contains("unknown filter"), "{text}");
+    }
+}
+
+#[test]
+fn what_would_read_as_something_else_is_quoted_and_nothing_more() {
+    for (text, canonical) in [
+        ("fog", "fog"),
+        ("tag:cats", "tag:cats"),
+        ("\"two words\"", "\"two words\""),
+        ("\"a:b\"", "\"a:b\""),
+        ("\"-a\"", "\"-a\""),
+        ("\"a-b\"", "a-b"),
+    ] {
+        assert_eq!(Query::parse(text).unwrap().to_string(), canonical, "{text}");
+    }
+}
