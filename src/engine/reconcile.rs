@@ -136,7 +136,16 @@ mod tests {
             used: Some(used.parse().unwrap()),
             ..row(name, Some(1_001))
         };
-        for (used, is_draft) in [("2.7", true), ("2.43", true), ("0", true), ("5.4", false), ("4.86", false), ("10.8", false)] {
+        for (used, is_draft) in [
+            ("2.7", true),
+            ("2.43", true),
+            ("0", true),
+            ("4.05", true),
+            ("4.0501", false),
+            ("5.4", false),
+            ("4.86", false),
+            ("10.8", false),
+        ] {
             let found = reconcile(&[window], &[cost("a", TaskStatus::Completed, used)], |_| false);
             assert_eq!(found[&JobId::from_bits(1)] == Match::Is(task("a")), is_draft, "{used}");
         }

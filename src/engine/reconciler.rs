@@ -556,4 +556,129 @@ mod tests {
         let listed = reconciler.on_listed(Ok(page(Vec::new())), &mut fastrand::Rng::with_seed(1), scene);
         assert_eq!((listed, reconciler.next_deadline(now.at)), (Listed::More, Some(now.at + STORE_WAIT)));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn rows_that_could_not_be_read_are_counted_over_all_pages_with_those_that_are_missing() {
+        let now = Now::of_test(5);
+        let (mut reconciler, jobs) = asking(now);
+        let told = |rows, unreadable, total| ListPage { rows, unreadable, total };
+        assert_eq!(listed(&mut reconciler, &jobs, Ok(told(vec![row(7, 900)], 2, Some(9))), now), Listed::More);
+        reconciler.next_read(&jobs, &mut gate(), now).unwrap();
+        assert_eq!(listed(&mut reconciler, &jobs, Ok(told(vec![row(8, 800)], 1, Some(9))), now), Listed::More);
+        reconciler.next_read(&jobs, &mut gate(), now).unwrap();
+        // Nine there are, two were read and three were not: four more are nowhere.
+        let Listed::Findings(found) = listed(&mut reconciler, &jobs, Ok(told(vec![], 0, Some(9))), now) else { panic!() };
+        assert_eq!(found[0].notice, Some(NoticeKind::StaysUnsure(Undecided::UnreadableRows(7))));
+    }
+
+    #[test]
+    fn a_list_is_past_a_time_when_a_row_is_older_by_more_than_clocks_may_differ() {
+        let mut listing = Listing::new(Model::Enhance);
+        assert!(!listing.is_past(at(0)), "an empty list is past nothing");
+        let skew = CLOCK_SKEW.as_secs();
+        listing.count(&page(vec![row(1, 5), row(2, -skew)]));
+        assert!(!listing.is_past(at(0)));
+        listing.count(&page(vec![row(3, -skew - 1)]));
+        assert!(listing.is_past(at(0)));
+        listing.count(&page(vec![row(4, 9_000)]));
+        assert!(!listing.is_past(at(0)), "it is not ordered");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_ends_after_forty_pages_and_says_that_there_is_more() {
+        let now = Now::of_test(5);
+        let (mut reconciler, jobs) = asking(now);
+        for read in 1..MOST_PAGES {
+            assert_eq!(listed(&mut reconciler, &jobs, Ok(page(vec![row(7, 900)])), now), Listed::More, "{read}");
+            let query = reconciler.next_read(&jobs, &mut Gate::new(6_000, Duration::ZERO, now.at), now).unwrap();
+            assert_eq!(query.page, read + 1);
+        }
+        let Listed::Findings(found) = listed(&mut reconciler, &jobs, Ok(page(vec![row(7, 900)])), now) else { panic!() };
+        assert_eq!(found[0].notice, Some(NoticeKind::StaysUnsure(Undecided::MoreTasks(40))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_list_is_read_late_enough_after_an_attempt_and_at_once_for_the_user() {
+        let (now, job) = (Now::of_test(9_000), job(1, unsure()));
+        let jobs = index(std::slice::from_ref(&job));
+        let mut asked = Reconciler::default();
+        asked.read_now(now);
+        assert_eq!(asked.next_deadline(now.at), Some(now.at));
+        asked.after_attempt(now);
+        assert_eq!(asked.next_deadline(now.at), Some(now.at + LIST_LAG));
+        asked.read_now(now);
+        assert_eq!(asked.next_deadline(now.at), Some(now.at + LIST_LAG), "the user makes no list settle sooner");
+        assert_eq!(asked.next_read(&jobs, &mut gate(), now), None);
+        assert!(asked.next_read(&jobs, &mut gate(), now.after(LIST_LAG)).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_is_open_from_a_lost_answer_to_the_end_of_the_walk() {
+        let now = Now::of_test(5);
+        let none = index(&[]);
+        let looked = Phase::Unsure(crate::job::Doubt { looked: true, ..crate::job::Doubt::default() });
+        let (unread, read) = (index(&[job(1, unsure())]), index(&[job(1, looked)]));
+        let mut reconciler = Reconciler::default();
+        assert!(!reconciler.has_open_questions(&none) && !reconciler.has_open_questions(&read));
+        assert!(reconciler.has_open_questions(&unread), "nobody has looked for it yet");
+        reconciler.read_now(now);
+        assert!(!reconciler.has_open_questions(&none), "there is nothing to look for");
+        assert!(reconciler.has_open_questions(&read), "it is looked for once more");
+        reconciler.next_read(&read, &mut gate(), now).unwrap();
+        assert!(reconciler.has_open_questions(&none), "a page is under way");
+        assert_eq!(reconciler.next_deadline(now.at), None);
+        assert_eq!(listed(&mut reconciler, &read, Ok(page(vec![row(7, 900)])), now), Listed::More);
+        let read_from = now.at + Duration::from_secs(3);
+        assert_eq!(reconciler.next_deadline(read_from), Some(read_from), "the next page waits for the gate alone");
+        reconciler.next_read(&read, &mut gate(), now).unwrap();
+        listed(&mut reconciler, &read, Ok(page(vec![])), now);
+        assert!(!reconciler.has_open_questions(&none) && !reconciler.has_open_questions(&read));
+        reconciler.next_models = vec![Model::Draft];
+        assert!(reconciler.has_open_questions(&none), "the other model's tasks come next");
+        assert_eq!(reconciler.next_deadline(read_from), Some(read_from));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_stands_in_the_way_for_two_minutes_from_its_first_turn() {
+        let now = Now::of_test(5);
+        let jobs = index(&[job(1, unsure())]);
+        let mut reconciler = Reconciler::default();
+        assert!(reconciler.blocks_sending(&jobs, now) && reconciler.block_ends(now).is_none());
+        reconciler.note_questions(&jobs, now);
+        let end = now.after(BLOCKS_FOR);
+        assert_eq!(reconciler.block_ends(now), Some(end.at));
+        assert_eq!(reconciler.block_ends(end), None, "what is over wakes nobody");
+        assert!(!reconciler.blocks_sending(&jobs, end));
+        assert!(!reconciler.has_given_up_reading());
+        for failures in 1..=TOLD_FAILURES {
+            reconciler.failures = failures;
+            assert_eq!(reconciler.has_given_up_reading(), failures == TOLD_FAILURES);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_a_job_went_out_again_is_remembered_until_it_is_decided() {
+        let now = Now::of_test(5);
+        let mut reconciler = Reconciler::default();
+        for (phase, remembered) in [
+            (unsure(), true),
+            (Phase::Sending, true),
+            (super::super::index::tests::running(), false),
+            (Phase::Held(crate::job::HoldReason::You), false),
+        ] {
+            reconciler.sent_again(JobId::from_bits(1));
+            reconciler.names_other(JobId::from_bits(1));
+            reconciler.on_job(&job(1, phase.clone()), now);
+            let found = (reconciler.resent.is_empty(), reconciler.name_others.is_empty());
+            assert_eq!(found, (!remembered, !remembered), "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_settled_a_minute_after_the_latest_attempt() {
+        let sent = job(1, unsure());
+        let settles = retry::LIST_SETTLES.as_secs();
+        assert!(!list_has_settled(&sent, Now::of_test(settles - 1)) && list_has_settled(&sent, Now::of_test(settles)));
+        assert!(list_has_settled(&job(1, Phase::Waiting), Now::of_test(0)), "nothing was sent");
+    }
 }

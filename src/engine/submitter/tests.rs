@@ -309,3 +309,248 @@ async fn a_draft_needs_no_check_and_waits_for_its_own_price_in_its_turn() {
     assert!(no_others_task(JobId::from_bits(1), Model::Draft, &report, Ok(None), Ok(false)).is_ok());
     assert!(no_others_task(JobId::from_bits(2), Model::Enhance, &report, Ok(None), Ok(false)).is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn with_clocks_that_agree_a_lost_answer_is_repeated_within_its_window_by_the_slowest_of_them() {
+    let seconds = |n: i64| jiff::SignedDuration::from_secs(n);
+    let start = Now { service: Timestamp::from_second(5_000_000).ok(), ..Now::of_test(0) };
+    // So long after the attempt by the runtime, and what the wall's and the service's clock show more or less than that.
+    for (after, wall, service, repeated) in [
+        (1, 0, 0, true),
+        (1, 10, 0, true),
+        (1, 0, 10, true),
+        (1, -10, -10, true),
+        (1, 11, 0, false),
+        (1, 0, 11, false),
+        (1, -11, 0, false),
+        (1, 0, -11, false),
+        (14, 0, 0, true),
+        (15, 0, 0, true),
+        (16, 0, 0, false),
+        // The clock that shows most counts.
+        (10, 5, 0, true),
+        (10, 6, 0, false),
+        (10, 0, 6, false),
+    ] {
+        let mut submitter = submitter(Sending::WithConsent, &[], start);
+        let id = JobId::from_bits(1);
+        submitter.opened(id, start);
+        let Answer::Lost { over: None, .. } = answered(&mut submitter, error(ErrorClass::Network), start) else { panic!() };
+        let later = start.after(Duration::from_secs(after));
+        let due = Now {
+            wall: later.wall.checked_add(seconds(wall)).unwrap(),
+            service: start.service.map(|at| at + seconds(i64::try_from(after).unwrap() + service)),
+            ..later
+        };
+        let wanted = if repeated { Repeat::Attempt(id) } else { Repeat::GiveUp(id, LostAnswer::TimePassed) };
+        assert_eq!(submitter.due_repeat(&gate(), due), Some(wanted), "{after} {wall} {service}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_the_service_does_not_know_yet_is_asked_for_once_more_after_a_minute() {
+    let now = Now::of_test(0);
+    let mut submitter = submitter(Sending::WithConsent, &[], now);
+    let id = JobId::from_bits(1);
+    submitter.opened(id, now);
+    let unknown = || ApiError { status: Some(409), ..error(ErrorClass::PaidOutcomeUnknown) };
+    let Answer::Lost { over: None, .. } = answered(&mut submitter, unknown(), now) else { panic!() };
+    assert_eq!(submitter.next_repeat(), Some(now.at + retry::PAID_OUTCOME_WAIT));
+    let late = |seconds| now.after(Duration::from_secs(seconds));
+    assert_eq!(submitter.due_repeat(&gate(), late(59)), None);
+    assert_eq!(submitter.due_repeat(&gate(), late(60)), Some(Repeat::Attempt(id)));
+    assert_eq!(submitter.due_repeat(&gate(), late(90)), Some(Repeat::Attempt(id)), "its window is longer");
+    assert_eq!(submitter.due_repeat(&gate(), late(91)), Some(Repeat::GiveUp(id, LostAnswer::TimePassed)));
+    submitter.repeated();
+    assert!(submitter.is_in_air() && submitter.next_repeat().is_none());
+    let Answer::Lost { over, .. } = answered(&mut submitter, unknown(), late(60)) else { panic!() };
+    assert!(matches!(over, Some(LostAnswer::Failed(_))) && !submitter.is_open(), "asked twice, it is looked for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn repeats_are_counted() {
+    let now = Now::of_test(0);
+    let mut submitter = submitter(Sending::WithConsent, &[], now);
+    submitter.opened(JobId::from_bits(1), now);
+    let mut over = None;
+    for repeats in 0..=retry::PAID_REPEATS {
+        assert!(over.is_none(), "{repeats}");
+        // At the same moment, so that only their number ends them.
+        let Answer::Lost { over: ended, .. } = answered(&mut submitter, error(ErrorClass::Server), now) else { panic!() };
+        over = ended;
+        submitter.repeated();
+    }
+    assert!(over.is_some(), "one attempt and {} repeats", retry::PAID_REPEATS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_that_could_not_be_written_waits_as_long_as_its_window_lasts() {
+    let now = Now::of_test(0);
+    let mut submitter = submitter(Sending::WithConsent, &[], now);
+    assert!(!submitter.repeat_not_written(now), "nothing is open");
+    submitter.opened(JobId::from_bits(1), now);
+    assert!(!submitter.repeat_not_written(now.after(Duration::from_secs(9))));
+    assert_eq!(submitter.next_repeat(), Some(now.at + Duration::from_secs(9) + STORE_WAIT));
+    assert!(submitter.repeat_not_written(now.after(Duration::from_secs(10))), "the next would leave as the window ends");
+    let slept = Now { wall: now.wall.checked_add(jiff::SignedDuration::from_hours(25)).unwrap(), ..now };
+    assert!(submitter.repeat_not_written(slept));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_open_request_is_awaited_and_only_while_it_is_open() {
+    let now = Now::of_test(0);
+    let jobs = [job(1, Phase::Waiting)];
+    let (mut submitter, index) = (submitter(Sending::WithConsent, &jobs, now), index(&jobs));
+    let [one, other] = [1, 2].map(JobId::from_bits);
+    assert!(!submitter.is_open() && !submitter.is_in_air() && !submitter.awaits(one));
+    submitter.opened(one, now);
+    assert!(submitter.is_open() && submitter.is_in_air() && submitter.awaits(one) && !submitter.awaits(other));
+    answered(&mut submitter, error(ErrorClass::Server), now);
+    assert!(submitter.is_open() && !submitter.is_in_air(), "between two attempts nothing is in the air");
+    submitter.close();
+    assert!(!submitter.is_open() && !submitter.awaits(one) && submitter.next_repeat().is_none());
+    assert!(submitter.next(true, &Model::ALL, &index, &gate(), now).send.is_some());
+    assert!(submitter.on_submitted(Err(error(ErrorClass::Server)), None, &mut fastrand::Rng::with_seed(1), now).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_is_what_waits_goes_again_or_was_deferred_where_this_run_may_send() {
+    let now = Now::of_test(0);
+    let jobs = [job(1, Phase::Waiting)];
+    let id = JobId::from_bits(1);
+    let empty = || submitter(Sending::WithConsent, &[], now);
+    assert!(!empty().has_work());
+    let mut queued = submitter(Sending::WithConsent, &jobs, now);
+    assert!(queued.has_work());
+    queued.defer(id);
+    assert!(queued.has_work() && queued.next(true, &Model::ALL, &index(&jobs), &gate(), now) == Next::default(), "it waits");
+    assert_eq!(queued.take_deferred(), [id]);
+    assert!(queued.take_deferred().is_empty() && !queued.has_work());
+    let mut again = empty();
+    again.send_again(id);
+    assert!(again.has_work());
+    for sending in [Sending::Nothing, Sending::UpTo(Credits::PUBLISHED_PRICE)] {
+        assert!(!submitter(sending, &jobs, now).has_work(), "{sending:?}: it may not send, or not yet");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_again_goes_once_in_its_order_and_for_its_price() {
+    let now = Now::of_test(0);
+    let jobs = [1, 2, 3].map(|n| job(n, Phase::Waiting));
+    let [one, two, three] = [1, 2, 3].map(JobId::from_bits);
+    let (mut submitter, index) = (submitter(Sending::WithConsent, &jobs[2..], now), index(&jobs));
+    submitter.send_again(one);
+    submitter.send_again(one);
+    submitter.send_again_first(two);
+    assert_eq!(submitter.next_deadline(true, &[], &index, &gate(), now), None, "its price is being read");
+    assert_eq!(submitter.next_deadline(true, &Model::ALL, &index, &gate(), now), Some(now.at));
+    let mut next = |priced: &[Model]| submitter.next(true, priced, &index, &gate(), now).send;
+    assert_eq!(next(&[Model::Draft]), None);
+    let all: Vec<_> = (0..3).map(|_| next(&Model::ALL)).collect();
+    assert_eq!(all, [Some(NextSend::SameKey(two)), Some(NextSend::SameKey(one)), Some(NextSend::First(three))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_no_write_makes_the_next_request_wait() {
+    let now = Now::of_test(0);
+    let jobs = [job(1, Phase::Waiting)];
+    let (mut submitter, index) = (submitter(Sending::WithConsent, &jobs, now), index(&jobs));
+    submitter.store_refused(now);
+    assert_eq!(submitter.next(true, &Model::ALL, &index, &gate(), now), Next::default());
+    assert_eq!(submitter.next_deadline(true, &Model::ALL, &index, &gate(), now), Some(now.at + STORE_WAIT));
+    assert!(submitter.next(true, &Model::ALL, &index, &gate(), now.after(STORE_WAIT)).send.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_due_while_something_stands_in_the_way_or_a_draft_is_being_checked() {
+    let now = Now::of_test(0);
+    let jobs = [job(1, Phase::Waiting)];
+    let index = index(&jobs);
+    let mut ready = submitter(Sending::WithConsent, &jobs, now);
+    assert_eq!(ready.next_deadline(false, &Model::ALL, &index, &gate(), now), None);
+    assert_eq!(ready.next_deadline(true, &[Model::Draft], &index, &gate(), now), None, "its price wakes the loop");
+    assert_eq!(submitter(Sending::Nothing, &jobs, now).next_deadline(true, &Model::ALL, &index, &gate(), now), None);
+    let mut asked = Submitter::new(Sending::WithConsent);
+    asked.on_job(&jobs[0], 0, now);
+    asked.drafts_to_check(&index, now);
+    assert_eq!(asked.next_deadline(true, &Model::ALL, &index, &gate(), now), None, "its answer wakes the loop");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_confirmation_of_this_start_is_in_the_queue_and_its_grace_is_waited_for() {
+    let now = Now::of_test(0);
+    let waiting = job(1, Phase::Waiting);
+    let seq = waiting.approval.unwrap().seq;
+    for (floor, queued) in [(seq - 1, true), (seq, false), (seq + 1, false)] {
+        let mut submitter = Submitter::new(Sending::WithConsent);
+        submitter.on_job(&waiting, floor, now);
+        assert_eq!(submitter.has_work(), queued, "{floor}");
+    }
+    let mut submitter = submitter(Sending::WithConsent, std::slice::from_ref(&waiting), now);
+    submitter.on_job(&job(1, Phase::Held(HoldReason::You)), 0, now);
+    assert!(!submitter.has_work(), "what is held again leaves the queue");
+    // Five seconds of grace, of which two are over.
+    let mut graced = Job::clone(&waiting);
+    let approval = graced.approval.as_mut().unwrap();
+    approval.at = now.wall.checked_sub(jiff::SignedDuration::from_secs(2)).unwrap();
+    approval.not_before = now.wall.checked_add(jiff::SignedDuration::from_secs(3)).unwrap();
+    let jobs = [Arc::new(graced)];
+    let index = index(&jobs);
+    let mut submitter = Submitter::new(Sending::WithConsent);
+    submitter.on_job(&jobs[0], 0, now);
+    fine(&mut submitter, &jobs[0]);
+    let due = now.at + Duration::from_secs(3);
+    assert_eq!(submitter.next_deadline(true, &Model::ALL, &index, &gate(), now), Some(due));
+    assert_eq!(submitter.next(true, &Model::ALL, &index, &gate(), now), Next::default());
+    assert!(submitter.next(true, &Model::ALL, &index, &gate(), now.after(Duration::from_secs(3))).send.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_and_a_closed_door_pause_by_their_own_names() {
+    let now = Now::of_test(0);
+    let paused = |class, status| {
+        let mut submitter = submitter(Sending::WithConsent, &[], now);
+        submitter.opened(JobId::from_bits(1), now);
+        match answered(&mut submitter, ApiError { status: Some(status), ..error(class) }, now) {
+            Answer::NotAccepted { update: Update::PutBack(_), pause, .. } => pause,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(matches!(paused(ErrorClass::Login, 401), Some(PauseReason::Login { .. })));
+    assert!(matches!(paused(ErrorClass::Access, 403), Some(PauseReason::Access { .. })));
+    assert!(matches!(paused(ErrorClass::ModelDenied, 403), Some(PauseReason::Access { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn want_of_capacity_makes_the_waits_longer_until_an_answer_comes() {
+    let now = Now::of_test(0);
+    let jobs = [job(1, Phase::Waiting)];
+    let (mut submitter, index) = (submitter(Sending::WithConsent, &jobs, now), index(&jobs));
+    let mut waits = Vec::new();
+    for _ in 0..4 {
+        submitter.opened(JobId::from_bits(1), now);
+        answered(&mut submitter, ApiError { status: Some(400), ..error(ErrorClass::NoCapacity) }, now);
+        waits.push((submitter.next_deadline(true, &Model::ALL, &index, &gate(), now).unwrap() - now.at).as_secs());
+    }
+    assert_eq!(waits, [30, 60, 120, 120]);
+    submitter.opened(JobId::from_bits(1), now);
+    let report = TaskReport::new(task(1), TaskStatus::Pending);
+    let sending = job(1, Phase::Sending);
+    let accepted = Submitted { report, replayed: false };
+    let answer = submitter.on_submitted(Ok(accepted), Some(&sending), &mut fastrand::Rng::with_seed(1), now).unwrap();
+    let Answer::Accepted { agreed, .. } = answer else { panic!("{answer:?}") };
+    assert_eq!(agreed, sending.send.as_ref().map(|send| send.agreed), "it is compared with what was agreed to");
+    submitter.opened(JobId::from_bits(1), now);
+    answered(&mut submitter, ApiError { status: Some(400), ..error(ErrorClass::NoCapacity) }, now);
+    assert_eq!((submitter.next_deadline(true, &Model::ALL, &index, &gate(), now).unwrap() - now.at).as_secs(), 30);
+}
+
+#[test]
+fn a_draft_is_checked_before_the_first_attempt_unless_somebody_looked() {
+    let waiting = Job::clone(&job(1, Phase::Waiting));
+    let sent = Job { send: job(1, Phase::Sending).send.clone(), ..waiting.clone() };
+    assert!(to_check(&waiting).is_some() && sent.send.is_some());
+    assert!(to_check(&sent).is_none() && to_check(&Job { source_confirmed: true, ..waiting }).is_none());
+    assert!(to_check(&Job { source_confirmed: true, ..sent }).is_none());
+}
