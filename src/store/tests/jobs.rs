@@ -140,3 +140,114 @@ fn ten_thousand_jobs_are_written_and_read_in_one_go() {
     store.save_progress(&heard).unwrap();
     assert_eq!(store.changes_since(0).unwrap().revision, before, "nothing runs");
 }
+
+#[test]
+fn every_question_for_the_engine_comes_back_as_it_was_asked_and_in_its_turn() {
+    let mut store = Store::in_memory().unwrap();
+    let asks = [
+        EngineRequest::ListDrafts { now: true },
+        EngineRequest::FetchDraft(task(2)),
+        EngineRequest::ListDrafts { now: false },
+        EngineRequest::LookAtDraft(task(1)),
+        EngineRequest::Read(id(3)),
+        EngineRequest::Fetch(id(4)),
+        EngineRequest::ReadAll,
+    ];
+    store.ask(&asks).unwrap();
+    assert_eq!(store.take_engine_requests().unwrap(), asks);
+    assert_eq!(store.take_engine_requests().unwrap(), []);
+}
+
+#[test]
+fn removed_jobs_are_pruned_alone_and_what_may_still_bring_a_picture_never_by_its_age() {
+    let fresh = || {
+        let mut store = with_approved(4);
+        for n in 1..=3 {
+            send(&mut store, n, 1);
+            one(&mut store, n, accepted(n), 2);
+        }
+        one(&mut store, 1, completed(1), 3);
+        one(&mut store, 1, Update::Saved(Vec::new()), 4);
+        one(&mut store, 2, Update::Unwatch, 4);
+        store
+    };
+    let mut store = fresh();
+    assert_eq!(store.prune(at(9), true).unwrap(), [], "nothing was removed");
+    assert_eq!(store.prune(at(9), false).unwrap(), [id(1)], "an unwatched one may be watched again, others run and wait");
+    let mut store = fresh();
+    for n in [1, 2] {
+        assert!(one(&mut store, n, Update::Remove(true), 5).removed);
+    }
+    let mut gone = store.prune(at(9), true).unwrap();
+    gone.sort_unstable();
+    assert_eq!(gone, [id(1), id(2)]);
+    assert_eq!(store.jobs().unwrap().len(), 2);
+}
+
+#[test]
+fn progress_of_what_does_not_run_moves_nothing() {
+    let mut store = with_approved(2);
+    send(&mut store, 1, 1);
+    one(&mut store, 1, accepted(1), 2);
+    let revision = |store: &Store| store.changes_since(0).unwrap().revision;
+    let progress = Progress { percent: None, seconds_left: Some(1), at: Some(at(3)) };
+    let before = revision(&store);
+    store.save_progress(&[(id(2), progress), (id(77), progress)]).unwrap();
+    assert_eq!(revision(&store), before, "it waits, or is not there");
+    store.save_progress(&[(id(1), progress)]).unwrap();
+    assert_eq!(revision(&store), before + 1);
+}
+
+#[test]
+fn jobs_come_in_parts_with_what_else_is_of_their_moment() {
+    let mut store = with_approved(3);
+    send(&mut store, 1, 1);
+    one(&mut store, 1, accepted(1), 2);
+    one(&mut store, 1, completed(1), 3);
+    one(&mut store, 1, Update::Saved(Vec::new()), 4);
+    store.change_settings(&mut |settings| settings.cap_day = Some(Some(price()))).unwrap();
+    let all = store.changes_since(0).unwrap();
+    let mut parts = Vec::new();
+    let rest = store.open_jobs_in_parts(1, &mut |part| parts.push(part.iter().map(|job| job.id).collect::<Vec<_>>())).unwrap();
+    assert_eq!(parts, [[id(2)], [id(3)]]);
+    assert_eq!((rest.revision, &rest.settings, rest.jobs.len()), (all.revision, &all.settings, 0));
+    let whole = store.open_jobs().unwrap();
+    assert_eq!(whole.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [id(2), id(3)]);
+    assert_eq!((whole.revision, whole.settings), (all.revision, all.settings.clone()));
+    let over = |after, most| store.jobs_over(after, most).unwrap().iter().map(|job| job.id).collect::<Vec<_>>();
+    assert_eq!([over(None, 9), over(None, 0), over(Some(id(1)), 9)], [vec![id(1)], vec![], vec![]]);
+    assert!(store.changes_since(all.revision).unwrap().jobs.is_empty());
+    assert_eq!(store.changes_since(all.revision + 1).unwrap().jobs.len(), 0, "nothing is newer than now");
+}
+
+#[test]
+fn tags_in_use_are_told_in_the_order_of_the_alphabet() {
+    let mut store = with_approved(3);
+    for (n, tag) in [(1, Some("harbour")), (2, Some("cats")), (3, None)] {
+        one(&mut store, n, Update::Retag(tag.and_then(|tag| Tag::new(tag).ok())), 1);
+    }
+    assert_eq!(store.tags(9).unwrap(), ["cats", "harbour"]);
+    assert_eq!(store.tags(1).unwrap(), ["cats"]);
+}
+
+#[test]
+fn new_jobs_stand_behind_the_last_and_before_the_first_place_of_all() {
+    let mut store = with_approved(2);
+    let place = |store: &Store, n: u64| store.job(id(n)).unwrap().unwrap().place;
+    one(&mut store, 1, Update::Move(-40), 1);
+    one(&mut store, 2, Update::Move(70), 1);
+    add(&mut store, &[new_job(3)], true, None, at(2)).unwrap();
+    add(&mut store, &[new_job(4)], false, None, at(2)).unwrap();
+    assert!(place(&store, 3) < -40 && place(&store, 4) > 70, "{} {}", place(&store, 3), place(&store, 4));
+}
+
+#[test]
+fn an_account_is_named_by_its_address_and_what_tells_keys_apart() {
+    let account = Account::new("https://api.evolink.ai/", "sk-evo-0123456789abcdef", 7);
+    let name = account.name();
+    assert!(name.starts_with("https://api.evolink.ai (key fingerprint ") && name.ends_with(')'), "{name}");
+    assert_eq!(name.len(), "https://api.evolink.ai (key fingerprint 12345678)".len());
+    assert!(!name.contains("0123456789"));
+    let store = with_approved(3);
+    assert_eq!(store.open_count().unwrap(), 3);
+}

@@ -239,3 +239,78 @@ fn an_import_never_brings_a_yes_that_could_spend() {
     assert_eq!(store.job(id(1)).unwrap().unwrap().phase, Phase::Held(HoldReason::You));
     assert!(matches!(send(&mut store, 1, 1), BeginSend::No(NotNow::NotReady)));
 }
+
+#[test]
+fn a_key_in_the_book_of_money_serves_no_other_job_also_when_its_own_is_pruned() {
+    let mut store = with_approved(2);
+    send(&mut store, 1, 1);
+    one(&mut store, 1, accepted(1), 2);
+    let finished = one(&mut store, 1, completed(1), 3);
+    one(&mut store, 1, Update::Saved(Vec::new()), 4);
+    assert_eq!(store.prune(at(9), false).unwrap(), [id(1)]);
+    store.db.execute("UPDATE jobs SET request_key = ?1 WHERE id = 2", params![key(1).as_str()]).unwrap();
+    let error = store.begin_send(id(2), key(2), "{}", &guard(), at(10)).unwrap_err();
+    assert!(error.to_string().contains("used before"), "{error}");
+    assert_eq!((store.ledger_rows().unwrap().len(), store.job(id(2)).unwrap().unwrap().state()), (1, State::Waiting));
+    // Nor does a job of a file come in with it, under whatever id.
+    let forged = Job { id: id(7), task: Some(task(7)), ..finished };
+    assert_eq!(store.import(&[forged], at(11)).unwrap(), [id(7)]);
+}
+
+#[test]
+fn a_key_that_was_made_for_another_job_serves_no_second_one() {
+    let mut store = with_approved(2);
+    store.db.execute("UPDATE jobs SET request_key = ?1 WHERE id = 2", params![key(1).as_str()]).unwrap();
+    let error = store.begin_send(id(2), key(2), "{}", &guard(), at(2)).unwrap_err();
+    assert!(error.to_string().contains("used before"), "{error}");
+    assert_eq!(store.ledger_rows().unwrap(), [], "neither of the two was sent yet");
+}
+
+#[test]
+fn what_goes_out_once_more_counts_once_in_day_session_and_run() {
+    let fits = Caps { day: Some(price()), session: Some(price()) };
+    let too_small = Credits::from_uc(price().uc() - 1);
+    for (caps, held_for) in [
+        (fits, None),
+        (Caps { day: Some(too_small), ..fits }, Some(CapName::Day)),
+        (Caps { session: Some(too_small), ..fits }, Some(CapName::Session)),
+    ] {
+        for (seconds, day_start) in [(60, -3_600), (4 * 3_600 - 1, -3_600), (4 * 3_600, -3_600), (7_200, 3_600)] {
+            let mut store = with_approved(1);
+            let budget = store.open_budget(price(), at(0)).unwrap();
+            let guard = SendGuard { caps: fits, budget: Some(budget), day_start: at(day_start), ..guard() };
+            assert!(matches!(store.begin_send(id(1), key(1), "{}", &guard, at(0)).unwrap(), BeginSend::Go(_)));
+            one(&mut store, 1, Update::AnswerLost(Failure::new(ErrorClass::Network, "reset", "")), 1);
+            one(&mut store, 1, Update::RepeatsUsedUp("time is up".into()), 2);
+            one(&mut store, 1, Update::ListRead { candidates: Vec::new(), server_time: None }, seconds);
+            let again = store.begin_resend(id(1), &SendGuard { caps, ..guard }, at(seconds)).unwrap();
+            match held_for {
+                None => assert!(matches!(again, BeginSend::Go(_)), "{seconds} {day_start}: {again:?}"),
+                Some(cap) => assert!(
+                    matches!(&again, BeginSend::No(NotNow::Hold(HoldReason::Cap { cap: why, .. })) if *why == cap),
+                    "{seconds} {day_start}: {again:?}"
+                ),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_session_that_began_before_the_day_and_the_month_counts_whole_and_they_count_theirs() {
+    let mut store = with_approved(4);
+    let hour = 3_600;
+    // Three before midnight of the first, one after it.
+    for (n, when) in [(1, -3 * hour), (2, -2 * hour), (3, -hour), (4, hour)] {
+        store.begin_send(id(n), key(u8::try_from(n).unwrap()), "{}", &guard(), at(when)).unwrap();
+    }
+    let spent = store.spent(at(2 * hour), at(0), at(0)).unwrap();
+    assert_eq!((spent.session, spent.day, spent.month), (price() * 4, price(), price()));
+    // A session that is over ends neither day nor month.
+    let spent = store.spent(at(9 * hour), at(-3 * hour), at(-2 * hour)).unwrap();
+    assert_eq!((spent.session, spent.day, spent.month), (Credits::ZERO, price() * 4, price() * 3));
+    // Wherever the two begin: the week's first day may be one of the month before.
+    let spent = store.spent(at(9 * hour), at(-2 * hour), at(-3 * hour)).unwrap();
+    assert_eq!((spent.session, spent.day, spent.month), (Credits::ZERO, price() * 3, price() * 4));
+    let spent = store.spent(at(9 * hour), at(hour), at(hour + 1)).unwrap();
+    assert_eq!((spent.day, spent.month), (price(), Credits::ZERO), "from its first moment on");
+}
