@@ -8,7 +8,7 @@ use crate::job::{
     JobKind, Model, PaidRequest, PaidSend, Phase, PriceLines, Prices, Progress, Prompt, SavedFile, Spec, State, TaskId,
     Unavailable, Update, parse_line,
 };
-use crate::store::{Access, BeginSend, Moment, NotNow, SendGuard, Store};
+use crate::store::{Access, BeginSend, Moment, NotNow, QueueMove, SendGuard, Store};
 
 fn at(second: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -497,4 +497,152 @@ fn what_pauses_sending_and_what_is_held_stay_as_they_are_where_going_on_could_no
         }
         assert_eq!(after, before, "write {refused} was refused");
     }
+}
+
+/// A job that is sent, accepted as the task of this number, and runs.
+fn running(store: &mut Store, spec: &str, n: u64) -> JobId {
+    let id = do_it(store, add(parse_line(spec).unwrap()), 0, n).unwrap().outcome.jobs[0];
+    assert!(matches!(send(store, id, 1), BeginSend::Go(_)));
+    accept(store, id, n);
+    id
+}
+
+fn task(n: u64) -> TaskId {
+    TaskId::new(&format!("task-unified-2-made{n:04}")).unwrap()
+}
+
+fn accept(store: &mut Store, id: JobId, n: u64) {
+    let report = Box::new(crate::job::TaskReport::new(task(n), crate::job::TaskStatus::Pending));
+    let accepted = store.apply(vec![(id, Update::Accepted { report, replayed: false })], at(2)).unwrap();
+    assert!(accepted[0].1.changed());
+}
+
+#[test]
+fn every_command_says_what_it_did_and_hands_out_what_changed() {
+    let mut store = Store::in_memory().unwrap();
+    let ids = do_it(&mut store, add(twelve()), 0, 1).unwrap().outcome.jobs;
+    let one = || vec![ids[0]];
+    let gone = JobId::from_bits(1 << 40);
+    for (command, act) in [
+        (Command::Hold { jobs: vec![ids[0], gone] }, Act::Held),
+        (Command::Approve { jobs: one(), consent: consent(1) }, Act::Approved),
+        (Command::Cancel { jobs: one() }, Act::Cancelled),
+        (Command::Uncancel { jobs: one() }, Act::Uncancelled),
+        (Command::Move { jobs: vec![ids[5]], to: QueueMove::Front }, Act::Moved(QueueMove::Front)),
+        (Command::PutBack { places: vec![(ids[5], 99)] }, Act::PutBack),
+        (Command::Retag { jobs: one(), tag: crate::job::Tag::new("cats").ok() }, Act::Tagged),
+        (Command::Cancel { jobs: one() }, Act::Cancelled),
+        (Command::Remove { jobs: one(), removed: true }, Act::Removed),
+        (Command::Remove { jobs: one(), removed: false }, Act::Restored),
+    ] {
+        let said = format!("{command:?}");
+        let done = do_it(&mut store, command, 3, 2).unwrap();
+        assert_eq!(done.outcome.act, Some(act), "{said}");
+        assert_eq!(done.outcome.jobs.len(), 1, "{said}");
+        let changed: Vec<JobId> = done.changed.iter().map(|job| job.id).collect();
+        assert!(changed.contains(&done.outcome.jobs[0]), "{said}");
+        for job in &done.changed {
+            assert_eq!(store.job(job.id).unwrap().as_ref(), Some(job), "{said}: as the store has it");
+        }
+        let left_out: Vec<&JobRef> = done.outcome.left_out.iter().map(|(what, _)| what).collect();
+        assert!(left_out.iter().all(|what| **what == JobRef::Job(gone)), "{said}: {left_out:?}");
+    }
+    for (command, act) in [
+        (Command::Pause, Act::Paused),
+        (Command::Resume { jobs: vec![], consent: None }, Act::Resumed),
+        (Command::Resume { jobs: vec![], consent: Some(consent(0)) }, Act::Resumed),
+        (Command::MaxInFlight(7), Act::MaxInFlight(7)),
+        (Command::Caps(crate::job::Caps::default()), Act::CapsChanged),
+    ] {
+        let done = do_it(&mut store, command, 4, 3).unwrap();
+        assert_eq!((done.outcome.act, done.changed.len(), done.outcome.approval), (Some(act), 0, None));
+        assert_eq!(done.settings, Some(store.settings().unwrap()), "{act:?}");
+    }
+    let draft = TaskId::new("task-unified-1-a").unwrap();
+    for (command, act) in [
+        (Command::HideDrafts { tasks: vec![draft.clone()], hidden: true }, Act::DraftsHidden(1)),
+        (Command::HideDrafts { tasks: vec![draft.clone()], hidden: false }, Act::DraftsShown(1)),
+        (Command::NoteDrafts { tasks: vec![draft], note: None }, Act::DraftsNoted(0)),
+    ] {
+        assert_eq!(do_it(&mut store, command, 5, 4).unwrap().outcome.act, Some(act));
+    }
+}
+
+#[test]
+fn a_confirmation_is_named_with_the_end_of_its_grace_and_taken_back_by_its_number() {
+    let mut store = Store::in_memory().unwrap();
+    let grace = Consent { grace: Duration::from_secs(5), ..consent(1) };
+    let command = Command::Add {
+        specs: parse_line("task-unified-1-a").unwrap()[..1].to_vec(),
+        tag: None,
+        front: false,
+        again: false,
+        consent: Some(grace),
+    };
+    let added = do_it(&mut store, command, 10, 1).unwrap();
+    let job = added.changed[0].clone();
+    let approval = job.approval.unwrap();
+    assert_eq!(added.outcome.approval, Some((approval.seq, at(15))));
+    assert_eq!(approval.not_before, at(15));
+    let withdrawn = do_it(&mut store, Command::Withdraw { approval: approval.seq }, 14, 2).unwrap();
+    assert_eq!((withdrawn.outcome.act, withdrawn.outcome.jobs), (Some(Act::Withdrawn), vec![job.id]));
+    assert_eq!(withdrawn.changed, [store.job(job.id).unwrap().unwrap()]);
+    assert_eq!(withdrawn.changed[0].phase, Phase::Held(HoldReason::You));
+    let late = do_it(&mut store, Command::Withdraw { approval: approval.seq }, 14, 2);
+    assert!(matches!(late, Err(CommandError::TooLate)), "there is nothing left of it: {late:?}");
+}
+
+#[test]
+fn a_task_is_chosen_for_an_unsure_job_unless_it_belongs_to_another_or_is_a_source() {
+    let mut store = Store::in_memory().unwrap();
+    let other = running(&mut store, "task-unified-1-b 0", 1);
+    do_it(&mut store, Command::Import(vec![(1, unsure())]), 0, 1).unwrap();
+    let id = JobId::from_bits(5);
+    for (chosen, why) in [
+        (task(1), Unavailable::TaskTaken(other)),
+        (TaskId::new("task-unified-1-b").unwrap(), Unavailable::TaskIsASource(TaskId::new("task-unified-1-b").unwrap())),
+    ] {
+        let done = do_it(&mut store, Command::Adopt { job: id, task: chosen }, 3, 1).unwrap();
+        assert_eq!(done.outcome.act, Some(Act::Adopted));
+        assert_eq!((done.outcome.left_out, done.changed.len()), (vec![(JobRef::Job(id), why)], 0));
+        assert_eq!(store.job(id).unwrap().unwrap().state(), State::Unsure);
+    }
+    let done = do_it(&mut store, Command::Adopt { job: id, task: task(7) }, 4, 1).unwrap();
+    assert_eq!((done.outcome.act, done.outcome.jobs.as_slice()), (Some(Act::Adopted), &[id][..]));
+    assert_eq!((done.changed[0].task.clone(), done.changed[0].state()), (Some(task(7)), State::Running));
+    // Its own task again is nobody else's: what stands in the way is where the job stands.
+    let done = do_it(&mut store, Command::Adopt { job: id, task: task(7) }, 5, 1).unwrap();
+    assert_eq!(done.outcome.left_out, [(JobRef::Job(id), Unavailable::State(State::Running))]);
+}
+
+#[test]
+fn what_is_to_be_fetched_is_read_where_it_runs_and_fetched_where_it_has_links() {
+    use crate::store::EngineRequest;
+    let mut store = Store::in_memory().unwrap();
+    let unwatched = running(&mut store, "task-unified-1-a 0", 1);
+    do_it(&mut store, Command::Unwatch { jobs: vec![unwatched] }, 3, 1).unwrap();
+    let finished = running(&mut store, "task-unified-1-a 1", 2);
+    let mut report = crate::job::TaskReport::new(task(2), crate::job::TaskStatus::Completed);
+    report.links = vec!["https://h.example/a.png".to_owned()];
+    store.apply(vec![(finished, Update::Reported(Box::new(report)))], at(3)).unwrap();
+    let waiting = do_it(&mut store, add(parse_line("task-unified-1-a 2").unwrap()), 3, 3).unwrap().outcome.jobs[0];
+    let done = do_it(&mut store, Command::FetchNow { jobs: vec![unwatched, finished, waiting] }, 4, 1).unwrap();
+    assert_eq!((done.outcome.act, done.outcome.jobs), (Some(Act::Fetching), vec![unwatched, finished]));
+    assert_eq!(done.outcome.left_out, [(JobRef::Job(waiting), Unavailable::State(State::Waiting))]);
+    assert_eq!(done.changed.iter().map(|job| (job.id, job.state())).collect::<Vec<_>>(), [(unwatched, State::Running)]);
+    assert_eq!(store.take_engine_requests().unwrap(), [EngineRequest::Read(unwatched), EngineRequest::Fetch(finished)]);
+    let asked = do_it(&mut store, Command::AskNow { jobs: vec![unwatched] }, 5, 1).unwrap();
+    assert_eq!((asked.outcome.act, asked.outcome.jobs), (Some(Act::Asking), vec![unwatched]));
+    assert_eq!(store.take_engine_requests().unwrap(), [EngineRequest::Read(unwatched)]);
+}
+
+#[test]
+fn of_two_lines_of_a_file_with_one_id_the_first_counts() {
+    let mut store = Store::in_memory().unwrap();
+    let first = imported(Phase::Held(HoldReason::You));
+    let second = Job { place: 9, created_at: at(-7), ..first.clone() };
+    let done = do_it(&mut store, Command::Import(vec![(1, first.clone()), (2, second)]), 0, 1).unwrap();
+    assert_eq!((done.outcome.act, done.outcome.jobs), (Some(Act::Imported), vec![first.id]));
+    assert_eq!(done.outcome.left_out, [(JobRef::Job(first.id), Unavailable::Twice(first.id))]);
+    assert_eq!(store.job(first.id).unwrap().unwrap().created_at, first.created_at);
 }

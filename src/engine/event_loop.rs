@@ -106,12 +106,6 @@ impl Engine {
         }
     }
 
-    /// Gives the store back; what is under way is dropped as it would be by a crash.
-    #[must_use]
-    pub fn into_store(self) -> Store {
-        self.base.store
-    }
-
     /// Tells the dashboard that the session is over.
     pub(super) fn publish_broken(&self, error: &StoreError) {
         self.base.publisher.broken(error);

@@ -196,12 +196,6 @@ impl JobKind {
         }
     }
 
-    /// Whether something must be looked at before it is paid for: the draft whose picture is enhanced.
-    #[must_use]
-    pub const fn needs_draft_check(&self) -> bool {
-        self.source().is_some()
-    }
-
     /// How many pictures a complete result has, where that is known.
     #[must_use]
     pub const fn expected_pictures(&self) -> Option<usize> {
@@ -357,6 +351,11 @@ mod tests {
         for (prompt, label) in [
             ("old pier", "\"old pier\""),
             ("lighthouse in fog, oil on canvas", "\"lighthouse in fog, oil…\""),
+            ("exactly twenty-four chars", "\"exactly twenty-four…\""),
+            ("twenty-four chars, whole", "\"twenty-four chars, whole\""),
+            ("a word then twenty-three x", "\"a word then…\""),
+            ("one two three four five ab", "\"one two three four five…\""),
+            ("one two three four fives ab", "\"one two three four…\""),
             ("a-word-that-does-not-fit-into-a-label at all", "\"a-word-that-does-not-fi…\""),
         ] {
             assert_eq!(draft(prompt).label(), label);

@@ -232,6 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn quotes_are_the_same_where_all_their_lines_are() {
+        let price = Credits::PUBLISHED_PRICE;
+        let one = |model, count| PriceLines::one(model, count, price);
+        assert_eq!(one(Model::Enhance, 2), one(Model::Enhance, 2));
+        assert_ne!(one(Model::Enhance, 2), one(Model::Enhance, 3));
+        assert_ne!(one(Model::Enhance, 2), one(Model::Draft, 2));
+        assert_ne!(one(Model::Enhance, 2), PriceLines::one(Model::Enhance, 2, Credits::from_uc(1)));
+    }
+
+    #[test]
     fn a_cap_may_be_reached_but_not_crossed() {
         let caps = Caps { session: None, day: Some(credits("10.8")) };
         let price = credits("5.4");

@@ -417,6 +417,44 @@ mod tests {
     }
 
     #[test]
+    fn quotes_of_a_csv_line_stand_around_fields_and_twice_within() {
+        for (line, fields) in [
+            ("a,b", Some(vec!["a", "b"])),
+            ("\"a,b\",c", Some(vec!["a,b", "c"])),
+            ("\"a \"\"b\"\" c\",d", Some(vec!["a \"b\" c", "d"])),
+            (" \"a\" , b ", Some(vec!["a", "b"])),
+            ("5\" wide,b", Some(vec!["5\" wide", "b"])),
+            ("\"\"\"\"", Some(vec!["\""])),
+            ("\"open,b", None),
+            ("", Some(vec![""])),
+        ] {
+            let wanted = fields.map(|fields| fields.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(csv_fields(line), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_picture_is_one_digit_and_nothing_else() {
+        for wrong in ["+1", "01x", "-1", "4", "256", "one", "1.0", "\u{661}"] {
+            assert!(parse_image(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_image(" 2 "), Ok(ImageNumber::ALL[2]));
+    }
+
+    #[test]
+    fn what_a_draft_job_prints_names_its_own_task_and_an_empty_tag_is_none() {
+        let id = "task-unified-1790000100-k3v9q2ad";
+        let line = format!("{{\"kind\":\"draft\",\"task_id\":\"{id}\",\"source_task\":null,\"image_number\":1,\"tag\":\"\"}}");
+        let specs = parse_line(&line).unwrap();
+        assert_eq!((specs.len(), specs[0].source.as_str(), specs[0].tag.clone()), (1, id, None));
+        let without = "{\"kind\":\"draft\",\"task_id\":null,\"image_number\":1}";
+        assert!(parse_line(without).unwrap_err().contains("has no pictures yet"));
+        let enhance = "{\"kind\":\"enhance\",\"source_task\":null,\"image_number\":1}";
+        assert!(parse_line(enhance).unwrap_err().contains("is missing"));
+        assert!(parse_line("{\"kind\":\"video\",\"image_number\":1}").unwrap_err().contains("\"kind\" must be"));
+    }
+
+    #[test]
     fn every_form_of_a_line_is_read() {
         for (line, numbers) in [
             (ID.to_owned(), vec![0]),

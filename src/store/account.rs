@@ -172,14 +172,6 @@ impl Store {
     pub fn adopt_account(&mut self, account: &Account) -> Result<(), StoreError> {
         self.write(Sync::Full, |writing| write(writing, Some(account)))
     }
-
-    /// How many jobs only the store's own account can bring to an end: waiting, sending, unsure, running, to-fetch, fetching.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn open_count(&self) -> Result<usize, StoreError> {
-        self.see(open)
-    }
 }
 
 #[cfg(test)]

@@ -496,3 +496,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_line_has_at_most_as_many_characters_as_can_be_expanded() {
+    for (length, fits) in [(65_535, true), (65_536, true), (65_537, false)] {
+        let found = expand(&"a".repeat(length));
+        assert_eq!(found.is_ok(), fits, "{length}");
+    }
+}
+
+#[test]
+fn a_text_with_braces_and_backslashes_is_the_line_that_stands_for_it() {
+    for text in ["{", "}", "\\{", "\\\\{", "a\\b", "\\\\\\}x\\", "{a, b}"] {
+        assert_eq!(expand(&super::expand::escape(text)).unwrap(), [text], "{text}");
+    }
+}
+
+#[test]
+fn a_style_needs_words_only_beside_pictures_and_a_weight_is_a_number() {
+    for (line, wrong) in [
+        ("https://h/a.png https://h/b.png --s 100", vec![needs("--s", Needed::Words)]),
+        ("boat https://h/a.png --s 100", vec![]),
+        ("boat --sref random::2", vec![]),
+        ("boat --sref 12::0.5", vec![]),
+    ] {
+        assert_eq!(errors(line), wrong, "{line}");
+    }
+    assert!(!errors("boat --sref random::x").is_empty() && !errors("boat --sref ::").is_empty());
+    assert!(!errors("boat --q one").is_empty() && errors("boat --q 1").is_empty());
+}
+
+#[test]
+fn a_picture_that_stands_behind_words_is_said_and_an_address_that_is_none_is_not() {
+    let behind = |address: &str| PromptRemark::PictureAfterWords { address: address.into() };
+    assert_eq!(remarks("boat https://h/a.png"), [behind("https://h/a.png")]);
+    assert_eq!(remarks("https://h/a.png boat"), []);
+    assert_eq!(remarks("boat https://h/page"), []);
+}
