@@ -358,3 +358,13 @@ fn why_an_answer_counts_as_lost_is_said_in_words() {
     .collect();
     insta::assert_snapshot!(said.join("\n"));
 }
+
+#[test]
+fn a_key_that_was_never_refused_stays_with_its_job_however_late_it_is_confirmed_again() {
+    let mut job = sending();
+    let key = job.send.as_ref().unwrap().key.clone();
+    job.apply(Update::PutBack(lost()), at(1));
+    job.apply(Update::Hold(HoldReason::You), at(2));
+    assert!(job.apply(approval(2, 200_000), at(200_000)).changed());
+    assert_eq!(job.send.unwrap().key, key, "a copy of the store may hold it and send it");
+}

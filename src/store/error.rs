@@ -135,6 +135,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_sqlite_says_is_told_by_what_is_to_be_done() {
+        use rusqlite::ffi;
+        let said = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            DbError::Sql(error).at(Path::new("/d/x.db"))
+        };
+        for (code, words) in [
+            (ffi::SQLITE_FULL, "the disk is full"),
+            (ffi::SQLITE_IOERR, "ulimit -f"),
+            (ffi::SQLITE_BUSY, "another process has kept /d/x.db locked"),
+            (ffi::SQLITE_LOCKED, "another process has kept /d/x.db locked"),
+            (ffi::SQLITE_READONLY, "fix its permissions"),
+            (ffi::SQLITE_CANTOPEN, "fix its permissions"),
+            (ffi::SQLITE_PERM, "fix its permissions"),
+        ] {
+            assert!(said(code).to_string().contains(words), "{code}: {}", said(code));
+        }
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB] {
+            assert!(matches!(said(code), StoreError::Damaged { .. }), "{code}");
+        }
+        assert!(matches!(said(ffi::SQLITE_MISUSE), StoreError::Database(_)), "whatever else it is, it is no damage");
+        let odd = DbError::Sql(rusqlite::Error::QueryReturnedNoRows).at(Path::new("/d/x.db"));
+        assert!(matches!(odd, StoreError::Damaged { .. }), "what must be there is not: {odd}");
+    }
+
+    #[test]
     fn words_of_a_damaged_file_reach_no_terminal() {
         let said =
             DbError::Damaged("unrecognized token: \"\u{1}\u{1b}[2J\u{202e}\"".to_owned()).at(Path::new("/d/x.db")).to_string();

@@ -125,6 +125,8 @@ mod tests {
             (&[1, 4], QueueMove::Back, vec![2, 3, 5, 1, 4], 2, 2),
             (&[1, 2], QueueMove::Front, vec![1, 2, 3, 4, 5], 0, 0),
             (&[5], QueueMove::Back, vec![1, 2, 3, 4, 5], 0, 0),
+            (&[1], QueueMove::Back, vec![2, 3, 4, 5, 1], 1, 1),
+            (&[5], QueueMove::Front, vec![5, 1, 2, 3, 4], 1, 1),
             (&[5], QueueMove::Earlier, vec![1, 2, 3, 5, 4], 3, 1),
             // Two jobs had one place: the second of the block comes forward without a new one.
             (&[2, 3], QueueMove::Earlier, vec![2, 3, 1, 4, 5], 2, 2),

@@ -444,6 +444,9 @@ async fn what_goes_again_goes_once_in_its_order_and_for_its_price() {
     submitter.send_again(one);
     submitter.send_again_first(two);
     assert_eq!(submitter.next_deadline(true, &[], &index, &gate(), now), None, "its price is being read");
+    submitter.on_job(&job(3, Phase::Held(HoldReason::You)), 0, now);
+    assert_eq!(submitter.next_deadline(true, &Model::ALL, &index, &gate(), now), Some(now.at), "also with an empty queue");
+    submitter.on_job(&jobs[2], 0, now);
     assert_eq!(submitter.next_deadline(true, &Model::ALL, &index, &gate(), now), Some(now.at));
     let mut next = |priced: &[Model]| submitter.next(true, priced, &index, &gate(), now).send;
     assert_eq!(next(&[Model::Draft]), None);

@@ -248,13 +248,13 @@ fn a_key_in_the_book_of_money_serves_no_other_job_also_when_its_own_is_pruned() 
     let finished = one(&mut store, 1, completed(1), 3);
     one(&mut store, 1, Update::Saved(Vec::new()), 4);
     assert_eq!(store.prune(at(9), false).unwrap(), [id(1)]);
+    // No job of a file comes in with it, under whatever id.
+    let forged = Job { id: id(7), task: Some(task(7)), ..finished };
+    assert_eq!(store.import(&[forged], at(9)).unwrap(), [id(7)]);
     store.db.execute("UPDATE jobs SET request_key = ?1 WHERE id = 2", params![key(1).as_str()]).unwrap();
     let error = store.begin_send(id(2), key(2), "{}", &guard(), at(10)).unwrap_err();
     assert!(error.to_string().contains("used before"), "{error}");
     assert_eq!((store.ledger_rows().unwrap().len(), store.job(id(2)).unwrap().unwrap().state()), (1, State::Waiting));
-    // Nor does a job of a file come in with it, under whatever id.
-    let forged = Job { id: id(7), task: Some(task(7)), ..finished };
-    assert_eq!(store.import(&[forged], at(11)).unwrap(), [id(7)]);
 }
 
 #[test]
@@ -313,4 +313,16 @@ fn a_session_that_began_before_the_day_and_the_month_counts_whole_and_they_count
     assert_eq!((spent.session, spent.day, spent.month), (Credits::ZERO, price() * 3, price() * 4));
     let spent = store.spent(at(9 * hour), at(hour), at(hour + 1)).unwrap();
     assert_eq!((spent.day, spent.month), (price(), Credits::ZERO), "from its first moment on");
+}
+
+#[test]
+fn what_the_service_reserves_is_what_counts_from_its_answer_on() {
+    let mut store = with_approved(1);
+    send(&mut store, 1, 1);
+    let counted = |store: &Store| store.spent(at(9), at(0), at(0)).unwrap().day;
+    assert_eq!(counted(&store), price());
+    let mut report = TaskReport::new(task(1), TaskStatus::Pending);
+    report.reserved = Some(price() * 2);
+    one(&mut store, 1, Update::Accepted { report: Box::new(report), replayed: false }, 2);
+    assert_eq!(counted(&store), price() * 2, "the charge is reserved as before, the amount is another");
 }
