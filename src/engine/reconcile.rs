@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::TaskRow;
-use crate::job::{Credits, Job, JobId, Model, TaskId, TaskStatus};
+use crate::job::{Credits, Job, JobId, Model, TaskId, TaskStatus, retry};
 
 /// How far the service's clock may be from ours (docs/service.md §12: `created_at` ≥ submit time − 60 s).
 pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
@@ -21,6 +21,9 @@ pub(super) struct Window {
     pub(super) job: JobId,
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
+    /// An earlier task is not surely its own: an attempt before this one ended without a task, and the window begins with the
+    /// first attempt of the key all the same. Where nothing ended so it is the window's beginning.
+    sure_from: Timestamp,
     /// For a draft, its price: a task of its model that cost much more is none.
     pub(super) draft_price: Option<Credits>,
 }
@@ -33,9 +36,15 @@ impl Window {
     pub(super) fn new(job: &Job, price: Credits) -> Option<Self> {
         let send = job.send.as_ref()?;
         let (first, last) = (send.first_server_time.unwrap_or(send.first_at), send.last_server_time.unwrap_or(send.last_at));
+        let from = first.checked_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN);
+        // Put back in the queue, or refused and confirmed anew: of the attempts since, those in a row are surely open.
+        let was_put_back = send.attempts > send.lost;
+        let in_a_row = SignedDuration::try_from(retry::PAID_OUTCOME_WAIT + retry::PAID_WINDOW * 2).unwrap_or_default();
+        let sure_from = last.checked_sub(CLOCK_SKEW + in_a_row).unwrap_or(Timestamp::MIN);
         Some(Self {
             job: job.id,
-            from: first.checked_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN),
+            from,
+            sure_from: if was_put_back { from.max(sure_from) } else { from },
             to: last.checked_add(CLOCK_SKEW + REQUEST_TIME).unwrap_or(Timestamp::MAX),
             draft_price: (job.kind.model() == Model::Draft).then_some(send.agreed.max(price)),
         })
@@ -49,6 +58,11 @@ impl Window {
     /// Whether the job's task may have been made then.
     pub(super) fn is_at(&self, created: Timestamp) -> bool {
         (self.from..=self.to).contains(&created)
+    }
+
+    /// Whether a task that fits must be this job's, if it is no other's.
+    fn surely_holds(&self, row: &TaskRow) -> bool {
+        row.created_at.is_none_or(|created| created >= self.sure_from)
     }
 
     /// Whether what the task cost in the end shows that it is no draft: at the other speeds a task of the same model costs
@@ -74,17 +88,21 @@ pub(super) enum Match {
 pub(super) fn reconcile(windows: &[Window], rows: &[TaskRow], belongs: impl Fn(&TaskId) -> bool) -> BTreeMap<JobId, Match> {
     let mut seen = BTreeSet::new();
     let free: Vec<&TaskRow> = rows.iter().filter(|row| !belongs(&row.id) && seen.insert(&row.id)).collect();
-    let fitting = |window: &Window| -> Vec<&TaskId> { free.iter().filter(|row| window.holds(row)).map(|row| &row.id).collect() };
+    let fitting = |window: &Window| -> Vec<&TaskRow> { free.iter().copied().filter(|row| window.holds(row)).collect() };
+    let fits = |window: &Window, task: &TaskId| fitting(window).iter().any(|row| row.id == *task);
     windows
         .iter()
         .map(|window| {
             let mine = fitting(window);
             let finding = match mine.as_slice() {
                 [] => Match::Nothing,
-                [only] if !windows.iter().any(|other| other.job != window.job && fitting(other).contains(only)) => {
-                    Match::Is((*only).clone())
+                [only]
+                    if window.surely_holds(only)
+                        && !windows.iter().any(|other| other.job != window.job && fits(other, &only.id)) =>
+                {
+                    Match::Is(only.id.clone())
                 }
-                several => Match::Ambiguous(several.iter().map(|id| (*id).clone()).collect()),
+                several => Match::Ambiguous(several.iter().map(|row| row.id.clone()).collect()),
             };
             (window.job, finding)
         })
@@ -152,6 +170,25 @@ mod tests {
         let rows = [cost("a", TaskStatus::Completed, "5.4"), cost("b", TaskStatus::Processing, "5.4"), row("c", Some(1_001))];
         let found = reconcile(&[window], &rows, |_| false);
         assert_eq!(found[&JobId::from_bits(1)], Match::Ambiguous(vec![task("b"), task("c")]), "what is not final says nothing");
+    }
+
+    #[test]
+    fn a_task_of_before_a_job_was_put_back_is_for_the_user_to_decide() {
+        // Attempted at 1,000, put back, and sent again at 9,000, when the answer was lost.
+        let put_back = PaidSend { last_at: at(9_000), attempts: 2, lost: 1, ..sent(1_000) };
+        let never = PaidSend { lost: 2, ..put_back.clone() };
+        for (send, created, wanted) in [
+            (&put_back, 1_030, Match::Ambiguous(vec![task("a")])),
+            (&put_back, 8_849, Match::Ambiguous(vec![task("a")])),
+            (&put_back, 8_850, Match::Is(task("a"))),
+            (&put_back, 9_010, Match::Is(task("a"))),
+            (&put_back, 900, Match::Nothing),
+            (&never, 1_030, Match::Is(task("a"))),
+        ] {
+            let window = Window::new(&job(1, send.clone()), Credits::PUBLISHED_PRICE).unwrap();
+            let found = reconcile(&[window], &[row("a", Some(created))], |_| false);
+            assert_eq!(found[&JobId::from_bits(1)], wanted, "{created}");
+        }
     }
 
     fn sent(second: i64) -> PaidSend {
