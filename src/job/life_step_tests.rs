@@ -368,3 +368,15 @@ fn a_key_that_was_never_refused_stays_with_its_job_however_late_it_is_confirmed_
     assert!(job.apply(approval(2, 200_000), at(200_000)).changed());
     assert_eq!(job.send.unwrap().key, key, "a copy of the store may hold it and send it");
 }
+
+#[test]
+fn what_a_task_cost_counts_also_where_nobody_watches_it_any_more() {
+    let unwatched = || Job { task: Some(task(0)), charge: Some(Charge::Reserved), ..standing(Phase::Unwatched) };
+    let used = |status| TaskReport { used: Some(Credits::PUBLISHED_PRICE), ..report(status) };
+    let mut job = unwatched();
+    assert!(hear(&mut job, &used(TaskStatus::Completed), 5).changed());
+    assert_eq!((job.state(), job.charge, job.charged), (State::Unwatched, Some(Charge::Charged), Some(Credits::PUBLISHED_PRICE)));
+    assert!(!hear(&mut job, &used(TaskStatus::Completed), 6).changed(), "said once");
+    assert!(!hear(&mut unwatched(), &report(TaskStatus::Processing), 5).changed(), "it is not over");
+    assert!(!hear(&mut unwatched(), &report(TaskStatus::Completed), 5).changed(), "nothing is said of its cost");
+}

@@ -43,6 +43,15 @@ impl Job {
                 self.links = report.links;
                 changed("fresh links")
             }
+            // Nobody watches it any more, but what it cost is known now, and counts.
+            Phase::Unwatched if report.status.is_final() => {
+                let (charge, amount) = report.charge();
+                if charge == Charge::NotKnown || (self.charge, self.charged) == (Some(charge), amount.or(self.charged)) {
+                    return Applied::Ignored("nobody waits for this answer");
+                }
+                (self.charge, self.charged) = (Some(charge), amount.or(self.charged));
+                changed(String::new())
+            }
             _ => Applied::Ignored("nobody waits for this answer"),
         }
     }
