@@ -33,7 +33,7 @@ pub(crate) fn status() -> Status {
         prices: Prices::PUBLISHED,
         reported_prices: Model::ALL.to_vec(),
         uc_per_usd: None,
-        balance: Some(Seen { amount: Credits::from_uc(5_124_000), at: at(-60) }),
+        balance: Some(Seen { amount: Credits::from_uc(5_124_000), at: at(-60), there: None }),
         reserved: Credits::from_uc(108_000),
         spent: Spent::default(),
         caps: Caps { session: None, day: Some(Credits::from_uc(1_000_000)) },
@@ -211,7 +211,10 @@ impl ScreenHarness {
                 status.waiting_for_go =
                     (0..u64::from(bytes.byte() % 5)).map(|n| JobId::from_bits(0x00ab_0000_0000 + n)).collect();
             }
-            4 => status.balance = bytes.yes().then(|| Seen { amount: Credits::from_uc(bytes.odd_number()), at: self.now }),
+            4 => {
+                status.balance =
+                    bytes.yes().then(|| Seen { amount: Credits::from_uc(bytes.odd_number()), at: self.now, there: None });
+            }
             5 => status.caps.day = bytes.yes().then(|| Credits::from_uc(bytes.odd_number())),
             6 => status.all_wait_until = self.now.checked_add(SignedDuration::from_secs(i64::from(bytes.byte()))).ok(),
             _ => status.spent.day = Credits::from_uc(bytes.odd_number()),

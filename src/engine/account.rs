@@ -101,8 +101,8 @@ struct PriceSchedule {
     left: Option<Instant>,
     /// It was told that a job is sent without it.
     told: bool,
-    /// When the price that counts became what it is, by the service's clock; `None` before it moved in this process.
-    moved: Option<Timestamp>,
+    /// What a reserve said last that it is, in this process.
+    reserved: Option<Seen>,
 }
 
 /// See the module.
@@ -120,6 +120,16 @@ pub(super) struct Account {
     pause_after_failures: u32,
     /// The error of the last job that ended, and how many in a row ended so.
     failures_in_a_row: Option<(String, u32)>,
+}
+
+/// Whether an amount was learned after a job was sent. By the service's clock where it can tell, since ours may have been turned
+/// in between.
+pub(super) fn is_later(seen: &Seen, job: &Job) -> bool {
+    let sent = job.send.as_ref().and_then(|send| send.last_server_time);
+    match seen.there.zip(sent).map(|(there, sent)| there.duration_since(sent)) {
+        Some(later) if later.abs() > SERVICE_CLOCK_ERROR => later.is_positive(),
+        _ => job.sent_at.is_some_and(|sent| seen.at > sent),
+    }
 }
 
 impl Account {
@@ -296,7 +306,7 @@ impl Account {
                 if in_flight {
                     self.balance.at.get_or_insert(now.at + BALANCE_EVERY);
                 }
-                Some(SettingsChange::Balance(Seen { amount: balance.usable(), at: now.wall }))
+                Some(SettingsChange::Balance(Seen { amount: balance.usable(), at: now.wall, there: now.service }))
             }
             Err(error) => {
                 self.balance_failures = self.balance_failures.saturating_add(1);
@@ -328,30 +338,31 @@ impl Account {
         // The reserve of the latest answer is authoritative, since it knows discounts; the published price counts while there
         // is none, and when it moves, also between two starts. A store that knows a reserve and no published price cannot
         // tell whether it moved: then it counts as well, and is confirmed once.
-        known.moved = now.service;
-        Some(SettingsChange::Published(model, Seen { amount: price, at: now.wall }))
+        Some(SettingsChange::Published(model, Seen { amount: price, at: now.wall, there: now.service }))
     }
 
     /// What the service reserved for a send of this model: its price, if that is news.
     pub(super) fn on_reserved(&mut self, model: Model, amount: Credits, now: Now) -> Option<SettingsChange> {
-        if self.settings.price(model).is_some_and(|before| before.amount == amount) {
-            return None;
-        }
-        self.prices[model as usize].moved = now.service;
-        Some(SettingsChange::Price(model, Seen { amount, at: now.wall }))
+        let seen = Seen { amount, at: now.wall, there: now.service };
+        self.prices[model as usize].reserved = Some(seen);
+        let is_news = self.settings.price(model).is_none_or(|before| before.amount != amount);
+        is_news.then_some(SettingsChange::Price(model, seen))
     }
 
-    /// Whether the price became another one than this charge after the job was sent: then the charge says nothing about the
-    /// price of now. By the service's clock where it can tell, since ours may have been turned in between.
+    /// The price that counts, as a reserve told it last, where that was after it was learned: for whoever starts next, who
+    /// would take an amount of before that for news.
+    pub(super) fn price_told_again(&self, model: Model) -> Option<SettingsChange> {
+        let (price, reserved) = (self.settings.price(model)?, self.prices[model as usize].reserved?);
+        (reserved.amount == price.amount && reserved != price).then_some(SettingsChange::Price(model, reserved))
+    }
+
+    /// Whether the price became another one than this charge, or was told to be another one, after the job was sent: then the
+    /// charge says nothing about the price of now.
     pub(super) fn price_moved_since(&self, job: &Job, charged: Credits) -> bool {
         let model = job.kind.model();
         let Some(price) = self.settings.price(model).filter(|price| price.amount != charged) else { return false };
-        let sent = job.send.as_ref().and_then(|send| send.last_server_time);
-        let later = self.prices[model as usize].moved.zip(sent).map(|(moved, sent)| moved.duration_since(sent));
-        match later {
-            Some(later) if later.abs() > SERVICE_CLOCK_ERROR => later.is_positive(),
-            _ => job.sent_at.is_some_and(|sent| price.at > sent),
-        }
+        let told = self.prices[model as usize].reserved.filter(|told| told.amount == price.amount);
+        [Some(price), told].into_iter().flatten().any(|seen| is_later(&seen, job))
     }
 
     /// A job ended, here. Returns why sending must pause: what goes wrong again and again is better looked at first.

@@ -54,7 +54,7 @@ fn file(n: usize) -> SavedFile {
 fn saved(files: usize, links: usize) -> Job {
     let files = (0..files).map(file).collect();
     let links = (0..links).map(|n| format!("https://h.example/{n}.png")).collect();
-    Job { files, links, ..with_task(Phase::Saved) }
+    Job { links, files, ..with_task(Phase::Saved) }
 }
 
 fn unsure() -> Phase {

@@ -103,7 +103,7 @@ mod tests {
         assert_eq!([0, 1, 2, 3].map(|repeats| wait(repeats, 0.5)), [500, 1_500, 3_500, 6_000].map(millis));
         assert_eq!([0, 1, 2, 3].map(|repeats| wait(repeats, 1.0)), [600, 1_800, 4_200, 7_200].map(millis));
         // The repeat that would leave in the very second of the window's end still leaves.
-        let last = |since| paid_repeat(Lost::Answer, 0, PAID_WINDOW - Duration::from_millis(since), 0, 0.5);
+        let last = |left| paid_repeat(Lost::Answer, 0, PAID_WINDOW.saturating_sub(Duration::from_millis(left)), 0, 0.5);
         assert_eq!([last(501), last(500), last(499)], [millis(500), millis(500), PaidRepeat::Unsure]);
     }
 

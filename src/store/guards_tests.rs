@@ -84,7 +84,7 @@ fn a_cap_a_price_and_a_pause_that_another_process_wrote_bind_the_very_next_send(
     let held = send(&mut engine, 2, 2);
     assert!(matches!(held, BeginSend::Held(_, HoldReason::Cap { cap: CapName::Day, limit }) if limit == price()), "{held:?}");
     other.change_settings(&mut |settings| settings.cap_day = Some(None)).unwrap();
-    let dearer = Seen { amount: Credits::from_uc(81_000), at: at(3) };
+    let dearer = Seen { amount: Credits::from_uc(81_000), at: at(3), there: None };
     other.change_settings(&mut |settings| settings.set_price(Model::Enhance, dearer)).unwrap();
     assert!(matches!(send(&mut engine, 3, 3), BeginSend::Held(_, HoldReason::Price { .. })));
     other.change_settings(&mut |settings| settings.set_price(Model::Enhance, Seen { amount: price(), ..dearer })).unwrap();
@@ -487,7 +487,7 @@ fn each_kind_has_its_own_price_and_all_count_against_the_same_caps() {
     assert!(matches!(begin(3), BeginSend::Go(_)), "but for 2.7");
     assert_eq!(store.spent(at(1), at(-1), at(-1)).unwrap().day, "10.8".parse().unwrap());
     store.add(&[draft_job(5, "three"), new_job(6)], AddRules::default(), Some(both(1, 1)), &mut make, at(2)).unwrap();
-    let dearer = Seen { amount: "3".parse().unwrap(), at: at(3) };
+    let dearer = Seen { amount: "3".parse().unwrap(), at: at(3), there: None };
     store.change_settings(&mut |settings| settings.set_price(Model::Draft, dearer)).unwrap();
     let mut begin = |n: u64| {
         let spare = IdempotencyKey::from_random([99; 16]);

@@ -199,6 +199,9 @@ pub struct Seen {
     pub amount: Credits,
     /// When it was learned.
     pub at: Timestamp,
+    /// The same by the service's clock, where that was known: ours may be turned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub there: Option<Timestamp>,
 }
 
 /// What all processes of a store share besides the jobs.

@@ -179,7 +179,7 @@ pub(crate) fn status() -> Status {
         prices: Prices::PUBLISHED,
         reported_prices: vec![Model::Enhance],
         uc_per_usd: Some(680_000),
-        balance: Some(Seen { amount: Credits::from_uc(5_124_000), at: at(-60) }),
+        balance: Some(Seen { amount: Credits::from_uc(5_124_000), at: at(-60), there: None }),
         reserved: Credits::from_uc(108_000),
         spent: Spent { session: Credits::from_uc(162_000), day: Credits::from_uc(216_000), month: Credits::from_uc(540_000) },
         caps: Caps { session: None, day: Some(Credits::from_uc(1_000_000)) },

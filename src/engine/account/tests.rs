@@ -47,7 +47,7 @@ async fn a_read_is_in_the_air_once_and_comes_again_after_an_answer_or_a_panic() 
     assert_eq!(account.next_deadline(now.at), Some(now.at + PRICE_EVERY));
     let later = now.after(PRICE_EVERY);
     assert_eq!(account.next_read(&mut gate, later), Some(AccountRead::Price(Model::Enhance)));
-    let seen = Seen { amount: Credits::from_uc(7), at: later.wall };
+    let seen = Seen { amount: Credits::from_uc(7), at: later.wall, there: None };
     assert_eq!(
         account.on_price(Model::Enhance, &Ok(Credits::from_uc(7)), later),
         Some(SettingsChange::Published(Model::Enhance, seen))
@@ -135,12 +135,12 @@ async fn the_published_price_counts_where_none_is_known_and_when_it_moves_betwee
         settings.price(Model::Enhance).map(|seen| seen.amount)
     };
     assert_eq!(read(&mut settings, credits(81_000)), Some(credits(81_000)), "a fresh store");
-    settings.set_price(Model::Enhance, Seen { amount: credits(70_000), at: now.wall });
+    settings.set_price(Model::Enhance, Seen { amount: credits(70_000), at: now.wall, there: None });
     assert_eq!(read(&mut settings, credits(81_000)), Some(credits(70_000)), "a discount stays while nothing moves");
     assert_eq!(read(&mut settings, credits(90_000)), Some(credits(90_000)), "it moved while nobody looked");
     // Only a reserve is known: the price it was agreed at may be another one by now.
     let mut settings = Settings::default();
-    settings.set_price(Model::Enhance, Seen { amount: credits(70_000), at: now.wall });
+    settings.set_price(Model::Enhance, Seen { amount: credits(70_000), at: now.wall, there: None });
     assert_eq!(read(&mut settings, credits(81_000)), Some(credits(81_000)), "what is published is confirmed once");
 }
 
@@ -205,4 +205,33 @@ async fn a_429_closes_the_gate_for_all() {
     account.on_answer(Some(&error(ErrorClass::RateLimited)), &mut gate, now);
     assert!(gate.closed_until(now.at).is_some() && account.next_read(&mut gate, now).is_none());
     assert_eq!(*account.connection(), Connection::Up);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_charge_is_no_price_of_now_where_a_reserve_told_the_price_again_since() {
+    let service = |second: i64| Timestamp::from_second(1_790_050_000 + second).ok();
+    let (late, price) = (Credits::from_uc(81_000), Credits::PUBLISHED_PRICE);
+    let mut account = Account::new(&options());
+    let change = account.on_reserved(Model::Enhance, price, Now { service: service(0), ..Now::of_test(0) }).unwrap();
+    account.change_in_memory(&change);
+    let sent = |second: i64| {
+        let mut job = Job::clone(&job(1, Phase::Running(crate::job::Progress::default())));
+        job.sent_at = Some(Now::of_test(second).wall);
+        job.send.as_mut().unwrap().last_server_time = service(second);
+        job
+    };
+    // Sent after the price was learned and charged otherwise: that is news.
+    assert!(!account.price_moved_since(&sent(10), late));
+    assert_eq!(account.price_told_again(Model::Enhance), None);
+    // Until a later send is reserved at the price that was known.
+    let again = Now { service: service(20), ..Now::of_test(20) };
+    assert_eq!(account.on_reserved(Model::Enhance, price, again), None);
+    assert!(account.price_moved_since(&sent(10), late) && !account.price_moved_since(&sent(30), late));
+    // Whoever starts next is told so, and takes the charge for no news either.
+    let change = account.price_told_again(Model::Enhance).unwrap();
+    account.change_in_memory(&change);
+    let kept = account.settings().price(Model::Enhance).unwrap();
+    assert_eq!((kept.amount, kept.at, kept.there), (price, again.wall, service(20)));
+    assert!(is_later(&kept, &sent(10)) && !is_later(&kept, &sent(30)));
+    assert_eq!(account.price_told_again(Model::Enhance), None, "once");
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::PauseReason;
+use super::super::account::is_later;
 use super::super::clock::Now;
 use super::super::downloads::{self, AfterFetch};
 use super::super::notice::NoticeKind;
@@ -94,6 +95,8 @@ impl Engine {
             });
             let Some((agreed, charged, job)) = other else { continue };
             if self.base.account.price_moved_since(job, charged) {
+                let change = self.base.account.price_told_again(model);
+                self.change_settings(change);
                 self.pause(PauseReason::Price { agreed, now: charged });
                 continue;
             }
@@ -115,9 +118,9 @@ impl Engine {
         for model in Model::ALL {
             let price = self.base.account.settings().price(model);
             let other = jobs.iter().filter(|job| job.kind.model() == model).find_map(|job| {
-                let (agreed, sent_at) = (job.send.as_ref()?.agreed, job.sent_at?);
+                let agreed = job.send.as_ref().filter(|_| job.sent_at.is_some())?.agreed;
                 let amount = job.charged.filter(|_| job.charge == Some(Charge::Charged)).or(job.reserved)?;
-                let is_news = price.is_none_or(|price| price.at <= sent_at && price.amount != amount);
+                let is_news = price.is_none_or(|price| !is_later(&price, job) && price.amount != amount);
                 (is_news && amount != agreed && amount > Credits::ZERO).then_some((agreed, amount))
             });
             let Some((agreed, amount)) = other else { continue };

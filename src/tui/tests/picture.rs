@@ -82,7 +82,7 @@ fn demo(size: (u16, u16)) -> ScreenHarness {
     let mut screen = ScreenHarness::with(options, size, before.collect());
     screen.status(|status| {
         status.in_flight = 4;
-        status.balance = Some(Seen { amount: Credits::from_uc(3_911_500), at: at(0) });
+        status.balance = Some(Seen { amount: Credits::from_uc(3_911_500), at: at(0), there: None });
         status.reserved = Credits::from_uc(216_000);
         status.spent = Spent { day: Credits::from_uc(378_000), ..status.spent };
         status.caps.day = Some(Credits::from_uc(1_000_000));
