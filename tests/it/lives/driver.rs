@@ -69,9 +69,10 @@ pub async fn live(seed: u64, most_jobs: usize) -> Result<Tally, String> {
         }
     }
     if let Some(main) = next {
+        let writing = main.fate.met.load(Ordering::Relaxed);
         main.running.kill().await;
         life.left().await;
-        life.nobody_is_left();
+        life.nobody_is_left(writing);
     }
     let confirmed = !(hardness.unconfirmed && rng.u8(0..4) == 0);
     come_home(&mut life, confirmed).await?;
@@ -146,7 +147,8 @@ async fn is_ready(life: &Life) -> bool {
 
 /// The process is killed, leaves in order, or leaves while the next one starts already.
 async fn end(life: &mut Life, main: Main, rng: &mut fastrand::Rng, first: usize, full_disk: bool) -> Option<Main> {
-    let quick = life.hardness.quick_restarts && rng.bool() && !main.fate.met.load(Ordering::Relaxed);
+    let writing = main.fate.met.load(Ordering::Relaxed);
+    let quick = life.hardness.quick_restarts && rng.bool() && !writing;
     if !quick {
         let in_order = rng.u8(0..4) == 0;
         if in_order {
@@ -155,7 +157,7 @@ async fn end(life: &mut Life, main: Main, rng: &mut fastrand::Rng, first: usize,
             main.running.kill().await;
         }
         life.left().await;
-        life.nobody_is_left();
+        life.nobody_is_left(writing);
         return None;
     }
     life.left().await;
@@ -163,7 +165,7 @@ async fn end(life: &mut Life, main: Main, rng: &mut fastrand::Rng, first: usize,
     for _ in 0..8 {
         tokio::task::yield_now().await;
     }
-    life.nobody_is_left();
+    life.nobody_is_left(writing);
     life.world.count("started again while the old process left");
     tokio::time::sleep(Duration::from_millis(rng.u64(0..900))).await;
     let mut store = life.open_store();

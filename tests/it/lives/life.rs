@@ -292,10 +292,15 @@ impl Life {
         }
     }
 
-    /// Nobody runs any more.
-    pub fn nobody_is_left(&mut self) {
-        let (jobs, now) = (self.open_store().jobs().expect("the store can be read"), self.world.true_now());
-        self.world.books.lock().unwrap().permissions.nobody_is_left(&jobs, now);
+    /// Nobody runs any more. `writing`: the last one died in a write, or after one that was refused.
+    pub fn nobody_is_left(&mut self, writing: bool) {
+        let (store, now) = (self.open_store(), self.world.true_now());
+        let (jobs, settings) = (store.jobs().expect("the store can be read"), store.settings().expect("the store can be read"));
+        let permissions = &mut self.world.books.lock().unwrap().permissions;
+        if writing {
+            permissions.forget_what_was_not_written(&jobs, &settings);
+        }
+        permissions.nobody_is_left(&jobs, now);
         self.screen.lock().unwrap().status = None;
     }
 }

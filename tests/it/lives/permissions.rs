@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use mj_enhance::engine::PauseReason;
 use mj_enhance::job::{Caps, Charge, Credits, Job, JobId, Model, Prices, State, TaskId};
-use mj_enhance::store::Settings;
+use mj_enhance::store::{Seen, Settings};
 use tokio::time::Instant;
 
 use super::trace;
@@ -41,6 +41,11 @@ impl Told {
         Self { amount, at: now, before }
     }
 
+    /// Known before this instant.
+    fn known(amount: Credits) -> Self {
+        Self { amount, at: Instant::now(), before: Some(amount) }
+    }
+
     fn heard(self) -> Option<Credits> {
         if self.at < Instant::now() { Some(self.amount) } else { self.before }
     }
@@ -54,6 +59,10 @@ pub struct Paid {
     /// The confirmation it left under.
     confirmed: Confirmed,
     told: Option<Told>,
+    /// What a repeated answer reserves: told when the job takes its task, since it may name another job's.
+    repeated: Option<Credits>,
+    /// The service said that it took nothing in the end.
+    refunded: bool,
     /// By the program's clock, when its sending began or began anew.
     counts_at: Timestamp,
     /// By the true time, the first attempt whose end is not known to be a refusal.
@@ -77,6 +86,8 @@ impl Paid {
             job: Some(job),
             confirmed,
             told: None,
+            repeated: None,
+            refunded: false,
             counts_at,
             open_since,
             budgets: confirmed.budget.into_iter().collect(),
@@ -90,7 +101,11 @@ impl Paid {
 
     /// What the program must count.
     fn amount(&self) -> Credits {
-        if self.refused { Credits::ZERO } else { self.told.and_then(Told::heard).unwrap_or(self.confirmed.price) }
+        if self.refused || self.refunded {
+            Credits::ZERO
+        } else {
+            self.told.and_then(Told::heard).unwrap_or(self.confirmed.price)
+        }
     }
 }
 
@@ -218,9 +233,30 @@ impl Permissions {
     /// down: where it died before that write, nobody but the service knows.
     pub fn sender_died_writing(&mut self, jobs: &[Job], settings: &Settings) {
         self.sender_died();
+        self.forget_what_was_not_written(jobs, settings);
         let is_paused = matches!(settings.paused, Some(PauseReason::Price { .. }));
         if !is_paused && !jobs.iter().any(|job| tells_another_amount(job, settings)) {
             self.alarm = None;
+        }
+    }
+
+    /// Amounts that a process was told which died in a write, or while its store took none: what is not in the store is known to
+    /// the service alone.
+    pub fn forget_what_was_not_written(&mut self, jobs: &[Job], settings: &Settings) {
+        for model in Model::ALL {
+            let written = settings.price(model).map(|seen| seen.amount);
+            let is_kept = |who: &str, told: &Told| matches!(who, "list" | "charge") || Some(told.amount) == written;
+            self.prices.retain(|(of, who), told| *of != model || is_kept(who, told));
+            if let Some(amount) = written {
+                self.prices.insert((model, "reserve"), Told::known(amount));
+            }
+        }
+        for job in jobs {
+            let Some(paid) = job.send.as_ref().and_then(|send| self.paid.get_mut(send.key.as_str())) else { continue };
+            let written = job.charged.filter(|_| job.charge == Some(Charge::Charged)).or(job.reserved);
+            if paid.told.map(|told| told.amount) != written {
+                paid.told = written.map(Told::known);
+            }
         }
     }
 
@@ -277,7 +313,11 @@ impl Permissions {
         let key = key.map(|key| key.as_str().to_owned());
         let body = job.kind.body(None);
         let state = job.state();
+        let mut repeated = None;
         if let Some(paid) = key.as_ref().and_then(|key| self.paid.get_mut(key)) {
+            if state != State::Sending && paid.job == Some(job.id) {
+                repeated = paid.repeated.take().filter(|_| job.task.is_some() && state != State::Unsure);
+            }
             paid.has_task |= job.task.is_some() && paid.job == Some(job.id);
             if state == State::Unsure && paid.job == Some(job.id) {
                 // An attempt may have been written down whose end the dead process did not tell: the same request answers it.
@@ -296,12 +336,21 @@ impl Permissions {
             }
             // Held again, or failed without a task: refused, and believed although an answer was lost before, since the list was
             // empty of it for long enough. Where a task was made all the same, no job will have it.
-            if acts && matches!(state, State::Held | State::Failed) && job.task.is_none() && paid.job == Some(job.id) {
+            // So is one that was to be cancelled meanwhile, and of which the service surely took nothing.
+            let is_dropped = state == State::Cancelled && job.charge.is_none();
+            if acts
+                && (matches!(state, State::Held | State::Failed) || is_dropped)
+                && job.task.is_none()
+                && paid.job == Some(job.id)
+            {
                 paid.refused = true;
             }
         }
         if acts && matches!(state, State::Held | State::Cancelled) {
             self.live.remove(&job.id);
+        }
+        if let Some((key, amount)) = key.as_ref().zip(repeated) {
+            self.tell_amount(key, amount, "reserve");
         }
         self.jobs.insert(job.id, Known { body, key, task: job.task.clone(), state });
     }
@@ -324,6 +373,21 @@ impl Permissions {
         let owner = self.jobs.values().find(|known| known.state == State::Running && known.task.as_ref() == Some(task));
         if let Some(key) = owner.and_then(|known| known.key.clone()) {
             self.tell_amount(&key, amount, who);
+        }
+    }
+
+    /// The program reads that a task ended without a charge.
+    pub fn tell_refund(&mut self, task: &TaskId) {
+        let owner = self.jobs.values().find(|known| known.state == State::Running && known.task.as_ref() == Some(task));
+        if let Some(paid) = owner.and_then(|known| known.key.clone()).and_then(|key| self.paid.get_mut(&key)) {
+            paid.refunded = true;
+        }
+    }
+
+    /// A repeated answer reserves this. Whether it is taken shows with the job.
+    pub fn tell_repeated(&mut self, key: &str, amount: Credits) {
+        if let Some(paid) = self.paid.get_mut(key) {
+            paid.repeated = Some(amount);
         }
     }
 
@@ -506,6 +570,12 @@ impl Permissions {
             let in_doubt = self.caps_in_doubt.is_some_and(|caps| cap(&caps).is_none_or(|other| spent <= other));
             (spent > limit && !(just_changed && earlier) && !in_doubt).then_some((spent, limit))
         };
+        trace(|| {
+            let line =
+                |(key, paid): (&String, &Paid)| format!("\n    {key} {:?} {} at {}", paid.job, paid.amount(), paid.counts_at);
+            let counted = self.paid.iter().filter(|(_, paid)| paid.amount() > Credits::ZERO);
+            format!("  caps {:?}, day {day}, session {session}:{}", self.caps, counted.map(line).collect::<String>())
+        });
         over(|caps| caps.day, day)
             .map(|(spent, limit)| format!("rule 5: {spent} credits are sent today, cap_day is {limit}"))
             .or_else(|| {
@@ -520,7 +590,12 @@ impl Permissions {
 fn tells_another_amount(job: &Job, settings: &Settings) -> bool {
     let charged = job.charged.filter(|_| job.charge == Some(Charge::Charged));
     let (Some(send), Some(sent_at), Some(amount)) = (&job.send, job.sent_at, charged.or(job.reserved)) else { return false };
-    let is_news = settings.price(job.kind.model()).is_none_or(|price| price.at <= sent_at && price.amount != amount);
+    let by_service = |price: &Seen| Some(price.there?.duration_since(send.last_server_time?));
+    let is_later = |price: &Seen| match by_service(price) {
+        Some(later) if later.abs() > SignedDuration::from_secs(2) => later.is_positive(),
+        _ => price.at > sent_at,
+    };
+    let is_news = settings.price(job.kind.model()).is_none_or(|price| !is_later(&price) && price.amount != amount);
     let is_over = matches!(job.state(), State::Saved | State::Failed | State::Cancelled | State::Unwatched);
     amount != send.agreed && is_news && !is_over
 }

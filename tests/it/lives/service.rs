@@ -116,7 +116,11 @@ impl World {
             books.count("submit: another task's id");
             books.permissions.tell_nothing(key);
         } else if let Some(reserve) = report.reserved.filter(|_| !self.is_dead()) {
-            books.permissions.tell_amount(key, reserve, "reserve");
+            if replayed {
+                books.permissions.tell_repeated(key, reserve);
+            } else {
+                books.permissions.tell_amount(key, reserve, "reserve");
+            }
         }
         Ok(Submitted { report, replayed })
     }

@@ -207,7 +207,7 @@ async fn a_gateway_that_remembers_a_refusal_holds_a_job_up_for_one_more_confirma
         // The account was topped up. What is known of the refusal outlives the process.
         world.books.lock().unwrap().faults = Faults::default();
         running.kill().await;
-        life.nobody_is_left();
+        life.nobody_is_left(false);
         let store = life.open_store();
         let process = life.new_process(Sending::WithConsent, &store);
         let running = life.lead(Sending::WithConsent, store, process);
@@ -310,7 +310,7 @@ async fn a_start_within_the_second_in_which_the_program_leaves_sends_nothing_by_
             }
             let _ = first.commands.send(mj_enhance::engine::SessionMessage::Stop);
             tokio::time::sleep(Duration::from_millis(gap)).await;
-            life.nobody_is_left();
+            life.nobody_is_left(false);
             world.books.lock().unwrap().faults = Faults::default();
             let second = started_while_it_leaves(&mut life, first).await;
             // With a new yes all goes on.
@@ -379,7 +379,7 @@ async fn what_was_confirmed_ends_with_its_process_also_where_the_disk_is_full_wh
         full.store(true, Ordering::Relaxed);
         let _ = first.commands.send(mj_enhance::engine::SessionMessage::Stop);
         tokio::time::sleep(Duration::from_millis(300)).await;
-        life.nobody_is_left();
+        life.nobody_is_left(false);
         world.books.lock().unwrap().faults = Faults::default();
         let second = started_while_it_leaves(&mut life, first).await;
         second.kill().await;

@@ -397,7 +397,11 @@ impl World {
                 let who = if self.shared.hardness.other_charges { "charge" } else { "late reserve" };
                 books.permissions.tell_charge(id, task.price, who);
             }
-            TaskStatus::Failed => report.failure = Some(Failure::of_task("service_error", "trouble")),
+            TaskStatus::Failed => {
+                report.failure = Some(Failure::of_task("service_error", "trouble"));
+                books.permissions.tell_refund(id);
+            }
+            TaskStatus::Cancelled => books.permissions.tell_refund(id),
             TaskStatus::Processing => {
                 report.percent = Percent::new(task.ends.duration_since(now).as_secs().min(100));
             }
