@@ -74,6 +74,10 @@ fuzz SECONDS="60" *TARGETS="answers config errors keys life names preview querie
 lives N="2000":
     LIVES={{N}} cargo test --release --test it lives_from -- --nocapture
 
+# Does a test fail for each small change of a file? Needs `cargo install --locked cargo-mutants`; the files are in .cargo/mutants.toml
+mutants *FILES:
+    cargo mutants {{ if FILES == "" { "" } else { "--file " + replace(FILES, " ", " --file ") } }}
+
 # The real binary killed N times through three doors (script, headless, dashboard); prints the table of docs/reliability.md
 kills N="1000":
     KILLS={{N}} cargo test --test it kills_through_three_doors -- --nocapture

@@ -79,5 +79,5 @@ fn in_range(config: &Config) {
     assert!(config.pause_after_failures <= 10_000);
     assert!(config.picture_bytes.is_none_or(|bytes| (8_000..=10_000_000).contains(&bytes)));
     assert!(config.preview_cache <= 1_000_000_000_000);
-    assert_eq!(OPTIONS.len(), 31, "every option has its range here");
+    assert_eq!(OPTIONS.len(), 32, "every option has its range here");
 }
