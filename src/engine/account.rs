@@ -343,17 +343,26 @@ impl Account {
 
     /// What the service reserved for a send of this model: its price, if that is news.
     pub(super) fn on_reserved(&mut self, model: Model, amount: Credits, now: Now) -> Option<SettingsChange> {
-        let seen = Seen { amount, at: now.wall, there: now.service };
-        self.prices[model as usize].reserved = Some(seen);
+        self.prices[model as usize].reserved = Some(Seen { amount, at: now.wall, there: now.service });
+        self.on_late_amount(model, amount, now)
+    }
+
+    /// What a task was reserved or charged, heard after its answer: the price, if that is news. It was told when the task was
+    /// made, so it says nothing of what the price is at this moment.
+    pub(super) fn on_late_amount(&self, model: Model, amount: Credits, now: Now) -> Option<SettingsChange> {
         let is_news = self.settings.price(model).is_none_or(|before| before.amount != amount);
-        is_news.then_some(SettingsChange::Price(model, seen))
+        is_news.then_some(SettingsChange::Price(model, Seen { amount, at: now.wall, there: now.service }))
     }
 
     /// The price that counts, as a reserve told it last, where that was after it was learned: for whoever starts next, who
     /// would take an amount of before that for news.
     pub(super) fn price_told_again(&self, model: Model) -> Option<SettingsChange> {
         let (price, reserved) = (self.settings.price(model)?, self.prices[model as usize].reserved?);
-        (reserved.amount == price.amount && reserved != price).then_some(SettingsChange::Price(model, reserved))
+        let is_later = match reserved.there.zip(price.there) {
+            Some((reserved, price)) => reserved > price,
+            None => reserved.at > price.at,
+        };
+        (reserved.amount == price.amount && is_later).then_some(SettingsChange::Price(model, reserved))
     }
 
     /// Whether the price became another one than this charge, or was told to be another one, after the job was sent: then the

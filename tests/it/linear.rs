@@ -145,6 +145,8 @@ fn watching_needs_no_plain_and_the_full_screen_says_what_to_use() {
         assert!(ran.stderr.contains("linear output is set, and the dashboard is a full screen"), "{}", ran.stderr);
         assert!(ran.stderr.contains("`run`, `watch`, `list` and `show`"), "{}", ran.stderr);
     }
+    let eyes = house.run(&["watch", "--until-idle"]).expect(2);
+    assert!(eyes.stderr.contains("--until-idle needs --plain"), "{}", eyes.stderr);
     let watched = aloud(&house, &["watch", "--until-idle"], "1");
     assert!(watched.stderr.contains("Watching: "), "{}{}", watched.stdout, watched.stderr);
 }

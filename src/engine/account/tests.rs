@@ -235,3 +235,25 @@ async fn a_late_charge_is_no_price_of_now_where_a_reserve_told_the_price_again_s
     assert!(is_later(&kept, &sent(10)) && !is_later(&kept, &sent(30)));
     assert_eq!(account.price_told_again(Model::Enhance), None, "once");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_amount_that_was_told_before_the_price_was_learned_takes_its_place_by_no_way() {
+    let service = |second: i64| Timestamp::from_second(1_790_050_000 + second).ok();
+    let at = |second: i64| Now { service: service(second), ..Now::of_test(second) };
+    let (low, high) = (Credits::PUBLISHED_PRICE, Credits::from_uc(81_000));
+    let mut account = Account::new(&options());
+    let change = account.on_reserved(Model::Enhance, low, at(0)).unwrap();
+    account.change_in_memory(&change);
+    // The list moved there and back since the reserve: the price stays as new as it is.
+    for (second, price) in [(10, high), (20, low)] {
+        let change = account.on_price(Model::Enhance, &Ok(price), at(second)).unwrap();
+        account.change_in_memory(&change);
+    }
+    assert_eq!(account.price_told_again(Model::Enhance), None);
+    // A late charge tells no price of now, so one that is made after it is news.
+    let mut sent = Job::clone(&job(1, Phase::Running(crate::job::Progress::default())));
+    sent.sent_at = Some(at(30).wall);
+    sent.send.as_mut().unwrap().last_server_time = service(30);
+    assert_eq!(account.on_late_amount(Model::Enhance, low, at(40)), None);
+    assert!(!account.price_moved_since(&sent, high));
+}

@@ -100,7 +100,7 @@ impl Engine {
                 self.pause(PauseReason::Price { agreed, now: charged });
                 continue;
             }
-            let change = self.base.account.on_reserved(model, charged, now);
+            let change = self.base.account.on_late_amount(model, charged, now);
             self.change_settings(change);
             self.price_differs(model, agreed, charged);
         }
@@ -124,7 +124,7 @@ impl Engine {
                 (is_news && amount != agreed && amount > Credits::ZERO).then_some((agreed, amount))
             });
             let Some((agreed, amount)) = other else { continue };
-            let change = self.base.account.on_reserved(model, amount, now);
+            let change = self.base.account.on_late_amount(model, amount, now);
             self.change_settings(change);
             self.price_differs(model, agreed, amount);
         }
