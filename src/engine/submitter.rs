@@ -21,7 +21,8 @@ use crate::api::gate::Gate;
 use crate::api::{ApiError, PaidVerdict, Submitted};
 use crate::job::retry::{self, Lost, PaidRepeat};
 use crate::job::{
-    Caps, Credits, ErrorClass, HoldReason, ImageNumber, Job, JobId, LostAnswer, Model, Phase, TaskId, TaskReport, Update,
+    Caps, Credits, ErrorClass, HoldReason, ImageNumber, Job, JobId, LostAnswer, Model, PaidSend, Phase, TaskId, TaskReport,
+    Update,
 };
 use crate::store::{BudgetId, SendGuard, StoreError};
 
@@ -29,6 +30,9 @@ use crate::store::{BudgetId, SendGuard, StoreError};
 const CHECK_AHEAD: usize = 50;
 /// After a paid request could not be written down, the next is tried so much later.
 const STORE_WAIT: Duration = Duration::from_secs(5);
+/// So many repeated answers in a row have to name a task that may be another job's: a gateway that names the wrong tasks may
+/// name one of them twice, where there are few.
+const NAMED_TO_BE_BELIEVED: u32 = 3;
 
 /// The paid request whose answer is awaited.
 #[derive(Clone, Debug)]
@@ -40,8 +44,8 @@ struct OpenSend {
     repeat_at: Option<Instant>,
     repeats: u32,
     unknown_outcomes: u32,
-    /// The task that the latest answer named.
-    named: Option<TaskId>,
+    /// The task that the latest answers named, each of which the service said it repeats, and how many they are.
+    named: Option<(TaskId, u32)>,
 }
 
 impl OpenSend {
@@ -180,9 +184,13 @@ impl Submitter {
         self.open.as_ref().is_some_and(|open| open.job == id)
     }
 
-    /// The answer to the open request names this task; whether the answer before it did, too.
-    pub(super) fn names_again(&mut self, task: &TaskId) -> bool {
-        self.open.as_mut().is_some_and(|open| open.named.replace(task.clone()).as_ref() == Some(task))
+    /// An answer to the open request is here. Whether it names the task that the latest ones named, often enough to be believed:
+    /// of each the service said that it repeats an earlier one.
+    pub(super) fn names_the_same(&mut self, answer: &Submitted) -> bool {
+        let Some(open) = self.open.as_mut() else { return false };
+        let before = open.named.take().filter(|(task, _)| *task == answer.report.id).map_or(0, |(_, times)| times);
+        open.named = answer.replayed.then(|| (answer.report.id.clone(), before.saturating_add(1)));
+        answer.replayed && before + 1 >= NAMED_TO_BE_BELIEVED
     }
 
     /// Whether something waits that this run may send.
@@ -500,13 +508,23 @@ pub(super) fn no_others_task(
     Err(no_answer(report, message))
 }
 
+/// When a request first left, by the service's clock. Where no answer had told by then what that shows, ours says how long ago
+/// it was; one that was turned back since says nothing.
+fn first_left(send: &PaidSend, now: Now) -> Option<Timestamp> {
+    let by_ours = || {
+        let age = now.wall.duration_since(send.first_at);
+        now.service.filter(|_| !age.is_negative())?.checked_sub(age).ok()
+    };
+    send.first_server_time.or_else(by_ours)
+}
+
 /// A task that was made before its first request left, by the service's clock, is not what the request made; unless the
 /// gateway says that it repeats an earlier answer, as it does for a copy of the store. What it repeats then is no older than
 /// the job, which its key is younger than.
-pub(super) fn no_earlier_task(job: Option<&Job>, answer: &Submitted) -> Result<(), ApiError> {
+pub(super) fn no_earlier_task(job: Option<&Job>, answer: &Submitted, now: Now) -> Result<(), ApiError> {
     let asking = job.and_then(|job| Some((job, job.send.as_ref()?)));
     let (Some((job, send)), Some(made)) = (asking, answer.report.created) else { return Ok(()) };
-    let Some(first) = send.first_server_time else { return Ok(()) };
+    let Some(first) = first_left(send, now) else { return Ok(()) };
     let job_age = send.first_at.duration_since(job.created_at);
     let earliest = match answer.replayed {
         false => first,
@@ -523,18 +541,19 @@ pub(super) fn no_earlier_task(job: Option<&Job>, answer: &Submitted) -> Result<(
 /// A task that was made before this job's request first left, at a time when another of our requests was open whose answer
 /// never came, may be that one's: where a question is open or its job was given up, nobody can tell, so the answer says
 /// nothing about this request. Asked once more with its key, the service says which task is its own. An answer that does not
-/// tell the model of its task may name one of any. `named_twice`: the service was asked again and named the same task; a copy
-/// of the store may have sent the request before. `questions`: the jobs whose answers were lost; what cannot be read counts
-/// as fitting.
+/// tell the model of its task may name one of any. `is_certain`: the service was asked again and again and named the same task
+/// ([`Submitter::names_the_same`]); a copy of the store may have sent the request before. `questions`: the jobs whose answers
+/// were lost; what cannot be read counts as fitting.
 pub(super) fn no_questions_task(
     job: Option<&Job>,
     answer: &Submitted,
-    named_twice: bool,
+    is_certain: bool,
     questions: impl FnOnce() -> Result<Vec<Job>, StoreError>,
+    now: Now,
 ) -> Result<(), ApiError> {
-    let first = job.and_then(|job| job.send.as_ref()?.first_server_time);
+    let first = job.and_then(|job| first_left(job.send.as_ref()?, now));
     let (Some(job), Some(first), Some(made)) = (job, first, answer.report.created) else { return Ok(()) };
-    if first.duration_since(made) <= SERVICE_CLOCK_ERROR || (answer.replayed && named_twice) {
+    if first.duration_since(made) <= SERVICE_CLOCK_ERROR || (answer.replayed && is_certain) {
         return Ok(());
     }
     let fits = |other: &Job| {

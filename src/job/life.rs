@@ -117,6 +117,14 @@ impl PaidSend {
         self.last_server_time = server_time;
     }
 
+    /// A repeated answer tells when its task was made, by the service's clock: an attempt of that time was taken, which a copy
+    /// of the store may have made. What the task cost is of then, too.
+    fn was_answered(&mut self, made: Timestamp) {
+        for attempt in [&mut self.first_server_time, &mut self.last_server_time] {
+            *attempt = Some(attempt.map_or(made, |at| at.min(made)));
+        }
+    }
+
     /// The attempt under way ended without a usable answer.
     fn lose(&mut self) {
         self.lost = self.lost.saturating_add(1);

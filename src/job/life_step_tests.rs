@@ -380,3 +380,33 @@ fn what_a_task_cost_counts_also_where_nobody_watches_it_any_more() {
     assert!(!hear(&mut unwatched(), &report(TaskStatus::Processing), 5).changed(), "it is not over");
     assert!(!hear(&mut unwatched(), &report(TaskStatus::Completed), 5).changed(), "nothing is said of its cost");
 }
+
+#[test]
+fn a_repeated_answer_dates_the_request_to_when_its_task_was_made() {
+    let sent = |first, last| {
+        let mut job = sending();
+        let send = job.send.as_mut().unwrap();
+        (send.first_server_time, send.last_server_time) = (first, last);
+        job
+    };
+    let accepted = |mut job: Job, created: Option<i64>, replayed| {
+        let report = TaskReport { created: created.map(at), ..TaskReport::new(task(0), TaskStatus::Pending) };
+        assert!(job.apply(Update::Accepted { report: Box::new(report), replayed }, at(700)).changed());
+        job.send.map(|send| (send.first_server_time, send.last_server_time)).unwrap()
+    };
+    let (first, last) = (Some(at(500)), Some(at(600)));
+    for (created, replayed, expected) in [
+        (Some(100), true, (Some(at(100)), Some(at(100)))),
+        (Some(550), true, (first, Some(at(550)))),
+        (Some(650), true, (first, last)),
+        (None, true, (first, last)),
+        (Some(100), false, (first, last)),
+    ] {
+        assert_eq!(accepted(sent(first, last), created, replayed), expected, "{created:?} {replayed}");
+    }
+    assert_eq!(
+        accepted(sent(None, None), Some(100), true),
+        (Some(at(100)), Some(at(100))),
+        "its clock was not known at the send"
+    );
+}

@@ -91,19 +91,28 @@ impl Engine {
         for model in Model::ALL {
             let other = charged.iter().filter(|job| job.kind.model() == model).find_map(|job| {
                 let (agreed, charged) = (job.send.as_ref()?.agreed, job.charged.filter(|_| job.charge == Some(Charge::Charged))?);
-                (agreed != charged && charged > Credits::ZERO).then_some((agreed, charged, job))
+                (agreed != charged && charged > Credits::ZERO).then_some((charged, job))
             });
-            let Some((agreed, charged, job)) = other else { continue };
-            if self.base.account.price_moved_since(job, charged) {
-                let change = self.base.account.price_told_again(model);
-                self.change_settings(change);
-                self.pause(PauseReason::Price { agreed, now: charged });
-                continue;
+            if let Some((charged, job)) = other {
+                self.check_late_amount(job, charged, now);
             }
-            let change = self.base.account.on_late_amount(model, charged, now);
-            self.change_settings(change);
-            self.price_differs(model, agreed, charged);
         }
+    }
+
+    /// What a task of an earlier time was reserved or charged: another amount than the agreed one pauses sending. It is the
+    /// price of now only where none was told since.
+    pub(super) fn check_late_amount(&mut self, job: &Job, amount: Credits, now: Now) {
+        let Some(agreed) = job.send.as_ref().map(|send| send.agreed).filter(|agreed| *agreed != amount) else { return };
+        let model = job.kind.model();
+        if self.base.account.price_moved_since(job, amount) {
+            let change = self.base.account.price_told_again(model);
+            self.change_settings(change);
+            self.pause(PauseReason::Price { agreed, now: amount });
+            return;
+        }
+        let change = self.base.account.on_late_amount(model, amount, now);
+        self.change_settings(change);
+        self.price_differs(model, agreed, amount);
     }
 
     /// What a task of ours cost in the end cannot be read, so nobody knows whether it is what was agreed.

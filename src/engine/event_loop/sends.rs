@@ -201,13 +201,14 @@ impl Engine {
         let store = &self.base.store;
         let job = self.base.jobs.get(id).map(|job| &**job);
         let model = job.map_or(Model::Enhance, |job| job.kind.model());
+        let is_repeated = result.as_ref().is_ok_and(|answer| answer.replayed);
         if let Ok(answer) = &result
             && answer.replayed
             && store.task_owner(&answer.report.id).is_ok_and(|owner| owner.is_some_and(|owner| owner != id))
         {
             self.reconciler.names_other(id);
         }
-        let named_twice = result.as_ref().is_ok_and(|answer| self.submitter.names_again(&answer.report.id));
+        let is_certain = result.as_ref().is_ok_and(|answer| self.submitter.names_the_same(answer));
         let unsure = self.base.jobs.unsure();
         let questions = || {
             let mut jobs = store.given_up(Timestamp::UNIX_EPOCH)?;
@@ -217,15 +218,24 @@ impl Engine {
         let result = result.and_then(|answer| {
             let task = &answer.report.id;
             no_others_task(id, model, &answer.report, store.task_owner(task), store.task_is_known(task, model))?;
-            no_earlier_task(job, &answer)?;
-            no_questions_task(job, &answer, named_twice, questions)?;
+            no_earlier_task(job, &answer, now)?;
+            no_questions_task(job, &answer, is_certain, questions, now)?;
             Ok(answer)
         });
         match self.submitter.on_submitted(result, job, &mut self.base.services.rng, now) {
             None => {}
             Some(Answer::Accepted { update, agreed, reserved }) => {
+                let mut repeated = job.filter(|_| is_repeated).cloned();
+                if let Some(job) = &mut repeated {
+                    job.apply(update.clone(), now.wall);
+                }
                 self.write(vec![(id, update)]);
                 let Some(price) = reserved else { return };
+                if let Some(job) = repeated {
+                    // What it repeats may have been made before the price moved.
+                    self.check_late_amount(&job, price, now);
+                    return;
+                }
                 let change = self.base.account.on_reserved(model, price, now);
                 self.change_settings(change);
                 if let Some(agreed) = agreed.filter(|agreed| *agreed != price) {

@@ -177,18 +177,27 @@ fn a_task_that_is_older_than_its_request_is_no_answer() {
         let report = TaskReport { created, ..TaskReport::new(task(1), TaskStatus::Pending) };
         Submitted { report, replayed: false }
     };
-    assert!(no_earlier_task(Some(&sending), &answer(at(-90_000))).is_ok(), "no service's clock was known");
+    let now = Now::of_test(0);
+    assert!(no_earlier_task(Some(&sending), &answer(at(-90_000)), now).is_ok(), "no service's clock was known");
+    // It is known since: by our own the request left 100 s ago.
+    let send = sending.send.as_mut().unwrap();
+    send.first_at = Now::of_test(-100).wall;
+    let known = |second| Now { service: at(100), ..Now::of_test(second) };
+    assert!(no_earlier_task(Some(&sending), &answer(at(-61)), known(0)).is_err());
+    assert!(no_earlier_task(Some(&sending), &answer(at(-60)), known(0)).is_ok());
+    assert!(no_earlier_task(Some(&sending), &answer(at(-61)), known(-101)).is_ok(), "our clock was turned back");
+    assert!(no_earlier_task(Some(&sending), &answer(at(-61)), now).is_ok());
     sending.send.as_mut().unwrap().first_server_time = at(0);
-    let error = no_earlier_task(Some(&sending), &answer(at(-61))).unwrap_err();
+    let error = no_earlier_task(Some(&sending), &answer(at(-61)), now).unwrap_err();
     assert!(matches!(error.paid(), PaidVerdict::Lost(_)), "{error}");
     for created in [at(-60), at(5), None] {
-        assert!(no_earlier_task(Some(&sending), &answer(created)).is_ok(), "{created:?}");
+        assert!(no_earlier_task(Some(&sending), &answer(created), now).is_ok(), "{created:?}");
     }
 }
 
 #[test]
 fn what_a_gateway_repeats_is_no_older_than_the_job_that_it_is_for() {
-    let at = |second: i64| Timestamp::from_second(5_000_000 + second).unwrap();
+    let (at, now) = (|second: i64| Timestamp::from_second(5_000_000 + second).unwrap(), Now::of_test(0));
     let answer = |second| {
         let report = TaskReport { created: Some(at(second)), ..TaskReport::new(task(1), TaskStatus::Pending) };
         Submitted { report, replayed: true }
@@ -198,28 +207,32 @@ fn what_a_gateway_repeats_is_no_older_than_the_job_that_it_is_for() {
     sending.created_at = at(3_600);
     let send = sending.send.as_mut().unwrap();
     (send.first_at, send.first_server_time) = (at(3_600 + 500), Some(at(500)));
-    let error = no_earlier_task(Some(&sending), &answer(-61)).unwrap_err();
+    let error = no_earlier_task(Some(&sending), &answer(-61), now).unwrap_err();
     assert!(matches!(error.paid(), PaidVerdict::Lost(_)), "{error}");
-    assert!(no_earlier_task(Some(&sending), &answer(-60)).is_ok(), "a copy of the store may have sent it");
+    assert!(no_earlier_task(Some(&sending), &answer(-60), now).is_ok(), "a copy of the store may have sent it");
     sending.created_at = at(9_000);
-    assert!(no_earlier_task(Some(&sending), &answer(-90_000)).is_ok(), "our clock was turned back since");
+    assert!(no_earlier_task(Some(&sending), &answer(-90_000), now).is_ok(), "our clock was turned back since");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_is_named_twice_where_two_answers_to_one_request_name_it() {
+async fn a_task_is_believed_where_three_repeated_answers_in_a_row_name_it() {
     let now = Now::of_test(0);
     let mut submitter = submitter(Sending::WithConsent, &[job(1, Phase::Sending)], now);
-    assert!(!submitter.names_again(&task(1)), "nothing was asked");
+    let answer = |n, replayed| Submitted { report: TaskReport::new(task(n), TaskStatus::Pending), replayed };
+    assert!(!submitter.names_the_same(&answer(1, true)), "nothing was asked");
     submitter.opened(JobId::from_bits(1), now);
-    let named = [1, 2, 2, 1].map(|n| submitter.names_again(&task(n)));
-    assert_eq!(named, [false, false, true, false]);
+    let named = [1, 2, 2, 1, 1, 1, 1, 2].map(|n| submitter.names_the_same(&answer(n, true)));
+    assert_eq!(named, [false, false, false, false, false, true, true, false]);
+    let named = [true, true, false, true, true, false, true].map(|replayed| submitter.names_the_same(&answer(3, replayed)));
+    assert_eq!(named, [false; 7], "what repeats nothing is a wrong name, and the count begins anew");
     submitter.opened(JobId::from_bits(2), now);
-    assert!(!submitter.names_again(&task(1)), "that was another request");
+    let named = [1, 1].map(|n| submitter.names_the_same(&answer(n, true)));
+    assert_eq!(named, [false; 2], "that was another request");
 }
 
 #[test]
 fn a_task_that_may_be_the_lost_one_of_another_job_is_no_answer() {
-    let at = |second: i64| Timestamp::from_second(5_000_000 + second).ok();
+    let (at, now) = (|second: i64| Timestamp::from_second(5_000_000 + second).ok(), Now::of_test(0));
     let sent = |n, phase, second| {
         let mut job = Job::clone(&job(n, phase));
         let send = job.send.as_mut().unwrap();
@@ -231,8 +244,9 @@ fn a_task_that_may_be_the_lost_one_of_another_job_is_no_answer() {
         let report = TaskReport { created, ..TaskReport::new(task(1), TaskStatus::Pending) };
         Submitted { report, replayed }
     };
-    let asked =
-        |answer: &Submitted, twice, others: &[Job]| no_questions_task(Some(&sending), answer, twice, || Ok(others.to_vec()));
+    let asked = |answer: &Submitted, certain, others: &[Job]| {
+        no_questions_task(Some(&sending), answer, certain, || Ok(others.to_vec()), now)
+    };
     let takes = |answer: &Submitted, others: &[Job]| asked(answer, false, others);
     let given_up = sent(2, Phase::Cancelled(CancelledBy::YouUnsure), -20);
     let unsure = sent(3, Phase::Unsure(Doubt::default()), -20);
@@ -258,8 +272,8 @@ fn a_task_that_may_be_the_lost_one_of_another_job_is_no_answer() {
         assert!(takes(&answer(at(-16), false), std::slice::from_ref(&other)).is_ok(), "{other:?}");
     }
     let locked = || Err(StoreError::Database("locked".to_owned()));
-    assert!(no_questions_task(Some(&sending), &answer(at(-16), false), false, locked).is_err());
-    assert!(no_questions_task(Some(&sending), &answer(at(0), false), false, locked).is_ok(), "nothing is asked");
+    assert!(no_questions_task(Some(&sending), &answer(at(-16), false), false, locked, now).is_err());
+    assert!(no_questions_task(Some(&sending), &answer(at(0), false), false, locked, now).is_ok(), "nothing is asked");
 }
 
 #[test]

@@ -193,6 +193,9 @@ impl Job {
         self.reserved = report.reserved.or(self.reserved);
         self.estimate = report.seconds_left;
         self.charge = Some(Charge::Reserved);
+        if let Some((send, made)) = self.send.as_mut().filter(|_| replayed).zip(report.created) {
+            send.was_answered(made);
+        }
         if report.request_id.is_some() {
             self.request_id.clone_from(&report.request_id);
         }

@@ -17,6 +17,9 @@ pub const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// A session of spending ends when so long nothing is sent.
 const SESSION_GAP: SignedDuration = SignedDuration::from_hours(4);
 
+/// Who tells amounts of earlier tasks: the price of now only where none was told since.
+const LATE: [&str; 2] = ["late reserve", "repeated reserve"];
+
 /// A job that somebody said yes to and that was not sent since.
 #[derive(Clone, Copy, Debug)]
 pub struct Confirmed {
@@ -350,7 +353,7 @@ impl Permissions {
             self.live.remove(&job.id);
         }
         if let Some((key, amount)) = key.as_ref().zip(repeated) {
-            self.tell_amount(key, amount, "reserve");
+            self.tell_amount(key, amount, "repeated reserve");
         }
         self.jobs.insert(job.id, Known { body, key, task: job.task.clone(), state });
     }
@@ -358,11 +361,16 @@ impl Permissions {
     /// The program is told a price of the next job.
     pub fn tell_price(&mut self, model: Model, who: &'static str, price: Credits) {
         trace(|| format!("  told by the {who}: {price} a {model}"));
-        let told = Told::new(self.prices.get(&(model, who)).copied(), price);
-        self.prices.insert((model, who), told);
-        // What was learned late of an earlier price is over with the next one.
-        if let Some(late) = self.prices.get_mut(&(model, "late reserve")).filter(|_| who != "late reserve") {
-            *late = Told::new(Some(*late), price);
+        let before = self.prices.get(&(model, who)).copied();
+        self.prices.insert((model, who), Told::new(before, price));
+        // What was learned late of an earlier price is over with the next one. A reserve goes before the list, also a repeated
+        // one, unless the list moves.
+        let is_news = who == "reserve" || before.is_some_and(|before| before.amount != price);
+        for late in LATE {
+            let is_over = !LATE.contains(&who) && (late == "late reserve" || is_news);
+            if let Some(told) = self.prices.get_mut(&(model, late)).filter(|_| is_over) {
+                *told = Told::new(Some(*told), price);
+            }
         }
     }
 
@@ -396,7 +404,7 @@ impl Permissions {
         let Some(paid) = self.paid.get_mut(key) else { return };
         let Some(job) = paid.job.and_then(|job| self.jobs.get(&job)) else { return };
         let model = model_of(&job.body);
-        let awaited = if who == "reserve" { State::Sending } else { State::Running };
+        let awaited = if ["reserve", "repeated reserve"].contains(&who) { State::Sending } else { State::Running };
         if job.state != awaited {
             return;
         }

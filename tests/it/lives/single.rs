@@ -176,6 +176,51 @@ async fn another_amount_pauses_whoever_goes_on_after_a_kill_at_any_write() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_repeated_answer_reserved_before_the_price_moved_is_no_price_of_now_and_not_after_a_start_either() {
+    let world = World::new(1, Faults::default());
+    let moved = Credits::from_uc(Credits::PUBLISHED_PRICE.uc() * 3 / 2);
+    let user = async {
+        let mut life = Life::new(world.clone(), fastrand::Rng::with_seed(7), Hardness::NONE, Caps::default());
+        let start = |life: &mut Life| {
+            let store = life.open_store();
+            let process = life.new_process(Sending::WithConsent, &store);
+            life.lead(Sending::WithConsent, store, process)
+        };
+        let first = start(&mut life);
+        let lines = PriceLines::one(Model::Enhance, 1, Credits::PUBLISHED_PRICE);
+        let act = life.add(Model::Enhance, 1, Some(Consent { lines, grace: Duration::from_secs(5) }));
+        life.send(&first.commands, Some(act));
+        until(&life, |jobs| jobs.iter().any(|job| job.state() == State::Waiting)).await;
+        life.copy_store();
+        until(&life, |jobs| jobs.iter().all(|job| job.state() == State::Saved)).await;
+        first.kill().await;
+        world.books.lock().unwrap().set_price(Model::Enhance, 150);
+        let copy = life.copy.take().unwrap();
+        life.put_back(&copy);
+        let second = start(&mut life);
+        until(&life, |jobs| jobs.iter().all(|job| job.state() == State::Waiting)).await;
+        while life.open_store().settings().unwrap().price(Model::Enhance).is_none_or(|price| price.amount != moved) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let act = life.go_on();
+        life.send(&second.commands, act);
+        until(&life, |jobs| jobs.iter().all(|job| job.state() == State::Saved)).await;
+        second.kill().await;
+        let (job, settings) = (life.open_store().jobs().unwrap().remove(0), life.open_store().settings().unwrap());
+        assert_eq!(job.reserved, Some(Credits::PUBLISHED_PRICE), "the same task was named");
+        assert!(matches!(settings.paused, Some(PauseReason::Price { agreed, .. }) if agreed == moved), "{settings:?}");
+        let third = start(&mut life);
+        // Less than a read of the service takes: it knows no more than what is on disk.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        third.kill().await;
+        [settings, life.open_store().settings().unwrap()].map(|settings| settings.price(Model::Enhance).unwrap().amount)
+    };
+    assert_eq!(LocalSet::new().run_until(user).await, [moved, moved]);
+    let books = world.books.lock().unwrap();
+    assert_eq!((books.tasks.len(), books.counted.get("replayed"), &books.broken), (1, Some(&1), &Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn twenty_running_jobs_survive_half_an_hour_of_pages_404_and_403_on_every_route_and_all_are_saved() {
     let world = World::new(1, Faults { task_stuck: 1.0, ..Faults::default() });
     let user = async {
