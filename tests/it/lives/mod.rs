@@ -82,8 +82,10 @@ fn lives_from_seeds_break_no_promise() {
     let next = AtomicU64::new(from);
     let failed = Mutex::new(Vec::new());
     let total = Mutex::new(Tally::default());
+    // More than there are cores: a life waits for locks in real time.
+    let threads = 3 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
+        for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
