@@ -18,7 +18,7 @@ pub const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
 const SESSION_GAP: SignedDuration = SignedDuration::from_hours(4);
 
 /// Who tells amounts of earlier tasks: the price of now only where none was told since.
-const LATE: [&str; 2] = ["late reserve", "repeated reserve"];
+const LATE: [&str; 3] = ["late reserve", "repeated reserve", "earlier repeated reserve"];
 
 /// A job that somebody said yes to and that was not sent since.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ pub struct Paid {
     confirmed: Confirmed,
     told: Option<Told>,
     /// What a repeated answer reserves: told when the job takes its task, since it may name another job's.
-    repeated: Option<Credits>,
+    repeated: Option<(Credits, Timestamp)>,
     /// The service said that it took nothing in the end.
     refunded: bool,
     /// By the program's clock, when its sending began or began anew.
@@ -152,6 +152,8 @@ pub struct Permissions {
     caps_in_doubt: Option<Caps>,
     /// What the program was last told of the price, by who said it: a reserve may be the list's price less a discount.
     prices: BTreeMap<(Model, &'static str), Told>,
+    /// By the true time, when the youngest task was made whose reserve a repeated answer told.
+    youngest_repeated: BTreeMap<Model, Timestamp>,
     /// Since when another amount than the agreed one is known.
     alarm: Option<Instant>,
     /// The same when the store was copied.
@@ -352,8 +354,11 @@ impl Permissions {
         if acts && matches!(state, State::Held | State::Cancelled) {
             self.live.remove(&job.id);
         }
-        if let Some((key, amount)) = key.as_ref().zip(repeated) {
-            self.tell_amount(key, amount, "repeated reserve");
+        if let Some((key, (amount, made))) = key.as_ref().zip(repeated) {
+            let youngest = self.youngest_repeated.entry(job.kind.model()).or_insert(made);
+            let who = if made < *youngest { "earlier repeated reserve" } else { "repeated reserve" };
+            *youngest = made.max(*youngest);
+            self.tell_amount(key, amount, who);
         }
         self.jobs.insert(job.id, Known { body, key, task: job.task.clone(), state });
     }
@@ -378,7 +383,7 @@ impl Permissions {
     /// whose request made it. `who`: where charges are as reserved, another amount than the agreed one is a reserve whose
     /// answer was lost, and tells the price of then.
     pub fn tell_charge(&mut self, task: &TaskId, amount: Credits, who: &'static str) {
-        let owner = self.jobs.values().find(|known| known.state == State::Running && known.task.as_ref() == Some(task));
+        let owner = self.jobs.values().find(|known| may_be_read(known) && known.task.as_ref() == Some(task));
         if let Some(key) = owner.and_then(|known| known.key.clone()) {
             self.tell_amount(&key, amount, who);
         }
@@ -386,16 +391,16 @@ impl Permissions {
 
     /// The program reads that a task ended without a charge.
     pub fn tell_refund(&mut self, task: &TaskId) {
-        let owner = self.jobs.values().find(|known| known.state == State::Running && known.task.as_ref() == Some(task));
+        let owner = self.jobs.values().find(|known| may_be_read(known) && known.task.as_ref() == Some(task));
         if let Some(paid) = owner.and_then(|known| known.key.clone()).and_then(|key| self.paid.get_mut(&key)) {
             paid.refunded = true;
         }
     }
 
-    /// A repeated answer reserves this. Whether it is taken shows with the job.
-    pub fn tell_repeated(&mut self, key: &str, amount: Credits) {
+    /// A repeated answer reserves this, for a task that was made then by the true time. Whether it is taken shows with the job.
+    pub fn tell_repeated(&mut self, key: &str, amount: Credits, made: Timestamp) {
         if let Some(paid) = self.paid.get_mut(key) {
-            paid.repeated = Some(amount);
+            paid.repeated = Some((amount, made));
         }
     }
 
@@ -404,8 +409,11 @@ impl Permissions {
         let Some(paid) = self.paid.get_mut(key) else { return };
         let Some(job) = paid.job.and_then(|job| self.jobs.get(&job)) else { return };
         let model = model_of(&job.body);
-        let awaited = if ["reserve", "repeated reserve"].contains(&who) { State::Sending } else { State::Running };
-        if job.state != awaited {
+        let awaits = match who {
+            "reserve" | "repeated reserve" | "earlier repeated reserve" => job.state == State::Sending,
+            _ => may_be_read(job),
+        };
+        if !awaits {
             return;
         }
         let news = paid.told.is_none_or(|told| told.amount != amount);
@@ -606,6 +614,11 @@ fn tells_another_amount(job: &Job, settings: &Settings) -> bool {
     let is_news = settings.price(job.kind.model()).is_none_or(|price| !is_later(&price) && price.amount != amount);
     let is_over = matches!(job.state(), State::Saved | State::Failed | State::Cancelled | State::Unwatched);
     amount != send.agreed && is_news && !is_over
+}
+
+/// Whether a read of the job's task counts: one that was under way when it was unwatched does.
+fn may_be_read(job: &Known) -> bool {
+    matches!(job.state, State::Running | State::Unwatched)
 }
 
 /// What a request body asks for.

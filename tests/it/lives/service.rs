@@ -117,7 +117,8 @@ impl World {
             books.permissions.tell_nothing(key);
         } else if let Some(reserve) = report.reserved.filter(|_| !self.is_dead()) {
             if replayed {
-                books.permissions.tell_repeated(key, reserve);
+                let made = books.tasks[&id].created;
+                books.permissions.tell_repeated(key, reserve, made);
             } else {
                 books.permissions.tell_amount(key, reserve, "reserve");
             }
