@@ -383,15 +383,23 @@ impl Permissions {
     /// whose request made it. `who`: where charges are as reserved, another amount than the agreed one is a reserve whose
     /// answer was lost, and tells the price of then.
     pub fn tell_charge(&mut self, task: &TaskId, amount: Credits, who: &'static str) {
-        let owner = self.jobs.values().find(|known| may_be_read(known) && known.task.as_ref() == Some(task));
-        if let Some(key) = owner.and_then(|known| known.key.clone()) {
+        let is_read = |known: &&Known| matches!(known.state, State::Running | State::Unwatched);
+        let owner = self.jobs.values().find(|known| is_read(known) && known.task.as_ref() == Some(task));
+        let Some((key, state, model)) = owner.and_then(|known| Some((known.key.clone()?, known.state, model_of(&known.body))))
+        else {
+            return;
+        };
+        if state == State::Running {
             self.tell_amount(&key, amount, who);
+        } else if self.paid.get(&key).is_some_and(|paid| paid.confirmed.price != amount) {
+            // The read was under way when the user unwatched the job: whether its answer is still taken is open.
+            self.tell_price(model, who, amount);
         }
     }
 
     /// The program reads that a task ended without a charge.
     pub fn tell_refund(&mut self, task: &TaskId) {
-        let owner = self.jobs.values().find(|known| may_be_read(known) && known.task.as_ref() == Some(task));
+        let owner = self.jobs.values().find(|known| known.state == State::Running && known.task.as_ref() == Some(task));
         if let Some(paid) = owner.and_then(|known| known.key.clone()).and_then(|key| self.paid.get_mut(&key)) {
             paid.refunded = true;
         }
@@ -411,7 +419,7 @@ impl Permissions {
         let model = model_of(&job.body);
         let awaits = match who {
             "reserve" | "repeated reserve" | "earlier repeated reserve" => job.state == State::Sending,
-            _ => may_be_read(job),
+            _ => job.state == State::Running,
         };
         if !awaits {
             return;
@@ -614,11 +622,6 @@ fn tells_another_amount(job: &Job, settings: &Settings) -> bool {
     let is_news = settings.price(job.kind.model()).is_none_or(|price| !is_later(&price) && price.amount != amount);
     let is_over = matches!(job.state(), State::Saved | State::Failed | State::Cancelled | State::Unwatched);
     amount != send.agreed && is_news && !is_over
-}
-
-/// Whether a read of the job's task counts: one that was under way when it was unwatched does.
-fn may_be_read(job: &Known) -> bool {
-    matches!(job.state, State::Running | State::Unwatched)
 }
 
 /// What a request body asks for.
