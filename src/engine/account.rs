@@ -260,6 +260,14 @@ impl Account {
         self.balance.sooner(now.at + BALANCE_DELAY);
     }
 
+    /// A job runs, so the balance is read again and again. Where the service does not know the job's task any more, this also
+    /// tells that it answers at all.
+    pub(super) fn job_runs(&mut self, now: Now) {
+        if !self.balance.in_air {
+            self.balance.at.get_or_insert(now.at + BALANCE_EVERY);
+        }
+    }
+
     /// Reads the balance as soon as possible.
     pub(super) fn balance_now(&mut self, now: Now) {
         self.balance.at = Some(now.at);

@@ -31,7 +31,7 @@ use super::workers::{WorkerKind, WorkerResult, Workers};
 use super::{EngineEvent, Options, PauseReason, Role, Sending};
 use crate::api::ApiError;
 use crate::api::gate::Gate;
-use crate::job::{Applied, Charge, Job, JobId, Update};
+use crate::job::{Applied, Charge, Job, JobId, State, Update};
 use crate::store::{BudgetId, EngineLock, Store, StoreError};
 
 /// How long leaving waits for the answer to an open paid request; without it the job is looked for at the next start.
@@ -367,6 +367,9 @@ impl Engine {
     fn on_job(&mut self, before: Option<&Job>, job: &Job, now: Now) {
         self.submitter.on_job(job, self.base.account.settings().approval_floor, now);
         self.reconciler.on_job(job, now);
+        if job.state() == State::Running {
+            self.base.account.job_runs(now);
+        }
         if let Some(kind) = self.downloads.on_job(before, job) {
             self.base.notice(None, kind);
         }

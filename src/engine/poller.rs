@@ -233,7 +233,13 @@ impl Poller {
                     news.push(PollNews::Draft(Box::new(report)));
                 }
                 (Some(report), Subscriber::Job(id)) => {
-                    let Some(job) = scene.jobs.get(*id) else { continue };
+                    let Some(job) = scene.jobs.get(*id) else {
+                        // Unwatched while the read was under way: what its task cost still counts.
+                        if report.status.is_final() {
+                            news.push(PollNews::Report(*id, Box::new(report)));
+                        }
+                        continue;
+                    };
                     self.unknown_since.remove(id);
                     if let TaskStatus::Other(word) = &report.status
                         && self.odd_status.insert(*id)

@@ -257,3 +257,20 @@ async fn an_amount_that_was_told_before_the_price_was_learned_takes_its_place_by
     assert_eq!(account.on_late_amount(Model::Enhance, low, at(40)), None);
     assert!(!account.price_moved_since(&sent, high));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_balance_is_read_again_while_a_job_runs_also_where_none_ran_at_the_last_read() {
+    let now = Now::of_test(0);
+    let mut account = Account::new(&options());
+    account.balance_now(now);
+    assert_eq!(account.next_read(&mut gate(), now), Some(AccountRead::Balance));
+    account.job_runs(now);
+    assert_eq!(account.next_read(&mut gate(), now.after(BALANCE_EVERY)), None, "it is being read");
+    let balance = Err(error(ErrorClass::Server));
+    account.on_balance(&balance, false, &mut fastrand::Rng::with_seed(1), now);
+    account.balance.at = None;
+    account.job_runs(now);
+    account.job_runs(now.after(Duration::from_secs(30)));
+    assert_eq!(account.next_read(&mut gate(), now.after(Duration::from_secs(59))), None);
+    assert_eq!(account.next_read(&mut gate(), now.after(BALANCE_EVERY)), Some(AccountRead::Balance));
+}

@@ -52,6 +52,23 @@ async fn an_end_is_to_be_written_and_progress_is_not() {
     assert_eq!(news[1], PollNews::Report(JobId::from_bits(2), Box::new(done)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_task_cost_is_told_where_its_job_was_unwatched_while_the_read_was_under_way() {
+    let now = Now::of_test(9);
+    let (mut poller, mut jobs) = watching(1, now);
+    let read = poller.next_read(&mut gate(), now).unwrap();
+    let unwatched = job(1, Phase::Unwatched);
+    jobs.put(&unwatched, 0);
+    poller.on_job(&unwatched, false, &mut rng(), now);
+    assert_eq!(jobs.get(unwatched.id), None);
+    let moving = TaskReport::new(task(1), TaskStatus::Processing);
+    assert_eq!(back(&mut poller, &jobs, read.clone(), Ok(vec![moving]), now), Vec::new());
+    let done = TaskReport::new(task(1), TaskStatus::Completed);
+    let news = back(&mut poller, &jobs, read, Ok(vec![done.clone()]), now);
+    assert_eq!(news, [PollNews::Report(unwatched.id, Box::new(done))]);
+    assert_eq!(poller.next_deadline(now.at), None, "it is not asked about again");
+}
+
 /// The service's own word that it does not know a task.
 fn unknown() -> ApiError {
     ApiError { code: "task_not_found".into(), status: Some(404), is_json: true, ..error(ErrorClass::NotFound) }

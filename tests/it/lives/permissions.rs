@@ -200,7 +200,10 @@ impl Permissions {
 
     /// The user took it back, held or dropped it.
     pub fn drop_job(&mut self, job: JobId) {
-        self.live.remove(&job);
+        // What is written as being sent leaves all the same, if only in this very moment.
+        if self.jobs.get(&job).is_none_or(|known| known.state != State::Sending) {
+            self.live.remove(&job);
+        }
     }
 
     /// The user gave it up.
@@ -254,6 +257,11 @@ impl Permissions {
             self.prices.retain(|(of, who), told| *of != model || is_kept(who, told));
             if let Some(amount) = written {
                 self.prices.insert((model, "reserve"), Told::known(amount));
+            }
+            // Whoever goes on takes an amount that no price on disk tells for the price.
+            let taken_up = jobs.iter().find(|job| job.kind.model() == model && tells_another_amount(job, settings));
+            if let Some(amount) = taken_up.and_then(|job| job.charged.or(job.reserved)) {
+                self.prices.insert((model, "repeated reserve"), Told::known(amount));
             }
         }
         for job in jobs {

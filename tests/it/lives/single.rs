@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mj_enhance::engine::{Command, Consent, PauseReason, Sending};
-use mj_enhance::job::{Caps, Charge, Credits, Job, Model, PriceLines, State};
+use mj_enhance::job::{Caps, Charge, Credits, Job, Model, Phase, PriceLines, State};
 use mj_enhance::store::{CommitHook, Moment};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -218,6 +218,31 @@ async fn what_a_repeated_answer_reserved_before_the_price_moved_is_no_price_of_n
     assert_eq!(LocalSet::new().run_until(user).await, [moved, moved]);
     let books = world.books.lock().unwrap();
     assert_eq!((books.tasks.len(), books.counted.get("replayed"), &books.broken), (1, Some(&1), &Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_found_in_the_list_and_whose_task_the_service_then_forgets_comes_to_an_end() {
+    let faults = Faults { submit_lost_after: 1.0, task_vanishes: 1.0, ..Faults::default() };
+    let world = World::new(1, faults);
+    let user = async {
+        let (mut life, first) = begin(&world, Sending::WithConsent, 1, None);
+        until(&life, |jobs| jobs.iter().any(|job| job.state() == State::Sending)).await;
+        while world.books.lock().unwrap().tasks.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        first.kill().await;
+        // The balance is read at the start, when nothing runs yet.
+        let store = life.open_store();
+        let process = life.new_process(Sending::WithConsent, &store);
+        let second = life.lead(Sending::WithConsent, store, process);
+        let over = until(&life, |jobs| jobs.iter().all(|job| job.state() == State::Failed));
+        tokio::time::timeout(Duration::from_hours(12), over).await.expect("it is over within hours");
+        second.kill().await;
+        life.open_store().jobs().unwrap().remove(0)
+    };
+    let job = LocalSet::new().run_until(user).await;
+    assert!(matches!(&job.phase, Phase::Failed(failure) if failure.code == "task_not_found"), "{job:?}");
+    assert!(counted(&world.books, "list") > 0);
 }
 
 #[tokio::test(start_paused = true)]
