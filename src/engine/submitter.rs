@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::account::Account;
-use super::clock::{Now, SERVICE_CLOCK_ERROR};
+use super::clock::Now;
 use super::draft_check::{CheckResult, DraftChecks};
 use super::index::JobIndex;
 use super::notice::NoticeKind;
@@ -33,6 +33,9 @@ const STORE_WAIT: Duration = Duration::from_secs(5);
 /// So many repeated answers in a row have to name a task that may be another job's: a gateway that names the wrong tasks may
 /// name one of them twice, where there are few.
 const NAMED_TO_BE_BELIEVED: u32 = 3;
+
+/// A task seems to be made so long before its request left at most: both are told in whole seconds.
+const WHOLE_SECONDS: SignedDuration = SignedDuration::from_secs(1);
 
 /// The paid request whose answer is awaited.
 #[derive(Clone, Debug)]
@@ -553,7 +556,7 @@ pub(super) fn no_questions_task(
 ) -> Result<(), ApiError> {
     let first = job.and_then(|job| first_left(job.send.as_ref()?, now));
     let (Some(job), Some(first), Some(made)) = (job, first, answer.report.created) else { return Ok(()) };
-    if first.duration_since(made) <= SERVICE_CLOCK_ERROR || (answer.replayed && is_certain) {
+    if first.duration_since(made) <= WHOLE_SECONDS || (answer.replayed && is_certain) {
         return Ok(());
     }
     let fits = |other: &Job| {

@@ -253,8 +253,9 @@ fn a_task_that_may_be_the_lost_one_of_another_job_is_no_answer() {
     for other in [&given_up, &unsure] {
         let error = takes(&answer(at(-16), false), std::slice::from_ref(other)).unwrap_err();
         assert!(matches!(error.paid(), PaidVerdict::Lost(_)), "{error}");
+        assert!(takes(&answer(at(-2), false), std::slice::from_ref(other)).is_err());
         // What was made since may be its own.
-        for created in [at(-2), at(1), None] {
+        for created in [at(-1), at(1), None] {
             assert!(takes(&answer(created, false), std::slice::from_ref(other)).is_ok(), "{created:?}");
         }
         // What the gateway repeats may be the answer to a copy of the store, or to nobody: asked again it says the same.
