@@ -18,7 +18,7 @@ pub const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
 const SESSION_GAP: SignedDuration = SignedDuration::from_hours(4);
 
 /// Who tells amounts of earlier tasks: the price of now only where none was told since.
-const LATE: [&str; 3] = ["late reserve", "repeated reserve", "earlier repeated reserve"];
+const LATE: [&str; 2] = ["late reserve", "repeated reserve"];
 
 /// A job that somebody said yes to and that was not sent since.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ pub struct Paid {
     confirmed: Confirmed,
     told: Option<Told>,
     /// What a repeated answer reserves: told when the job takes its task, since it may name another job's.
-    repeated: Option<(Credits, Timestamp)>,
+    repeated: Option<Credits>,
     /// The service said that it took nothing in the end.
     refunded: bool,
     /// By the program's clock, when its sending began or began anew.
@@ -152,8 +152,9 @@ pub struct Permissions {
     caps_in_doubt: Option<Caps>,
     /// What the program was last told of the price, by who said it: a reserve may be the list's price less a discount.
     prices: BTreeMap<(Model, &'static str), Told>,
-    /// By the true time, when the youngest task was made whose reserve a repeated answer told.
-    youngest_repeated: BTreeMap<Model, Timestamp>,
+    /// All that repeated answers told since the price was last told otherwise: which of their tasks is the youngest, and whether
+    /// it is younger than the price, only the service's clock tells.
+    repeated: BTreeSet<(Model, Credits)>,
     /// Since when another amount than the agreed one is known.
     alarm: Option<Instant>,
     /// The same when the store was copied.
@@ -362,11 +363,8 @@ impl Permissions {
         if acts && matches!(state, State::Held | State::Cancelled) {
             self.live.remove(&job.id);
         }
-        if let Some((key, (amount, made))) = key.as_ref().zip(repeated) {
-            let youngest = self.youngest_repeated.entry(job.kind.model()).or_insert(made);
-            let who = if made < *youngest { "earlier repeated reserve" } else { "repeated reserve" };
-            *youngest = made.max(*youngest);
-            self.tell_amount(key, amount, who);
+        if let Some((key, amount)) = key.as_ref().zip(repeated) {
+            self.tell_amount(key, amount, "repeated reserve");
         }
         self.jobs.insert(job.id, Known { body, key, task: job.task.clone(), state });
     }
@@ -379,6 +377,11 @@ impl Permissions {
         // What was learned late of an earlier price is over with the next one. A reserve goes before the list, also a repeated
         // one, unless the list moves.
         let is_news = who == "reserve" || before.is_some_and(|before| before.amount != price);
+        if who == "repeated reserve" {
+            self.repeated.insert((model, price));
+        } else if is_news && !LATE.contains(&who) {
+            self.repeated.retain(|(of, _)| *of != model);
+        }
         for late in LATE {
             let is_over = !LATE.contains(&who) && (late == "late reserve" || is_news);
             if let Some(told) = self.prices.get_mut(&(model, late)).filter(|_| is_over) {
@@ -413,10 +416,10 @@ impl Permissions {
         }
     }
 
-    /// A repeated answer reserves this, for a task that was made then by the true time. Whether it is taken shows with the job.
-    pub fn tell_repeated(&mut self, key: &str, amount: Credits, made: Timestamp) {
+    /// A repeated answer reserves this. Whether it is taken shows with the job.
+    pub fn tell_repeated(&mut self, key: &str, amount: Credits) {
         if let Some(paid) = self.paid.get_mut(key) {
-            paid.repeated = Some((amount, made));
+            paid.repeated = Some(amount);
         }
     }
 
@@ -426,7 +429,7 @@ impl Permissions {
         let Some(job) = paid.job.and_then(|job| self.jobs.get(&job)) else { return };
         let model = model_of(&job.body);
         let awaits = match who {
-            "reserve" | "repeated reserve" | "earlier repeated reserve" => job.state == State::Sending,
+            "reserve" | "repeated reserve" => job.state == State::Sending,
             _ => job.state == State::Running,
         };
         if !awaits {
@@ -558,7 +561,8 @@ impl Permissions {
         // What is told in this very moment may have been heard, too.
         let fits = heard.is_empty()
             || heard.iter().any(|(_, amount)| *amount == confirmed.price)
-            || of_it().any(|(_, told)| told.amount == confirmed.price);
+            || of_it().any(|(_, told)| told.amount == confirmed.price)
+            || self.repeated.contains(&(model, confirmed.price));
         (!fits).then(|| format!("rule 6: {body} left at {} although {heard:?} was known", confirmed.price))
     }
 

@@ -117,8 +117,7 @@ impl World {
             books.permissions.tell_nothing(key);
         } else if let Some(reserve) = report.reserved.filter(|_| !self.is_dead()) {
             if replayed {
-                let made = books.tasks[&id].created;
-                books.permissions.tell_repeated(key, reserve, made);
+                books.permissions.tell_repeated(key, reserve);
             } else {
                 books.permissions.tell_amount(key, reserve, "reserve");
             }
