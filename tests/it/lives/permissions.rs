@@ -261,13 +261,13 @@ impl Permissions {
             }
             // Whoever goes on takes an amount that no price on disk tells for the price.
             let taken_up = jobs.iter().find(|job| job.kind.model() == model && tells_another_amount(job, settings));
-            if let Some(amount) = taken_up.and_then(|job| job.charged.or(job.reserved)) {
+            if let Some(amount) = taken_up.and_then(amount_on_disk) {
                 self.prices.insert((model, "repeated reserve"), Told::known(amount));
             }
         }
         for job in jobs {
             let Some(paid) = job.send.as_ref().and_then(|send| self.paid.get_mut(send.key.as_str())) else { continue };
-            let written = job.charged.filter(|_| job.charge == Some(Charge::Charged)).or(job.reserved);
+            let written = amount_on_disk(job);
             if paid.told.map(|told| told.amount) != written {
                 paid.told = written.map(Told::known);
             }
@@ -396,15 +396,9 @@ impl Permissions {
     pub fn tell_charge(&mut self, task: &TaskId, amount: Credits, who: &'static str) {
         let is_read = |known: &&Known| matches!(known.state, State::Running | State::Unwatched);
         let owner = self.jobs.values().find(|known| is_read(known) && known.task.as_ref() == Some(task));
-        let Some((key, state, model)) = owner.and_then(|known| Some((known.key.clone()?, known.state, model_of(&known.body))))
-        else {
-            return;
-        };
-        if state == State::Running {
+        // One that was under way when the user unwatched the job counts, too.
+        if let Some(key) = owner.and_then(|known| known.key.clone()) {
             self.tell_amount(&key, amount, who);
-        } else if self.paid.get(&key).is_some_and(|paid| paid.confirmed.price != amount) {
-            // The read was under way when the user unwatched the job: whether its answer is still taken is open.
-            self.tell_price(model, who, amount);
         }
     }
 
@@ -430,7 +424,7 @@ impl Permissions {
         let model = model_of(&job.body);
         let awaits = match who {
             "reserve" | "repeated reserve" => job.state == State::Sending,
-            _ => job.state == State::Running,
+            _ => matches!(job.state, State::Running | State::Unwatched),
         };
         if !awaits {
             return;
@@ -621,11 +615,15 @@ impl Permissions {
     }
 }
 
+/// What the store says that a job cost.
+fn amount_on_disk(job: &Job) -> Option<Credits> {
+    job.charged.filter(|_| job.charge == Some(Charge::Charged)).or(job.reserved)
+}
+
 /// Whether a job that is under way has another amount than the agreed one on disk, of which no price on disk tells. A price that is
 /// written holds whoever was to be sent at the old one, and somebody may have said yes to it since.
 fn tells_another_amount(job: &Job, settings: &Settings) -> bool {
-    let charged = job.charged.filter(|_| job.charge == Some(Charge::Charged));
-    let (Some(send), Some(sent_at), Some(amount)) = (&job.send, job.sent_at, charged.or(job.reserved)) else { return false };
+    let (Some(send), Some(sent_at), Some(amount)) = (&job.send, job.sent_at, amount_on_disk(job)) else { return false };
     let by_service = |price: &Seen| Some(price.there?.duration_since(send.last_server_time?));
     let is_later = |price: &Seen| match by_service(price) {
         Some(later) if later.abs() > SignedDuration::from_secs(2) => later.is_positive(),
