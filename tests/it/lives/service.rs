@@ -106,7 +106,7 @@ impl World {
             tokio::time::sleep(self.millis(0..30_000)).await;
             return Err(error(NETWORK, "timeout", None));
         }
-        let named = self.roll(faults.submit_wrong_id).then(|| self.wrong_id(&id, body)).flatten();
+        let named = self.roll(faults.submit_wrong_id).then(|| self.wrong_id(&id, key, body)).flatten();
         let mut report = TaskReport::new(named.clone().unwrap_or_else(|| id.clone()), TaskStatus::Pending);
         report.seconds_left = Some(45);
         let mut books = self.books.lock().unwrap();
@@ -125,8 +125,9 @@ impl World {
         Ok(Submitted { report, replayed })
     }
 
-    /// The id of the source, or of another task of the account.
-    fn wrong_id(&self, right: &TaskId, body: &str) -> Option<TaskId> {
+    /// The id of the source, or of another task of the account. One that was made after this request had left, or in the second
+    /// before it (times are told in whole seconds), is what a right answer names: that no answer swaps two such tasks is believed.
+    fn wrong_id(&self, right: &TaskId, key: &str, body: &str) -> Option<TaskId> {
         let others: Vec<TaskId> = self.books.lock().unwrap().tasks.keys().filter(|id| *id != right).cloned().collect();
         if others.is_empty() || self.roll(0.5) {
             let body: serde_json::Value = serde_json::from_str(body).ok()?;
@@ -134,7 +135,10 @@ impl World {
             return TaskId::new(body["model_params"]["task_id"].as_str()?).ok();
         }
         let at = usize::try_from(self.number(0..others.len() as u64)).unwrap_or_default();
-        Some(others[at].clone())
+        let books = self.books.lock().unwrap();
+        let first = books.first_left.get(key)?;
+        let is_older = first.duration_since(books.tasks[&others[at]].created) > SignedDuration::from_secs(1);
+        is_older.then(|| others[at].clone())
     }
 
     /// Some gateways remember an answer by its key, also where it was a refusal.
