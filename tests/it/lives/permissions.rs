@@ -159,6 +159,8 @@ pub struct Permissions {
     alarm: Option<Instant>,
     /// The same when the store was copied.
     prices_in_copy: BTreeMap<(Model, &'static str), Told>,
+    /// The confirmations that lived when the store was copied.
+    live_in_copy: BTreeMap<JobId, Confirmed>,
     /// Jobs that were confirmed when the store was copied: they had their key by then.
     pub confirmed_in_copy: BTreeSet<JobId>,
     /// Jobs that had no key in a copy that was put back: there they get another one. A job that was confirmed in one copy and has
@@ -303,10 +305,18 @@ impl Permissions {
     pub fn copied(&mut self, confirmed: impl Iterator<Item = JobId>) {
         self.confirmed_in_copy.extend(confirmed);
         self.prices_in_copy.clone_from(&self.prices);
+        self.live_in_copy.clone_from(&self.live);
     }
 
     /// An older copy of the store stands in its place.
     pub fn copied_back(&mut self, jobs: &[Job], now: Timestamp) {
+        // An attempt that was written down and never left: in the copy it may have left, and it was not given up since.
+        for job in jobs.iter().filter(|job| matches!(job.state(), State::Sending | State::Unsure)) {
+            let left = job.send.as_ref().is_some_and(|send| self.paid.contains_key(send.key.as_str()));
+            if let Some(confirmed) = self.live_in_copy.get(&job.id).filter(|_| !left) {
+                self.live.insert(job.id, *confirmed);
+            }
+        }
         self.nobody_is_left(jobs, now);
         self.jobs.clear();
         self.prices.clone_from(&self.prices_in_copy);
