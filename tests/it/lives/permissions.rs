@@ -152,6 +152,8 @@ pub struct Permissions {
     caps_in_doubt: Option<Caps>,
     /// What the program was last told of the price, by who said it: a reserve may be the list's price less a discount.
     prices: BTreeMap<(Model, &'static str), Told>,
+    /// What the list told last, whoever read it.
+    published: BTreeMap<Model, Credits>,
     /// All that repeated answers told since the price was last told otherwise: which of their tasks is the youngest, and whether
     /// it is younger than the price, only the service's clock tells.
     repeated: BTreeSet<(Model, Credits)>,
@@ -384,16 +386,17 @@ impl Permissions {
         trace(|| format!("  told by the {who}: {price} a {model}"));
         let before = self.prices.get(&(model, who)).copied();
         self.prices.insert((model, who), Told::new(before, price));
-        // What was learned late of an earlier price is over with the next one. A reserve goes before the list, also a repeated
-        // one, unless the list moves.
+        // What was learned late of an earlier price is over with the next one. A reserve goes before the list, also a late or
+        // repeated one, unless the list moves.
         let is_news = who == "reserve" || before.is_some_and(|before| before.amount != price);
+        let moves = who == "reserve" || (who == "list" && self.published.insert(model, price) != Some(price));
         if who == "repeated reserve" {
             self.repeated.insert((model, price));
         } else if is_news && !LATE.contains(&who) {
             self.repeated.retain(|(of, _)| *of != model);
         }
         for late in LATE {
-            let is_over = !LATE.contains(&who) && (late == "late reserve" || is_news);
+            let is_over = !LATE.contains(&who) && (is_news || (late == "late reserve" && moves));
             if let Some(told) = self.prices.get_mut(&(model, late)).filter(|_| is_over) {
                 *told = Told::new(Some(*told), price);
             }
