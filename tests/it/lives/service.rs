@@ -80,8 +80,8 @@ impl World {
             let token = self.on_the_way(&key, &body);
             tokio::spawn(async move {
                 tokio::time::sleep(later).await;
-                if !server.off_the_way(token) && server.remembered(&key).is_none() {
-                    server.create(&key, &body);
+                if !server.off_the_way(token) {
+                    server.comes_through(&key, &body);
                 }
             });
             return Err(error(NETWORK, "reset", None));

@@ -148,8 +148,8 @@ impl World {
             .collect();
         drop(books);
         for request in open {
-            if self.roll(0.7) && self.remembered(&request.key).is_none() {
-                self.create(&request.key, &request.body);
+            if self.roll(0.7) {
+                self.comes_through(&request.key, &request.body);
             }
         }
         self.shared.slept.fetch_add(time.as_secs(), Ordering::Relaxed);
@@ -300,6 +300,15 @@ impl World {
         let books = self.books.lock().unwrap();
         let id = books.by_key.get(key)?;
         (now.duration_since(books.tasks[id].created) < KEY_LIFE).then(|| id.clone())
+    }
+
+    /// A paid request reaches the service, and nobody hears its answer. A key that is remembered makes nothing, whether a task
+    /// or a refusal is remembered.
+    pub fn comes_through(&self, key: &str, body: &str) {
+        let is_refused = self.books.lock().unwrap().refused_keys.contains(key);
+        if !is_refused && self.remembered(key).is_none() {
+            self.create(key, body);
+        }
     }
 
     pub fn create(&self, key: &str, body: &str) -> TaskId {
