@@ -69,8 +69,6 @@ pub struct Books {
     pub on_the_way: BTreeMap<u64, OnTheWay>,
     /// Paid requests that left, by key.
     pub requests: BTreeMap<String, u32>,
-    /// When the first request with a key left, by the service's clock.
-    pub first_left: BTreeMap<String, Timestamp>,
     pub next: u64,
     /// Broken promises, in words.
     pub broken: Vec<String>,
@@ -98,7 +96,6 @@ impl Books {
             keys_in_air: BTreeSet::new(),
             on_the_way: BTreeMap::new(),
             requests: BTreeMap::new(),
-            first_left: BTreeMap::new(),
             next: 0,
             broken: Vec::new(),
             counted: BTreeMap::new(),

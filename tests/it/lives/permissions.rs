@@ -476,6 +476,11 @@ impl Permissions {
         }
     }
 
+    /// By the true time, when the first request with this key left.
+    pub fn first_left(&self, key: &str) -> Option<Timestamp> {
+        self.began.get(key).copied()
+    }
+
     fn job_of(&self, key: &str, body: &str) -> Option<JobId> {
         let fits = |job: &&JobId| self.jobs[*job].body == body;
         let by_key = self.jobs.iter().find(|(_, job)| job.key.as_deref() == Some(key)).map(|(id, _)| id);

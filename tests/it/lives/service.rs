@@ -136,7 +136,7 @@ impl World {
         }
         let at = usize::try_from(self.number(0..others.len() as u64)).unwrap_or_default();
         let books = self.books.lock().unwrap();
-        let first = books.first_left.get(key)?;
+        let first = books.permissions.first_left(key)?;
         let is_older = first.duration_since(books.tasks[&others[at]].created) > SignedDuration::from_secs(1);
         is_older.then(|| others[at].clone())
     }

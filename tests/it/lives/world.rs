@@ -227,7 +227,6 @@ impl World {
         }
         books.keys_in_air.insert(key.to_owned());
         *books.requests.entry(key.to_owned()).or_default() += 1;
-        books.first_left.entry(key.to_owned()).or_insert(sender.true_now);
         let broken = books.permissions.leaves(key, body, sender);
         for broken in &broken {
             trace(|| format!("  BROKEN {broken}"));
